@@ -1,0 +1,61 @@
+"""From a luma plane of any size to the square that a network sees."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+Fit = Literal["pad", "crop"]
+
+
+def fit_luma(luma: np.ndarray, size: int = 128, fit: Fit = "pad", pixel_aspect: float = 1.0) -> np.ndarray:
+    """Scale a gray picture by area averaging into a square, its shape on the screen kept.
+
+    Args:
+        luma: uint8 or uint16 [h, w].
+        size: side of the square, in pixels.
+        fit: "pad" keeps the whole picture between black bars; "crop" fills the square with the picture's middle.
+        pixel_aspect: width of a pixel over its height as displayed.
+
+    Returns:
+        [size, size], of the dtype given.
+
+    Raises:
+        ValueError: an empty picture, an unknown fit, or a pixel aspect that is not a positive number.
+    """
+    height, width = luma.shape
+    if height == 0 or width == 0:
+        raise ValueError("cannot frame an empty picture")
+    if not (pixel_aspect > 0 and np.isfinite(pixel_aspect)):
+        raise ValueError(f"pixel aspect must be positive, not {pixel_aspect}")
+    shown = width * pixel_aspect
+    if fit == "pad":
+        scale = size / max(shown, height)
+        inner_width = min(size, max(1, round(shown * scale)))
+        inner_height = min(size, max(1, round(height * scale)))
+        inner = _resize(luma, inner_width, inner_height)
+        if inner.shape == (size, size):
+            return inner
+        square = np.zeros((size, size), luma.dtype)
+        top, left = (size - inner_height) // 2, (size - inner_width) // 2
+        square[top : top + inner_height, left : left + inner_width] = inner
+        return square
+    if fit == "crop":
+        side = min(shown, height)
+        keep_width = min(width, max(1, round(side / pixel_aspect)))
+        keep_height = min(height, max(1, round(side)))
+        top, left = (height - keep_height) // 2, (width - keep_width) // 2
+        return _resize(luma[top : top + keep_height, left : left + keep_width], size, size)
+    raise ValueError(f'fit must be "pad" or "crop", not {fit!r}')
+
+
+def _resize(luma: np.ndarray, width: int, height: int) -> np.ndarray:
+    if luma.shape == (height, width):
+        return luma.copy()
+    # OpenCV averages areas only when both sides shrink, so a side that must grow is done in a second step
+    shrunk_width, shrunk_height = min(width, luma.shape[1]), min(height, luma.shape[0])
+    if (shrunk_height, shrunk_width) != luma.shape:
+        luma = cv2.resize(luma, (shrunk_width, shrunk_height), interpolation=cv2.INTER_AREA)
+    if (height, width) != luma.shape:
+        luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR)
+    return luma
