@@ -1,0 +1,145 @@
+"""What light does to a clip: too little of it, a window behind the dancer, shadows that walk by.
+
+The effects have the signature that `degrade_camera` describes.
+"""
+
+import cv2
+import numpy as np
+
+WORKING_SIDE = 128  # silhouettes are found at this short side: finer contours vanish at the network's 128 pixels anyway
+ROOM_SAMPLES = 15  # frames, spread over the clip, whose median is the still room
+LEAST_MOVING = 0.005  # share of the picture; below it there is nobody to find
+MOST_MOVING = 0.5  # when more than this share of the picture moves, the camera does, and no silhouette can be told
+SHADOW_SIDE = 64  # shadows have soft edges, so they are painted small and enlarged
+
+
+def dim(frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, brightness: float) -> np.ndarray:
+    """Every gray level times a constant ("reduced brightness, 30 % of standard light").
+
+    The paper does not say whether 30 % is of light or of gray levels. Ours is of gray levels, the harsher reading: 30 %
+    of the light would leave 58 % of the gray level on a display of gamma 2.2.
+    """
+    table = np.rint(np.arange(256) * brightness).astype(np.uint8)
+    return cv2.LUT(frames.reshape(len(frames), -1), table).reshape(frames.shape) if frames.size else frames.copy()
+
+
+def _working_size(height: int, width: int, side: int) -> tuple[int, int]:
+    scale = min(1.0, side / min(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _enlarge(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+
+
+def silhouettes(frames: np.ndarray) -> np.ndarray | None:
+    """Where the dancer is, from the difference to the still room (the median of frames spread over the clip).
+
+    Args:
+        frames: uint8 [n, h, w].
+
+    Returns:
+        float32 [n, h', w'], 0..1, at a short side of at most 128; None where it cannot be told: fewer than three
+        frames, nothing moves, or the camera does.
+    """
+    count, height, width = frames.shape
+    if count < 3:
+        return None
+    size = _working_size(height, width, WORKING_SIDE)
+    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+    room = np.median(small[np.linspace(0, count - 1, min(count, ROOM_SAMPLES)).astype(int)], axis=0).astype(np.uint8)
+    ramp = np.clip((np.arange(256) - 8) * (255 / 16), 0, 255).astype(np.uint8)
+    closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 10) | 1,) * 2)
+    masks = np.empty(small.shape, np.float32)
+    for i, frame in enumerate(small):
+        moved = cv2.LUT(cv2.blur(cv2.absdiff(frame, room), (3, 3)), ramp)
+        moved = cv2.morphologyEx(moved, cv2.MORPH_CLOSE, closing)
+        np.multiply(cv2.blur(moved, (3, 3)), np.float32(1 / 255), out=masks[i])
+    return masks if LEAST_MOVING < masks.mean() < MOST_MOVING else None
+
+
+def light_behind(height: int, width: int, generator: np.random.Generator) -> np.ndarray:
+    """The directional mask: a bright lamp or window above or beside the dancer, fading away from it.
+
+    Returns:
+        float32 [h, w], 0..1.
+    """
+    angle = generator.uniform(-0.85 * np.pi, -0.15 * np.pi)  # from the upper half: image rows grow downwards
+    towards = np.array([np.cos(angle), np.sin(angle)])
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x, y = (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5
+    ramp = 0.5 + 0.7 * (x * towards[0] + y * towards[1])
+    distance = np.hypot(x - 0.4 * towards[0], (y - 0.4 * towards[1]) * height / width)
+    return np.clip(0.55 * ramp + 0.65 * np.exp(-((distance / 0.35) ** 2)), 0, 1).astype(np.float32)
+
+
+def light_from_behind(
+    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, gamma: float, glow: float
+) -> np.ndarray:
+    """Strong light behind the dancer: the room burns out towards the lamp, the dancer turns to a silhouette.
+
+    Section 4: "adjusting the gamma correction curve and inserting directional light masks". The dancer, found by motion
+    (`silhouettes`), takes the whole gamma and none of the light; the room takes its root, as the camera's exposure
+    follows the lamp, and the directional light on top. Where no dancer can be told, all that the lamp leaves unlit
+    counts as foreground.
+
+    Args:
+        gamma: exponent on the dancer's gray levels of 0..1; above 1 darkens.
+        glow: 0..1, how far the room is pulled to white where the lamp is brightest.
+    """
+    height, width = frames.shape[1:]
+    lamp = light_behind(height, width, generator)
+    kept, added = 1 - glow * lamp, 255 * glow * lamp + np.float32(0.5)
+    grays = np.arange(256) / 255
+    dark, dimmed = (np.rint(255 * grays**exponent).astype(np.uint8) for exponent in (gamma, gamma**0.5))
+    masks = silhouettes(frames)
+    unlit = 1 - lamp
+    lit = np.empty_like(frames)
+    room, dancer = np.empty((2, height, width), np.float32)
+    for i, frame in enumerate(frames):
+        np.multiply(cv2.LUT(frame, dimmed).reshape(height, width), kept, out=room)
+        room += added
+        np.subtract(cv2.LUT(frame, dark).reshape(height, width), room, out=dancer)
+        dancer *= unlit if masks is None else _enlarge(masks[i], height, width)
+        room += dancer
+        lit[i] = room
+    return lit
+
+
+def cast_moving_shadows(
+    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, depth: float, shadows: float
+) -> np.ndarray:
+    """Soft shadows of passers-by that cross the picture, each at its own pace, swaying as it goes.
+
+    Args:
+        depth: 0..1, the part of the light that is lost in the middle of a shadow.
+        shadows: how many pass (rounded; at least one).
+    """
+    height, width = frames.shape[1:]
+    size = _working_size(height, width, SHADOW_SIDE)
+    side, number = min(size), max(1, round(shadows))
+    start, along = generator.uniform(0, 1, number), generator.uniform(0.25, 0.75, number)
+    pace = generator.uniform(0.08, 0.3, number) * generator.choice([-1.0, 1.0], number)  # picture widths a second
+    breadth, reach = (
+        generator.uniform(0.10, 0.2, number),
+        generator.uniform(0.4, 0.75, number),
+    )  # half axes, short sides
+    tilt, sway, phase = (
+        generator.uniform(-25, 25, number),
+        generator.uniform(3, 9, number),
+        generator.uniform(0, 6.28, number),
+    )
+    penumbra = max(0.1, 0.035 * side)
+    shaded = np.empty_like(frames)
+    for i, second in enumerate(np.asarray(seconds, np.float64)):
+        light = np.ones((size[1], size[0]), np.float32)
+        # the passers' road is wider than the picture by the breadth of a shadow on both sides, so that none pops up
+        x = (-0.4 + 1.8 * ((start + pace * second / 1.8) % 1.0)) * size[0]
+        turn = tilt + sway * np.sin(4 * second + phase)
+        for k in range(number):
+            centre = (round(x[k] * 16), round(along[k] * size[1] * 16))
+            axes = (max(1, round(breadth[k] * side * 16)), max(1, round(reach[k] * side * 16)))
+            cv2.ellipse(light, centre, axes, turn[k], 0, 360, 1 - depth, -1, cv2.LINE_8, 4)
+        light = _enlarge(cv2.GaussianBlur(light, (0, 0), penumbra), height, width)
+        shaded[i] = frames[i] * light + np.float32(0.5)
+    return shaded

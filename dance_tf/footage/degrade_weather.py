@@ -1,0 +1,163 @@
+"""What weather does to a clip: fog between camera and dancer, drops of rain on the lens.
+
+The effects have the signature that `degrade_camera` describes.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+FOG_SIDE = 48  # fog has no fine detail: its density is made at this short side and enlarged
+FOG_TILE = 128  # the texture repeats after this many of those pixels
+AIRLIGHT = 215.0  # gray level of the fog itself, the light it scatters towards the camera
+PATCHINESS = 0.45  # how uneven the fog is: its optical depth varies by about this share around its mean
+RUNNING = 0.3  # share of the drops that are heavy enough to run down the lens
+
+
+@lru_cache(maxsize=64)
+def fog_texture(seed: int) -> np.ndarray:
+    """A cloudy texture that repeats without a seam: noise whose amplitude falls with the 1.7th power of frequency.
+
+    Returns:
+        float32 [128, 128], mean 0, standard deviation 1, within ±2; do not write into it.
+    """
+    frequency = np.hypot(np.fft.fftfreq(FOG_TILE)[:, None], np.fft.rfftfreq(FOG_TILE)[None, :]) * FOG_TILE
+    amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -1.7
+    spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((FOG_TILE, FOG_TILE))) * amplitude
+    texture = np.fft.irfft2(spectrum, s=(FOG_TILE, FOG_TILE))
+    texture = np.clip(texture / texture.std(), -2, 2)
+    return ((texture - texture.mean()) / texture.std()).clip(-2, 2).astype(np.float32)
+
+
+def raise_fog(
+    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, depth: float, scatter: float
+) -> np.ndarray:
+    """Drifting fog by the law of scattering media (Koschmieder 1924): seen = scene × t + airlight × (1 - t), t =
+    exp(-depth).
+
+    Two layers of texture drift at their own pace, so that the fog changes shape as it moves. No depth map exists for a
+    clip, so the fog stands at one distance for dancer and room.
+
+    Args:
+        depth: mean optical depth; 0.45 lets 64 % of the contrast through, 1.2 lets 30 %.
+        scatter: blur by forward scattering, standard deviation as a share of the short side.
+    """
+    height, width = frames.shape[1:]
+    scale = min(1.0, FOG_SIDE / min(height, width))
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    layers = [
+        np.pad(fog_texture(int(generator.integers(1 << 31))), ((1, small[1] + 2), (1, small[0] + 2)), "wrap")
+        for _ in range(2)
+    ]
+    start = generator.uniform(0, FOG_TILE, (2, 2))
+    course = generator.uniform(0, 2 * np.pi, 2)
+    pace = generator.uniform(0.1, 0.25, 2) * FOG_SIDE  # a tenth to a quarter of the picture's side a second
+    velocity = (np.stack([np.cos(course), 0.35 * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
+    sigma = scatter * min(height, width)
+    foggy = np.empty_like(frames)
+    seen = np.empty((height, width), np.float32)
+    for i, second in enumerate(np.asarray(seconds, np.float64)):
+        corner = (start + velocity * second) % FOG_TILE + 1
+        parts = [
+            cv2.getRectSubPix(layer, small, (c[0] + (small[0] - 1) / 2, c[1] + (small[1] - 1) / 2))
+            for layer, c in zip(layers, corner, strict=True)
+        ]
+        unevenness = (parts[0] + parts[1]) * np.float32(PATCHINESS / 2**1.5)
+        through = np.exp(np.float32(-depth) * (1 + unevenness))
+        through = cv2.resize(through, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+        scene = cv2.GaussianBlur(frames[i], (0, 0), sigma) if sigma >= 0.3 else frames[i]
+        np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT), out=seen)
+        seen *= through
+        seen += np.float32(AIRLIGHT + 0.5)
+        foggy[i] = seen
+    return foggy
+
+
+def _drop(radius: float, magnify: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One drop as a lens: (shift [2, s, s] px from a pixel to what is seen in it, cover [s, s] 0..1, shine [s, s])."""
+    reach = int(np.ceil(radius)) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    distance = np.hypot(x, 0.85 * y) / radius  # a drop hangs: it is a little longer than wide
+    cover = np.clip((1.0 - distance) * max(radius, 1.0) / 1.5 + 0.5, 0, 1)
+    # a drop turns the scene upside down and shrinks it: a pixel shows what lies on the other side of the drop's centre
+    shift = np.stack([-(1 + magnify) * x, -(1 + magnify) * y])
+    shine = (
+        1.0 + 0.3 * y / reach - 0.35 * np.clip(distance - 0.6, 0, 1) / 0.4
+    )  # bright below (the sky is there), dark rim
+    return shift, cover.astype(np.float32), shine.astype(np.float32)
+
+
+class _Lens:
+    """The state of a wet lens: for each pixel what is seen there instead, how much a drop covers it, how bright."""
+
+    def __init__(self, height: int, width: int):
+        self.shift = np.zeros((2, height, width), np.float32)
+        self.cover = np.zeros((height, width), np.float32)
+        self.shine = np.ones((height, width), np.float32)
+
+    def copy_from(self, other: "_Lens") -> None:
+        """Take over another lens's drops."""
+        for mine, theirs in zip(
+            (self.shift, self.cover, self.shine), (other.shift, other.cover, other.shine), strict=True
+        ):
+            np.copyto(mine, theirs)
+
+    def put(self, drop: tuple[np.ndarray, np.ndarray, np.ndarray], x: int, y: int) -> None:
+        """Lay a drop with its centre at pixel (x, y), which may be outside the picture, over what is there."""
+        shift, cover, shine = drop
+        height, width = self.cover.shape
+        reach = cover.shape[0] // 2
+        top, left = max(0, y - reach), max(0, x - reach)
+        bottom, right = min(height, y + reach + 1), min(width, x + reach + 1)
+        if top >= bottom or left >= right:
+            return
+        here = (slice(top, bottom), slice(left, right))
+        part = (slice(top - y + reach, bottom - y + reach), slice(left - x + reach, right - x + reach))
+        wet = cover[part] > self.cover[here]
+        np.copyto(self.shift[:, *here], shift[:, *part], where=wet)
+        np.copyto(self.shine[here], shine[part], where=wet)
+        np.copyto(self.cover[here], cover[part], where=wet)
+
+
+def rain_on_lens(
+    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, drops: float, radius: float, film: float
+) -> np.ndarray:
+    """Drops of water on the lens: each a small lens of its own that shows the scene upside down and out of focus; some
+    run down.
+
+    Args:
+        drops: how many (rounded).
+        radius: of the largest drops, as a share of the short side.
+        film: 0..1, the part of the light that passes through the thin film of water between the drops and is blurred.
+    """
+    height, width = frames.shape[1:]
+    side, number = min(height, width), max(1, round(drops))
+    radii = radius * side * generator.uniform(0.3, 1.0, number) ** 1.5
+    x, y = generator.uniform(0, width, number), generator.uniform(-0.15, 1.15, number)
+    pace = generator.uniform(0.05, 0.5, number)  # heights a second, for those that run
+    phase = generator.uniform(0, 2 * np.pi, number)
+    shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(1.5, 3.0, number), strict=True)]
+    running = np.arange(number) < round(RUNNING * number)
+    still, lens = _Lens(height, width), _Lens(height, width)
+    visible = radii >= 0.5  # smaller than a pixel: nothing to draw
+    for k in np.flatnonzero(visible & ~running):
+        still.put(shapes[k], round(x[k]), round(np.clip(y[k], 0, 1) * height))
+    grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
+    wet = np.empty_like(frames)
+    focus = max(0.3, 0.012 * side)
+    for i, second in enumerate(np.asarray(seconds, np.float64)):
+        lens.copy_from(still)
+        for k in np.flatnonzero(visible & running):
+            # drops stick and slip: they halt where the lens is dry, then run again
+            fallen = pace[k] * (second + 0.35 * np.sin(2.5 * second + phase[k]))
+            row = (y[k] + 0.15 + fallen) % 1.3 - 0.15
+            lens.put(shapes[k], round(x[k] + 0.01 * side * np.sin(9 * row + phase[k])), round(row * height))
+        soft = cv2.GaussianBlur(frames[i], (0, 0), focus).reshape(height, width)
+        around = cv2.addWeighted(frames[i], 1 - film, soft, film, 0).reshape(height, width)
+        sources = grid + lens.shift
+        inside = cv2.remap(soft, sources[0], sources[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        inside = inside.reshape(height, width) * lens.shine
+        seen = around + lens.cover * (inside - around) + np.float32(0.5)
+        wet[i] = np.clip(seen, 0, 255, out=seen)
+    return wet
