@@ -1,0 +1,185 @@
+"""Figures that compare: accuracy with its interval, against the frame interval, against cost, across splits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dance_tf.report.figures.style import (
+    BLUE,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PALETTE,
+    RED,
+    drawn,
+    new_figure,
+    percent_axis,
+    spread,
+)
+
+SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
+
+
+def _with_interval(
+    axes: Axes, rows: pd.DataFrame, value: str, places: Sequence[float], colour: str, label: str | None, across: bool
+) -> None:
+    """Dots with their intervals; a missing interval leaves the dot alone. `across`: values run along x."""
+    middle = rows[value].to_numpy(float)
+    reach = np.abs(np.stack([rows["low"].to_numpy(float), rows["high"].to_numpy(float)]) - middle)
+    reach = np.nan_to_num(reach)
+    style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label}
+    if across:
+        axes.errorbar(middle, places, xerr=reach, **style)
+    else:
+        axes.errorbar(places, middle, yerr=reach, **style)
+
+
+def _chance_line(axes: Axes, chance: float | None, across: bool) -> None:
+    if chance is None:
+        return
+    draw = axes.axvline if across else axes.axhline
+    draw(chance, color=GRAY, linestyle="--", linewidth=1.2, label=f"chance ({100 * chance:.1f} %)", zorder=0)
+
+
+@drawn
+def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | None = None) -> Figure:
+    """Accuracies as dots with their intervals, one line each; a bar would hide how wide the interval is.
+
+    Args:
+        rows: columns name, value, low, high (fractions; NaN where no interval is known); a column group ("by frame",
+            "by clip") puts several dots on one line.
+        title: what was classified.
+        source: "synthetic" or the footage's name.
+        chance: accuracy of guessing.
+    """
+    names = list(dict.fromkeys(rows["name"]))
+    groups = list(dict.fromkeys(rows["group"])) if "group" in rows else [None]
+    figure = new_figure(1.5 + 0.42 * len(names) + 0.12 * len(names) * len(groups), title, source)
+    axes = figure.subplots()
+    offsets = spread(len(groups), 0.36)
+    for group, offset, colour in zip(groups, offsets, PALETTE, strict=False):
+        part = rows if group is None else rows[rows["group"] == group]
+        places = [names.index(name) + offset for name in part["name"]]
+        _with_interval(axes, part, "value", places, colour, group, across=True)
+        for place, value, high in zip(places, part["value"], part["high"].fillna(part["value"]), strict=True):
+            axes.annotate(
+                f"{100 * value:.1f}", (max(value, high), place), xytext=(8, 0), textcoords="offset points",
+                va="center", fontsize=9.5, color=INK,
+            )  # fmt: skip
+    _chance_line(axes, chance, across=True)
+    axes.set(
+        yticks=range(len(names)), yticklabels=names, xlim=(0, 1.06), ylim=(len(names) - 0.45, -0.55), xlabel="accuracy"
+    )
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.grid(axis="y", visible=False)
+    percent_axis(axes, "x")
+    if chance is not None or groups != [None]:
+        figure.legend(loc="outside lower center", ncols=4)
+    return figure
+
+
+@drawn
+def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
+    """What is lost when only one frame of every 1 to 10 is kept (Table 3), one panel per measure.
+
+    Args:
+        rows: columns every (one frame of every n), size (pixels), metric, mean, low, high (fractions, kappa as it is).
+        source: "synthetic" or the footage's name.
+    """
+    metrics = list(dict.fromkeys(rows["metric"]))
+    figure = new_figure(4.0, "One frame of every n", source)
+    panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        part = rows[rows["metric"] == metric]
+        for colour, (size, line) in zip(PALETTE, part.groupby("size", sort=True), strict=False):
+            line = line.sort_values("every")
+            label = f"{size} × {size} pixels" if axes is panels[0] else None
+            axes.plot(line["every"], line["mean"], color=colour, marker="o", label=label)
+            axes.fill_between(line["every"], line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
+        axes.set_title(metric if metric != "kappa" else "kappa × 100")
+        axes.set_xlabel("one frame of every")
+        axes.set_xticks(sorted(part["every"].unique()))
+    panels[0].set_ylim(min(0.0, rows["low"].min()), 1)
+    percent_axis(panels[0])
+    figure.legend(loc="outside lower center", ncols=6)
+    return figure
+
+
+@drawn
+def accuracy_against_cost(
+    rows: pd.DataFrame, cost: str, source: str, value: str = "accuracy", chance: float | None = None
+) -> Figure:
+    """What accuracy costs: one named dot per strategy, the cost on a log axis.
+
+    Args:
+        rows: columns strategy, cost, value (a fraction), low, high.
+        cost: what the column cost is, with its unit, as the axis says it.
+        source: "synthetic" or the footage's name.
+        value: what the column value is.
+        chance: accuracy of guessing.
+    """
+    figure = new_figure(4.8, f"{value[:1].upper()}{value[1:]} against cost", source)
+    axes = figure.subplots()
+    middle = np.exp(np.log(rows["cost"].to_numpy(float)).mean())
+    for colour, (_, row) in zip([*PALETTE] * len(rows), rows.iterrows(), strict=False):
+        _with_interval(axes, row.to_frame().T, "value", [row["cost"]], colour, None, across=False)
+        axes.annotate(
+            row["strategy"], (row["cost"], row["value"]), textcoords="offset points", color=colour, fontweight="bold",
+            xytext=(9, 7) if row["cost"] <= middle else (-9, 7), ha="left" if row["cost"] <= middle else "right",
+        )  # fmt: skip
+    _chance_line(axes, chance, across=False)
+    axes.set(xscale="log", xlabel=cost, ylabel=value)
+    axes.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
+    axes.margins(x=0.12)
+    axes.set_ylim(bottom=0, top=1)
+    percent_axis(axes)
+    if chance is not None:
+        axes.legend(loc="lower right")
+    return figure
+
+
+@drawn
+def leakage_gap(rows: pd.DataFrame, source: str, unit: str = "frame", chance: float | None = None) -> Figure:
+    """How much of an accuracy is leakage: each strategy under the three splits, with the room kept and removed.
+
+    Args:
+        rows: columns strategy, split ("frame", "clip", "dancer"), room ("kept", "removed"), value, low, high.
+        source: "synthetic" or the footage's name.
+        unit: what the accuracy counts: "frame" or "clip".
+        chance: accuracy of guessing.
+    """
+    strategies, rooms = list(dict.fromkeys(rows["strategy"])), list(dict.fromkeys(rows["room"]))
+    figure = new_figure(1.6 + 0.62 * len(strategies), "What leaks through the split", source)
+    panels = figure.subplots(1, len(rooms), squeeze=False, sharey=True)[0]
+    splits = list(dict.fromkeys(rows["split"]))
+    offsets = dict(zip(splits, spread(len(splits), 0.4), strict=True))
+    for axes, room in zip(panels, rooms, strict=True):
+        part = rows[rows["room"] == room]
+        for split in splits:
+            dots = part[part["split"] == split]
+            places = [strategies.index(name) + offsets[split] for name in dots["strategy"]]
+            label = f"split by {split}" if axes is panels[0] else None
+            _with_interval(axes, dots, "value", places, SPLIT_COLOURS.get(split, GREEN), label, across=True)
+        _chance_line(axes, chance if axes is panels[0] else None, across=True)
+        if chance is not None and axes is not panels[0]:
+            axes.axvline(chance, color=GRAY, linestyle="--", linewidth=1.2, zorder=0)
+        for place, strategy in enumerate(strategies):
+            mine = part[part["strategy"] == strategy].set_index("split")["value"]
+            if {"frame", "dancer"} <= set(mine.index):
+                gap = 100 * (mine["frame"] - mine["dancer"])
+                axes.annotate(
+                    f"gap {gap:+.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="right", va="center",
+                    color=INK, fontsize=9, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+                )  # fmt: skip
+        axes.set_title(f"room {room}")
+        axes.set(xlim=(0, 1.22), xlabel=f"accuracy by {unit}", yticks=range(len(strategies)), yticklabels=strategies)
+        axes.set_xticks(np.linspace(0, 1, 6))
+        axes.grid(axis="y", visible=False)
+        percent_axis(axes, "x")
+    panels[0].set_ylim(len(strategies) - 0.5, -0.5)
+    figure.legend(loc="outside lower center", ncols=4)
+    return figure

@@ -1,0 +1,169 @@
+"""The network as it is (Figures 1 to 3), read from a model object: layers, links, shapes and weights."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from dance_tf.report.figures.style import GRAY, INK, PALETTE, drawn, new_figure
+
+BOX_HEIGHT, STEP = 0.5, 0.72  # inches: a box, and from one box to the one below it
+GLYPH = 0.40  # inches: the side that a 128 × 128 map is drawn with
+PLAIN = "#F1F1F1"
+
+
+@dataclass
+class DrawnLayer:
+    """One box of the diagram.
+
+    Attributes:
+        name: the layer's name, as words.
+        kind: its class.
+        inside: the classes of the layers that it is made of, counted; empty for a layer of Keras itself.
+        shape: what comes out, without the batch: (height, width, channels) or (n,).
+        weights: how many numbers it learns or keeps.
+        parents: positions of the layers that it reads.
+        row: how many layers lie before it on the longest way from the input.
+        lane: across the drawing, 0 is the middle.
+    """
+
+    name: str
+    kind: str
+    inside: str
+    shape: tuple[int | None, ...]
+    weights: int
+    parents: list[int] = field(default_factory=list)
+    row: int = 0
+    lane: float = 0.0
+
+
+def read_layers(model: object) -> list[DrawnLayer]:
+    """The layers of a functional Keras model in the order of computation, placed in rows and lanes.
+
+    A layer that others are made of (a stage of the CNN path) is one box that says what is inside.
+
+    Args:
+        model: a `keras.Model` made from inputs and outputs.
+
+    Raises:
+        ValueError: the model has not been built from Keras tensors, so nobody can tell what feeds what.
+    """
+    layers = list(model.layers)
+    places = {id(layer): place for place, layer in enumerate(layers)}
+    found = []
+    for layer in layers:
+        if not hasattr(_first(layer.output), "_keras_history"):
+            raise ValueError(f"the layer {layer.name} is not part of a functional model")
+        inside = Counter(type(part).__name__ for part in getattr(layer, "_layers", ()))
+        found.append(
+            DrawnLayer(
+                name=layer.name.replace("_", " "),
+                kind=type(layer).__name__,
+                inside=" + ".join(f"{count} {kind}" if count > 1 else kind for kind, count in inside.items()),
+                shape=tuple(_first(layer.output).shape[1:]),
+                weights=int(layer.count_params()),
+                parents=[] if type(layer).__name__ == "InputLayer" else _parents(layer, places),
+            )
+        )
+    children = Counter(parent for layer in found for parent in layer.parents)
+    taken: Counter[int] = Counter()
+    for layer in found:
+        if not layer.parents:
+            continue
+        layer.row = 1 + max(found[parent].row for parent in layer.parents)
+        layer.lane = sum(found[parent].lane for parent in layer.parents) / len(layer.parents)
+        parent = layer.parents[0]
+        if len(layer.parents) == 1 and children[parent] > 1:
+            layer.lane += taken[parent] - (children[parent] - 1) / 2
+        taken[parent] += 1
+    return found
+
+
+def _first(tensors: object) -> object:
+    return tensors[0] if isinstance(tensors, list | tuple) else tensors
+
+
+def _parents(layer: object, places: dict[int, int]) -> list[int]:
+    tensors = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
+    return [places[id(tensor._keras_history.operation)] for tensor in tensors]
+
+
+@drawn
+def network_diagram(model: object, title: str) -> Figure:
+    """A network drawn from the model object itself: what it is made of, what flows, how much it learns.
+
+    Each box has a glyph of what leaves it: a stack of maps (its side goes by the logarithm of their size, its depth by
+    that of the channels) or a bar for a vector. A picture of it needs `Picture(..., on_data=False)`, as no footage is in it.
+
+    Args:
+        model: a functional `keras.Model`.
+        title: what network this is.
+    """
+    layers = read_layers(model)
+    lanes = [layer.lane for layer in layers]
+    count = round(max(lanes) - min(lanes)) + 1
+    pitch = 5.0 if count <= 2 else 4.6
+    width, rows = max(count * pitch, 7.0), max(layer.row for layer in layers) + 1
+    figure = new_figure(rows * STEP + 0.75, f"{title}: {model.count_params():,} weights", width=width)
+    axes = figure.subplots()
+    axes.set(xlim=(0, width), ylim=(-rows * STEP, 0), aspect="equal")
+    axes.set_axis_off()
+    middle = (max(lanes) + min(lanes)) / 2
+    centres = [(width / 2 + (layer.lane - middle) * pitch, -(layer.row + 0.5) * STEP) for layer in layers]
+    learning = list(dict.fromkeys(layer.kind for layer in layers if layer.weights))
+    for layer, (x, y) in zip(layers, centres, strict=True):
+        for parent in layer.parents:
+            start = (centres[parent][0], centres[parent][1] - BOX_HEIGHT / 2)
+            _arrow(axes, start, (x, y + BOX_HEIGHT / 2))
+        colour = PALETTE[learning.index(layer.kind) % len(PALETTE)] if layer.weights else GRAY
+        _box(axes, layer, x, y, pitch - 0.3, colour)
+    return figure
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    turn = end[1] + (STEP - BOX_HEIGHT) * 0.6  # across just above the lower box, where nothing else lies
+    xs, ys = [start[0], start[0], end[0], end[0]], [start[1], turn, turn, end[1] + 0.08]
+    axes.plot(xs, ys, color=GRAY, linewidth=1.2, solid_joinstyle="round", zorder=0)
+    axes.plot(end[0], end[1] + 0.05, marker="v", color=GRAY, markersize=5, zorder=0)
+
+
+def _box(axes: Axes, layer: DrawnLayer, x: float, y: float, width: float, colour: str) -> None:
+    left, right = x - width / 2, x + width / 2
+    face = PLAIN if not layer.weights else colour
+    shape = "round,pad=0,rounding_size=0.06"
+    corner = (left, y - BOX_HEIGHT / 2)
+    axes.add_patch(FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor="white", edgecolor="none"))
+    axes.add_patch(
+        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor=face, edgecolor="none", alpha=0.16)
+    )
+    axes.add_patch(
+        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor="none", edgecolor=colour, linewidth=1.2)
+    )
+    _glyph(axes, layer.shape, left + 0.34, y, colour)
+    text = {"va": "center", "color": INK}
+    axes.text(left + 0.68, y + 0.1, layer.name, fontsize=10, fontweight="bold", ha="left", **text)
+    axes.text(left + 0.68, y - 0.11, layer.inside or layer.kind, fontsize=7.6, ha="left", **text)
+    size = " × ".join("?" if side is None else str(side) for side in layer.shape)
+    axes.text(right - 0.1, y + 0.1, size, fontsize=10, ha="right", **text)
+    if layer.weights:
+        axes.text(right - 0.1, y - 0.11, f"{layer.weights:,} weights", fontsize=7.6, ha="right", **text)
+
+
+def _glyph(axes: Axes, shape: tuple[int | None, ...], x: float, y: float, colour: str) -> None:
+    """Maps as a stack of squares, a vector as a bar; sizes by logarithm, or the last stages could not be seen."""
+    known = [side or 1 for side in shape]
+    if len(known) < 3:
+        length = 0.08 + 0.36 * min(math.log2(max(known[-1], 1)) / 11, 1)
+        axes.add_patch(Rectangle((x - length / 2, y - 0.04), length, 0.08, facecolor=colour, edgecolor="none"))
+        return
+    height, depth = known[-3], known[-1]
+    side = 0.06 + (GLYPH - 0.06 - 0.08) * min(math.log2(max(height, 1)) / 7, 1)
+    sheets = 1 + round(math.log2(max(depth, 1)))
+    shift = min(0.018 * 5, 0.015 * (sheets - 1)) / max(sheets - 1, 1)
+    for sheet in range(sheets):
+        offset = (sheet - (sheets - 1) / 2) * shift
+        corner = (x - side / 2 - offset, y - side / 2 + offset)
+        axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor=colour, linewidth=0.8, zorder=3))
