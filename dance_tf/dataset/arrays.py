@@ -1,0 +1,99 @@
+"""A dataset as plain NumPy files, for machines without TensorFlow and for frames that do not fit in memory."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError, order_styles
+from dance_tf.footage.curation import CuratedClip
+
+DESCRIPTION = "dataset.json"
+
+
+def record_clip(curated: CuratedClip) -> ClipRecord:
+    """The record of a curated clip."""
+    reasons = sorted({frame.reason for frame in curated.dropped})
+    return ClipRecord(
+        clip_id=curated.clip.clip_id,
+        style=curated.clip.style,
+        dancer=curated.clip.dancer,
+        source=curated.clip.source,
+        kept=len(curated.frames),
+        seen=curated.seen,
+        dropped=tuple((reason, sum(frame.reason == reason for frame in curated.dropped)) for reason in reasons),
+        room_known=curated.room_known,
+        seconds=float(curated.seconds),
+    )
+
+
+def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] = ()) -> Dataset:
+    """A dataset in memory from clips that each have a style and at least one frame."""
+    return Dataset(
+        styles=order_styles({curated.clip.style for curated in curated_clips}, known_styles),
+        clips=tuple(record_clip(curated) for curated in curated_clips),
+        frames=np.concatenate([curated.frames for curated in curated_clips]),
+        timestamps=np.concatenate([curated.timestamps for curated in curated_clips]),
+        rooms=np.stack([curated.room for curated in curated_clips]),
+    )
+
+
+def write_arrays(folder: Path, curated_clips: Iterable[CuratedClip], known_styles: tuple[str, ...] = ()) -> Path:
+    """Write curated clips as NumPy files, clip by clip, so that memory does not grow with their number.
+
+    Args:
+        folder: where to write; replaced whole if it is there.
+        curated_clips: the clips, in any order.
+        known_styles: labels whose order is to be kept.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        DatasetError: when there is no clip with a frame.
+    """
+    records, rooms, timestamps = [], [], []
+    with written_whole(Path(folder)) as partial:
+        with open(partial / "frames.raw", "wb") as raw:
+            for curated in curated_clips:
+                if not (len(curated.frames) and curated.clip.style):
+                    continue
+                raw.write(np.ascontiguousarray(curated.frames, dtype=np.uint8).tobytes())
+                records.append(record_clip(curated))
+                rooms.append(curated.room)
+                timestamps.append(curated.timestamps)
+        if not records:
+            raise DatasetError("no clip has both a style and a frame left after curation: nothing to write")
+        np.save(partial / "rooms.npy", np.stack(rooms))
+        np.save(partial / "timestamps.npy", np.concatenate(timestamps))
+        styles = order_styles({record.style for record in records} - {""}, known_styles)
+        description = {"styles": styles, "clips": [asdict(record) for record in records]}
+        (partial / DESCRIPTION).write_text(json.dumps(description))
+    return Path(folder)
+
+
+def open_arrays(folder: Path, in_memory_bytes: int) -> Dataset:
+    """Open what `write_arrays` wrote: in memory up to `in_memory_bytes` of frames, else as a memory map."""
+    folder = Path(folder)
+    description = json.loads((folder / DESCRIPTION).read_text())
+    records = tuple(
+        ClipRecord(**{**clip, "dropped": tuple((reason, count) for reason, count in clip["dropped"])})
+        for clip in description["clips"]
+    )
+    total = sum(record.kept for record in records)
+    path = folder / "frames.raw"
+    if path.stat().st_size != total * 128 * 128:
+        raise DatasetError(f"{path} does not hold the {total} frames that {DESCRIPTION} tells of: write it again")
+    frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
+    if frames.nbytes <= in_memory_bytes:
+        frames = np.array(frames)
+    return Dataset(
+        styles=tuple(description["styles"]),
+        clips=records,
+        frames=frames,
+        timestamps=np.load(folder / "timestamps.npy"),
+        rooms=np.load(folder / "rooms.npy"),
+    )

@@ -1,0 +1,127 @@
+"""Frames on their way into a network: drawn clip by clip, seen against the room or not, shifted a little."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from dance_tf.dataset.dataset import Dataset
+
+View = Literal["frame", "difference"]
+VIEWS: tuple[View, ...] = ("frame", "difference")
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Random change of a training frame, so that place, size and light cannot be learnt by heart.
+
+    Attributes:
+        shift: largest shift in either direction, pixels of 128.
+        zoom: largest relative change of size.
+        tilt: largest rotation, degrees.
+        gain: largest relative change of brightness.
+    """
+
+    shift: float = 0.0
+    zoom: float = 0.0
+    tilt: float = 0.0
+    gain: float = 0.0
+
+
+def see(frames: np.ndarray, rooms: np.ndarray, view: View) -> np.ndarray:
+    """What the network sees of frames.
+
+    Args:
+        frames: uint8 [n, 128, 128, 1].
+        rooms: uint8 [n, 128, 128, 1], the still room of each frame's clip.
+        view: "frame" as it is (the paper's way), or its absolute "difference" from the room.
+
+    Returns:
+        uint8 [n, 128, 128, 1].
+
+    Raises:
+        ValueError: for an unknown view.
+    """
+    if view == "frame":
+        return frames
+    if view == "difference":
+        return cv2.absdiff(frames, rooms).reshape(frames.shape)
+    raise ValueError(f"unknown view {view!r}: use one of {', '.join(VIEWS)}")
+
+
+def jitter_frames(frames: np.ndarray, jitter: Jitter, generator: np.random.Generator, alike: int = 1) -> np.ndarray:
+    """Shift, zoom, tilt and brighten each frame by its own random amounts.
+
+    Args:
+        frames: uint8 [n, h, w, 1].
+        jitter: how much at most; never mirrored, since some styles are not their own mirror image.
+        generator: source of the amounts.
+        alike: how many frames in a row change alike, as the frames of a window do; divides n.
+
+    Returns:
+        uint8 [n, h, w, 1].
+    """
+    amounts = generator.uniform(-1, 1, (len(frames) // alike, 5)).repeat(alike, axis=0)
+    height, width = frames.shape[1:3]
+    changed = np.empty_like(frames)
+    for frame, out, (right, down, size, turn, light) in zip(frames, changed, amounts, strict=True):
+        matrix = cv2.getRotationMatrix2D(
+            ((width - 1) / 2, (height - 1) / 2), turn * jitter.tilt, 1 + size * jitter.zoom
+        )
+        matrix[:, 2] += (right * jitter.shift, down * jitter.shift)
+        moved = cv2.warpAffine(frame[..., 0], matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        out[..., 0] = cv2.convertScaleAbs(moved, alpha=1 + light * jitter.gain) if jitter.gain else moved
+    return changed
+
+
+def spread(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.ndarray:
+    """At most `per_clip` frames of each clip, evenly spread over its time.
+
+    Args:
+        indices: int64 [n], frames to choose from, sorted.
+        clips: int64, the clip of every frame of the dataset.
+        per_clip: how many to keep of each clip.
+
+    Returns:
+        int64 [m], sorted.
+    """
+    chosen = []
+    for members in _by_clip(indices, clips):
+        places = (np.arange(per_clip) + 0.5) * len(members) / per_clip
+        chosen.append(members if len(members) <= per_clip else members[places.astype(int)])
+    return np.concatenate(chosen) if chosen else indices
+
+
+def draw(indices: np.ndarray, clips: np.ndarray, per_clip: int, generator: np.random.Generator) -> np.ndarray:
+    """At most `per_clip` random frames of each clip, in random order: an epoch's frames. int64 [m]."""
+    chosen = [
+        generator.choice(members, min(per_clip, len(members)), replace=False) for members in _by_clip(indices, clips)
+    ]
+    return generator.permutation(np.concatenate(chosen))
+
+
+def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
+    return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1) if len(indices) else []
+
+
+def windows(indices: np.ndarray, clips: np.ndarray, length: int) -> np.ndarray:
+    """Windows of consecutive frames that end at the given frames and stay within their clip.
+
+    Args:
+        indices: int64 [n], frames of the dataset.
+        clips: int64, the clip of every frame.
+        length: frames in a window; a clip's first frame is repeated where the window would start before it.
+
+    Returns:
+        int64 [n, length].
+    """
+    first = np.searchsorted(clips, clips[indices], side="left")
+    return np.maximum(indices[:, None] - np.arange(length - 1, -1, -1), first[:, None])
+
+
+def load_frames(dataset: Dataset, indices: np.ndarray, view: View) -> np.ndarray:
+    """What the network sees of frames of a dataset: uint8 [*indices.shape, 128, 128, 1], `indices` of any shape."""
+    flat = indices.reshape(-1)
+    seen = see(dataset.frames[flat], dataset.rooms[dataset.clip_index[flat]], view)
+    return seen.reshape(*indices.shape, *seen.shape[1:])

@@ -1,0 +1,102 @@
+"""Curated frames as a network's training reads them: one array of frames, and which clip each belongs to."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+class DatasetError(ValueError):
+    """A dataset that cannot be read or used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """What is known of a curated clip besides its frames.
+
+    Attributes:
+        clip_id: unique name within the dataset.
+        style: label; empty for a clip without one.
+        dancer: who dances.
+        source: where the footage came from.
+        kept: number of frames kept.
+        seen: number of frames read.
+        dropped: pairs (reason, number of frames), sorted by reason.
+        room_known: whether the still room could be told.
+        seconds: length of the clip.
+    """
+
+    clip_id: str
+    style: str
+    dancer: str
+    source: str
+    kept: int
+    seen: int
+    dropped: tuple[tuple[str, int], ...]
+    room_known: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Curated clips, their frames one after another.
+
+    Attributes:
+        styles: the labels, in the order of the networks' outputs.
+        clips: one record a clip, in the order of their frames.
+        frames: uint8 [n, 128, 128, 1]; a memory map where the frames do not fit in memory.
+        timestamps: float64 [n], seconds from the start of each frame's clip.
+        rooms: uint8 [clips, 128, 128, 1], each clip's still room.
+    """
+
+    styles: tuple[str, ...]
+    clips: tuple[ClipRecord, ...]
+    frames: np.ndarray
+    timestamps: np.ndarray
+    rooms: np.ndarray
+
+    @cached_property
+    def clip_index(self) -> np.ndarray:
+        """int64 [n]: the clip of each frame."""
+        return np.repeat(np.arange(len(self.clips)), [clip.kept for clip in self.clips])
+
+    @cached_property
+    def clip_labels(self) -> np.ndarray:
+        """int64 [clips]: index into `styles` of each clip's style."""
+        index = {style: number for number, style in enumerate(self.styles)}
+        return np.array([index[clip.style] for clip in self.clips], dtype=np.int64)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 [n]: index into `styles` of each frame's style."""
+        return self.clip_labels[self.clip_index]
+
+    @cached_property
+    def dancers(self) -> tuple[str, ...]:
+        """The dancer of each clip."""
+        return tuple(clip.dancer for clip in self.clips)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over frames, times, rooms and labels: equal data, equal hash, however it was stored."""
+        digest = hashlib.sha256(json.dumps([self.styles, [asdict(clip) for clip in self.clips]]).encode())
+        for start in range(0, len(self.frames), 4096):
+            digest.update(np.ascontiguousarray(self.frames[start : start + 4096]))
+        digest.update(np.ascontiguousarray(self.timestamps, dtype="<f8"))
+        digest.update(np.ascontiguousarray(self.rooms))
+        return digest.hexdigest()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Frames by style: kept, seen, and dropped by reason (the paper's Table 1)."""
+        table = {style: Counter(kept=0, seen=0, clips=0) for style in self.styles}
+        for clip in self.clips:
+            table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
+        return {style: dict(row) for style, row in table.items()}
+
+
+def order_styles(found: set[str], known: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Labels in a fixed order: those in `known` as they stand there, then the others by name."""
+    return (*(style for style in known if style in found), *sorted(found - set(known)))

@@ -1,0 +1,209 @@
+"""Curated clips on disk as a TFDS dataset directory: one record a clip, shards written side by side.
+
+`tfds.builder_from_directory` opens the folder on any machine that has TensorFlow Datasets. TensorFlow is imported
+only where shards are read or written.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from dance_tf.dataset.arrays import DESCRIPTION, gather, open_arrays, write_arrays
+from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.dataset import Dataset, DatasetError
+from dance_tf.footage.catalog import Clip
+from dance_tf.footage.curation import CuratedClip, DroppedFrame
+
+NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
+SUMMARY = "summary.json"
+CLIPS_A_SHARD = 16
+IN_MEMORY_BYTES = 6 * 2**30
+
+
+def describe_features():
+    """The features of a record, as TFDS names them: frames uint8 [n, 128, 128, 1] and all that is known of the clip."""
+    import tensorflow_datasets as tfds
+
+    return tfds.features.FeaturesDict(
+        {
+            "frames": tfds.features.Tensor(shape=(None, 128, 128, 1), dtype=np.uint8, encoding="zlib"),
+            "timestamps": tfds.features.Tensor(shape=(None,), dtype=np.float64),
+            "room": tfds.features.Tensor(shape=(128, 128, 1), dtype=np.uint8, encoding="zlib"),
+            "room_known": np.bool_,
+            "style": tfds.features.Text(),
+            "dancer": tfds.features.Text(),
+            "clip_id": tfds.features.Text(),
+            "source": tfds.features.Text(),
+            "seen": np.int64,
+            "seconds": np.float64,
+            "dropped": tfds.features.Sequence(
+                {
+                    "index": np.int64,
+                    "timestamp": np.float64,
+                    "reason": tfds.features.Text(),
+                    "measure": np.float64,
+                }
+            ),
+        }
+    )
+
+
+def _to_example(curated: CuratedClip) -> dict[str, object]:
+    """A clip as TFDS encodes it."""
+    return {
+        "frames": curated.frames,
+        "timestamps": curated.timestamps,
+        "room": curated.room,
+        "room_known": bool(curated.room_known),
+        "style": curated.clip.style,
+        "dancer": curated.clip.dancer,
+        "clip_id": curated.clip.clip_id,
+        "source": curated.clip.source,
+        "seen": curated.seen,
+        "seconds": float(curated.seconds),
+        "dropped": [asdict(frame) for frame in curated.dropped],
+    }
+
+
+def _from_example(example: dict[str, object]) -> CuratedClip:
+    """The clip that `_to_example` was given, its path and consent left out."""
+    dropped = example["dropped"]
+    return CuratedClip(
+        clip=Clip(
+            path=Path(),
+            style=example["style"].decode(),
+            dancer=example["dancer"].decode(),
+            clip_id=example["clip_id"].decode(),
+            source=example["source"].decode(),
+        ),
+        frames=example["frames"],
+        timestamps=example["timestamps"],
+        room=example["room"],
+        room_known=bool(example["room_known"]),
+        seen=int(example["seen"]),
+        dropped=tuple(
+            DroppedFrame(int(index), float(timestamp), reason.decode(), float(measure))
+            for index, timestamp, reason, measure in zip(
+                dropped["index"], dropped["timestamp"], dropped["reason"], dropped["measure"], strict=True
+            )
+        ),
+        seconds=float(example["seconds"]),
+    )
+
+
+def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[object], CuratedClip]) -> int:
+    """Write one shard; returns how many frames it holds."""
+    import tensorflow as tf
+
+    frames = 0
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for part in parts:
+            curated = read(part)
+            frames += len(curated.frames)
+            writer.write(features.serialize_example(features.encode_example(_to_example(curated))))
+    return frames
+
+
+def write_store(
+    folder: Path,
+    parts: Sequence[object],
+    read: Callable[[object], CuratedClip] = lambda part: part,
+    known_styles: tuple[str, ...] = (),
+    jobs: int = 1,
+    clips_a_shard: int = CLIPS_A_SHARD,
+) -> Path:
+    """Write clips as a TFDS dataset directory, whole or not at all.
+
+    Args:
+        folder: the directory; replaced whole if it is there.
+        parts: one thing a clip, in the order the records shall have; each has at least one frame.
+        read: turns a part into its `CuratedClip`; it runs where the shard is written.
+        known_styles: labels whose order is to be kept.
+        jobs: how many shards are written side by side (joblib's active backend).
+        clips_a_shard: records in one shard.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        DatasetError: when there is no clip to write.
+    """
+    import tensorflow_datasets as tfds
+
+    if not parts:
+        raise DatasetError("no clip has a frame left after curation: nothing to write")
+    features = describe_features()
+    groups = [parts[start : start + clips_a_shard] for start in range(0, len(parts), clips_a_shard)]
+    with written_whole(Path(folder)) as partial:
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=partial, dataset_name=NAME, split=SPLIT, filetype_suffix="tfrecord"
+        )
+        paths = [
+            partial / Path(str(template.sharded_filepath(shard_index=number, num_shards=len(groups)))).name
+            for number in range(len(groups))
+        ]
+        frames = joblib.Parallel(n_jobs=jobs)(
+            joblib.delayed(_write_shard)(path, features, group, read) for path, group in zip(paths, groups, strict=True)
+        )
+        split = tfds.core.SplitInfo(
+            name=SPLIT,
+            shard_lengths=[len(group) for group in groups],
+            num_bytes=sum(path.stat().st_size for path in paths),
+            filename_template=template,
+        )
+        tfds.folder_dataset.write_metadata(
+            data_dir=partial,
+            features=features,
+            split_infos=[split],
+            version=VERSION,
+            description="Curated dance clips: gray frames, the still room, and what curation left out.",
+            check_data=False,
+        )
+        (partial / SUMMARY).write_text(json.dumps({"styles": known_styles, "frames": sum(frames)}))
+    return Path(folder)
+
+
+def open_dataset(folder: Path, in_memory_bytes: int = IN_MEMORY_BYTES) -> Dataset:
+    """Open a dataset that `curate` or `synthesize --arrays` wrote.
+
+    Args:
+        folder: a TFDS dataset directory, or a folder of NumPy arrays.
+        in_memory_bytes: frames above this size are streamed from a memory map, not held in memory.
+
+    Returns:
+        the dataset; clips without a style are left out, since nothing can be learnt from them or scored on them.
+
+    Raises:
+        DatasetError: when the folder holds no dataset, or no labelled clip.
+    """
+    folder = Path(folder)
+    if (folder / DESCRIPTION).is_file():
+        return open_arrays(folder, in_memory_bytes)
+    if not (folder / SUMMARY).is_file():
+        raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE {folder}`")
+    summary = json.loads((folder / SUMMARY).read_text())
+    known = tuple(summary["styles"])
+    if summary["frames"] * 128 * 128 > in_memory_bytes:
+        streamed = folder / ".arrays"
+        if not (streamed / DESCRIPTION).is_file():
+            write_arrays(streamed, read_store(folder), known)
+        return open_arrays(streamed, in_memory_bytes)
+    clips = list(read_store(folder))
+    if not clips:
+        raise DatasetError(f"{folder} has no clip with a style: nothing to learn from or to score")
+    return gather(clips, known)
+
+
+def read_store(folder: Path) -> Iterator[CuratedClip]:
+    """The labelled clips of a TFDS dataset directory, in the order of their records."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(str(folder))
+    for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False)):
+        curated = _from_example(example)
+        if curated.clip.style:
+            yield curated

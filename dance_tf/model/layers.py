@@ -1,0 +1,201 @@
+"""Stages of the two paths, written with `keras` and `keras.ops` alone, so that any Keras backend runs them."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class ConvolutionStage(keras.layers.Layer):
+    """Two 3×3 convolutions with ReLU, then 2×2 max-pooling: one stage of the CNN path.
+
+    Args:
+        filters: channels out.
+        normalize: batch normalisation after the pooling. The paper names none; with it plain SGD trains the ten
+            convolutions in tens of epochs instead of hundreds, and after the pooling it costs a quarter of what it
+            costs before.
+        **kwargs: passed on to `keras.layers.Layer`.
+
+    Shapes:
+        input: float [batch, height, width, channels]; output: float [batch, height // 2, width // 2, filters].
+
+    Example:
+        >>> ConvolutionStage(4)(keras.ops.ones((1, 64, 64, 2))).shape
+        (1, 32, 32, 4)
+
+    Reference:
+        Section 3.2: "two convolutional layers followed by a max-pooling layer".
+    """
+
+    def __init__(self, filters: int, normalize: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.normalize = normalize
+
+    def build(self, input_shape):
+        self.steps = []
+        for turn in ("first", "second"):
+            self.steps.append(
+                keras.layers.Conv2D(
+                    self.filters,
+                    3,
+                    padding="same",
+                    activation="relu",
+                    kernel_initializer="he_normal",
+                    dtype=self.dtype_policy,
+                    name=f"{turn}_convolution",
+                )
+            )
+        self.steps.append(keras.layers.MaxPooling2D(2, dtype=self.dtype_policy, name="pooling"))
+        if self.normalize:
+            self.steps.append(keras.layers.BatchNormalization(dtype=self.dtype_policy, name="normalization"))
+        shape = tuple(input_shape)
+        for step in self.steps:
+            step.build(shape)
+            shape = step.compute_output_shape(shape)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        outputs = inputs
+        for step in self.steps:
+            is_norm = isinstance(step, keras.layers.BatchNormalization)
+            outputs = step(outputs, training=training) if is_norm else step(outputs)
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (batch, height and height // 2, width and width // 2, self.filters)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "normalize": self.normalize}
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class EncoderStage(keras.layers.Layer):
+    """A 3×3 convolution of stride 2 with ReLU: one of the encoder's five layers.
+
+    Args:
+        filters: channels out.
+        **kwargs: passed on to `keras.layers.Layer`.
+
+    Shapes:
+        input: float [batch, height, width, channels]; output: float [batch, height / 2, width / 2, filters].
+
+    Example:
+        >>> EncoderStage(4)(keras.ops.ones((1, 128, 128, 1))).shape
+        (1, 64, 64, 4)
+
+    Reference:
+        Section 3.3: 128 × 128 × 1 "progressively reducing to 4 × 4 × 64 through five layers".
+    """
+
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+
+    def build(self, input_shape):
+        self.convolution = keras.layers.Conv2D(
+            self.filters,
+            3,
+            strides=2,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            dtype=self.dtype_policy,
+            name="convolution",
+        )
+        self.convolution.build(input_shape)
+        self.built = True
+
+    def call(self, inputs):
+        return self.convolution(inputs)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (batch, height and -(-height // 2), width and -(-width // 2), self.filters)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class DecoderStage(keras.layers.Layer):
+    """Doubling by nearest neighbour, then a 3×3 convolution: the mirror of an encoder stage.
+
+    Args:
+        filters: channels out.
+        activation: of the convolution; the outermost stage, which paints the frame, uses "sigmoid".
+        **kwargs: passed on to `keras.layers.Layer`.
+
+    Shapes:
+        input: float [batch, height, width, channels]; output: float [batch, 2 × height, 2 × width, filters].
+
+    Example:
+        >>> DecoderStage(4)(keras.ops.ones((1, 32, 32, 8))).shape
+        (1, 64, 64, 4)
+
+    Reference:
+        Section 3.3 leaves the decoder open; upsampling layers are in its Figure 1 (Odena et al. 2016 say why not
+        transposed convolutions).
+    """
+
+    def __init__(self, filters: int, activation: str = "relu", **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.activation = activation
+
+    def build(self, input_shape):
+        self.upsampling = keras.layers.UpSampling2D(2, dtype=self.dtype_policy, name="upsampling")
+        self.convolution = keras.layers.Conv2D(
+            self.filters, 3, padding="same", activation=self.activation, dtype=self.dtype_policy, name="convolution"
+        )
+        self.convolution.build(self.upsampling.compute_output_shape(input_shape))
+        self.built = True
+
+    def call(self, inputs):
+        return self.convolution(self.upsampling(inputs))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (batch, height and 2 * height, width and 2 * width, self.filters)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "activation": self.activation}
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class LowerResolution(keras.layers.Layer):
+    """The frame shrunk by a factor and enlarged again: the autoencoder's low-resolution input.
+
+    Args:
+        factor: how many times smaller; 1 leaves the frame as it is.
+        **kwargs: passed on to `keras.layers.Layer`.
+
+    Shapes:
+        input and output: float [batch, height, width, channels]; height and width must be multiples of `factor`.
+
+    Example:
+        >>> LowerResolution(2)(keras.ops.ones((1, 128, 128, 1))).shape
+        (1, 128, 128, 1)
+
+    Reference:
+        Section 3.2 feeds "low-resolution frames" and never says how low; the factor is our setting.
+    """
+
+    def __init__(self, factor: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        if factor < 1:
+            raise ValueError(f"factor must be at least 1, not {factor}")
+        self.factor = factor
+
+    def call(self, inputs):
+        if self.factor == 1:
+            return inputs
+        small = ops.average_pool(inputs, self.factor, strides=self.factor, padding="valid")
+        size = inputs.shape[1:3]
+        return ops.image.resize(small, size, interpolation="bilinear", data_format="channels_last")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}

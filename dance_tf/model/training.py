@@ -1,0 +1,202 @@
+"""From frames to a trained network: grow the autoencoder, take its encoder over, train the classifier."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from dance_tf.dataset.batches import VIEWS, Jitter, View, spread
+from dance_tf.dataset.dataset import Dataset
+from dance_tf.dataset.splits import Split
+from dance_tf.model.autoencoder import STAGES, build_autoencoder, copy_weights, grow
+from dance_tf.model.feeding import Feed, TrainingFrames, load_sequences
+from dance_tf.model.fitting import History, Schedule, fit
+from dance_tf.model.strategies import STRATEGIES, NetworkSettings
+
+CODE_VERSION = 1  # raised when a change of this code changes what a cached run would hold
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """All that decides a training run besides the data, the split and the seed.
+
+    Attributes:
+        strategy: a key of `STRATEGIES`.
+        view: what the network sees: the "frame", or its "difference" from the still room.
+        network: what the paper leaves open about the network.
+        schedule: of the classifier.
+        growth: of each stage of the autoencoder.
+        progressive: grow stage by stage; else train all five stages at once for as many epochs in all.
+        freeze_encoder: keep the grown encoder as it is while the classifier learns; else it learns on.
+        batch_size: frames in a batch; the paper gives none.
+        frames_per_clip: frames drawn of each clip in an epoch.
+        validation_frames: frames of each validation clip.
+        jitter: random change of training frames.
+    """
+
+    strategy: str = "cnn_ae_attention"
+    view: View = "difference"
+    network: NetworkSettings = NetworkSettings()
+    schedule: Schedule = Schedule()
+    growth: Schedule = field(default_factory=lambda: Schedule(epochs=5, patience=5))
+    progressive: bool = True
+    freeze_encoder: bool = False
+    batch_size: int = 64
+    frames_per_clip: int = 12
+    validation_frames: int = 8
+    jitter: Jitter = Jitter()
+
+    def __post_init__(self):
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"unknown strategy {self.strategy!r}: use one of {', '.join(STRATEGIES)}")
+        if self.view not in VIEWS:
+            raise ValueError(f"unknown view {self.view!r}: use one of {', '.join(VIEWS)}")
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A grown autoencoder.
+
+    Attributes:
+        models: the autoencoder after each stage, from one stage to five (only the last when not progressive).
+        histories: their training.
+        validation_errors: mean squared error of gray levels in [0, 1] on the validation frames after each stage.
+    """
+
+    models: tuple[keras.Model, ...]
+    histories: tuple[History, ...]
+    validation_errors: tuple[float, ...]
+
+
+def seed_everything(seed: int) -> None:
+    """One seed for Python, NumPy and the backend; on TensorFlow also ops that give the same bits each time."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def key_of(*parts: object) -> str:
+    """Short key of whatever decides a run: equal parts, equal key."""
+    text = json.dumps([CODE_VERSION, *parts], sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _plain(part: object):
+    if isinstance(part, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(part)).hexdigest()
+    return asdict(part)
+
+
+def _feed(settings: TrainingSettings, **changes) -> Feed:
+    strategy = STRATEGIES[settings.strategy]
+    feed = Feed(
+        view=settings.view,
+        batch_size=settings.batch_size,
+        frames_per_clip=settings.frames_per_clip,
+        jitter=settings.jitter,
+        sequence_length=settings.network.sequence_length if strategy.sequence else 1,
+    )
+    return replace(feed, **changes)
+
+
+def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed: int) -> str:
+    """Key of the autoencoder a run needs: runs that differ only in the classifier share it."""
+    network = settings.network.low_resolution_factor
+    decisive = [settings.view, settings.growth, settings.progressive, settings.batch_size, settings.frames_per_clip]
+    return key_of(dataset.content_hash, split.train, split.validation, network, *decisive, settings.jitter, seed)
+
+
+def grow_autoencoder(
+    dataset: Dataset, split: Split, settings: TrainingSettings, folder: Path, seed: int = 0, progress: bool = False
+) -> Growth:
+    """Grow the autoencoder on a split's training frames, stage by stage (section 3.3).
+
+    Args:
+        dataset: the frames.
+        split: only its training part is learnt from; its validation part picks the epoch.
+        settings: view, growth schedule, low-resolution factor.
+        folder: where the stages are kept; a folder of another run's stages must not be given.
+        seed: of weights and batches.
+        progress: show a bar for each stage.
+
+    Returns:
+        the autoencoder after each stage.
+    """
+    factor = settings.network.low_resolution_factor
+    feed = _feed(settings, target="frame", sequence_length=1)
+    chosen = spread(split.validation, dataset.clip_index, settings.validation_frames)
+    seen = load_sequences(dataset, chosen, feed)
+    validation = (seen, seen.astype(np.float32) / 255)
+    models, histories = [], []
+    seed_everything(seed)
+    sizes = range(1, STAGES + 1) if settings.progressive else (STAGES,)
+    schedule = settings.growth
+    if not settings.progressive:
+        schedule = replace(schedule, epochs=schedule.epochs * STAGES, patience=schedule.patience * STAGES)
+    for stages in sizes:
+        keras.utils.set_random_seed(seed + stages)
+        model = grow(models[-1], stages, factor) if models else build_autoencoder(stages, factor)
+        frames = TrainingFrames(dataset, split.train, feed, seed=seed * STAGES + stages)
+        title = f"autoencoder, {stages} of {STAGES} stages" if progress else ""
+        stage_folder = Path(folder) / f"stage_{stages}"
+        model, history = fit(model, frames, validation, schedule, stage_folder, seed, "mse", progress=title)
+        models.append(model)
+        histories.append(history)
+    errors = [history.rows[history.best_epoch]["val_loss"] for history in histories]
+    return Growth(tuple(models), tuple(histories), tuple(errors))
+
+
+def train_classifier(
+    dataset: Dataset,
+    split: Split,
+    settings: TrainingSettings,
+    folder: Path,
+    seed: int = 0,
+    encoder: keras.Model | None = None,
+    progress: bool = False,
+) -> tuple[keras.Model, History]:
+    """Train a strategy on a split's training frames; its validation part stops it early and picks the epoch.
+
+    Args:
+        dataset: frames and labels.
+        split: the test part is not touched.
+        settings: what to train and how.
+        folder: where checkpoints and TensorBoard logs go.
+        seed: of weights, batches and dropout.
+        encoder: a grown autoencoder, whose encoder is taken over by strategies that have one.
+        progress: show a bar.
+
+    Returns:
+        the trained model, uint8 frames in and probabilities out, and its history.
+    """
+    strategy = STRATEGIES[settings.strategy]
+    feed = _feed(settings)
+    seed_everything(seed)
+    network = replace(settings.network, classes=len(dataset.styles))
+    model = strategy.build(network)
+    if encoder is not None and strategy.grows_autoencoder:
+        taken = copy_weights(encoder, model)
+        for name in taken if settings.freeze_encoder else ():
+            model.get_layer(name).trainable = False
+    chosen = spread(split.validation, dataset.clip_index, settings.validation_frames)
+    validation = (load_sequences(dataset, chosen, feed), dataset.labels[chosen])
+    frames = TrainingFrames(dataset, split.train, feed, seed=seed)
+    title = strategy.title if progress else ""
+    loss = "sparse_categorical_crossentropy"
+    logs = Path(folder) / "tensorboard"
+    return fit(model, frames, validation, settings.schedule, Path(folder), seed, loss, logs, title)
+
+
+def predict(model: keras.Model, dataset: Dataset, indices: np.ndarray, settings: TrainingSettings) -> np.ndarray:
+    """Probabilities float32 [n, styles] for frames of a dataset, int64 [n]; memory does not grow with n."""
+    feed = _feed(settings)
+    parts = [
+        model.predict(load_sequences(dataset, part, feed), batch_size=128, verbose=0)
+        for part in np.array_split(indices, max(1, -(-len(indices) // 2048)))
+    ]
+    return np.concatenate(parts)
