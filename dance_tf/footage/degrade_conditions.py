@@ -75,7 +75,8 @@ _NOISE = (Parameter("sigma", "gray levels", (0, 5, 10, 20, 30, 45)),)
 _STREAK = (Parameter("streak", "of short side", (0, 0.015, 0.03, 0.05, 0.08, 0.12)),)
 _BRIGHTNESS = (Parameter("brightness", "of clean", (1, 0.7, 0.5, 0.3, 0.2, 0.1)),)
 _BACKLIGHT = (
-    Parameter("gamma", "exponent, dancer", (1, 1.4, 1.8, 2.3, 3.0, 4.0)),
+    Parameter("gamma", "exponent, dancer", (1, 1.2, 1.5, 1.8, 2.2, 2.8)),
+    Parameter("fill", "of front light left", (1, 0.75, 0.6, 0.45, 0.3, 0.2)),
     Parameter("glow", "of white, room", (0, 0.35, 0.5, 0.65, 0.8, 0.95)),
 )
 _SHADOWS = (

@@ -49,7 +49,7 @@ def silhouettes(frames: np.ndarray) -> np.ndarray | None:
     small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
     room = np.median(small[np.linspace(0, count - 1, min(count, ROOM_SAMPLES)).astype(int)], axis=0).astype(np.uint8)
     ramp = np.clip((np.arange(256) - 8) * (255 / 16), 0, 255).astype(np.uint8)
-    closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 10) | 1,) * 2)
+    closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 5) | 1,) * 2)
     masks = np.empty(small.shape, np.float32)
     for i, frame in enumerate(small):
         moved = cv2.LUT(cv2.blur(cv2.absdiff(frame, room), (3, 3)), ramp)
@@ -74,7 +74,14 @@ def light_behind(height: int, width: int, generator: np.random.Generator) -> np.
 
 
 def light_from_behind(
-    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, gamma: float, glow: float
+    frames: np.ndarray,
+    seconds: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    gamma: float,
+    fill: float,
+    glow: float,
+    one_clip: bool = True,
 ) -> np.ndarray:
     """Strong light behind the dancer: the room burns out towards the lamp, the dancer turns to a silhouette.
 
@@ -85,14 +92,16 @@ def light_from_behind(
 
     Args:
         gamma: exponent on the dancer's gray levels of 0..1; above 1 darkens.
+        fill: 0..1, how much of the light from the front is left to the dancer.
         glow: 0..1, how far the room is pulled to white where the lamp is brightest.
+        one_clip: False where the frames are strangers to each other, so that no motion can be told.
     """
     height, width = frames.shape[1:]
     lamp = light_behind(height, width, generator)
     kept, added = 1 - glow * lamp, 255 * glow * lamp + np.float32(0.5)
     grays = np.arange(256) / 255
-    dark, dimmed = (np.rint(255 * grays**exponent).astype(np.uint8) for exponent in (gamma, gamma**0.5))
-    masks = silhouettes(frames)
+    dark, dimmed = (np.rint(255 * curve).astype(np.uint8) for curve in (fill * grays**gamma, grays ** (gamma**0.5)))
+    masks = silhouettes(frames) if one_clip else None
     unlit = 1 - lamp
     lit = np.empty_like(frames)
     room, dancer = np.empty((2, height, width), np.float32)
