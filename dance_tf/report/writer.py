@@ -120,13 +120,15 @@ class RunReport:
         found = [Section(**json.loads(file.read_text())) for file in files]
         return sorted(found, key=lambda section: (section.order, section.name))
 
-    def keep_only(self, orders: Sequence[int]) -> None:
-        """Removes the sections of notebooks that are no more, with their tables and figures."""
-        for section in self.sections():
-            if section.order not in orders:
-                for file in self._files_of(section):
-                    file.unlink(missing_ok=True)
-                (self.folder / "sections" / section.file_name).unlink()
+    def stamps(self) -> dict[str, int]:
+        """When each section was last saved: file name to nanoseconds, only good for comparing."""
+        return {file.name: file.stat().st_mtime_ns for file in (self.folder / "sections").glob("*.json")}
+
+    def remove(self, section: Section) -> None:
+        """Removes a section that no notebook saves any more, with its tables and figures."""
+        for file in self._files_of(section):
+            file.unlink(missing_ok=True)
+        (self.folder / "sections" / section.file_name).unlink()
 
     def write(self) -> Path:
         """Writes metrics.json, provenance.json and REPORT.md from the sections.

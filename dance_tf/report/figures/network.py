@@ -96,7 +96,8 @@ def network_diagram(model: object, title: str) -> Figure:
     """A network drawn from the model object itself: what it is made of, what flows, how much it learns.
 
     Each box has a glyph of what leaves it: a stack of maps (its side goes by the logarithm of their size, its depth by
-    that of the channels) or a bar for a vector. A picture of it needs `Picture(..., on_data=False)`, as no footage is in it.
+    that of the channels) or a bar for a vector. A picture of it needs `Picture(..., on_data=False)`: no footage is in
+    it.
 
     Args:
         model: a functional `keras.Model`.
@@ -109,7 +110,7 @@ def network_diagram(model: object, title: str) -> Figure:
     width, rows = max(count * pitch, 7.0), max(layer.row for layer in layers) + 1
     figure = new_figure(rows * STEP + 0.75, f"{title}: {model.count_params():,} weights", width=width)
     axes = figure.subplots()
-    axes.set(xlim=(0, width), ylim=(-rows * STEP, 0), aspect="equal")
+    axes.set(xlim=(0, width), ylim=(-rows * STEP, 0), aspect="equal", anchor="N")
     axes.set_axis_off()
     middle = (max(lanes) + min(lanes)) / 2
     centres = [(width / 2 + (layer.lane - middle) * pitch, -(layer.row + 0.5) * STEP) for layer in layers]

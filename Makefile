@@ -1,0 +1,27 @@
+# make report [PROFILE=quick], make test, make lint, make lab, make fuzz: .venv is made when it is needed
+PROFILE ?= quick
+PYTHON ?= python3
+RUN = .venv/bin/python -m
+NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); name another one with: make PYTHON=python3.12
+
+.PHONY: report test lint lab fuzz
+report: .venv/installed
+	@$(RUN) dance_tf report $(PROFILE)
+
+test: lint
+	@$(RUN) pytest
+
+lint: .venv/installed
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+lab: .venv/installed
+	@$(RUN) jupyterlab --notebook-dir=.
+
+fuzz: .venv/installed
+	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/footage -k fuzz
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo '$(NEED)' >&2; exit 1; }
+	$(PYTHON) -m venv .venv && $(RUN) pip install -q --disable-pip-version-check -r requirements.txt
+	$(RUN) pip install -q --disable-pip-version-check --no-deps -e . && touch $@
