@@ -6,7 +6,6 @@ only where shards are read or written.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import joblib
@@ -28,26 +27,28 @@ def describe_features():
     """The features of a record, as TFDS names them: frames uint8 [n, 128, 128, 1] and all that is known of the clip."""
     import tensorflow_datasets as tfds
 
+    def array(*shape: int | None, dtype: type, encoding: str = "bytes"):
+        # as bytes: TFRecord's own list of floats would round float64 to float32
+        return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding)
+
     return tfds.features.FeaturesDict(
         {
-            "frames": tfds.features.Tensor(shape=(None, 128, 128, 1), dtype=np.uint8, encoding="zlib"),
-            "timestamps": tfds.features.Tensor(shape=(None,), dtype=np.float64),
-            "room": tfds.features.Tensor(shape=(128, 128, 1), dtype=np.uint8, encoding="zlib"),
+            "frames": array(None, 128, 128, 1, dtype=np.uint8, encoding="zlib"),
+            "timestamps": array(None, dtype=np.float64),
+            "room": array(128, 128, 1, dtype=np.uint8, encoding="zlib"),
             "room_known": np.bool_,
             "style": tfds.features.Text(),
             "dancer": tfds.features.Text(),
             "clip_id": tfds.features.Text(),
             "source": tfds.features.Text(),
             "seen": np.int64,
-            "seconds": np.float64,
-            "dropped": tfds.features.Sequence(
-                {
-                    "index": np.int64,
-                    "timestamp": np.float64,
-                    "reason": tfds.features.Text(),
-                    "measure": np.float64,
-                }
-            ),
+            "seconds": array(dtype=np.float64),
+            "dropped": {
+                "index": array(None, dtype=np.int64),
+                "timestamp": array(None, dtype=np.float64),
+                "reason": tfds.features.Sequence(tfds.features.Text()),
+                "measure": array(None, dtype=np.float64),
+            },
         }
     )
 
@@ -64,8 +65,13 @@ def _to_example(curated: CuratedClip) -> dict[str, object]:
         "clip_id": curated.clip.clip_id,
         "source": curated.clip.source,
         "seen": curated.seen,
-        "seconds": float(curated.seconds),
-        "dropped": [asdict(frame) for frame in curated.dropped],
+        "seconds": np.float64(curated.seconds),
+        "dropped": {
+            "index": np.array([frame.index for frame in curated.dropped], dtype=np.int64),
+            "timestamp": np.array([frame.timestamp for frame in curated.dropped], dtype=np.float64),
+            "reason": [frame.reason for frame in curated.dropped],
+            "measure": np.array([frame.measure for frame in curated.dropped], dtype=np.float64),
+        },
     }
 
 
@@ -104,7 +110,7 @@ def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[
         for part in parts:
             curated = read(part)
             frames += len(curated.frames)
-            writer.write(features.serialize_example(features.encode_example(_to_example(curated))))
+            writer.write(features.serialize_example(_to_example(curated)))
     return frames
 
 
@@ -203,7 +209,8 @@ def read_store(folder: Path) -> Iterator[CuratedClip]:
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(str(folder))
-    for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False)):
+    in_order = tfds.ReadConfig(interleave_cycle_length=1)
+    for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False, read_config=in_order)):
         curated = _from_example(example)
         if curated.clip.style:
             yield curated
