@@ -1,0 +1,207 @@
+"""What degraded footage costs a classifier, and whom (Table 5).
+
+A model is tested on the same clips clean and under each condition, at several seeds. Each test is one run; the score of
+a condition is the mean over its runs, a drop is the clean score minus that, and `corruption` sums the suite up.
+Intervals come from a bootstrap over dancers, drawn for both sides of a drop together: a hard dancer is hard on both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dance_tf.assessment.aggregation import aggregate_clips
+from dance_tf.assessment.corruption import CorruptionSummary, DegradedRuns, summarise_corruption, tested_dancers
+from dance_tf.assessment.intervals import RunSummary, ScoreEstimates, Unit, estimate_difference, summarise_runs
+from dance_tf.assessment.metrics import class_scores, confusion
+from dance_tf.assessment.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Worst:
+    """Who or what fares worst under a condition.
+
+    Attributes:
+        name: the dancer or the style.
+        score: its share of right verdicts by clip under the condition, over all runs together; the first of equals.
+        clean: the same dancer's or style's share on clean footage; nan where it was not tested there.
+        clips: verdicts behind `score`.
+    """
+
+    name: str
+    score: float
+    clean: float
+    clips: int
+
+    def to_json(self) -> dict:
+        """The attributes by name; null for a clean share that is not known."""
+        clean = None if np.isnan(self.clean) else self.clean
+        return {"name": self.name, "score": self.score, "clean": clean, "clips": self.clips}
+
+
+@dataclass(frozen=True)
+class ConditionRobustness:
+    """One row of Table 5.
+
+    Attributes:
+        condition: its name.
+        severity: its level.
+        scores: under the condition, by frame and by clip.
+        drop: clean minus degraded, by frame and by clip; above 0 where the condition harms.
+        worst_dancer: the dancer with the fewest right verdicts.
+        worst_style: the style with the fewest right verdicts.
+    """
+
+    condition: str
+    severity: float
+    scores: RunSummary
+    drop: RunSummary
+    worst_dancer: Worst
+    worst_style: Worst
+
+    def to_json(self) -> dict:
+        """Severity, `frame` and `clip` scores, `drop` by frame and clip, and the worst."""
+        return {
+            "severity": self.severity,
+            **self.scores.to_json(),
+            "drop": self.drop.to_json(),
+            "worst_dancer": self.worst_dancer.to_json(),
+            "worst_style": self.worst_style.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """A model's robustness: its clean scores, each condition's, and the two that sum them up, by frame and by clip."""
+
+    clean: RunSummary
+    conditions: tuple[ConditionRobustness, ...]
+    frame: CorruptionSummary
+    clip: CorruptionSummary
+
+    def to_json(self) -> dict:
+        """`clean`, `conditions` by "name@severity", and `frame` and `clip` with mPC and rPC."""
+        return {
+            "clean": self.clean.to_json(),
+            "conditions": {f"{row.condition}@{row.severity:g}": row.to_json() for row in self.conditions},
+            "frame": self.frame.to_json(),
+            "clip": self.clip.to_json(),
+        }
+
+
+def assess_robustness(
+    clean: Sequence[Predictions], degraded: Sequence[DegradedRuns], resamples: int = 1000, seed: int = 0
+) -> Robustness:
+    """Score a model under every condition it was tested under.
+
+    Args:
+        clean: its runs on clean footage.
+        degraded: its runs on the same clips under conditions; one entry for each condition and severity.
+        resamples: draws of the bootstrap.
+        seed: of the draws.
+
+    Raises:
+        ValueError: no conditions, a condition twice at one severity, no runs, or runs with different styles.
+    """
+    places = [(entry.condition, entry.severity) for entry in degraded]
+    if not places:
+        raise ValueError("no condition to assess")
+    if not clean or any(not entry.runs for entry in degraded):
+        raise ValueError("clean footage and every condition need at least one run")
+    if len(set(places)) != len(places):
+        raise ValueError("a condition occurs twice at one severity: put its seeds into one entry's runs")
+    rows = []
+    for entry in degraded:
+        drops = [estimate_difference(clean, entry.runs, unit, resamples, seed) for unit in ("frame", "clip")]
+        rows.append(
+            ConditionRobustness(
+                condition=entry.condition,
+                severity=float(entry.severity),
+                scores=summarise_runs(entry.runs, resamples, seed),
+                drop=RunSummary(*drops),
+                worst_dancer=find_worst_dancer(clean, entry.runs),
+                worst_style=find_worst_style(clean, entry.runs),
+            )
+        )
+    return Robustness(
+        clean=summarise_runs(clean, resamples, seed),
+        conditions=tuple(rows),
+        frame=summarise_corruption(clean, degraded, "frame", resamples, seed),
+        clip=summarise_corruption(clean, degraded, "clip", resamples, seed),
+    )
+
+
+def find_worst_dancer(clean: Sequence[Predictions], degraded: Sequence[Predictions]) -> Worst:
+    """The dancer with the smallest share of clips recognised under a condition; unknown dancers stand alone."""
+    return _worst(_hits_by_dancer(degraded), _hits_by_dancer(clean))
+
+
+def find_worst_style(clean: Sequence[Predictions], degraded: Sequence[Predictions]) -> Worst:
+    """The style with the smallest share of its clips recognised (sensitivity) under a condition."""
+    return _worst(_hits_by_style(degraded), _hits_by_style(clean))
+
+
+def robustness_table(robustness: Robustness, by: Unit = "frame") -> pd.DataFrame:
+    """Table 5 as measured: a row for clean footage and one for each condition, accuracy and F1 in percent.
+
+    Returns:
+        Columns: condition, severity, accuracy, accuracy_low, accuracy_high, f1, f1_low, f1_high, drop, drop_low,
+            drop_high (of
+        accuracy, in points), worst_dancer, worst_dancer_accuracy, worst_style, worst_style_accuracy, runs.
+    """
+    rows = [{"condition": "clean", "severity": 0.0, **_percent(getattr(robustness.clean, by))}]
+    for row in robustness.conditions:
+        drop = getattr(row.drop, by).accuracy
+        rows.append(
+            {
+                "condition": row.condition,
+                "severity": row.severity,
+                **_percent(getattr(row.scores, by)),
+                "drop": 100 * drop.mean,
+                "drop_low": 100 * drop.low,
+                "drop_high": 100 * drop.high,
+                "worst_dancer": row.worst_dancer.name,
+                "worst_dancer_accuracy": 100 * row.worst_dancer.score,
+                "worst_style": row.worst_style.name,
+                "worst_style_accuracy": 100 * row.worst_style.score,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table[[name for name in table.columns if name != "runs"] + ["runs"]]
+
+
+def _percent(scores: ScoreEstimates) -> dict[str, float]:
+    cells: dict[str, float] = {}
+    for name in ("accuracy", "f1"):
+        estimate = getattr(scores, name)
+        cells |= {name: 100 * estimate.mean, f"{name}_low": 100 * estimate.low, f"{name}_high": 100 * estimate.high}
+    return cells | {"runs": scores.accuracy.runs}
+
+
+def _hits_by_dancer(runs: Sequence[Predictions]) -> dict[str, tuple[float, int]]:
+    """Share of right verdicts by clip, and how many verdicts, for each dancer over all runs."""
+    hits: dict[str, list[bool]] = {}
+    for run in runs:
+        clips = aggregate_clips(run)
+        for owner, right in zip(tested_dancers(clips), clips.predicted == clips.labels, strict=True):
+            hits.setdefault(owner, []).append(bool(right))
+    return {name: (float(np.mean(hits[name])), len(hits[name])) for name in sorted(hits)}
+
+
+def _hits_by_style(runs: Sequence[Predictions]) -> dict[str, tuple[float, int]]:
+    """Sensitivity by clip, and how many clips, for each style that occurs, over all runs."""
+    classes = len(runs[0].styles)
+    clips = [aggregate_clips(run) for run in runs]
+    each = class_scores(sum(confusion(run.labels, run.predicted, classes) for run in clips))
+    return {
+        style: (float(each.sensitivity[i]), int(each.support[i]))
+        for i, style in enumerate(runs[0].styles)
+        if each.support[i]
+    }
+
+
+def _worst(degraded: dict[str, tuple[float, int]], clean: dict[str, tuple[float, int]]) -> Worst:
+    name = min(degraded, key=lambda each: degraded[each][0])
+    score, clips = degraded[name]
+    return Worst(name, score, clean.get(name, (float("nan"), 0))[0], clips)
