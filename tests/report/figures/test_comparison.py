@@ -1,0 +1,81 @@
+"""Accuracies with intervals, against the frame interval, against cost, across splits."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from dance_tf.report.figures import accuracy_against_cost, accuracy_bars, frame_interval_curve, leakage_gap
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def reach(axes, place):
+    """The ends of the place-th error bar."""
+    return axes.containers[place].lines[2][0].get_segments()
+
+
+def test_dots_and_intervals_are_the_data(sound):
+    rows = pd.DataFrame(
+        [("linear", 0.3, 0.2, 0.45), ("CNN", 0.6, math.nan, math.nan)], columns=["name", "value", "low", "high"]
+    )
+    figure = sound(accuracy_bars(rows, "Dancers never seen", "synthetic", chance=1 / 12))
+    (axes,) = figure.axes
+    assert texts(axes) == ["30.0", "60.0"]
+    assert list(axes.containers[0].lines[0].get_xdata()) == [0.3, 0.6]
+    assert np.allclose(reach(axes, 0)[0][:, 0], [0.2, 0.45])
+    assert np.allclose(reach(axes, 0)[1][:, 0], [0.6, 0.6])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["linear", "CNN"]
+    assert figure.legends[0].get_texts()[0].get_text() == "chance (8.3 %)"
+
+
+def test_groups_share_a_line(sound):
+    rows = pd.DataFrame(
+        [("CNN", "by frame", 0.3, 0.2, 0.4), ("CNN", "by clip", 0.5, 0.4, 0.6)],
+        columns=["name", "group", "value", "low", "high"],
+    )
+    (axes,) = sound(accuracy_bars(rows, "Both", "synthetic")).axes
+    places = [container.lines[0].get_ydata()[0] for container in axes.containers]
+    assert places[0] < 0 < places[1]
+    assert len(axes.get_yticklabels()) == 1
+
+
+def test_frame_interval_curves(sound):
+    rows = pd.DataFrame(
+        [(every, size, metric, 1 / every, 0.9 / every, 1 / every)
+         for metric in ("accuracy", "kappa") for size in (64, 128) for every in (2, 1)],
+        columns=["every", "size", "metric", "mean", "low", "high"],
+    )  # fmt: skip
+    figure = sound(frame_interval_curve(rows, "synthetic"))
+    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy", "kappa × 100"]
+    assert list(figure.axes[0].lines[0].get_xdata()) == [1, 2]
+    assert list(figure.axes[0].lines[0].get_ydata()) == [1, 0.5]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["64 × 64 pixels", "128 × 128 pixels"]
+
+
+def test_accuracy_against_cost_names_every_dot(sound):
+    rows = pd.DataFrame(
+        [("CNN", 1.0, 0.5, 0.4, 0.6), ("ResNet", 100.0, 0.6, 0.5, 0.7)],
+        columns=["strategy", "cost", "value", "low", "high"],
+    )
+    (axes,) = sound(accuracy_against_cost(rows, "ms a frame", "synthetic")).axes
+    assert texts(axes) == ["CNN", "ResNet"]
+    assert [float(c.lines[0].get_xdata()[0]) for c in axes.containers] == [1.0, 100.0]
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "ms a frame"
+
+
+def test_the_leakage_gap_is_the_frame_split_less_the_dancer_split(sound):
+    rows = pd.DataFrame(
+        [("CNN", split, room, value, value - 0.05, value + 0.05)
+         for room, drop in (("kept", 0.0), ("removed", 0.1))
+         for split, value in (("frame", 0.95), ("clip", 0.7), ("dancer", 0.4 + drop))],
+        columns=["strategy", "split", "room", "value", "low", "high"],
+    )  # fmt: skip
+    figure = sound(leakage_gap(rows, "synthetic", chance=1 / 12))
+    kept, removed = figure.axes
+    assert (texts(kept), texts(removed)) == (["gap +55.0"], ["gap +45.0"])
+    assert (kept.get_title("left"), removed.get_title("left")) == ("room kept", "room removed")
+    assert [float(c.lines[0].get_xdata()[0]) for c in removed.containers] == [0.95, 0.7, 0.5]

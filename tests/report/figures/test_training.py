@@ -1,0 +1,63 @@
+"""Growth of the autoencoder, training curves."""
+
+import numpy as np
+import pandas as pd
+
+from dance_tf.report.figures import growth_errors, growth_stages, training_curves
+
+
+def test_growth_stages_show_input_stages_and_target(frames, sound):
+    target = frames(3)
+    rebuilt = {stage: target / 255.0 for stage in (2, 1)}
+    figure = sound(growth_stages(target, target, rebuilt, {1: 0.01234, 2: 0.002}, "synthetic", input_error=0.5))
+    labels = [axes.get_ylabel() for axes in figure.axes[::3]]
+    assert labels == ["input\nMSE 0.5000", "1 stage\nMSE 0.0123", "2 stages\nMSE 0.0020", "target"]
+    # floats go to 1, bytes to 255: both are drawn with the same grays
+    assert [figure.axes[place].images[0].get_clim() for place in (0, 3)] == [(0, 255), (0, 1)]
+
+
+def test_growth_errors_follow_the_curve_and_name_the_rivals(sound):
+    curves = pd.DataFrame({"stage": [1, 1, 2, 2, 2], "epoch": [1, 2, 1, 2, 3], "loss": [0.05, 0.03, 0.04, 0.02, 0.01]})
+    figure = sound(growth_errors(curves, "synthetic", {"PCA": 0.005}))
+    (axes,) = figure.axes
+    assert np.allclose(axes.lines[0].get_ydata(), curves["loss"])
+    assert list(axes.lines[0].get_xdata()) == [1, 2, 3, 4, 5]
+    assert [text.get_text() for text in axes.texts] == ["stage 1", "stage 2"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training frames", "PCA (0.0050)"]
+    assert list(axes.lines[1].get_ydata()) == [0.005, 0.005]
+
+
+def history(**more):
+    epochs = np.arange(1, 5)
+    return pd.DataFrame(
+        {
+            "epoch": epochs,
+            "loss": 1 / epochs,
+            "accuracy": 1 - 1 / epochs,
+            "val_loss": 2 / epochs,
+            "val_accuracy": 0.5,
+            **more,
+        }
+    )
+
+
+def test_training_curves_mark_the_stop(sound):
+    figure = sound(training_curves(history(), "synthetic", 3, "CNN"))
+    loss, accuracy = figure.axes
+    assert np.allclose(loss.lines[0].get_ydata(), [1, 1 / 2, 1 / 3, 1 / 4])
+    assert np.allclose(loss.lines[1].get_ydata(), [2, 1, 2 / 3, 1 / 2])
+    assert list(loss.lines[2].get_xdata()) == [3, 3]
+    assert [text.get_text() for text in accuracy.texts] == ["stopped at epoch 3"]
+    assert accuracy.get_ylim() == (0, 1)
+
+
+def test_training_curves_of_several_runs(sound):
+    runs = pd.concat([history(run="fold 1"), history(run="fold 2")])
+    figure = sound(training_curves(runs, "synthetic", {"fold 2": 4}))
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["fold 1", "fold 2", "(thin: training)"]
+    assert len(figure.axes[1].lines) == 5  # two a run, and where fold 2 stopped
+
+
+def test_training_curves_without_validation(sound):
+    sound(training_curves(history()[["epoch", "loss", "accuracy"]], "synthetic"))
