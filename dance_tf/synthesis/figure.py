@@ -1,0 +1,223 @@
+"""A dressed person: which body parts a skeleton wears, in what order they are painted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from dance_tf.synthesis.dancer import Outfit
+from dance_tf.synthesis.shading import Light, cast_shadow, paint_capsule, paint_head, paint_loft
+from dance_tf.synthesis.skeleton import JOINT, Body
+
+LOFT_STEPS = 96
+# half widths of the trunk from crotch (0) to neck (1), seen from the front and from the side: see trunk_widths
+_TRUNK = np.array([0.0, 0.10, 0.20, 0.42, 0.62, 0.80, 0.90, 0.96, 1.0])
+_TRUNK_WIDE = np.array([0.118, 0.178, 0.176, 0.140, 0.158, 0.172, 0.160, 0.105, 0.065]) / 0.17
+_TRUNK_DEEP = np.array([0.085, 0.120, 0.120, 0.098, 0.112, 0.112, 0.092, 0.070, 0.060]) / 0.17
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A body as the camera sees it in one frame.
+
+    Attributes:
+        points: float64 [21, 3], pixels: x, y down, and z towards the viewer on the same scale.
+        scale: float64 [21], pixels a metre at each joint.
+        shadows: float64 [3, 2], pixels: floor below the left foot, the right foot, the hips.
+        pelvis, chest, head: float64 [3, 3], orientations in world axes.
+    """
+
+    points: np.ndarray
+    scale: np.ndarray
+    shadows: np.ndarray
+    pelvis: np.ndarray
+    chest: np.ndarray
+    head: np.ndarray
+
+
+def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale: float, body: Body) -> np.ndarray:
+    """Half widths float32 [LOFT_STEPS] in pixels of the trunk's outline, from crotch to neck.
+
+    The cross-section is an ellipse; its width in the picture depends on how far it is turned: for semi-axes a and b
+    along unit vectors A and B, the half width along a direction p is sqrt((a p·A)² + (b p·B)²).
+    """
+    flat = np.array([-axis[1], axis[0], 0.0]) / max(np.hypot(axis[0], axis[1]), 1e-6)
+    world = np.array([flat[0], -flat[1], 0.0])
+    where = np.linspace(0.0, 1.0, LOFT_STEPS)
+    hips, ribs = (
+        np.hypot(_TRUNK_WIDE * (world @ part[:, 0]), _TRUNK_DEEP * (world @ part[:, 2])) for part in (pelvis, chest)
+    )
+    upper = np.clip((_TRUNK - 0.25) / 0.35, 0.0, 1.0)
+    broad = body.height * scale * body.girth * 0.1 * (1.0 - upper)
+    broad += body.height * scale * (0.4 + 0.6 * body.girth) * 0.1 * (body.shoulder / (0.108 * body.height)) * upper
+    profile = broad * (hips * (1.0 - upper) + ribs * upper)
+    return np.interp(where, _TRUNK, profile).astype(np.float32)
+
+
+def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
+    """Colours float32 [LOFT_STEPS, 3] of the trunk from crotch to neck: trousers, bare waist, top, stripes, neck."""
+    where = np.linspace(0.0, 1.0, LOFT_STEPS)
+    colours = np.empty((LOFT_STEPS, 3))
+    colours[:] = outfit.top
+    if outfit.stripes:
+        colours[(where * outfit.stripes * 2).astype(int) % 2 == 1] = outfit.trim
+    waistband = min(outfit.hem, 0.27)
+    colours[where < outfit.hem] = outfit.skin  # a cropped top
+    colours[where < waistband] = outfit.lower
+    colours[where > 0.955] = outfit.skin
+    return (colours * tint).astype(np.float32)
+
+
+class Figure:
+    """One dressed dancer under one light, ready to be painted frame after frame."""
+
+    def __init__(self, body: Body, outfit: Outfit, light: Light):
+        self.body, self.outfit, self.light = body, outfit, light
+        tint = np.array(light.tint, np.float64)
+        self._tint = {
+            name: (np.array(getattr(outfit, name)) * tint).astype(np.float32)
+            for name in ("skin", "hair", "top", "trim", "lower", "shoes")
+        }
+        self._trunk = trunk_colours(outfit, tint)
+        self._skirt = np.tile(self._tint["lower"], (LOFT_STEPS, 1))
+
+    def paint(self, picture: np.ndarray, seen: Snapshot) -> None:
+        """Paint the dancer into `picture` (float32 [h, w, 3], RGB, changed in place), far parts first."""
+        size = self.body.height * float(seen.scale.mean())
+        for foot in seen.shadows[:2]:
+            cast_shadow(picture, foot, (0.065 * size, 0.017 * size), 0.42)
+        cast_shadow(picture, seen.shadows[2], (0.16 * size, 0.032 * size), 0.34)
+        parts: list[tuple[float, Callable[[np.ndarray], None]]] = []
+        for side in ("left", "right"):
+            parts += self._leg(seen, side) + self._arm(seen, side)
+        parts += self._trunk_and_head(seen)
+        for _, paint in sorted(parts, key=lambda part: part[0]):
+            paint(picture)
+
+    def _limb(
+        self, seen: Snapshot, first: str, last: str, widths: tuple[float, float, float], colour: str, to: float = 1.0
+    ) -> Callable[[np.ndarray], None]:
+        """A capsule from one joint towards another; widths in shares of the body's height."""
+        a, b = JOINT[first], JOINT[last]
+        start, end = seen.points[a], seen.points[b]
+        thick = self.body.height * (0.35 + 0.65 * self.body.girth)
+        radii = (
+            widths[0] * thick * seen.scale[a],
+            widths[1] * thick * seen.scale[a],
+            (widths[0] + (widths[2] - widths[0]) * to) * thick * seen.scale[b],
+        )
+        end = start + to * (end - start)
+        return partial(paint_capsule, start=start, end=end, radii=radii, colour=self._tint[colour], light=self.light)
+
+    def _depth(self, seen: Snapshot, *joints: str) -> float:
+        return float(np.mean([seen.points[JOINT[joint], 2] for joint in joints]))
+
+    def _leg(self, seen: Snapshot, side: str) -> list[tuple[float, Callable[[np.ndarray], None]]]:
+        hip, knee, ankle, toe = (f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe"))
+        bottom = self.outfit.bottom
+        covered = {"trousers": 0.006, "leggings": 0.0, "shorts": 0.0, "wide trousers": 0.012, "skirt": 0.0}[bottom]
+        long_legs = bottom in ("trousers", "leggings", "wide trousers")
+        skin = "lower" if long_legs else "skin"
+        upper, lower = self._depth(seen, hip, knee), self._depth(seen, knee, ankle)
+        flare = {"trousers": 0.026, "leggings": 0.019, "wide trousers": 0.046}.get(bottom, 0.018)
+        parts = [
+            (lower - 1.0, self._limb(seen, ankle, toe, (0.023, 0.004, 0.019), "shoes")),
+            (lower, self._limb(seen, knee, ankle, (0.031 + covered, 0.005, flare), skin)),
+            (upper, self._limb(seen, hip, knee, (0.053 + covered, 0.003, 0.033 + covered), skin)),
+        ]
+        if bottom == "shorts":
+            parts.append((upper + 0.1, self._limb(seen, hip, knee, (0.058, 0.004, 0.052), "lower", to=0.55)))
+        return parts
+
+    def _arm(self, seen: Snapshot, side: str) -> list[tuple[float, Callable[[np.ndarray], None]]]:
+        shoulder, elbow, wrist, hand = (f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hand"))
+        upper, lower = self._depth(seen, shoulder, elbow), self._depth(seen, elbow, wrist)
+        sleeve, near = self.outfit.sleeve, 0.02 * self.body.height * float(seen.scale.mean())
+        long_sleeve = sleeve > 0.9
+        cloth = "top" if long_sleeve else "skin"
+        parts = [
+            (lower + near, self._limb(seen, elbow, wrist, (0.0225, 0.003, 0.0165), cloth)),
+            (lower + near + 0.1, self._limb(seen, wrist, hand, (0.015, 0.009, 0.013), "skin")),
+            (upper + near, self._limb(seen, shoulder, elbow, (0.031, 0.002, 0.0235), cloth)),
+        ]
+        if 0.0 < sleeve <= 0.9:
+            parts.append(
+                (upper + near + 0.1, self._limb(seen, shoulder, elbow, (0.035, 0.002, 0.033), "top", to=2 * sleeve))
+            )
+        return parts
+
+    def _trunk_and_head(self, seen: Snapshot) -> list[tuple[float, Callable[[np.ndarray], None]]]:
+        pelvis, waist, neck, head = (seen.points[JOINT[name]] for name in ("pelvis", "waist", "neck", "head"))
+        scale = float(seen.scale[JOINT["chest"]])
+        height = self.body.height * scale
+        crotch = pelvis - 0.12 * (waist - pelvis) * 2
+        axis = neck - crotch
+        widths = trunk_widths(axis, seen.pelvis, seen.chest, scale, self.body)
+        middle = 0.5 * (crotch + neck) + 0.75 * (waist - (pelvis + 0.42 * (neck - pelvis)))
+        depth = self._depth(seen, "pelvis", "waist", "chest", "neck")
+        here = depth + 0.012 * height
+        paint_trunk = partial(
+            paint_loft, spine=(crotch, middle, neck), widths=widths, colours=self._trunk, light=self.light
+        )
+        yoke = self._limb(seen, "left_shoulder", "right_shoulder", (0.034, 0.012, 0.034), "top")
+        parts = [(here, paint_trunk), (here + 0.01, yoke)]
+        if self.outfit.bottom == "skirt":
+            knees = 0.5 * (seen.points[JOINT["left_knee"]] + seen.points[JOINT["right_knee"]])
+            apart = abs(float(seen.points[JOINT["left_knee"], 0] - seen.points[JOINT["right_knee"], 0]))
+            end = pelvis + 0.72 * (knees - pelvis)
+            top = pelvis + 0.3 * (waist - pelvis)
+            flare = np.linspace(0.36 * apart + 0.075 * height, float(widths[int(0.2 * LOFT_STEPS)]), LOFT_STEPS)
+            skirt = partial(
+                paint_loft,
+                spine=(end, 0.5 * (end + top), top),
+                widths=flare.astype(np.float32),
+                colours=self._skirt,
+                light=self.light,
+            )
+            legs = max(self._depth(seen, f"{side}_hip", f"{side}_knee") for side in ("left", "right"))
+            parts.append((max(here, legs) + 0.2, skirt))
+        above = max(self._depth(seen, "neck", "head"), depth)
+        parts.append((above + 0.005 * height, self._limb(seen, "neck", "head", (0.031, 0.0, 0.03), "skin", to=0.7)))
+        radii = (0.046 * height, 0.066 * height)
+        paint_it = partial(
+            paint_head,
+            centre=head,
+            radii=radii,
+            frame=seen.head,
+            skin=self._tint["skin"],
+            hair=self._tint["hair"],
+            hairline=0.42,
+            light=self.light,
+        )
+        parts.append((above + 0.01 * height, paint_it))
+        return parts + self._hair(seen, above, height)
+
+    def _hair(self, seen: Snapshot, above: float, height: float) -> list[tuple[float, Callable[[np.ndarray], None]]]:
+        """Long hair, a tail or a bun, behind the head wherever the head is turned."""
+        style = self.outfit.hair_style
+        if style == "short":
+            return []
+        to_picture = np.array([1.0, -1.0, 1.0])
+        up, ahead = seen.head[:, 1] * to_picture, seen.head[:, 2] * to_picture
+        head = seen.points[JOINT["head"]]
+        behind = above + (-0.02 if ahead[2] > 0 else 0.03) * height
+        falling = np.array([0.0, 1.0, 0.0])
+        if style == "bun":
+            start = head + height * (0.062 * up - 0.022 * ahead)
+            end, radii = start + 0.01 * height * up, (0.026 * height, 0.0, 0.026 * height)
+        elif style == "ponytail":
+            start = head + height * (0.034 * up - 0.052 * ahead)
+            end, radii = (
+                start + height * (0.13 * falling - 0.03 * ahead),
+                (0.018 * height, 0.008 * height, 0.01 * height),
+            )
+        else:
+            start = head + height * (0.008 * up - 0.014 * ahead)
+            end, radii = (
+                start + height * (0.12 * falling - 0.012 * ahead),
+                (0.05 * height, 0.004 * height, 0.04 * height),
+            )
+            behind = self._depth(seen, "chest") + (-0.03 if ahead[2] > 0 else 0.05) * height
+        paint = partial(paint_capsule, start=start, end=end, radii=radii, colour=self._tint["hair"], light=self.light)
+        return [(behind, paint)]

@@ -1,0 +1,133 @@
+"""The phrases that choreographies are built from: key poses on beats.
+
+A phrase fills four beats; its poses are spread evenly over them. `both_ways` adds the mirror image of every pose, so
+that what it is given need only be written for one side.
+"""
+
+from dataclasses import dataclass
+
+from dance_tf.synthesis import poses as arm
+from dance_tf.synthesis.poses import CLOSED, HIP_WIDE, VERY_WIDE, WIDE, Foot, Pose
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A few key poses, evenly spread over `beats` beats; each is reached on its beat."""
+
+    name: str
+    poses: tuple[Pose, ...]
+    beats: float = 4.0
+
+    def reversed(self) -> "Phrase":
+        """The same poses, last first."""
+        return Phrase(f"{self.name} backwards", self.poses[::-1], self.beats)
+
+
+def both_ways(name: str, *poses: Pose) -> Phrase:
+    """The poses, then their mirror images."""
+    return Phrase(name, (*poses, *(pose.mirrored() for pose in poses)))
+
+
+# Tokyo: deep and wide, hands together, lunges with an arm arched overhead
+_temple = Pose(arm.PRAYING, arm.PRAYING, sink=0.30, bow=8, left_foot=VERY_WIDE, right_foot=VERY_WIDE)
+_blade = Pose(
+    arm.LOW_OUT, arm.ON_HEAD, sink=0.24, sway=0.16, lean=16, look=20, left_foot=Foot(0.46), right_foot=Foot(0.34)
+)
+_gate = Pose(arm.SCARECROW, arm.SCARECROW, sink=0.34, left_foot=VERY_WIDE, right_foot=VERY_WIDE)
+TEMPLE = both_ways("temple and blade", _temple, _blade)
+GATE = Phrase("gate", (_gate, _temple, _gate, _blade))
+GATE_MIRRORED = Phrase("gate, other side", (_gate, _temple, _gate, _blade.mirrored()))
+
+# The Dance Song: tall, feet closed, arms rounded overhead, swaying like grass
+_grass = Pose(arm.CIRCLE, arm.CIRCLE, lean=20, sway=-0.06, hip=-8, tilt=10, left_foot=CLOSED, right_foot=CLOSED)
+_reach = Pose(
+    arm.UP, arm.ACROSS_HIGH, lean=12, twist=14, look=20, left_foot=CLOSED, right_foot=Foot(0.20, -0.05), sink=0.01
+)
+_crown = Pose(arm.CIRCLE, arm.CIRCLE, sink=0.12, nod=-8, left_foot=CLOSED, right_foot=CLOSED)
+GRASS = both_ways("grass", _grass, _crown)
+REACH = both_ways("reach", _reach, _grass.mirrored())
+
+# Tak Mau Mau, and Diam Diam Menyukaiku backwards: no-no arms, a finger wagged, hands on the heart
+_no = Pose(arm.CROSSED, arm.CROSSED, sink=0.10, nod=6, left_foot=HIP_WIDE, right_foot=HIP_WIDE)
+_away = Pose(arm.LOW_OUT, arm.LOW_OUT, sink=0.02, sway=0.08, hip=-10, tilt=-8)
+_wag = Pose(arm.ON_HIP, arm.FLEX, sway=0.10, hip=-12, lean=-8, tilt=-12, sink=0.05)
+_heart = Pose(arm.AT_CHEST, arm.AT_CHEST, lean=-14, tilt=-16, sway=0.05, sink=0.04, left_foot=WIDE, right_foot=CLOSED)
+_stop = Pose(arm.FRONT, arm.FRONT, bow=6, push=-0.05, sink=0.12, right_foot=Foot(0.14, -0.22))
+NO_NO = Phrase("no no", (_no, _away, _no, _away.mirrored()))
+WAG = Phrase("wag", (_wag, _heart, _wag.mirrored(), _heart.mirrored()))
+STOP = Phrase("stop", (_stop, _no, _wag, _away))
+HEART = Phrase("heart", (_heart, _stop, _heart.mirrored(), _wag.mirrored()))
+
+# Supalonely and Say So: disco points with a hand on the hip, rolling forearms
+_point_up = Pose(arm.ON_HIP, arm.HIGH_OUT, lean=-10, sway=0.10, hip=-10, look=-20, left_foot=HIP_WIDE, right_foot=WIDE)
+_point_down = Pose(arm.ON_HIP, arm.ACROSS_LOW, lean=10, twist=16, sway=-0.08, hip=10, sink=0.10, right_foot=WIDE)
+_roll_left = Pose(arm.ROLL_HIGH, arm.ROLL_LOW, bow=14, sink=0.14, sway=0.08, hip=-8)
+_pout = Pose(arm.AT_FACE, arm.AT_FACE, tilt=16, lean=8, hip=-12, sway=-0.06, left_foot=CLOSED, right_foot=HIP_WIDE)
+_lonely = Pose(arm.AT_FACE, arm.ON_HIP, bow=20, nod=16, sink=0.10, left_foot=CLOSED, right_foot=WIDE)
+_so_what = Pose(arm.SHRUG, arm.SHRUG, tilt=12, sink=0.08, hip=8, sway=-0.06, left_foot=WIDE, right_foot=HIP_WIDE)
+_flip = Pose(arm.SHRUG, arm.ON_HEAD, lean=-8, look=25, hip=10, sway=-0.08, left_foot=WIDE)
+POINT = Phrase("disco point", (_point_up, _point_down, _point_up, _point_down))
+POINT_MIRRORED = Phrase("disco point, other side", tuple(pose.mirrored() for pose in POINT.poses))
+ROLLING = Phrase("rolling arms", (_roll_left, _roll_left.mirrored(), _roll_left, _pout))
+LONELY = both_ways("lonely", _lonely, _pout)
+SO_WHAT = both_ways("so what", _so_what, _flip)
+
+# Slide To the Left: everything goes to the dancer's left, and never to the right
+_glide = Pose(
+    arm.OUT, arm.ACROSS_LEVEL, sway=0.24, lean=-6, twist=18, look=35, sink=0.20, left_foot=Foot(0.50), right_foot=WIDE
+)
+_gather = Pose(arm.ON_HIP, arm.BACK, facing=38, look=-20, sink=0.08, left_foot=CLOSED, right_foot=CLOSED)
+_listen = Pose(
+    arm.LEVEL_CHEST, arm.AT_FACE, lean=18, tilt=14, sway=0.12, hip=-8, left_foot=WIDE, right_foot=Foot(0.2, 0, 0.10)
+)
+_brush = Pose(arm.BACK, arm.ACROSS_LOW, bow=18, twist=22, lean=10, sink=0.14, sway=0.12, left_foot=Foot(0.42))
+GLIDE = Phrase("glide", (_glide, _gather, _glide, _gather))
+LISTEN = Phrase("listen", (_listen, _brush, _listen, _glide))
+BRUSH = Phrase("brush", (_brush, _gather, _brush, _glide))
+
+# Lottery: the right arm leads, the right foot kicks, a dab to the right
+_woah = Pose(arm.AT_CHEST, arm.FRONT, twist=24, lean=-6, sink=0.12, sway=-0.10, left_foot=WIDE, right_foot=WIDE)
+_dab = Pose(
+    arm.ACROSS_LEVEL._replace(lift=104, bend=58),
+    arm.HIGH_OUT._replace(lift=112),
+    bow=14,
+    lean=-16,
+    nod=26,
+    look=-25,
+    sway=-0.08,
+    sink=0.08,
+)
+_hang = Pose(arm.ON_HEAD, arm.SCARECROW, lean=12, tilt=12, sway=0.06, sink=0.03, right_foot=Foot(0.30, 0.10, 0.08))
+_clap = Pose(arm.ACROSS_LOW, arm.LOW_OUT._replace(swing=60), bow=22, lean=-14, twist=-20, sink=0.16, sway=-0.12)
+WOAH = Phrase("woah", (_woah, _dab, _woah, _hang))
+HANG = Phrase("hang", (_hang, _clap, _hang, _dab))
+CLAP = Phrase("clap", (_clap, _woah, _clap, _dab))
+
+# Laxed: forearms stacked at the chest, hands on the head, hips that circle low
+_stack = Pose(arm.LEVEL_CHEST, arm.LEVEL_CHEST, sway=0.16, hip=-14, sink=0.14, left_foot=WIDE, right_foot=WIDE)
+_wave = Pose(arm.ON_HEAD, arm.ON_HEAD, sway=-0.16, hip=14, sink=0.20, lean=8, left_foot=WIDE, right_foot=WIDE)
+_dip = Pose(arm.BACK, arm.BACK, bow=38, sink=0.18, nod=-10, left_foot=WIDE, right_foot=WIDE)
+_side = Pose(
+    arm.OUT, arm.LEVEL_CHEST, facing=-28, look=30, sway=0.12, hip=-10, sink=0.14, left_foot=WIDE, right_foot=HIP_WIDE
+)
+SIREN = both_ways("siren", _stack, _wave)
+DIP = Phrase("dip", (_dip, _stack, _dip, _wave))
+BREEZE = both_ways("breeze", _side, _stack)
+
+# Blinding Lights: knees up, kicks, fists, jumps with arms like a goalpost
+_knee_up = Pose(arm.FLEX, arm.AT_CHEST, bow=8, left_foot=HIP_WIDE, right_foot=Foot(0.16, 0.22, 0.42), sway=0.08)
+_kick = Pose(arm.FRONT, arm.BACK, bow=-8, left_foot=HIP_WIDE, right_foot=Foot(0.30, 0.40, 0.30), sway=0.08, push=-0.06)
+_star = Pose(arm.GOALPOST, arm.GOALPOST, sink=0.16, left_foot=VERY_WIDE, right_foot=VERY_WIDE)
+_hop = Pose(arm.GOALPOST, arm.GOALPOST, left_foot=Foot(0.12, 0, 0.10), right_foot=Foot(0.12, 0, 0.10), sink=-0.08)
+RUN = both_ways("running", _knee_up, _kick)
+STAR = Phrase("star jump", (_hop, _star, _hop, _star))
+KICK = Phrase("kick", (_kick, _star, _kick.mirrored(), _hop))
+
+# Big Up's: fists to the ceiling in a wide stance, arms crossed overhead, a scoop off the floor
+_fist = Pose(arm.UP, arm.AT_CHEST, lean=-8, sway=0.08, sink=0.08, look=12, left_foot=WIDE, right_foot=WIDE)
+_vee = Pose(arm.HIGH_OUT, arm.HIGH_OUT, sink=0.04, nod=-10, left_foot=VERY_WIDE, right_foot=VERY_WIDE)
+_scoop = Pose(arm.ACROSS_LOW, arm.ACROSS_LOW, bow=46, sink=0.22, left_foot=VERY_WIDE, right_foot=VERY_WIDE, nod=10)
+_cross_high = Pose(arm.ACROSS_HIGH, arm.ACROSS_HIGH, sink=0.06, left_foot=WIDE, right_foot=WIDE)
+FISTS = both_ways("fists", _fist, _vee)
+SCOOP = Phrase("scoop", (_scoop, _vee, _scoop, _cross_high))
+BIG_CROSS = Phrase("big cross", (_cross_high, _fist, _cross_high, _fist.mirrored()))

@@ -1,0 +1,177 @@
+"""Clips on disk and in memory: mp4 files with a manifest, or 128×128 arrays with no codec in between."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from dance_tf.footage.catalog import Clip
+from dance_tf.footage.framing import fit_luma
+from dance_tf.synthesis.choreography import STYLES
+from dance_tf.synthesis.dancer import dancer_name
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.take import RenderedClip, clip_id, render_clip
+from dance_tf.synthesis.truth import ClipTruth
+
+__all__ = ["RenderedClip", "StudioSettings", "clip_id", "render_arrays", "render_clip", "synthesize"]
+
+SETTINGS_FILE = "studio.json"
+CONSENT = "made up"  # nobody was filmed
+QUALITY = 20  # x264's constant rate factor
+SIDE = 128
+
+
+def _encode(rendered: RenderedClip, path: Path) -> None:
+    """Write a clip as H.264 in an mp4 file. One thread: clips, not frames, are what runs in parallel."""
+    import av
+
+    settings = rendered.settings
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(settings.frame_rate).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
+        stream.options = {"crf": str(QUALITY), "preset": "veryfast"}
+        stream.codec_context.thread_count = 1
+        for picture in rendered.frames():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a text file under a temporary name and rename it, so that it is there whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> str:
+    """Hash of all that decides a clip's pictures; how many others there are does not."""
+    record = settings.as_record()
+    for name in ("styles", "dancers"):
+        del record[name]
+    return sha256(json.dumps([record, style_index, dancer_index], sort_keys=True).encode()).hexdigest()
+
+
+def _record_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
+    """Make one clip and its truth, unless they are there already; the truth comes last and vouches for the clip."""
+    name = clip_id(style_index, dancer_index)
+    video, side = out / f"{name}.mp4", out / "truth" / f"{name}.json"
+    key = clip_key(settings, style_index, dancer_index)
+    if video.exists() and side.exists() and json.loads(side.read_text(encoding="utf-8")).get("key") == key:
+        return
+    video.parent.mkdir(parents=True, exist_ok=True)
+    side.parent.mkdir(parents=True, exist_ok=True)
+    rendered = render_clip(style_index, dancer_index, settings)
+    part = video.with_name(f".{video.name}.{os.getpid()}.part")
+    try:
+        _encode(rendered, part)
+        os.replace(part, video)
+    finally:
+        part.unlink(missing_ok=True)
+    _write_whole(side, json.dumps({"key": key, **json.loads(rendered.truth.to_json())}, indent=1))
+
+
+def _claim(out: Path, settings: StudioSettings) -> None:
+    """Make sure that `out` is new or was begun with these very settings."""
+    record = out / SETTINGS_FILE
+    if record.exists():
+        if json.loads(record.read_text(encoding="utf-8")) != settings.as_record():
+            raise ValueError(f"{out} was made with other settings ({record}); choose another folder or delete it")
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} holds something else already; choose a new or an empty folder")
+    out.mkdir(parents=True, exist_ok=True)
+    _write_whole(record, json.dumps(settings.as_record(), indent=1))
+
+
+def _parallel(scheduler: str | None):
+    """Context in which joblib runs: processes of this machine, or a Dask cluster at `scheduler`."""
+    if scheduler is None:
+        return nullcontext()
+    from distributed import Client
+
+    Client(scheduler)
+    return joblib.parallel_config(backend="dask")
+
+
+def synthesize(
+    out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None, progress: bool = True
+) -> Path:
+    """Make all clips as mp4 files, with `manifest.csv` and a truth file for each; what is there already stays.
+
+    Args:
+        out: a new folder, an empty one, or one begun with the same settings, which is then completed.
+        settings: of all clips.
+        jobs: processes on this machine; on a Dask cluster its workers count instead.
+        scheduler: address of a Dask scheduler whose workers see `out` under the same path; None for this machine.
+        progress: whether a bar goes to standard error.
+
+    Returns:
+        Path of the manifest, which is written last.
+
+    Raises:
+        ValueError: the folder was made with other settings or holds something else.
+    """
+    out = Path(out).resolve()
+    _claim(out, settings)
+    todo = settings.clips()
+    with _parallel(scheduler):
+        made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+            joblib.delayed(_record_clip)(out, settings, style, dancer) for style, dancer in todo
+        )
+        for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=not progress):
+            pass
+    manifest = out / "manifest.csv"
+    part = manifest.with_name(f".{manifest.name}.{os.getpid()}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "style", "dancer", "source", "consent"])
+        for style, dancer in sorted(todo):
+            path = f"{clip_id(style, dancer)}.mp4"
+            writer.writerow([path, STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT])
+    os.replace(part, manifest)
+    return manifest
+
+
+def shrink(frame: np.ndarray) -> np.ndarray:
+    """Luma uint8 [128, 128] of a picture uint8 [h, w, 3], RGB: ITU-R BT.601 weights, area averaged, padded."""
+    return fit_luma(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), SIDE, "pad")
+
+
+def _array_of(settings: StudioSettings, style: int, dancer: int) -> tuple[Clip, np.ndarray, np.ndarray, ClipTruth]:
+    rendered = render_clip(style, dancer, settings)
+    frames = np.empty((rendered.truth.frames, SIDE, SIDE), np.uint8)
+    for index, picture in enumerate(rendered.frames()):
+        frames[index] = shrink(picture)
+    clip = Clip(
+        path=Path(rendered.clip_id),
+        style=rendered.truth.style,
+        dancer=rendered.truth.dancer,
+        clip_id=rendered.clip_id,
+        source="synthetic",
+        consent=CONSENT,
+    )
+    return clip, frames, rendered.timestamps, rendered.truth
+
+
+def render_arrays(settings: StudioSettings, jobs: int = 1) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
+    """All clips, dancer by dancer, straight as a network sees them, with no codec: neither PyAV nor FFmpeg is needed.
+
+    Args:
+        settings: of all clips.
+        jobs: processes; clips come in the same order whatever it is.
+
+    Yields:
+        The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.
+    """
+    yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(
+        joblib.delayed(_array_of)(settings, style, dancer) for style, dancer in settings.clips()
+    )
