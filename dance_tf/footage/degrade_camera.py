@@ -109,8 +109,9 @@ def lower_resolution(
         return frames.copy()
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     coarse = np.empty_like(frames)
+    shrunk = np.empty(small[::-1], np.uint8)
     for i, frame in enumerate(frames):
-        shrunk = cv2.resize(frame, small, interpolation=cv2.INTER_AREA)
+        cv2.resize(frame, small, dst=shrunk, interpolation=cv2.INTER_AREA)
         cv2.resize(shrunk, (width, height), dst=coarse[i], interpolation=cv2.INTER_LINEAR)
     return coarse
 

@@ -1,0 +1,169 @@
+"""Ours against public implementations of the same operations, at matched parameters, on a clip that is the same
+everywhere.
+
+`agreement` makes the table; `tests/benchmarks/degrade.py` prints it. albumentations and imagecorruptions are asked only
+where they are installed.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from dance_tf.footage.degrade import degrade
+from dance_tf.footage.degrade_camera import add_gaussian_noise, blur_by_motion, lower_resolution
+from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, psnr
+from dance_tf.footage.degrade_light import dim
+from dance_tf.footage.degrade_weather import fog_texture
+
+SIDE, LENGTH = 256, 120
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for news otherwise
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A public implementation beside ours: a function from one gray frame to one frame, fixed parameters."""
+
+    name: str
+    apply: Callable[[np.ndarray], np.ndarray]
+
+
+def sample_clip(length: int = LENGTH, side: int = SIDE) -> np.ndarray:
+    """A figure of ellipses that sways before a cloudy wall: uint8 [n, side, side], the same on every machine."""
+    grain = np.random.default_rng(0).standard_normal((side, side))
+    grain = np.random.default_rng(0).standard_normal((side, side))
+    wall = 120 + 30 * cv2.resize(fog_texture(1), (side, side)) + 8 * grain
+    clip = np.repeat(np.clip(wall, 0, 255).astype(np.uint8)[None], length, 0)
+    for i, frame in enumerate(clip):
+        x, swing = side / 2 + 0.2 * side * np.sin(i / 12), 50 * np.sin(i / 5)
+        for dx, y, half, turn, gray in (
+            (0, 0.25, (0.05, 0.07), 0, 200),
+            (0, 0.48, (0.08, 0.17), 0, 60),
+            (-0.13, 0.42, (0.025, 0.14), 40 + swing, 190),
+            (0.13, 0.42, (0.025, 0.14), -40 - swing, 190),
+            (-0.05, 0.78, (0.035, 0.18), swing / 4, 35),
+            (0.05, 0.78, (0.035, 0.18), -swing / 4, 35),
+        ):
+            centre, axes = (round(x + dx * side), round(y * side)), tuple(round(a * side) for a in half)
+            cv2.ellipse(frame, centre, axes, turn, 0, 360, gray, -1, cv2.LINE_AA)
+    return clip
+
+
+def _albumentation(transform, colour: bool = False) -> Callable[[np.ndarray], np.ndarray]:
+    transform.set_random_seed(0)
+    if colour:
+        return lambda frame: transform(image=np.repeat(frame[..., None], 3, 2))["image"][..., 0]
+    return lambda frame: transform(image=frame[..., None])["image"].reshape(frame.shape)
+
+
+def same_operations() -> dict[str, tuple[Callable[[np.ndarray], np.ndarray], list[Twin]]]:
+    """Operations that exist elsewhere with the same parameters: ours on a clip, and each public twin on a frame.
+
+    Empty where neither library is installed.
+    """
+    generator, moments = np.random.default_rng(0), np.arange(LENGTH) / FRAMES_PER_SECOND
+    pairs: dict[str, tuple[Callable, list[Twin]]] = {}
+
+    def pair(title: str, ours: Callable, *twins: Twin) -> None:
+        pairs.setdefault(title, (ours, []))[1].extend(twins)
+
+    if importlib.util.find_spec("albumentations"):
+        import albumentations as A
+
+        for sigma in (10, 30):
+            noise = A.GaussNoise(std_range=(sigma / 255, sigma / 255), p=1)
+            pair(
+                f"Gaussian noise, sigma {sigma}",
+                lambda clip, s=sigma: add_gaussian_noise(clip, moments[: len(clip)], generator, sigma=s),
+                Twin("albumentations GaussNoise", _albumentation(noise)),
+            )
+        for length in (5, 9, 21):
+            blur = A.MotionBlur((length, length), allow_shifted=False, angle_range=(0, 0), direction_range=(0, 0), p=1)
+            pair(
+                f"horizontal motion blur, {length} px",
+                # frame by frame, so that each has exactly this streak
+                lambda clip, k=length: np.concatenate(
+                    [blur_by_motion(frame[None], moments[:1], generator, streak=k / SIDE) for frame in clip]
+                ),
+                Twin("albumentations MotionBlur", _albumentation(blur)),
+            )
+        darken = A.MultiplicativeNoise(multiplier=(0.3, 0.3), p=1)
+        pair(
+            "brightness × 0.3",
+            lambda clip: dim(clip, moments, generator, brightness=0.3),
+            Twin("albumentations MultiplicativeNoise", _albumentation(darken)),
+        )
+        ways = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
+        coarse = A.Downscale(scale_range=(144 / SIDE, 144 / SIDE), interpolation_pair=ways, p=1)
+        pair(
+            "short side 144 px",
+            lambda clip: lower_resolution(clip, moments, generator, inverse_side=1 / 144),
+            Twin("albumentations Downscale", _albumentation(coarse)),
+        )
+    if importlib.util.find_spec("imagecorruptions"):
+        from imagecorruptions import corrupt
+
+        pair(
+            "Gaussian noise, sigma 30.6",
+            lambda clip: add_gaussian_noise(clip, moments[: len(clip)], generator, sigma=30.6),
+            Twin("imagecorruptions gaussian_noise 2", lambda frame: corrupt(frame, 2, "gaussian_noise")[..., 0]),
+        )
+    return pairs
+
+
+def kindred_operations() -> dict[str, Twin]:
+    """What albumentations has for the remaining conditions: another procedure for a like thing, by our name of it."""
+    if not importlib.util.find_spec("albumentations"):
+        return {}
+    import albumentations as A
+
+    jpeg = {quality: A.ImageCompression("jpeg", (quality, quality), p=1) for quality in (25, 15)}
+    return {
+        "mild_compression": Twin("ImageCompression (JPEG 25)", _albumentation(jpeg[25])),
+        "severe_compression": Twin("ImageCompression (JPEG 15)", _albumentation(jpeg[15])),
+        "backlight": Twin("RandomSunFlare", _albumentation(A.RandomSunFlare(p=1), True)),
+        "moving_shadows": Twin("RandomShadow", _albumentation(A.RandomShadow(p=1), True)),
+        "rain": Twin("Spatter (rain)", _albumentation(A.Spatter(mode="rain", p=1), True)),
+        "mild_fog": Twin("RandomFog 0.3", _albumentation(A.RandomFog(fog_coef_range=(0.3, 0.3), p=1), True)),
+        "heavy_fog": Twin("RandomFog 0.8", _albumentation(A.RandomFog(fog_coef_range=(0.8, 0.8), p=1), True)),
+    }
+
+
+def agreement(clip: np.ndarray) -> pd.DataFrame:
+    """Ours and each public twin against the clean clip: PSNR, and the change of mean and of contrast.
+
+    Returns:
+        Columns: operation, twin, same_operation, psnr_ours, psnr_theirs, psnr_difference (dB), mean_ours, mean_theirs
+            (change,
+        gray levels), contrast_ours, contrast_theirs (standard deviation over the clean one's).
+    """
+    cases = [
+        (title, twin, True, ours(clip), np.stack([twin.apply(frame) for frame in clip]))
+        for title, (ours, twins) in same_operations().items()
+        for twin in twins
+    ]
+    few = clip[::10]
+    for name, twin in kindred_operations().items():
+        cases.append((name, twin, False, degrade(clip, name).frames[::10], np.stack([twin.apply(f) for f in few])))
+    rows = []
+    for title, twin, same, ours, theirs in cases:
+        clean = clip if same else few
+        rows.append(
+            {
+                "operation": title,
+                "twin": twin.name,
+                "same_operation": same,
+                "psnr_ours": psnr(clean, ours),
+                "psnr_theirs": psnr(clean, theirs),
+                "psnr_difference": psnr(clean, ours) - psnr(clean, theirs),
+                "mean_ours": ours.mean() - clean.mean(),
+                "mean_theirs": theirs.mean() - clean.mean(),
+                "contrast_ours": ours.std() / clean.std(),
+                "contrast_theirs": theirs.std() / clean.std(),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,50 @@
+"""Where a public library has the same operation, ours harms as much in the same direction.
+
+albumentations and imagecorruptions are no dependencies of this project: put them into an environment of your own to run
+this.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REASON = "albumentations and imagecorruptions are not installed (they are wanted for this comparison only)"
+pytest.importorskip("albumentations", reason=REASON)
+pytest.importorskip("imagecorruptions", reason=REASON)
+pytestmark = pytest.mark.filterwarnings("ignore")  # theirs, not ours
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    path = Path(__file__).parents[1] / "benchmarks" / "degrade_against_albumentations.py"
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module  # dataclasses look their module up
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def table(benchmark):
+    return benchmark.agreement(benchmark.sample_clip(40))
+
+
+def test_psnr_within_one_decibel_at_matched_parameters(table):
+    same = table[table.same_operation]
+    assert len(same) == 8
+    assert (same.psnr_difference.abs() < 1).all(), same.to_string()
+
+
+def test_mean_and_contrast_change_alike(table):
+    same = table[table.same_operation]
+    np.testing.assert_allclose(same.mean_ours, same.mean_theirs, atol=1)
+    np.testing.assert_allclose(same.contrast_ours, same.contrast_theirs, atol=0.02)
+
+
+def test_fog_of_either_kind_brightens(table):
+    fog = table[table.operation.isin(["mild_fog", "heavy_fog"])]
+    assert (fog.mean_ours > 0).all() and (fog.mean_theirs > 0).all()
+    assert (fog.contrast_ours < 1).all() and (fog.contrast_theirs < 1).all()
