@@ -2,28 +2,18 @@
 
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
 from tqdm import tqdm
 
+from dance_tf.report.kernel import ENGINE, kernel_environment, without_traces
 from dance_tf.report.profile import RunError, check_profile, defaults_of, read_profile
 from dance_tf.report.sections import Section, write_whole
 from dance_tf.report.writer import RunReport
-
-# what a kernel may say that no reader wants: the backends' start-up chatter, progress bars drawn for a terminal
-QUIET = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "GRPC_VERBOSITY": "ERROR",
-    "TQDM_DISABLE": "1",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-}
 
 
 def notebook_paths(folder: Path) -> list[Path]:
@@ -64,8 +54,9 @@ def run_profile(profile: Path, notebooks: Path, run_folder: Path, progress: bool
     _remove_where(report, lambda section: section.order not in orders)
     executed = run_folder / "executed"
     executed.mkdir(parents=True, exist_ok=True)
-    for old in set(executed.glob("*.ipynb")) - {executed / path.name for path in paths}:
-        old.unlink()
+    for old in set(executed.glob("*")) - {executed / path.name for path in paths}:
+        if old.is_file():
+            old.unlink()
     given = {"run_folder": os.path.relpath(run_folder, notebooks), "profile": profile.stem}
     bar = tqdm(paths, desc=profile.stem, unit="notebook", disable=not progress, dynamic_ncols=True)
     with kernel_environment():
@@ -95,6 +86,7 @@ def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object])
     """
     failed = output.with_name(f"failed_{output.name}")
     partial = output.with_name(f".partial_{output.name}")
+    log = failed.with_suffix(".log")
     try:
         document = papermill.execute_notebook(
             notebook,
@@ -104,59 +96,23 @@ def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object])
             cwd=notebook.parent,
             progress_bar=False,
             start_timeout=120,
+            engine_name=ENGINE,
+            log_file=log,
         )
-    except (papermill.PapermillExecutionError, DeadKernelError) as error:
-        os.replace(partial, failed)
-        raise RunError(f"{notebook.name}, {_cell_and_error(error)} (as far as it came: {failed.name})") from error
-    failed.unlink(missing_ok=True)
+    except (papermill.PapermillExecutionError, RuntimeError) as error:  # nbclient says RuntimeError of a kernel
+        if partial.exists():
+            os.replace(partial, failed)
+        raise RunError(f"{notebook.name}, {_cell_and_error(error)} (see executed/{failed.name})") from error
+    for left in (failed, log):
+        left.unlink(missing_ok=True)
     write_whole(output, nbformat.writes(without_traces(document)) + "\n")
     partial.unlink()
-
-
-def without_traces(document: NotebookNode) -> NotebookNode:
-    """An executed notebook without the times, paths and random names that papermill notes: equal runs, equal files."""
-    document.metadata.pop("papermill", None)
-    for cell in document.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if not cell.metadata.get("tags"):
-            cell.metadata.pop("tags", None)
-        elif "injected-parameters" in cell.metadata["tags"]:
-            cell["id"] = "injected-parameters"
-    return document
 
 
 def _cell_and_error(error: Exception) -> str:
     if isinstance(error, DeadKernelError):
         return "its kernel died, often for want of memory"
-    what = " ".join(f"{error.ename}: {error.evalue}".split())
-    return f"cell [{error.exec_count or '?'}]: {what}"
-
-
-@contextmanager
-def kernel_environment() -> Iterator[None]:
-    """The variables with which kernels start: quiet, seeded hashes, and the interpreter and package that run this.
-
-    A kernelspec "python3" of the user's own may point to another Python; this environment's is put before it.
-    """
-    package = str(Path(__file__).resolve().parents[2])
-    wanted = {
-        **QUIET,
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": _before(package, os.environ.get("PYTHONPATH")),
-        "JUPYTER_PATH": _before(str(Path(sys.prefix, "share", "jupyter")), os.environ.get("JUPYTER_PATH")),
-    }
-    before = {key: os.environ.get(key) for key in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-
-
-def _before(first: str, rest: str | None) -> str:
-    return os.pathsep.join([first, rest] if rest else [first])
+    if isinstance(error, papermill.PapermillExecutionError):
+        what = " ".join(f"{error.ename}: {error.evalue}".split())
+        return f"cell [{error.exec_count or '?'}]: {what}"
+    return f"its kernel did not start: {' '.join(str(error).split())}"

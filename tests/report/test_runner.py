@@ -73,8 +73,12 @@ def test_a_failing_notebook_stops_the_run_in_one_line(tmp_path):
         run_profile(write_profile(tmp_path, ""), notebooks, run, progress=False)
     assert str(failure.value).startswith("00_make_clips.ipynb, cell [3]: ZeroDivisionError: division by zero")
     assert "\n" not in str(failure.value)
-    assert [path.name for path in (run / "executed").iterdir()] == ["failed_00_make_clips.ipynb"]
+    left = sorted(path.name for path in (run / "executed").iterdir())
+    assert left == ["failed_00_make_clips.ipynb", "failed_00_make_clips.log"]
     assert not (run / "never").exists()
+    write_notebook(notebooks / "00_make_clips.ipynb", "import os", "os._exit(9)")
+    with pytest.raises(RunError, match=r"^00_make_clips.ipynb, its kernel died, often for want of memory"):
+        run_profile(write_profile(tmp_path, ""), notebooks, run, progress=False)
 
 
 def test_defaults_are_read_from_the_parameters_cell(tmp_path):
