@@ -48,12 +48,20 @@ def silhouettes(frames: np.ndarray) -> np.ndarray | None:
     size = _working_size(height, width, WORKING_SIDE)
     small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
     room = np.median(small[np.linspace(0, count - 1, min(count, ROOM_SAMPLES)).astype(int)], axis=0).astype(np.uint8)
-    ramp = np.clip((np.arange(256) - 8) * (255 / 16), 0, 255).astype(np.uint8)
-    closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 5) | 1,) * 2)
+    ramp = np.clip((np.arange(256) - 10) * (255 / 14), 0, 255).astype(np.uint8)
+    # specks and thin lines go; gaps are closed all around, and further upwards: people stand, and a chest that keeps
+    # still
+    # is between a head and legs that move
+    speck = cv2.getStructuringElement(cv2.MORPH_RECT, (min(3, size[0]), min(3, size[1])))
+    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 8) | 1,) * 2)
+    chest = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(1, 2 * size[1] // 5) | 1))
     masks = np.empty(small.shape, np.float32)
     for i, frame in enumerate(small):
         moved = cv2.LUT(cv2.blur(cv2.absdiff(frame, room), (3, 3)), ramp)
-        moved = cv2.morphologyEx(moved, cv2.MORPH_CLOSE, closing)
+        moved = cv2.morphologyEx(cv2.morphologyEx(moved, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, gap)
+        # closing runs on to the picture's edge; nothing is filled that has not the mask above and below it
+        between = np.minimum(np.maximum.accumulate(moved, 0), np.maximum.accumulate(moved[::-1], 0)[::-1])
+        moved = np.minimum(cv2.morphologyEx(moved, cv2.MORPH_CLOSE, chest), between)
         np.multiply(cv2.blur(moved, (3, 3)), np.float32(1 / 255), out=masks[i])
     return masks if LEAST_MOVING < masks.mean() < MOST_MOVING else None
 
