@@ -122,7 +122,7 @@ CONDITIONS: tuple[Condition, ...] = (
         light_from_behind,
         4,
         _BACKLIGHT,
-        note="the dancer is found by motion",
+        note="the dancer is found by motion: what keeps still all through may stay lit",
     ),
     Condition("moving_shadows", "light", "Moving shadows", cast_moving_shadows, 3, _SHADOWS),
     Condition(
