@@ -48,9 +48,8 @@ def encode_h264(frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND,
     encoder.time_base = 1 / encoder.framerate
     encoder.gop_size = keyframe_interval
     encoder.thread_count = 1
-    # without it x264's vector code for macroblock trees gives other bytes from one call to the next on small frames,
-    # and
-    # other bytes on another processor
+    # without it x264's vector code for macroblock trees gives other bytes from one call to the next on small
+    # frames, and other bytes on another processor
     encoder.options = {"crf": f"{crf:g}", "preset": PRESET, "x264-params": "cpu-independent=1"}
     packets = []
     for i, frame in enumerate(frames):
