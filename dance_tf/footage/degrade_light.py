@@ -50,8 +50,7 @@ def silhouettes(frames: np.ndarray) -> np.ndarray | None:
     room = np.median(small[np.linspace(0, count - 1, min(count, ROOM_SAMPLES)).astype(int)], axis=0).astype(np.uint8)
     ramp = np.clip((np.arange(256) - 10) * (255 / 14), 0, 255).astype(np.uint8)
     # specks and thin lines go; gaps are closed all around, and further upwards: people stand, and a chest that keeps
-    # still
-    # is between a head and legs that move
+    # still is between a head and legs that move
     speck = cv2.getStructuringElement(cv2.MORPH_RECT, (min(3, size[0]), min(3, size[1])))
     gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 8) | 1,) * 2)
     chest = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(1, 2 * size[1] // 5) | 1))
