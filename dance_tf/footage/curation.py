@@ -1,5 +1,6 @@
 """Which frames of a clip are kept, and for each dropped frame the reason and the measure behind it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -153,15 +154,22 @@ def curate_frames(
     )
 
 
+def _silent() -> None:
+    """The sign of life of a process that nobody watches."""
+
+
 def curate_clip(
-    clip: Clip, read: ReadSettings = READ_DEFAULTS, settings: CurationSettings = CURATION_DEFAULTS
+    clip: Clip,
+    read: ReadSettings = READ_DEFAULTS,
+    curation: CurationSettings = CURATION_DEFAULTS,
+    alive: Callable[[], None] = _silent,
 ) -> CuratedClip:
-    """Read a clip and curate it.
+    """Read a clip in this process and curate it; `isolation.call_apart` does it where a crash does no harm.
 
     Raises:
         ReadError: the clip cannot be read.
     """
     from dance_tf.footage.video import read_footage
 
-    footage = read_footage(clip.path, read)
-    return curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, settings)
+    footage = read_footage(clip.path, read, alive)
+    return curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, curation)

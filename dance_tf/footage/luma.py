@@ -97,35 +97,58 @@ def gray_square(
     return square if orientation == UPRIGHT else orientation.apply(square)
 
 
-def _luma_plane(frame: VideoFrame) -> tuple[np.ndarray, float, float]:
-    """The gray plane of a frame with the values that stand for black and white in it."""
-    layout = frame.format
+@dataclass(frozen=True)
+class _PlaneLayout:
+    """Where the luma of a pixel format lies: built once a format, as PyAV makes objects for each question."""
+
+    weighed: bool
+    alpha: bool
+    dtype: str
+    first: int
+    step: int
+    bits: int
+    shift: int
+    full: bool
+
+
+@lru_cache(maxsize=64)
+def _plane_layout(name: str) -> _PlaneLayout:
+    from av import VideoFormat
+
+    layout = VideoFormat(name)
     components = layout.components
     alpha = any(part.is_alpha for part in components)
-    if layout.is_rgb or layout.has_palette or layout.is_bit_stream or alpha or "bayer" in layout.name:
-        return _weighed(frame, alpha), 0, 255
+    weighed = layout.is_rgb or layout.has_palette or layout.is_bit_stream or alpha or name.startswith(("bayer", "xyz"))
     bits = components[0].bits
-    wide = bits > 8
+    packed = name.startswith(("yuyv", "uyvy", "yvyu", "y210", "y212"))
+    high_bits = name.startswith(
+        ("p010", "p012", "p016", "p210", "p212", "p216", "p410", "p412", "p416", "y210", "y212")
+    )
+    return _PlaneLayout(
+        weighed=weighed or not 8 <= bits <= 16 or (len(components) > 1 and not layout.is_planar and not packed),
+        alpha=alpha,
+        dtype="u1" if bits <= 8 else ">u2" if layout.is_big_endian else "<u2",
+        first=1 if name.startswith("uyvy") else 0,
+        step=2 if packed else 1,
+        bits=bits,
+        shift=16 - bits if high_bits else 0,
+        full=name.startswith(("yuvj", "gray")),
+    )
+
+
+def _luma_plane(frame: VideoFrame) -> tuple[np.ndarray, int, int]:
+    """The gray plane of a frame with the values that stand for black and white in it."""
+    layout = _plane_layout(frame.format.name)
+    if layout.weighed:
+        return _weighed(frame, layout.alpha), 0, 255
     plane = frame.planes[0]
-    words = np.frombuffer(plane, (">u2" if layout.is_big_endian else "<u2") if wide else np.uint8)
-    rows = words.reshape(plane.height, -1)
-    if not layout.is_planar and len(components) > 1 and len(frame.planes) == 1:
-        # packed 4:2:2: luma is every other sample
-        first = 1 if layout.name.startswith("uyvy") else 0
-        luma = rows[:, first : first + 2 * frame.width : 2]
-    else:
-        luma = rows[:, : frame.width]
-    full = frame.color_range == FULL_RANGE or layout.name.startswith(("yuvj", "gray"))
-    if wide:
-        if not luma.dtype.isnative:
-            luma = luma.astype(np.uint16)
-        shift = 16 - bits if layout.name[0] in "py" and layout.name.startswith(("p0", "p2", "p4", "y2")) else 0
-        step = float(1 << shift)
-    else:
-        step = 1.0
-    if full:
-        return luma, 0, ((1 << bits) - 1) * step
-    scale = (1 << (bits - 8)) * step
+    rows = np.frombuffer(plane, layout.dtype).reshape(plane.height, -1)
+    luma = rows[:, layout.first : layout.first + layout.step * frame.width : layout.step]
+    if not luma.dtype.isnative:
+        luma = luma.astype(np.uint16)
+    if layout.full or frame.color_range == FULL_RANGE:
+        return luma, 0, ((1 << layout.bits) - 1) << layout.shift
+    scale = 1 << (layout.bits - 8 + layout.shift)
     return luma, 16 * scale, 235 * scale
 
 
@@ -138,6 +161,6 @@ def _weighed(frame: VideoFrame, alpha: bool) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _levels(itemsize: int, black: float, white: float) -> np.ndarray:
+def _levels(itemsize: int, black: int, white: int) -> np.ndarray:
     values = np.arange(256**itemsize, dtype=np.float64)
     return np.clip(np.rint((values - black) * (255 / (white - black))), 0, 255).astype(np.uint8)

@@ -1,0 +1,300 @@
+"""Curation of many clips: side by side, resumable, and with every file accounted for.
+
+Each clip is read and curated in a decoding process (`isolation`) and leaves one part (`parts`). A part that is there
+is not made again, so a killed run goes on where it was. A clip that cannot be read costs a row and nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from joblib import Parallel, delayed, parallel_config
+
+from dance_tf.footage.catalog import Catalog, Clip
+from dance_tf.footage.curation import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
+from dance_tf.footage.isolation import DecodingProcess, LostProcess
+from dance_tf.footage.parts import (
+    PartError,
+    PartSummary,
+    content_sha256,
+    part_name,
+    read_summary,
+    remove_stale,
+    write_part,
+)
+from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.footage.source import ReadError
+
+KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
+
+
+class CurationError(RuntimeError):
+    """A run that cannot go on, with the reason in one line."""
+
+
+@dataclass(frozen=True)
+class CurationRow:
+    """What became of one file that was offered.
+
+    Attributes:
+        path: what was offered.
+        clip_id: its name in the catalog; empty where it is no clip.
+        style: its label.
+        dancer: who dances.
+        source: where it came from.
+        consent: what the dancer agreed to.
+        status: "kept" (every frame), "partly kept" or "refused".
+        reason: why not all of it was kept, in one line; empty for "kept".
+        sha256: of its content; empty where it cannot be read at all.
+        seen: frames read.
+        kept: frames kept.
+        blank: frames dropped as blank.
+        blurred: frames dropped as blurred.
+        no_dancing: frames dropped as nobody dances.
+        seconds: length.
+        width: of the picture as displayed.
+        height: of the picture as displayed.
+        frame_rate: frames per second on average.
+        room_known: whether the still room could be told.
+        part: file name of its part; empty for "refused".
+    """
+
+    path: str
+    clip_id: str = ""
+    style: str = ""
+    dancer: str = ""
+    source: str = ""
+    consent: str = ""
+    status: str = REFUSED
+    reason: str = ""
+    sha256: str = ""
+    seen: int = 0
+    kept: int = 0
+    blank: int = 0
+    blurred: int = 0
+    no_dancing: int = 0
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
+    room_known: bool = False
+    part: str = ""
+
+
+def curate_footage(
+    catalog: Catalog,
+    out_parts: Path,
+    read: ReadSettings = READ_DEFAULTS,
+    curation: CurationSettings = CURATION_DEFAULTS,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    timeout_s: float = 20.0,
+    progress: Callable[[CurationRow], None] | None = None,
+) -> tuple[CurationRow, ...]:
+    """Curate every clip of a catalog into parts.
+
+    Args:
+        catalog: what `find_clips` found.
+        out_parts: folder for the parts; made where it is missing.
+        read: how clips are read; `threads` 0 shares the cores among the jobs.
+        curation: the thresholds.
+        jobs: clips at a time; None is one for each core, or all that a cluster has.
+        scheduler: address of a Dask scheduler ("tcp://host:8786"); its workers must see the same folders. None works
+            on this machine.
+        timeout_s: seconds without a decoded frame after which a clip is given up.
+        progress: called with each row as it comes.
+
+    Returns:
+        One row for each clip in the catalog's order, then one for each refusal of the catalog. The same content twice
+        is kept once; the later row is refused and names the earlier clip.
+
+    Raises:
+        CurationError: the parts cannot be written, or no scheduler answers.
+    """
+    out_parts = Path(out_parts).resolve()
+    try:
+        out_parts.mkdir(parents=True, exist_ok=True)
+        remove_stale(out_parts)
+    except OSError as error:
+        raise CurationError(f"{out_parts}: cannot be written ({error.strerror})") from error
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jobs = jobs or (-1 if scheduler else cores)
+    if read.threads == 0:
+        read = replace(read, threads=1 if scheduler else max(1, cores // jobs))
+    clips = [replace(clip, path=clip.path.resolve()) for clip in catalog.clips]
+    try:
+        with _workers(jobs, scheduler) as parallel:
+            hashes = list(parallel(delayed(_hash)(clip.path) for clip in clips))
+            first: dict[str, Clip] = {}
+            for clip, (sha256, _) in zip(clips, hashes, strict=True):
+                if sha256:
+                    first.setdefault(sha256, clip)
+            tasks = (
+                delayed(_offer)(clip, sha256, fault, first.get(sha256, clip), out_parts, read, curation, timeout_s)
+                for clip, (sha256, fault) in zip(clips, hashes, strict=True)
+            )
+            rows = []
+            for shown, row in zip(catalog.clips, parallel(tasks), strict=True):
+                rows.append(replace(row, path=str(shown.path)))
+                if progress:
+                    progress(rows[-1])
+    except PartError as error:
+        raise CurationError(str(error)) from error
+    for refusal in catalog.refused:
+        sha256, _ = _hash(refusal.path) if refusal.path.is_file() else ("", "")
+        rows.append(CurationRow(str(refusal.path), reason=refusal.reason, sha256=sha256))
+    return tuple(rows)
+
+
+def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
+    """Write `curation.csv`, whole or not at all.
+
+    Rows that an earlier run wrote about files not offered this time stay, after the new ones: the table knows every
+    file ever offered.
+    """
+    offered = {row.path for row in rows}
+    earlier = [row for row in read_rows(path) if row.path not in offered] if path.is_file() else []
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(CurationRow)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in (*rows, *earlier))
+    os.replace(temporary, path)
+
+
+def read_rows(path: Path) -> tuple[CurationRow, ...]:
+    """Read `curation.csv` back.
+
+    Raises:
+        ValueError: it is not such a table.
+    """
+    kinds = {field.name: type(getattr(CurationRow(""), field.name)) for field in fields(CurationRow)}
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != list(kinds):
+            raise ValueError(f"{path}: not a table of curated clips")
+        return tuple(
+            CurationRow(
+                **{name: value == "True" if kinds[name] is bool else kinds[name](value) for name, value in row.items()}
+            )
+            for row in reader
+        )
+
+
+@contextmanager
+def _workers(jobs: int, scheduler: str | None) -> Iterator[Parallel]:
+    """Threads here, each with a decoding process of its own; or the workers of a Dask cluster."""
+    if scheduler is None:
+        yield Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
+        return
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout="20s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise CurationError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
+    with client, parallel_config(backend="dask", client=client):
+        yield Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+
+
+def _hash(path: Path) -> tuple[str, str]:
+    try:
+        return content_sha256(path), ""
+    except OSError as error:
+        return "", f"cannot be read ({error.strerror})"
+
+
+_here = threading.local()
+
+
+def _offer(
+    clip: Clip,
+    sha256: str,
+    fault: str,
+    original: Clip,
+    out_parts: Path,
+    read: ReadSettings,
+    curation: CurationSettings,
+    timeout_s: float,
+) -> CurationRow:
+    """Make the part of one clip where it is not there yet, and tell what became of it."""
+    row = CurationRow(str(clip.path), clip.clip_id, clip.style, clip.dancer, clip.source, clip.consent, sha256=sha256)
+    if fault:
+        return replace(row, reason=fault)
+    if original.clip_id != clip.clip_id:
+        labels = "" if original.style == clip.style else f", which is labelled {original.style or 'not at all'}"
+        return replace(row, reason=f"same content as {original.clip_id}{labels}")
+    part = out_parts / part_name(clip, sha256, read, curation)
+    try:
+        summary = read_summary(part)
+    except PartError:
+        process = getattr(_here, "process", None)
+        if process is None or process.silence_s != timeout_s:
+            process = _here.process = DecodingProcess(timeout_s)
+        try:
+            process.call(_make_part, clip, sha256, part, read, curation)
+            summary = read_summary(part)
+        except PartError:
+            raise
+        except (ReadError, LostProcess) as error:
+            return replace(row, reason=str(error).removeprefix(f"{clip.path.name}: "))
+        except MemoryError:
+            return replace(row, reason="needs more memory than a decoding process may take")
+        except Exception as error:  # noqa: BLE001 - whatever one file provokes, the run goes on and names it
+            return replace(row, reason=f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
+    return _described(row, summary, part)
+
+
+def _make_part(
+    clip: Clip, sha256: str, part: Path, read: ReadSettings, curation: CurationSettings, alive: Callable[[], None]
+) -> None:
+    import cv2
+
+    from dance_tf.footage.video import read_footage
+
+    cv2.setNumThreads(read.threads)
+    footage = read_footage(clip.path, read, alive)
+    curated = curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, curation)
+    reasons = [frame.reason for frame in curated.dropped]
+    summary = PartSummary(
+        clip,
+        sha256,
+        curated.seen,
+        len(curated.frames),
+        tuple(reasons.count(reason) for reason in REASONS),
+        footage.seconds,
+        footage.width,
+        footage.height,
+        footage.frame_rate,
+        curated.room_known,
+        footage.warnings,
+    )
+    write_part(part, curated, summary)
+
+
+def _described(row: CurationRow, summary: PartSummary, part: Path) -> CurationRow:
+    dropped = dict(zip(REASONS, summary.dropped, strict=True))
+    told = [f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count]
+    status = KEPT if summary.kept == summary.seen and not summary.warnings else PARTLY_KEPT if summary.kept else REFUSED
+    if not summary.kept:
+        told.insert(0, f"none of its {summary.seen} frames is left")
+    return replace(
+        row,
+        status=status,
+        reason="; ".join((*told, *summary.warnings)),
+        seen=summary.seen,
+        kept=summary.kept,
+        **dropped,
+        seconds=round(summary.seconds, 6),
+        width=summary.width,
+        height=summary.height,
+        frame_rate=round(summary.frame_rate, 6),
+        room_known=summary.room_known,
+        part=part.name if summary.kept else "",
+    )

@@ -1,0 +1,183 @@
+"""Curated clips on disk, one file each, whole or not there at all.
+
+A part is an `.npz` file (uncompressed; no pickles) with
+
+- `frames` uint8 [n, 128, 128, 1], `timestamps` float64 [n], `room` uint8 [128, 128, 1];
+- `dropped_index` int64 [m], `dropped_timestamp` float64 [m], `dropped_reason` uint8 [m] (place in `REASONS`),
+  `dropped_measure` float64 [m];
+- `about`: one JSON document in UTF-8 bytes: the fields of `PartSummary`.
+
+Its name is the hash of all that went into it: the clip's content and labels, the settings, and this format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dance_tf.footage.catalog import Clip
+from dance_tf.footage.curation import REASONS, CuratedClip, CurationSettings, DroppedFrame
+from dance_tf.footage.settings import ReadSettings
+
+PART_FORMAT = 1  # raise it when curation gives other frames for the same settings
+STALE_SECONDS = 3600.0
+
+
+class PartError(RuntimeError):
+    """A part that cannot be written or read."""
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """What a part holds, without its frames.
+
+    Attributes:
+        clip: what was curated.
+        sha256: of the clip's content.
+        seen: frames read.
+        kept: frames kept.
+        dropped: frames dropped for each of `REASONS`.
+        seconds: length of the clip.
+        width: of the picture as displayed.
+        height: of the picture as displayed.
+        frame_rate: frames per second on average.
+        room_known: whether the still room could be told.
+        warnings: what was wrong with the file.
+    """
+
+    clip: Clip
+    sha256: str
+    seen: int
+    kept: int
+    dropped: tuple[int, ...]
+    seconds: float
+    width: int
+    height: int
+    frame_rate: float
+    room_known: bool
+    warnings: tuple[str, ...]
+
+
+def content_sha256(path: Path) -> str:
+    """Hash a file's bytes, or the names and bytes of a folder's files in the order of their names.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for file in sorted(inner for inner in path.iterdir() if inner.is_file() and not inner.name.startswith(".")):
+            digest.update(file.name.encode() + b"\0" + bytes.fromhex(content_sha256(file)))
+        return digest.hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def part_name(clip: Clip, sha256: str, read: ReadSettings, curation: CurationSettings) -> str:
+    """The file name of a clip's part; threads are left out, as they change no frame."""
+    labels = {**asdict(clip), "path": ""}
+    what = [PART_FORMAT, sha256, labels, asdict(replace(read, threads=0)), asdict(curation)]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npz"
+
+
+def write_part(path: Path, curated: CuratedClip, summary: PartSummary) -> None:
+    """Write a part under a temporary name, bring it to the disk, and rename it.
+
+    Raises:
+        PartError: it cannot be written (a full disk, for one).
+    """
+    about = asdict(summary)
+    about["clip"]["path"] = str(summary.clip.path)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(
+                file,
+                frames=curated.frames,
+                timestamps=curated.timestamps,
+                room=curated.room,
+                dropped_index=np.array([frame.index for frame in curated.dropped], np.int64),
+                dropped_timestamp=np.array([frame.timestamp for frame in curated.dropped], np.float64),
+                dropped_reason=np.array([REASONS.index(frame.reason) for frame in curated.dropped], np.uint8),
+                dropped_measure=np.array([frame.measure for frame in curated.dropped], np.float64),
+                about=np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise PartError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def read_part(path: Path) -> CuratedClip:
+    """Read a part.
+
+    Raises:
+        PartError: it is not there, or is damaged.
+    """
+    with _opened(path) as (summary, arrays):
+        dropped = tuple(
+            DroppedFrame(int(index), float(timestamp), REASONS[reason], float(measure))
+            for index, timestamp, reason, measure in zip(
+                arrays["dropped_index"],
+                arrays["dropped_timestamp"],
+                arrays["dropped_reason"],
+                arrays["dropped_measure"],
+                strict=True,
+            )
+        )
+        return CuratedClip(
+            summary.clip,
+            arrays["frames"],
+            arrays["timestamps"],
+            arrays["room"],
+            summary.room_known,
+            summary.seen,
+            dropped,
+            summary.seconds,
+        )
+
+
+def read_summary(path: Path) -> PartSummary:
+    """Read what a part says about itself, not its frames.
+
+    Raises:
+        PartError: it is not there, or is damaged.
+    """
+    with _opened(path) as (summary, _):
+        return summary
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files that killed runs left behind over an hour ago."""
+    for leftover in folder.glob(".*.tmp"):
+        try:
+            if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                leftover.unlink()
+        except FileNotFoundError:
+            continue  # another run was faster
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[PartSummary, np.lib.npyio.NpzFile]]:
+    """Open a part, and turn whatever is wrong with it into a `PartError`."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(arrays["about"].tobytes())
+            clip = about.pop("clip")
+            about["dropped"], about["warnings"] = tuple(about["dropped"]), tuple(about["warnings"])
+            yield PartSummary(clip=Clip(**{**clip, "path": Path(clip["path"])}), **about), arrays
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise PartError(f"{path}: not a whole part ({error})") from error

@@ -1,0 +1,164 @@
+"""Image-sequence folders, and animated WebP, which FFmpeg's decoder does not play."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+
+from dance_tf.footage.catalog import IMAGE_SUFFIXES
+from dance_tf.footage.framing import fit_luma
+from dance_tf.footage.sampling import Sampling
+from dance_tf.footage.source import ReadError, Source
+
+IMAGE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError, Image.DecompressionBombError)
+
+
+class ImageSequenceSource(Source):
+    """Reads a folder of still images, in the order of the numbers in their names."""
+
+    def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (seconds from the first image, uint8 [size, size]).
+
+        Raises:
+            ReadError: no image can be read, or a limit is exceeded.
+        """
+        settings = self.settings
+        paths = sorted((path for path in self.path.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_order)
+        paths = [path for path in paths if not path.name.startswith(".")]
+        if not paths:
+            raise ReadError(f"{self.path.name}: a folder without images")
+        times = sequence_times([path.stem for path in paths], settings.image_rate)
+        self.frame_rate = (len(times) - 1) / times[-1] if times[-1] > 0 else settings.image_rate
+        self.seconds = float(times[-1]) + 1 / self.frame_rate
+        if self.seconds > settings.limits.seconds:
+            raise ReadError(
+                f"{self.path.name}: {self.seconds:,.0f} s long, over the limit of {settings.limits.seconds:g} s"
+            )
+        broken = []
+        decoded_bytes = 0
+        for time, path in Sampling(settings, self.seconds).choose(zip(times, paths, strict=True), lambda: self.seconds):
+            alive()
+            try:
+                with _quiet(), Image.open(path) as image:
+                    self.check_pixels(*image.size)
+                    luma = image_luma(image)
+            except IMAGE_FAULTS as error:
+                if isinstance(error, ReadError):
+                    raise
+                broken.append(path.name)
+                continue
+            decoded_bytes += luma.nbytes
+            if decoded_bytes > settings.limits.decoded_bytes:
+                raise ReadError(
+                    f"{self.path.name}: more than {settings.limits.decoded_bytes:,} bytes of decoded pictures"
+                )
+            if not self.width:
+                self.set_size(luma.shape[1], luma.shape[0])
+            yield float(time), fit_luma(luma, settings.size, settings.fit)
+        if not self.width:
+            raise ReadError(f"{self.path.name}: none of its {len(paths)} images can be decoded")
+        if broken:
+            self.broken = True
+            self.warnings.append(f"{len(broken)} broken images left out ({broken[0]}{', …' if broken[1:] else ''})")
+
+
+class AnimationSource(Source):
+    """Reads an animated image by Pillow, with the durations that it states."""
+
+    def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (seconds from the first picture, uint8 [size, size]).
+
+        Raises:
+            ReadError: no picture can be read, or a limit is exceeded.
+        """
+        settings = self.settings
+        try:
+            with _quiet(), Image.open(self.path) as image:
+                self.check_pixels(*image.size)
+                self.set_size(*image.size)
+                sampling = Sampling(settings, self._length(image) if settings.frames_in_all else None)
+                yield from sampling.choose(self._timed(image, alive), lambda: self.seconds)
+        except IMAGE_FAULTS as error:
+            if isinstance(error, ReadError):
+                raise
+            if not self.seconds:
+                raise ReadError(f"{self.path.name}: not an image that can be decoded ({error})") from error
+            self.broken = True
+            self.warnings.append(f"breaks off ({error})")
+
+    def _timed(self, image: Image.Image, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
+        settings = self.settings
+        time = decoded_bytes = count = 0
+        for picture in ImageSequence.Iterator(image):
+            alive()
+            luma = image_luma(picture)
+            decoded_bytes += luma.nbytes
+            if time > settings.limits.seconds or decoded_bytes > settings.limits.decoded_bytes:
+                raise ReadError(f"{self.path.name}: exceeds the limit of length or of decoded bytes")
+            yield time, fit_luma(luma, settings.size, settings.fit)
+            count += 1
+            time += _duration(picture)
+            self.seconds, self.frame_rate = time, count / time
+
+    def _length(self, image: Image.Image) -> float:
+        total = sum(_duration(picture) for picture in ImageSequence.Iterator(image))
+        image.seek(0)
+        return total
+
+
+def is_webp(path: Path) -> bool:
+    """Tell a WebP file by its first twelve bytes."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
+
+
+def image_luma(image: Image.Image) -> np.ndarray:
+    """The gray values of a still image, upright by its EXIF flag, transparent parts on black; uint8 [h, w]."""
+    if image.format == "JPEG":
+        image.draft("L", image.size)  # the decoder then hands out the luma plane itself
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image).astype(np.float64)
+        # 16-bit images count from 0 to 65535 whatever Pillow calls the mode
+        return np.clip(np.rint(values / 257), 0, 255).astype(np.uint8)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return np.asarray(image.convert("L"))
+
+
+def sequence_times(stems: list[str], rate: float) -> np.ndarray:
+    """Seconds from the first image: by the numbers in the names where each has one, so that a gap stays a gap.
+
+    Numbers that are no frame counters (a span of over 100 frames an image) are not believed; images then follow each
+    other at the rate.
+    """
+    numbers = [int(match[-1]) if (match := re.findall(r"\d+", stem)) else None for stem in stems]
+    if None not in numbers and len(set(numbers)) == len(numbers) and numbers == sorted(numbers):
+        if numbers[-1] - numbers[0] <= 100 * len(numbers):
+            return (np.array(numbers, np.float64) - numbers[0]) / rate
+    return np.arange(len(stems)) / rate
+
+
+def _order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
+    parts = re.split(r"(\d+)", path.stem)
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part], path.name
+
+
+def _duration(image: Image.Image) -> float:
+    # a duration of nothing is shown for a tenth of a second, as browsers do
+    return (image.info.get("duration") or 100) / 1000
+
+
+class _quiet(warnings.catch_warnings):
+    """Pillow warns of large images; the limits of the settings have already refused what is too large."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
