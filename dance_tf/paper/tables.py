@@ -11,6 +11,8 @@ import pandas as pd
 CNN, AE_ONLY, CNN_LSTM, CNN_AE = "CNN", "AE only", "CNN + LSTM", "CNN + AE"
 RESNET, PROPOSED = "ResNet", "CNN + AE + Attention"
 
+HALF_UNIT = 0.005  # what two printed decimals leave open, to either side
+
 
 @dataclass(frozen=True)
 class StyleFrames:

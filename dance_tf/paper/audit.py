@@ -1,0 +1,141 @@
+"""Audit: which printed numbers cannot all be true, in a table of anybody's, in ours, and in the paper.
+
+The scores of one confusion matrix hang together: macro F1 cannot exceed what macro precision and recall allow, nor
+specificity and kappa leave the range that accuracy and class sizes set. `bounds` derives each inequality, `rules` asks
+them of a row, `ledger` works out what the paper states about its own tables; this module gathers what they find.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dance_tf.paper import tables
+from dance_tf.paper.findings import AuditError, Finding, findings_frame
+from dance_tf.paper.ledger import audit_claims
+from dance_tf.paper.printed import METRICS, Printed, PublishedRow, Range, read_printed
+from dance_tf.paper.rules import audit_row, check_classes, compare
+from dance_tf.paper.score_table import read_score_table
+
+__all__ = ["AuditError", "Finding", "audit_csv", "audit_means", "audit_paper", "audit_row", "findings_frame"]
+
+_MEAN = re.compile(r"\b(mean|average|avg)\b", re.IGNORECASE)
+_WEIGHTED = re.compile(r"weighted|micro|pooled", re.IGNORECASE)
+
+
+def audit_csv(
+    path: Path | str, classes: int, supports: Sequence[int] | None = None, averaged: bool = False
+) -> tuple[Finding, ...]:
+    """Audit a CSV table of scores: one row a model (not a class), macro averages, columns in any order.
+
+    Columns are known by their names: accuracy, precision, recall or sensitivity, specificity, f1, kappa and the usual
+    variants, in any case, with "macro", "mean" or "(%)" around them; `read_score_table` tells percent from fractions.
+    All other columns label the row; a row whose label says mean or average is also held against the rows above it.
+
+    Args:
+        path: the file.
+        classes: number of classes, at least 2.
+        supports: frames (or clips) of each class in the set that each row was computed on.
+        averaged: rows are means over several test sets (folds), and `supports` are those of the whole they were cut
+            from. What needs the supports is then said with less force: see `rules.FOLD_SLACK`.
+
+    Returns:
+        Findings row by row, then those on means; empty where nothing speaks against the table.
+
+    Raises:
+        AuditError: the file cannot be read as such a table, or classes and supports do not fit.
+    """
+    supports = None if supports is None else tuple(supports)
+    check_classes(classes, supports)
+    # of two readings the better one stands: a table is not accused of what may be a missing percent sign
+    return min(
+        (
+            (*(finding for row in rows for finding in audit_row(row, classes, supports, averaged)), *audit_means(rows))
+            for rows in read_score_table(path)
+        ),
+        key=len,
+    )
+
+
+def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
+    """Hold rows that call themselves means against the rows above them.
+
+    A mean with any weights lies between its smallest and its largest row: outside is impossible. The plain mean of
+    rounded numbers lies between the means of what each can have been: inside the rows but not there is implausible,
+    and not told of a row that says weighted, micro or pooled. The rows meant may be those since the last such row, or
+    all above; only what fits neither is told.
+    """
+    findings: list[Finding] = []
+    above: list[PublishedRow] = []
+    start = 0
+    for row in rows:
+        if not _MEAN.search(row.label):
+            above.append(row)
+            continue
+        for name in METRICS:
+            columns = [[getattr(other, name) for other in group] for group in (above[start:], above)]
+            columns = [column for column in columns if len(column) > 1 and None not in column]
+            if columns and getattr(row, name) is not None:
+                findings += _mean_finding(row, name, columns)
+        start = len(above)
+    return tuple(findings)
+
+
+def _mean_finding(row: PublishedRow, name: str, columns: list[list[Printed]]) -> Iterator[Finding]:
+    """The stronger finding that every choice of rows agrees on, if any."""
+    reason = "a mean lies between the rows it is the mean of"
+    between = [Range(min(cell.low for cell in cells), max(cell.high for cell in cells)) for cells in columns]
+    found = [
+        tuple(compare(row.label, "mean of rows", name, getattr(row, name), limits, (), reason)) for limits in between
+    ]
+    if not all(found) and not _WEIGHTED.search(row.label):
+        reason = "the plain mean of the rows above is another"
+        plain = [
+            Range(sum(cell.low for cell in cells) / len(cells), sum(cell.high for cell in cells) / len(cells))
+            for cells in columns
+        ]
+        found = [
+            tuple(compare(row.label, "mean of rows", name, getattr(row, name), limits, (), reason, "implausible"))
+            for limits in plain
+        ]
+    if all(found):
+        yield found[0][0]
+
+
+def audit_paper() -> tuple[Finding, ...]:
+    """Audit the paper's own Tables 2 and 3 (means over five folds; Table 1's frames as supports) and its claims."""
+    supports = tuple(row.frames for row in tables.TABLE_1)
+    rows = (*repeat_rows(), *interval_rows())
+    findings = (finding for row in rows for finding in audit_row(row, len(supports), supports, averaged=True))
+    return (*findings, *audit_claims())
+
+
+def repeat_rows() -> tuple[PublishedRow, ...]:
+    """Table 2 in the auditor's form."""
+    return tuple(
+        PublishedRow(
+            label=f"Table 2, experiment {row.experiment}, {row.strategy}",
+            accuracy=_percent(row.accuracy),
+            precision=_percent(row.precision),
+            sensitivity=_percent(row.sensitivity),
+            specificity=_percent(row.specificity),
+            f1=_percent(row.f1),
+        )
+        for row in tables.TABLE_2
+    )
+
+
+def interval_rows() -> tuple[PublishedRow, ...]:
+    """Table 3 in the auditor's form."""
+    return tuple(
+        PublishedRow(
+            label=f"Table 3, one frame of {row.interval}",
+            accuracy=_percent(row.accuracy),
+            sensitivity=_percent(row.recall),
+            kappa=_percent(row.kappa),
+        )
+        for row in tables.TABLE_3
+    )
+
+
+def _percent(value: float) -> Printed | None:
+    return read_printed(f"{value:.2f}", percent=True)

@@ -1,0 +1,196 @@
+"""What scores of one classifier on one test set say about each other, as inequalities.
+
+Throughout, a test set has n frames of C classes. Class i has the share w_i of the frames, recall r_i, precision p_i and
+F1 f_i; t_i, a_i, b_i are its frames found, missed, and wrongly taken in, each divided by n. So t_i + a_i = w_i, the t_i
+sum to the accuracy A, and the a_i, like the b_i, to the error e = 1 - A. P, R, S, F are the plain (macro) averages of
+precision, recall, specificity and F1.
+
+Every bound holds, too, for means of the scores over several test sets (folds, repeats): it is linear, or it is taken
+on the side of a concave or convex curve where the mean can only move inwards, or its chord is used. Where classes are
+absent it holds whether averages run over the classes that occur, over those that occur or are predicted, or over all C,
+with 0 for 0/0. Bounds that need class shares take `Shares`, which has room for folds whose shares differ.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dance_tf.paper.printed import Range
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """Within what limits each class's share of a test set lies: float64 [classes], low and high."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, supports: tuple[int, ...], slack: float = 1.0) -> "Shares":
+        """Shares of the supports; with `slack` 2 each share of a test set may be half or twice that of the whole."""
+        shares = np.asarray(supports, dtype=np.float64) / sum(supports)
+        return cls(low=shares / slack, high=np.minimum(shares * slack, 1.0))
+
+    @property
+    def occurring(self) -> int:
+        """Number of classes that occur."""
+        return int((self.high > 0).sum())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every class occurs."""
+        return self.occurring == len(self.high)
+
+
+def f1_from_precision_and_recall(precision: Range, recall: Range) -> Range:
+    """max(0, P + R - 1) <= F <= 2PR / (P + R), the harmonic mean of the two averages.
+
+    Each f_i is h(p_i, r_i) with h(x, y) = 2xy / (x + y). h is concave, so by Jensen's inequality the mean of h is at
+    most h of the means (Opitz and Burst 2019 compare the two). Below, h >= xy >= x + y - 1 for x, y in [0, 1]. Both
+    survive averaging over folds, and over classes with any weights; and both hold if F1 was computed as h(P, R).
+    """
+    low = max(0.0, precision.low + recall.low - 1)
+    x, y = max(precision.high, 0.0), max(recall.high, 0.0)
+    return Range(low, 2 * x * y / (x + y) if x + y > 0 else 0.0)
+
+
+def specificity_from_recall(recall: Range) -> Range:
+    """R <= S <= 1.
+
+    Let q_ji be the share of class j's frames that are taken for i. 1 - s_i is a weighted mean of q_ji over j != i, so
+    at most their sum. Summed over i, that is at most the sum of all q_ji, which is the sum of 1 - r_j. So
+    1 - S <= 1 - R. It needs two classes in each test set: with one alone, specificity is 0/0, and a program may print
+    0 for it.
+    """
+    return Range(recall.low, 1.0)
+
+
+def accuracy_from_macro_score(score: Range, classes: int) -> Range:
+    """A <= C X, for X any of P, R and F.
+
+    A is a mean of r_i with weights w_i, so at most the largest r_i, which is at most their sum. Likewise for p_i, with
+    the shares of the verdicts as weights (a class that never occurs but is predicted adds nothing to A). For F:
+    f_i = 2 t_i / (w_i + v_i) with v_i the share of verdicts; w_i + v_i <= 1 + t_i <= 2, so f_i >= t_i, and the t_i sum
+    to A.
+    """
+    return Range(0.0, min(1.0, classes * score.high))
+
+
+def accuracy_from_any_recall(recall: Range, classes: int) -> Range:
+    """1 - C (1 - R) <= A <= C R, whatever the class sizes.
+
+    e is a mean of 1 - r_i with weights w_i, so at most the largest 1 - r_i, which is at most their sum, C (1 - R).
+    """
+    return Range(max(0.0, 1 - classes * (1 - recall.low)), min(1.0, classes * recall.high))
+
+
+def kappa_from_accuracy(accuracy: Range) -> Range:
+    """A - 1 <= kappa <= A, whatever the class sizes.
+
+    kappa = (A - c) / (1 - c) = 1 - (1 - A) / (1 - c), with c the sum of w_i v_i, the agreement by chance. c >= 0 gives
+    kappa <= A. For the other side: w_i v_i <= u_i^2 with u_i = (w_i + v_i) / 2. The u_i sum to 1, and
+    u_i = t_i + (a_i + b_i) / 2 <= (1 + A) / 2, for the cells of a_i and b_i are different errors. A sum of squares is
+    largest at the corner ((1 + A) / 2, (1 - A) / 2), so c <= (1 + A^2) / 2 and kappa >= -(1 - A) / (1 + A). That is
+    concave in A; its chord A - 1 holds for means as well.
+    """
+    return Range(accuracy.low - 1, accuracy.high)
+
+
+def accuracy_from_recall(recall: Range, shares: Shares) -> Range:
+    """Accuracy between what the smallest and what the largest classes would make of the recall.
+
+    A is the sum of w_i r_i where the r_i, each in [0, 1], sum to C R. It is largest if the largest classes have all the
+    recall (a fractional knapsack), and smallest if the smallest have. The same holds for e and the 1 - r_i. With equal
+    classes it is A = R. The largest sum is concave in R, the smallest convex, so means over folds stay inside. Where
+    some classes do not occur, R may be the mean over those that do or over all: the room between the two is left.
+    """
+    occurring, classes = shares.occurring, len(shares.high)
+    total = Range(max(0.0, recall.low) * occurring, min(1.0, recall.high * classes / occurring) * occurring)
+    missed = Range(occurring - total.high, occurring - min(total.low, float(occurring)))
+    low = max(_smallest(shares, total.low), 1 - _largest(shares, missed.high))
+    return Range(low, min(_largest(shares, total.high), 1 - _smallest(shares, missed.low)))
+
+
+def specificity_from_accuracy(accuracy: Range, shares: Shares) -> Range:
+    """1 - S lies between e / (C (1 - w_min)) and e / (C (1 - w_max)).
+
+    1 - s_i = b_i / (1 - w_i), and the b_i sum to e. With equal classes it is S = 1 - e / (C - 1). Where some classes do
+    not occur, errors may all have gone to those, which an average over the occurring classes does not see: the upper
+    bound of S is then 1.
+    """
+    largest, errors = float(shares.high.max()), _errors(accuracy)
+    if largest >= 1:
+        return Range(0.0, 1.0)
+    low = 1 - errors.high / (shares.occurring * (1 - largest))
+    if not shares.complete:
+        return Range(max(0.0, low), 1.0)
+    return Range(max(0.0, low), 1 - errors.low / (len(shares.high) * (1 - float(shares.low.min()))))
+
+
+def precision_from_accuracy(accuracy: Range, shares: Shares) -> Range:
+    """1 - K(2e) / C <= P <= 1 - e / (C (1 + w_max)); K(x): how many of the smallest classes the share x can fill.
+
+    1 - p_i = b_i / (w_i - a_i + b_i) <= (a_i + b_i) / w_i, because a_i <= w_i; it is also at most 1, and the a_i + b_i
+    sum to 2e. Their sum over i is then largest if the smallest classes have all the errors. For the upper bound,
+    1 - p_i >= b_i / (w_i + b_i) >= b_i / (w_max + e), and e / (w_max + e) lies above its chord e / (w_max + 1). Where
+    some classes do not occur, P may be an average over all, and errors may go where no average sees them.
+    """
+    errors = _errors(accuracy)
+    low = (shares.occurring - _filled(shares, 2 * errors.high)) / len(shares.high)
+    high = 1 - errors.low / (len(shares.high) * (1 + float(shares.high.max()))) if shares.complete else 1.0
+    return Range(max(0.0, low), high)
+
+
+def f1_from_accuracy(accuracy: Range, shares: Shares) -> Range:
+    """1 - K(2e) / C <= F; K as in `precision_from_accuracy`.
+
+    1 - f_i = (a_i + b_i) / (2 w_i - a_i + b_i) <= (a_i + b_i) / w_i, again because a_i <= w_i.
+    """
+    return Range(precision_from_accuracy(accuracy, shares).low, 1.0)
+
+
+def kappa_from_accuracy_and_shares(accuracy: Range, shares: Shares, averaged: bool) -> Range:
+    """Kappa between the most and the least that chance can explain.
+
+    c = sum of w_i v_i and v_i = w_i - a_i + b_i, so c differs from Q, the sum of w_i^2, by at most e d with
+    d = w_max - w_min. kappa = 1 - e / (1 - c) lies between 1 - e / (1 - Q - e d) and 1 - e / (1 - Q + e d). With equal
+    classes c = 1 / C whatever the verdicts, and kappa = (A - 1/C) / (1 - 1/C) exactly. Both curves bend the wrong way
+    for means over folds; their chords from e = 0 to e = 1 hold: 1 - e / (1 - Q - d) and 1 - e / (1 - Q + d).
+    """
+    plain, errors = kappa_from_accuracy(accuracy), _errors(accuracy)
+    spread = float(shares.high.max() - shares.low.min())
+    # the share of a class is at most the largest one and the shares sum to 1: so Q is at most the largest share
+    most = min(float((shares.high**2).sum()), float(shares.high.max()))
+    least = max(float((shares.low**2).sum()), 1 / shares.occurring)
+    reach = Range(1.0, 1.0) if averaged else errors
+    lower, upper = 1 - most - reach.high * spread, 1 - least + reach.low * spread
+    low = 1 - errors.high / lower if lower > 0 else plain.low
+    high = 1 - errors.low / upper if upper > 0 else plain.high
+    return Range(max(low, plain.low), min(high, plain.high))
+
+
+def _errors(accuracy: Range) -> Range:
+    return Range(max(0.0, 1 - accuracy.high), min(1.0, 1 - accuracy.low))
+
+
+def _largest(shares: Shares, units: float) -> float:
+    """Largest sum of w_i x_i with x_i in [0, 1] that sum to `units`; at most 1."""
+    return min(1.0, _knapsack(np.sort(shares.high)[::-1], units))
+
+
+def _smallest(shares: Shares, units: float) -> float:
+    """Smallest such sum, over the classes that occur."""
+    return _knapsack(np.sort(shares.low[shares.high > 0]), units)
+
+
+def _knapsack(weights: np.ndarray, units: float) -> float:
+    """Sum of the first weights, `units` of them; the last one in part."""
+    taken = np.clip(units - np.arange(len(weights)), 0.0, 1.0)
+    return float((weights * taken).sum())
+
+
+def _filled(shares: Shares, share: float) -> float:
+    """Largest sum of y_i in [0, 1] with the sum of w_i y_i at most `share`: the smallest classes first."""
+    weights = np.sort(shares.low[shares.high > 0])
+    before = np.concatenate([[0.0], np.cumsum(weights)[:-1]])
+    return float(np.clip((share - before) / weights, 0.0, 1.0).sum())

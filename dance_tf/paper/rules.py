@@ -1,0 +1,200 @@
+"""Which inequalities are asked of a published row, and in what words a broken one is told.
+
+The inequalities themselves, with their derivations, are in `bounds`.
+"""
+
+import math
+from collections.abc import Iterator
+
+from dance_tf.paper import bounds
+from dance_tf.paper.bounds import Shares
+from dance_tf.paper.findings import AuditError, Finding, Level
+from dance_tf.paper.printed import METRICS, Printed, PublishedRow, Range
+
+# room for the rounding of our own arithmetic
+TOLERANCE = 1e-9
+# Nobody prints the class shares of each fold. For means over folds, what needs the shares is called impossible only
+# if it stays so with every share halved or doubled, implausible if it does with every share a tenth off.
+FOLD_SLACK: tuple[tuple[float, Level, str], ...] = (
+    (2.0, "impossible", ", even if each fold's class shares are anything from half to twice the whole's"),
+    (1.1, "implausible", ", if each fold's class shares are within a tenth of the whole's"),
+)
+EXACT_SLACK: tuple[tuple[float, Level, str], ...] = ((1.0, "impossible", ""),)
+
+
+def audit_row(
+    row: PublishedRow, classes: int, supports: tuple[int, ...] | None = None, averaged: bool = False
+) -> tuple[Finding, ...]:
+    """Tell which numbers of a row cannot all be true.
+
+    Args:
+        row: macro scores as printed, any of them.
+        classes: number of classes, at least 2.
+        supports: frames (or clips) of each class in the set that was scored; zeros allowed. Without them only the
+            rules that hold for every class balance are asked.
+        averaged: the row holds means over several test sets, and `supports` are those of the whole they were cut from.
+
+    Returns:
+        Findings in a fixed order of rules; empty where nothing speaks against the row.
+
+    Raises:
+        AuditError: fewer than two classes, or supports that do not fit.
+    """
+    check_classes(classes, supports)
+    return tuple(
+        [
+            *_outside_range(row),
+            *_without_supports(row, classes),
+            *(_with_supports(row, supports, averaged) if supports else ()),
+        ]
+    )
+
+
+def check_classes(classes: int, supports: tuple[int, ...] | None) -> None:
+    """Refuse what cannot be a number of classes and their supports.
+
+    Raises:
+        AuditError: says what is wrong.
+    """
+    if classes < 2:
+        raise AuditError(f"{classes} classes: an audit needs at least 2")
+    if supports is None:
+        return
+    if len(supports) != classes:
+        raise AuditError(f"{len(supports)} supports for {classes} classes: give one for each class")
+    if any(support < 0 or support != int(support) for support in supports) or not sum(supports):
+        raise AuditError("supports must be whole numbers of frames or clips, none negative and not all zero")
+
+
+def _outside_range(row: PublishedRow) -> Iterator[Finding]:
+    for name in METRICS:
+        printed = getattr(row, name)
+        allowed = Range(-1.0 if name == "kappa" else 0.0, 1.0)
+        if printed is not None:
+            yield from compare(row.label, "range", name, printed, allowed, (), "no such score exists")
+
+
+def _without_supports(row: PublishedRow, classes: int) -> Iterator[Finding]:
+    precision, sensitivity, accuracy = row.precision, row.sensitivity, row.accuracy
+    if row.f1 and precision and sensitivity:
+        allowed = bounds.f1_from_precision_and_recall(_range(precision), _range(sensitivity))
+        given = (("precision", precision), ("sensitivity", sensitivity))
+        reason = "macro F1, in means over folds too, is at most their harmonic mean and at least their sum less 1"
+        yield from compare(row.label, "f1 against precision and sensitivity", "f1", row.f1, allowed, given, reason)
+    # 0 is also what programs print for 0/0, where a test set has one class only
+    if row.specificity and sensitivity and row.specificity.middle != 0:
+        allowed = bounds.specificity_from_recall(_range(sensitivity))
+        given = (("sensitivity", sensitivity),)
+        reason = "macro specificity is never below macro sensitivity"
+        yield from compare(
+            row.label, "specificity against sensitivity", "specificity", row.specificity, allowed, given, reason
+        )
+    if accuracy and sensitivity:
+        allowed = bounds.accuracy_from_any_recall(_range(sensitivity), classes)
+        reason = f"accuracy is a weighted mean of the {classes} sensitivities"
+        given = (("sensitivity", sensitivity),)
+        yield from compare(row.label, "accuracy against sensitivity", "accuracy", accuracy, allowed, given, reason)
+    for name, score in (("precision", precision), ("f1", row.f1)):
+        if accuracy and score:
+            allowed = bounds.accuracy_from_macro_score(_range(score), classes)
+            reason = f"accuracy is at most {classes} times the macro average"
+            yield from compare(
+                row.label, f"accuracy against {name}", "accuracy", accuracy, allowed, ((name, score),), reason
+            )
+    if row.kappa and accuracy:
+        allowed = bounds.kappa_from_accuracy(_range(accuracy))
+        reason = "kappa lies between accuracy less 1 and accuracy"
+        given = (("accuracy", accuracy),)
+        yield from compare(row.label, "kappa against accuracy", "kappa", row.kappa, allowed, given, reason)
+
+
+def _with_supports(row: PublishedRow, supports: tuple[int, ...], averaged: bool) -> Iterator[Finding]:
+    if row.accuracy and not averaged:
+        yield from _granularity(row, sum(supports))
+    found: set[str] = set()
+    for slack, level, condition in FOLD_SLACK if averaged else EXACT_SLACK:
+        shares = Shares.of(supports, slack)
+        for rule, name, allowed, given, reason in _allowed_by_shares(row, shares, averaged):
+            if rule not in found:
+                findings = tuple(
+                    compare(row.label, rule, name, getattr(row, name), allowed, given, reason + condition, level)
+                )
+                found.update(finding.rule for finding in findings)
+                yield from findings
+
+
+def _allowed_by_shares(row: PublishedRow, shares: Shares, averaged: bool) -> Iterator[tuple]:
+    """Rule, name of the score it bounds, the bound, the scores it comes from, and the reason."""
+    if row.accuracy:
+        accuracy, given = _range(row.accuracy), (("accuracy", row.accuracy),)
+    elif row.sensitivity:
+        accuracy = bounds.accuracy_from_recall(_range(row.sensitivity), shares)
+        given = (("sensitivity", row.sensitivity),)
+    else:
+        return
+    if accuracy.low > accuracy.high:
+        return  # the sensitivity is out of its range, and that has been told
+    if row.accuracy and row.sensitivity:
+        allowed = bounds.accuracy_from_recall(_range(row.sensitivity), shares)
+        reason = "accuracy weighs the sensitivities by the class sizes"
+        sensitivity = (("sensitivity", row.sensitivity),)
+        yield "accuracy against sensitivity and supports", "accuracy", allowed, sensitivity, reason
+    if row.specificity:
+        allowed = bounds.specificity_from_accuracy(accuracy, shares)
+        reason = "each error is one false alarm among the frames of all other classes"
+        yield "specificity against accuracy and supports", "specificity", allowed, given, reason
+    if row.precision:
+        allowed = bounds.precision_from_accuracy(accuracy, shares)
+        reason = "the errors are too many, or too few, for it"
+        yield "precision against accuracy and supports", "precision", allowed, given, reason
+    if row.f1:
+        allowed = bounds.f1_from_accuracy(accuracy, shares)
+        yield "f1 against accuracy and supports", "f1", allowed, given, "the errors are too few for it"
+    if row.kappa:
+        allowed = bounds.kappa_from_accuracy_and_shares(accuracy, shares, averaged)
+        reason = "class sizes leave chance only so much to explain"
+        yield "kappa against accuracy and supports", "kappa", allowed, given, reason
+
+
+def _granularity(row: PublishedRow, total: int) -> Iterator[Finding]:
+    """Accuracy on n frames is k / n: where no whole k is printed so, it was not computed on n (the GRIM test)."""
+    low, high = row.accuracy.low - TOLERANCE, row.accuracy.high + TOLERANCE
+    if math.floor(high * total) < math.ceil(low * total):
+        yield Finding(
+            row=row.label,
+            rule="accuracy against the number of verdicts",
+            level="impossible",
+            message=f"no number of right verdicts out of {total} gives accuracy {row.accuracy.text}.",
+            values=(("accuracy", row.accuracy.text), ("verdicts", str(total))),
+        )
+
+
+def compare(
+    label: str,
+    rule: str,
+    name: str,
+    printed: Printed,
+    allowed: Range,
+    given: tuple[tuple[str, Printed], ...],
+    reason: str,
+    level: Level = "impossible",
+) -> Iterator[Finding]:
+    """Yield a finding if nothing that is printed so lies in the allowed range."""
+    above, below = printed.low > allowed.high + TOLERANCE, printed.high < allowed.low - TOLERANCE
+    if not (above or below):
+        return
+    limit = (allowed.high if above else allowed.low) * printed.scale
+    unit = " %" if printed.scale == 100 else ""
+    source = f" for {' and '.join(f'{given_name} {score.text}' for given_name, score in given)}" if given else ""
+    yield Finding(
+        row=label,
+        rule=rule,
+        level=level,
+        message=f"{name} {printed.text} is {'above' if above else 'below'} the {'largest' if above else 'smallest'} "
+        f"that rounding leaves possible, {limit:.{min(printed.decimals + 2, 12)}f}{unit}{source}: {reason}.",
+        values=((name, printed.text), *((given_name, score.text) for given_name, score in given)),
+    )
+
+
+def _range(printed: Printed) -> Range:
+    return Range(printed.low, printed.high)

@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import pytest
+
+from dance_tf.paper import tables
+from dance_tf.paper.cost_ledger import audit_costs, most_weights_described
+from dance_tf.paper.ledger import audit_claims, least_accuracy_of_kept, mean_of, not_falling
+
+
+def rules():
+    return [finding.rule for finding in audit_claims()]
+
+
+def test_a_mean_of_printed_numbers():
+    assert mean_of([96.38, 97.48, 97.37]) == (pytest.approx(97.07167, abs=1e-5), pytest.approx(97.08167, abs=1e-5))
+
+
+def test_a_claimed_fall():
+    assert not_falling([5, 4, 3]) == []
+    assert not_falling([5, 6, 3, 3]) == [(0, 1), (2, 3)]
+
+
+def test_dropping_right_frames_hurts_at_most_so_much():
+    # of 100 frames 90 are right; 20 right ones go: 70 of 80
+    assert least_accuracy_of_kept(0.9, 0.2) == pytest.approx(70 / 80)
+    assert least_accuracy_of_kept(0.1, 0.2) == 0
+    assert least_accuracy_of_kept(0.5, 0.0) == 0.5
+
+
+def test_weights_of_the_fully_connected_layers_are_counted():
+    head = 1536 * 400 + 400 + 400 * 150 + 150 + 150 * 12 + 12
+    assert head == 676_762
+    assert head < most_weights_described() < 1_000_000
+
+
+def test_a_table_that_does_not_sum_is_found(monkeypatch):
+    first, *others = tables.TABLE_1
+    monkeypatch.setattr(tables, "TABLE_1", (replace(first, frames=22_366), *others))
+    assert "sum of frames" in rules()
+
+
+def test_claims_that_fit_are_not_told(monkeypatch):
+    monkeypatch.setattr(tables, "ABSTRACT_ACCURACY", replace(tables.ABSTRACT_ACCURACY, value=97.08))
+    monkeypatch.setattr(tables, "ABSTRACT_F1", replace(tables.ABSTRACT_F1, value=97.14))
+    monkeypatch.setattr(tables, "MEAN_ACCURACY", replace(tables.MEAN_ACCURACY, value=97.08))
+    monkeypatch.setattr(tables, "RIVAL_ACCURACY", replace(tables.RIVAL_ACCURACY, value=95.7))
+    monkeypatch.setattr(tables, "SAY_SO_FRAMES", replace(tables.SAY_SO_FRAMES, value=24_890))
+    monkeypatch.setattr(tables, "VIDEOS", replace(tables.VIDEOS, value=300))
+    left = rules()
+    assert not {rule for rule in left if rule.startswith("claim against")}
+    assert "two counts of the same frames" not in left and "videos by source" not in left
+
+
+def test_a_rise_in_table_3_is_found(monkeypatch):
+    rows = list(tables.TABLE_3)
+    rows[4] = replace(rows[4], accuracy=96.60, kappa=72.29)
+    monkeypatch.setattr(tables, "TABLE_3", tuple(rows))
+    assert rules().count("claimed fall") == 2
+
+
+def test_table_5_against_its_text(monkeypatch):
+    rows = {row.condition: row for row in tables.TABLE_5}
+    rows["Low resolution (360p)"] = replace(rows["Low resolution (360p)"], accuracy=95.0)
+    rows["Frame drop (20%)"] = replace(rows["Frame drop (20%)"], accuracy=96.9)
+    monkeypatch.setattr(tables, "TABLE_5", tuple(rows.values()))
+    assert "ranking in the text" not in rules()
+    assert "accuracy of the frames that are kept" not in rules()
+    rows["Rain effect"] = replace(rows["Rain effect"], accuracy=90.0)
+    monkeypatch.setattr(tables, "TABLE_5", tuple(rows.values()))
+    assert {"largest loss", "ranking in the text"} <= set(rules())
+
+
+def test_times_that_add_up_are_not_told(monkeypatch):
+    *others, proposed = tables.TABLE_4
+    monkeypatch.setattr(tables, "TABLE_4", (*others, replace(proposed, inference_seconds=33.05)))
+    assert "same work in less time" not in {finding.rule for finding in audit_costs()}
+    monkeypatch.setattr(tables, "TABLE_4", (*others, replace(proposed, inference_seconds=25.03, size_mb=3.1)))
+    assert {"times do not add up", "size against described layers"}.isdisjoint(
+        finding.rule for finding in audit_costs()
+    )
