@@ -117,7 +117,7 @@ class RunReport:
     def sections(self) -> list[Section]:
         """All sections saved so far, in the order of the report."""
         files = sorted((self.folder / "sections").glob("*.json"))
-        found = [Section(**json.loads(file.read_text())) for file in files]
+        found = [Section(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
         return sorted(found, key=lambda section: (section.order, section.name))
 
     def stamps(self) -> dict[str, int]:
@@ -146,7 +146,7 @@ class RunReport:
         run = self._run()
         facts = provenance(run.get("profile", ""), run.get("parameters", {}), self.source, metrics)
         tables = {
-            entry["name"]: (self.folder / "tables" / f"{entry['name']}.md").read_text()
+            entry["name"]: (self.folder / "tables" / f"{entry['name']}.md").read_text(encoding="utf-8")
             for section in sections
             for entry in section.tables
         }
@@ -157,7 +157,7 @@ class RunReport:
 
     def _run(self) -> dict[str, object]:
         file = self.folder / "run.json"
-        return json.loads(file.read_text()) if file.exists() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
     def _files_of(self, section: Section) -> list[Path]:
         files = [self.folder / "tables" / f"{t['name']}.{end}" for t in section.tables for end in ("csv", "md")]

@@ -20,15 +20,16 @@ from dance_tf.report.figures.style import (
     percent_axis,
     spread,
 )
+from dance_tf.report.tables import percent, percent_interval
 
 SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
 
 
 def _with_interval(
-    axes: Axes, rows: pd.DataFrame, value: str, places: Sequence[float], colour: str, label: str | None, across: bool
+    axes: Axes, rows: pd.DataFrame, places: Sequence[float], colour: str, label: str | None, across: bool
 ) -> None:
     """Dots with their intervals; a missing interval leaves the dot alone. `across`: values run along x."""
-    middle = rows[value].to_numpy(float)
+    middle = rows["mean"].to_numpy(float)
     reach = np.abs(np.stack([rows["low"].to_numpy(float), rows["high"].to_numpy(float)]) - middle)
     reach = np.nan_to_num(reach)
     style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label}
@@ -50,7 +51,7 @@ def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | N
     """Accuracies as dots with their intervals, one line each; a bar would hide how wide the interval is.
 
     Args:
-        rows: columns name, value, low, high (fractions; NaN where no interval is known); a column group ("by frame",
+        rows: columns name, mean, low, high (fractions; NaN where no interval is known); a column group ("by frame",
             "by clip") puts several dots on one line.
         title: what was classified.
         source: "synthetic" or the footage's name.
@@ -64,8 +65,8 @@ def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | N
     for group, offset, colour in zip(groups, offsets, PALETTE, strict=False):
         part = rows if group is None else rows[rows["group"] == group]
         places = [names.index(name) + offset for name in part["name"]]
-        _with_interval(axes, part, "value", places, colour, group, across=True)
-        for place, value, high in zip(places, part["value"], part["high"].fillna(part["value"]), strict=True):
+        _with_interval(axes, part, places, colour, group, across=True)
+        for place, value, high in zip(places, part["mean"], part["high"].fillna(part["mean"]), strict=True):
             axes.annotate(
                 f"{100 * value:.1f}", (max(value, high), place), xytext=(8, 0), textcoords="offset points",
                 va="center", fontsize=9.5, color=INK,
@@ -111,28 +112,28 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
 
 @drawn
 def accuracy_against_cost(
-    rows: pd.DataFrame, cost: str, source: str, value: str = "accuracy", chance: float | None = None
+    rows: pd.DataFrame, cost: str, source: str, score: str = "accuracy", chance: float | None = None
 ) -> Figure:
     """What accuracy costs: one named dot per strategy, the cost on a log axis.
 
     Args:
-        rows: columns strategy, cost, value (a fraction), low, high.
-        cost: what the column cost is, with its unit, as the axis says it.
+        rows: columns strategy, cost, mean (a fraction), low, high.
+        cost: what the column cost holds, with its unit, as the axis says it.
         source: "synthetic" or the footage's name.
-        value: what the column value is.
+        score: what the column mean holds.
         chance: accuracy of guessing.
     """
-    figure = new_figure(4.8, f"{value[:1].upper()}{value[1:]} against cost", source)
+    figure = new_figure(4.8, f"{score[:1].upper()}{score[1:]} against cost", source)
     axes = figure.subplots()
     middle = np.exp(np.log(rows["cost"].to_numpy(float)).mean())
     for colour, (_, row) in zip([*PALETTE] * len(rows), rows.iterrows(), strict=False):
-        _with_interval(axes, row.to_frame().T, "value", [row["cost"]], colour, None, across=False)
+        _with_interval(axes, row.to_frame().T, [row["cost"]], colour, None, across=False)
         axes.annotate(
-            row["strategy"], (row["cost"], row["value"]), textcoords="offset points", color=colour, fontweight="bold",
+            row["strategy"], (row["cost"], row["mean"]), textcoords="offset points", color=colour, fontweight="bold",
             xytext=(9, 7) if row["cost"] <= middle else (-9, 7), ha="left" if row["cost"] <= middle else "right",
         )  # fmt: skip
     _chance_line(axes, chance, across=False)
-    axes.set(xscale="log", xlabel=cost, ylabel=value)
+    axes.set(xscale="log", xlabel=cost, ylabel=score)
     axes.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
     axes.margins(x=0.12)
     axes.set_ylim(bottom=0, top=1)
@@ -143,14 +144,22 @@ def accuracy_against_cost(
 
 
 @drawn
-def leakage_gap(rows: pd.DataFrame, source: str, unit: str = "frame", chance: float | None = None) -> Figure:
+def leakage_gap(
+    rows: pd.DataFrame,
+    source: str,
+    unit: str = "frame",
+    chance: float | None = None,
+    gaps: pd.DataFrame | None = None,
+) -> Figure:
     """How much of an accuracy is leakage: each strategy under the three splits, with the room kept and removed.
 
     Args:
-        rows: columns strategy, split ("frame", "clip", "dancer"), room ("kept", "removed"), value, low, high.
+        rows: columns strategy, split ("frame", "clip", "dancer"), room ("kept", "removed"), mean, low, high.
         source: "synthetic" or the footage's name.
         unit: what the accuracy counts: "frame" or "clip".
         chance: accuracy of guessing.
+        gaps: columns strategy, room, mean, low, high: the gap between the frame's and the dancer's split with its
+            interval, written beside the dots; without it the plain difference is.
     """
     strategies, rooms = list(dict.fromkeys(rows["strategy"])), list(dict.fromkeys(rows["room"]))
     figure = new_figure(1.6 + 0.62 * len(strategies), "What leaks through the split", source)
@@ -163,23 +172,36 @@ def leakage_gap(rows: pd.DataFrame, source: str, unit: str = "frame", chance: fl
             dots = part[part["split"] == split]
             places = [strategies.index(name) + offsets[split] for name in dots["strategy"]]
             label = f"split by {split}" if axes is panels[0] else None
-            _with_interval(axes, dots, "value", places, SPLIT_COLOURS.get(split, GREEN), label, across=True)
+            _with_interval(axes, dots, places, SPLIT_COLOURS.get(split, GREEN), label, across=True)
         _chance_line(axes, chance if axes is panels[0] else None, across=True)
         if chance is not None and axes is not panels[0]:
             axes.axvline(chance, color=GRAY, linestyle="--", linewidth=1.2, zorder=0)
         for place, strategy in enumerate(strategies):
-            mine = part[part["strategy"] == strategy].set_index("split")["value"]
-            if {"frame", "dancer"} <= set(mine.index):
-                gap = 100 * (mine["frame"] - mine["dancer"])
-                axes.annotate(
-                    f"gap {gap:+.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="right", va="center",
-                    color=INK, fontsize=9, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-                )  # fmt: skip
+            axes.annotate(
+                _gap(part[part["strategy"] == strategy], gaps, strategy, room), (1.0, place),
+                xycoords=("axes fraction", "data"), ha="right", va="center", color=INK, fontsize=9,
+            )  # fmt: skip
         axes.set_title(f"room {room}")
-        axes.set(xlim=(0, 1.22), xlabel=f"accuracy by {unit}", yticks=range(len(strategies)), yticklabels=strategies)
+        axes.set(
+            xlim=(0, 1.22 if gaps is None else 1.55),
+            xlabel=f"accuracy by {unit}",
+            yticks=range(len(strategies)),
+            yticklabels=strategies,
+        )
         axes.set_xticks(np.linspace(0, 1, 6))
         axes.grid(axis="y", visible=False)
         percent_axis(axes, "x")
     panels[0].set_ylim(len(strategies) - 0.5, -0.5)
     figure.legend(loc="outside lower center", ncols=4)
     return figure
+
+
+def _gap(mine: pd.DataFrame, gaps: pd.DataFrame | None, strategy: str, room: str) -> str:
+    if gaps is not None:
+        for _, gap in gaps[(gaps["strategy"] == strategy) & (gaps["room"] == room)].iterrows():
+            return f"gap {percent_interval(gap['mean'], gap['low'], gap['high'])}"
+        return ""
+    by_split = mine.set_index("split")["mean"]
+    return (
+        f"gap {percent(by_split['frame'] - by_split['dancer'])}" if {"frame", "dancer"} <= set(by_split.index) else ""
+    )

@@ -15,9 +15,10 @@ from dance_tf.report.figures.style import (
     drawn,
     gray_image,
     new_figure,
-    percent_axis,
     text_colour,
 )
+
+CLEAN = "clean"
 
 
 @drawn
@@ -49,16 +50,17 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "What each cond
     """Accuracy lost under each condition, the dearest first, with intervals and the paper's figure.
 
     Args:
-        rows: columns condition, drop, low, high (fractions, positive where accuracy is lost); a column paper, where
-            known, in fractions too.
+        rows: columns condition, drop, drop_low, drop_high, in points, positive where accuracy is lost, as
+            `assessment.robustness_table` gives them (its clean row has no drop and is left out); a column paper,
+            where known, in points too.
         source: "synthetic" or the footage's name.
         title: whose accuracy this is.
     """
-    rows = rows.sort_values("drop", ascending=False, kind="stable").reset_index(drop=True)
+    rows = rows.dropna(subset="drop").sort_values("drop", ascending=False, kind="stable").reset_index(drop=True)
     figure = new_figure(1.5 + 0.34 * len(rows), title, source)
     axes = figure.subplots()
     places = np.arange(len(rows))
-    reach = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(float).T - rows["drop"].to_numpy(float)))
+    reach = np.nan_to_num(np.abs(rows[["drop_low", "drop_high"]].to_numpy(float).T - rows["drop"].to_numpy(float)))
     axes.errorbar(
         rows["drop"], places, xerr=reach, fmt="o", color=BLUE, markersize=7, elinewidth=2, label="measured here"
     )
@@ -66,13 +68,12 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "What each cond
         axes.plot(rows["paper"], places, "D", color=ORANGE, markersize=6, label="the paper's, said to be simulated")
     for place, drop in enumerate(rows["drop"]):
         axes.annotate(
-            f"{100 * drop:.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=9.5,
+            f"{drop:.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=9.5,
             xytext=(6, 0), textcoords="offset points", color=INK,
         )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(yticks=places, yticklabels=rows["condition"], ylim=(len(rows) - 0.5, -0.5), xlabel="accuracy lost, points")
     axes.grid(axis="y", visible=False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -82,28 +83,32 @@ def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy as e
     """One small panel per condition: accuracy over its severity, all other conditions pale behind it.
 
     Args:
-        rows: columns condition, severity (0 is clean), value, low, high (fractions).
+        rows: columns condition, severity (0 is clean), accuracy, accuracy_low, accuracy_high, in percent, as
+            `assessment.robustness_table` gives them; its clean row begins every curve.
         source: "synthetic" or the footage's name.
         title: whose accuracy this is.
     """
-    conditions = list(dict.fromkeys(rows["condition"]))
+    clean = rows[rows["condition"] == CLEAN]
+    conditions = [name for name in dict.fromkeys(rows["condition"]) if name != CLEAN]
     columns = min(5, len(conditions))
     count = -(-len(conditions) // columns)
     figure = new_figure(0.9 + 1.75 * count, title, source)
     grid = figure.subplots(count, columns, squeeze=False, sharex=True, sharey=True)
-    lines = {name: rows[rows["condition"] == name].sort_values("severity") for name in conditions}
+    lines = {name: pd.concat([clean, rows[rows["condition"] == name].sort_values("severity")]) for name in conditions}
     for axes in grid.flat[len(conditions) :]:
         axes.set_visible(False)
     for axes, name in zip(grid.flat, conditions, strict=False):
         for other in lines.values():
-            axes.plot(other["severity"], other["value"], color=PALE, linewidth=1, zorder=0)
+            axes.plot(other["severity"], other["accuracy"], color=PALE, linewidth=1, zorder=0)
         mine = lines[name]
-        axes.plot(mine["severity"], mine["value"], color=BLUE, marker="o", markersize=4)
-        axes.fill_between(mine["severity"], mine["low"], mine["high"], color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(mine["severity"], mine["accuracy"], color=BLUE, marker="o", markersize=4)
+        axes.fill_between(
+            mine["severity"], mine["accuracy_low"], mine["accuracy_high"], color=BLUE, alpha=0.15, linewidth=0
+        )
         axes.set_title(name, fontsize=9, fontweight="normal")
         axes.grid(axis="x", visible=False)
-    grid[0, 0].set(ylim=(0, 1), xticks=sorted(rows["severity"].unique()))
-    percent_axis(grid[0, 0])
+    grid[0, 0].set(ylim=(0, 100), xticks=sorted(rows["severity"].unique()))
+    grid[0, 0].yaxis.set_major_formatter("{x:.0f} %")
     figure.supxlabel("severity", fontsize=10.5, color=GRAY)
     figure.supylabel("accuracy", fontsize=10.5, color=GRAY)
     return figure
@@ -116,7 +121,7 @@ def strategies_by_condition(
     """Heat map of accuracies in percent.
 
     Args:
-        accuracy: fractions; strategies in the index, conditions in the columns, the clean one first. NaN stays empty.
+        accuracy: percent; strategies in the index, conditions in the columns, the clean one first. NaN stays empty.
         source: "synthetic" or the footage's name.
         title: what was classified.
     """
@@ -128,7 +133,7 @@ def strategies_by_condition(
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             colour = text_colour(value, low, high)
-            axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=colour, fontsize=9.5)
+            axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=9.5)
     axes.set_xticks(range(accuracy.shape[1]), list(accuracy.columns), rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(accuracy)), list(accuracy.index))
     axes.grid(False)

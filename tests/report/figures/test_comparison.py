@@ -19,7 +19,7 @@ def reach(axes, place):
 
 def test_dots_and_intervals_are_the_data(sound):
     rows = pd.DataFrame(
-        [("linear", 0.3, 0.2, 0.45), ("CNN", 0.6, math.nan, math.nan)], columns=["name", "value", "low", "high"]
+        [("linear", 0.3, 0.2, 0.45), ("CNN", 0.6, math.nan, math.nan)], columns=["name", "mean", "low", "high"]
     )
     figure = sound(accuracy_bars(rows, "Dancers never seen", "synthetic", chance=1 / 12))
     (axes,) = figure.axes
@@ -34,7 +34,7 @@ def test_dots_and_intervals_are_the_data(sound):
 def test_groups_share_a_line(sound):
     rows = pd.DataFrame(
         [("CNN", "by frame", 0.3, 0.2, 0.4), ("CNN", "by clip", 0.5, 0.4, 0.6)],
-        columns=["name", "group", "value", "low", "high"],
+        columns=["name", "group", "mean", "low", "high"],
     )
     (axes,) = sound(accuracy_bars(rows, "Both", "synthetic")).axes
     places = [container.lines[0].get_ydata()[0] for container in axes.containers]
@@ -58,7 +58,7 @@ def test_frame_interval_curves(sound):
 def test_accuracy_against_cost_names_every_dot(sound):
     rows = pd.DataFrame(
         [("CNN", 1.0, 0.5, 0.4, 0.6), ("ResNet", 100.0, 0.6, 0.5, 0.7)],
-        columns=["strategy", "cost", "value", "low", "high"],
+        columns=["strategy", "cost", "mean", "low", "high"],
     )
     (axes,) = sound(accuracy_against_cost(rows, "ms a frame", "synthetic")).axes
     assert texts(axes) == ["CNN", "ResNet"]
@@ -72,10 +72,13 @@ def test_the_leakage_gap_is_the_frame_split_less_the_dancer_split(sound):
         [("CNN", split, room, value, value - 0.05, value + 0.05)
          for room, drop in (("kept", 0.0), ("removed", 0.1))
          for split, value in (("frame", 0.95), ("clip", 0.7), ("dancer", 0.4 + drop))],
-        columns=["strategy", "split", "room", "value", "low", "high"],
+        columns=["strategy", "split", "room", "mean", "low", "high"],
     )  # fmt: skip
     figure = sound(leakage_gap(rows, "synthetic", chance=1 / 12))
     kept, removed = figure.axes
-    assert (texts(kept), texts(removed)) == (["gap +55.0"], ["gap +45.0"])
+    assert (texts(kept), texts(removed)) == (["gap 55.0"], ["gap 45.0"])
     assert (kept.get_title("left"), removed.get_title("left")) == ("room kept", "room removed")
     assert [float(c.lines[0].get_xdata()[0]) for c in removed.containers] == [0.95, 0.7, 0.5]
+    gaps = pd.DataFrame([("CNN", "kept", 0.55, 0.41, 0.7)], columns=["strategy", "room", "mean", "low", "high"])
+    kept, removed = sound(leakage_gap(rows, "synthetic", gaps=gaps)).axes
+    assert (texts(kept), texts(removed)) == (["gap 55.0 [41.0, 70.0]"], [""])
