@@ -31,7 +31,7 @@ def provenance(
     return {
         "profile": profile,
         "source": source,
-        "parameters": {key: _portable(value) for key, value in sorted(parameters.items())},
+        "parameters": {key: portable(value) for key, value in sorted(parameters.items())},
         "seed": parameters.get("seed"),
         "data_hash": data.get("hash") if isinstance(data, Mapping) else None,
         "commit": commit,
@@ -90,6 +90,6 @@ def _platform() -> str:
     return " ".join(part for part in (platform.system(), platform.machine(), libc) if part)
 
 
-def _portable(value: object) -> object:
-    """An absolute path names one machine and its user: only its last part is kept."""
+def portable(value: object) -> object:
+    """A parameter as it may be published: only the last part of an absolute path, which names a machine and its user."""
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from dance_tf.report.kernel import ENGINE, kernel_environment, without_traces
 from dance_tf.report.profile import RunError, check_profile, defaults_of, read_profile
+from dance_tf.report.provenance import portable
 from dance_tf.report.sections import Section, write_whole
 from dance_tf.report.writer import RunReport
 
@@ -49,7 +50,7 @@ def run_profile(profile: Path, notebooks: Path, run_folder: Path, progress: bool
     defaults = {path.name: defaults_of(path) for path in paths}
     check_profile(parameters, defaults, profile.name)
     report = RunReport(run_folder)
-    report.describe_run(profile=profile.stem, parameters=parameters)
+    report.describe_run(profile=profile.stem, parameters={key: portable(value) for key, value in parameters.items()})
     orders = [int(path.name[:2]) for path in paths]
     _remove_where(report, lambda section: section.order not in orders)
     executed = run_folder / "executed"
