@@ -47,13 +47,19 @@ def audit_csv(
     supports = None if supports is None else tuple(supports)
     check_classes(classes, supports)
     # of two readings the better one stands: a table is not accused of what may be a missing percent sign
-    return min(
-        (
-            (*(finding for row in rows for finding in audit_row(row, classes, supports, averaged)), *audit_means(rows))
-            for rows in read_score_table(path)
-        ),
-        key=len,
+    return min((_audit_rows(rows, classes, supports, averaged) for rows in read_score_table(path)), key=len)
+
+
+def _audit_rows(
+    rows: tuple[PublishedRow, ...], classes: int, supports: tuple[int, ...] | None, averaged: bool
+) -> tuple[Finding, ...]:
+    """Findings on each row, then on those that are means of others (and so not the scores of one test set)."""
+    findings = (
+        finding
+        for row in rows
+        for finding in audit_row(row, classes, supports, averaged or _MEAN.search(row.label) is not None)
     )
+    return (*findings, *audit_means(rows))
 
 
 def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:

@@ -3,7 +3,6 @@
 The inequalities themselves, with their derivations, are in `bounds`.
 """
 
-import math
 from collections.abc import Iterator
 
 from dance_tf.paper import bounds
@@ -32,7 +31,8 @@ def audit_row(
         classes: number of classes, at least 2.
         supports: frames (or clips) of each class in the set that was scored; zeros allowed. Without them only the
             rules that hold for every class balance are asked.
-        averaged: the row holds means over several test sets, and `supports` are those of the whole they were cut from.
+        averaged: the row holds means over several test sets (folds, repeats), and `supports` are those of the whole
+            that they were cut from. Without it the row is taken for the scores of one test set.
 
     Returns:
         Findings in a fixed order of rules; empty where nothing speaks against the row.
@@ -109,8 +109,6 @@ def _without_supports(row: PublishedRow, classes: int) -> Iterator[Finding]:
 
 
 def _with_supports(row: PublishedRow, supports: tuple[int, ...], averaged: bool) -> Iterator[Finding]:
-    if row.accuracy and not averaged:
-        yield from _granularity(row, sum(supports))
     found: set[str] = set()
     for slack, level, condition in FOLD_SLACK if averaged else EXACT_SLACK:
         shares = Shares.of(supports, slack)
@@ -154,19 +152,6 @@ def _allowed_by_shares(row: PublishedRow, shares: Shares, averaged: bool) -> Ite
         allowed = bounds.kappa_from_accuracy_and_shares(accuracy, shares, averaged)
         reason = "class sizes leave chance only so much to explain"
         yield "kappa against accuracy and supports", "kappa", allowed, given, reason
-
-
-def _granularity(row: PublishedRow, total: int) -> Iterator[Finding]:
-    """Accuracy on n frames is k / n: where no whole k is printed so, it was not computed on n (the GRIM test)."""
-    low, high = row.accuracy.low - TOLERANCE, row.accuracy.high + TOLERANCE
-    if math.floor(high * total) < math.ceil(low * total):
-        yield Finding(
-            row=row.label,
-            rule="accuracy against the number of verdicts",
-            level="impossible",
-            message=f"no number of right verdicts out of {total} gives accuracy {row.accuracy.text}.",
-            values=(("accuracy", row.accuracy.text), ("verdicts", str(total))),
-        )
 
 
 def compare(
