@@ -91,5 +91,5 @@ def _platform() -> str:
 
 
 def portable(value: object) -> object:
-    """A parameter as it may be published: only the last part of an absolute path, which names a machine and its user."""
+    """A parameter as it may be published: an absolute path names a machine and its user, so only its last part."""
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
