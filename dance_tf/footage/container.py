@@ -65,7 +65,7 @@ class ContainerSource(Source):
                 if not orientation.exact:
                     self.warnings.append("turned by an angle that is no multiple of 90 degrees; the nearest is used")
                 self.set_size(round(frame.width * aspect), frame.height, orientation)
-            yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation)
+            yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation, settings.quick_shrink)
         if not described:
             raise ReadError(f"{self.path.name}: no frame of it can be decoded")
         if sampling.every and promised is not None and promised - self.seconds > max(0.5, 0.03 * promised):

@@ -78,7 +78,12 @@ def frame_orientation(frame: VideoFrame) -> Orientation:
 
 
 def gray_square(
-    frame: VideoFrame, size: int, fit: Fit, pixel_aspect: float = 1.0, orientation: Orientation = UPRIGHT
+    frame: VideoFrame,
+    size: int,
+    fit: Fit,
+    pixel_aspect: float = 1.0,
+    orientation: Orientation = UPRIGHT,
+    quick: bool = False,
 ) -> np.ndarray:
     """Bring a decoded frame to gray values 0-255, upright, in a square.
 
@@ -90,7 +95,7 @@ def gray_square(
         uint8 [size, size].
     """
     luma, black, white = _luma_plane(frame)
-    square = fit_luma(luma, size, fit, pixel_aspect)
+    square = fit_luma(luma, size, fit, pixel_aspect, quick)
     if luma.dtype != np.uint8 or black != 0 or white != 255:
         # the bars of a padded square are 0, below any black, and stay 0
         square = _levels(luma.dtype.itemsize, black, white)[square]

@@ -36,6 +36,7 @@ class ReadSettings:
         skip_loop_filter: leave out the decoder's in-loop filter: faster, and not exact.
         skip_nonref: leave out frames that no other frame needs. They are lost to the result, so this is for
             sampling more thinly than the reference frames lie.
+        quick_shrink: halve large pictures before averaging them: faster, brighter by about 0.14 gray levels.
         threads: decoding threads; 0 lets FFmpeg choose.
         image_rate: frames per second of an image-sequence folder, which has no times of its own (30: Kaggle layout).
         limits: what a clip may cost.
@@ -50,6 +51,7 @@ class ReadSettings:
     frames_in_all: int | None = None
     skip_loop_filter: bool = False
     skip_nonref: bool = False
+    quick_shrink: bool = False
     threads: int = 0
     image_rate: float = 30.0
     limits: ReadLimits = ReadLimits()

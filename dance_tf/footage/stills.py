@@ -59,7 +59,7 @@ class ImageSequenceSource(Source):
                 )
             if not self.width:
                 self.set_size(luma.shape[1], luma.shape[0])
-            yield float(time), fit_luma(luma, settings.size, settings.fit)
+            yield float(time), fit_luma(luma, settings.size, settings.fit, quick=settings.quick_shrink)
         if not self.width:
             raise ReadError(f"{self.path.name}: none of its {len(paths)} images can be decoded")
         if broken:
@@ -100,7 +100,7 @@ class AnimationSource(Source):
             decoded_bytes += luma.nbytes
             if time > settings.limits.seconds or decoded_bytes > settings.limits.decoded_bytes:
                 raise ReadError(f"{self.path.name}: exceeds the limit of length or of decoded bytes")
-            yield time, fit_luma(luma, settings.size, settings.fit)
+            yield time, fit_luma(luma, settings.size, settings.fit, quick=settings.quick_shrink)
             count += 1
             time += _duration(picture)
             self.seconds, self.frame_rate = time, count / time
