@@ -129,7 +129,7 @@ def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
     arms = np.array([name.startswith(("left_", "right_")) and "foot" not in name for name in CONTROLS])
     amplitude = np.where(arms, rng.normal(1.0, 0.05), rng.normal(1.0, 0.12))
     amplitude *= 1.0 - 0.18 * clumsy * (0.5 + difficulty)
-    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * control_spread() * (0.2 + 0.5 * difficulty) * (0.5 + 0.5 * clumsy)
+    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * control_spread() * (0.1 + 0.5 * difficulty) * (0.5 + 0.5 * clumsy)
     return Dancer(
         name=dancer_name(index),
         skill=skill,
@@ -143,11 +143,11 @@ def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
         outfit=_outfit(rng),
         amplitude=amplitude,
         habits=habits,
-        sharpness=float(rng.uniform(0.45, 0.8)),
+        sharpness=float(rng.uniform(0.35, 0.7)),
         lag=float(rng.uniform(0.0, 0.06)),
         lateness=float(rng.normal(0.0, 0.02) + 0.10 * clumsy**1.5),
         sloppiness=float(0.008 + 0.07 * clumsy**1.5),
         bounce=float(rng.uniform(0.5, 1.6)),
-        turning=float(rng.uniform(4.0, 10.0) + 22.0 * difficulty * rng.random()),
+        turning=float(rng.uniform(3.0, 8.0) + 18.0 * difficulty * rng.random()),
         travel=float(rng.uniform(0.02, 0.10) + 0.20 * difficulty * rng.random()),
     )

@@ -13,7 +13,7 @@ from dance_tf.synthesis.skeleton import JOINT, Body
 LOFT_STEPS = 96
 # half widths of the trunk from crotch (0) to neck (1), seen from the front and from the side: see trunk_widths
 _TRUNK = np.array([0.0, 0.10, 0.20, 0.42, 0.62, 0.80, 0.90, 0.96, 1.0])
-_TRUNK_WIDE = np.array([0.118, 0.178, 0.176, 0.140, 0.158, 0.172, 0.160, 0.105, 0.065]) / 0.17
+_TRUNK_WIDE = np.array([0.118, 0.178, 0.176, 0.142, 0.158, 0.174, 0.166, 0.125, 0.062]) / 0.17
 _TRUNK_DEEP = np.array([0.085, 0.120, 0.120, 0.098, 0.112, 0.112, 0.092, 0.070, 0.060]) / 0.17
 
 
@@ -56,7 +56,7 @@ def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale:
 
 
 def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
-    """Colours float32 [LOFT_STEPS, 3] of the trunk from crotch to neck: trousers, bare waist, top, stripes, neck."""
+    """Colours float32 [LOFT_STEPS, 3] of the trunk from crotch to neck: trousers, bare waist, top with stripes."""
     where = np.linspace(0.0, 1.0, LOFT_STEPS)
     colours = np.empty((LOFT_STEPS, 3))
     colours[:] = outfit.top
@@ -65,7 +65,6 @@ def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
     waistband = min(outfit.hem, 0.27)
     colours[where < outfit.hem] = outfit.skin  # a cropped top
     colours[where < waistband] = outfit.lower
-    colours[where > 0.955] = outfit.skin
     return (colours * tint).astype(np.float32)
 
 
@@ -76,14 +75,14 @@ class Figure:
         self.body, self.outfit, self.light = body, outfit, light
         tint = np.array(light.tint, np.float64)
         self._tint = {
-            name: (np.array(getattr(outfit, name)) * tint).astype(np.float32)
+            name: (np.array(getattr(outfit, name)) * tint).astype(np.float32)[:, None, None]
             for name in ("skin", "hair", "top", "trim", "lower", "shoes")
         }
-        self._trunk = trunk_colours(outfit, tint)
-        self._skirt = np.tile(self._tint["lower"], (LOFT_STEPS, 1))
+        self._trunk = np.ascontiguousarray(trunk_colours(outfit, tint).T)
+        self._skirt = np.tile(self._tint["lower"][:, :, 0], (1, LOFT_STEPS))
 
     def paint(self, picture: np.ndarray, seen: Snapshot) -> None:
-        """Paint the dancer into `picture` (float32 [h, w, 3], RGB, changed in place), far parts first."""
+        """Paint the dancer into `picture` (float32 [3, h, w], RGB, changed in place), far parts first."""
         size = self.body.height * float(seen.scale.mean())
         for foot in seen.shadows[:2]:
             cast_shadow(picture, foot, (0.065 * size, 0.017 * size), 0.42)
@@ -161,7 +160,7 @@ class Figure:
             paint_loft, spine=(crotch, middle, neck), widths=widths, colours=self._trunk, light=self.light
         )
         yoke = self._limb(seen, "left_shoulder", "right_shoulder", (0.034, 0.012, 0.034), "top")
-        parts = [(here, paint_trunk), (here + 0.01, yoke)]
+        parts = [(here, paint_trunk), (here - 0.01, yoke)]
         if self.outfit.bottom == "skirt":
             knees = 0.5 * (seen.points[JOINT["left_knee"]] + seen.points[JOINT["right_knee"]])
             apart = abs(float(seen.points[JOINT["left_knee"], 0] - seen.points[JOINT["right_knee"], 0]))

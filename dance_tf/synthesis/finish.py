@@ -79,12 +79,17 @@ class Finisher:
         x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
         mask = 255 * (1 - finish.vignette * np.clip((x**2 + y**2) / 2, 0, 1) ** 1.2)
         self._vignette = np.repeat(mask.round().astype(np.uint8)[..., None], 3, axis=2) if finish.vignette else None
-        self._overlay, self._cover = self._draw_overlay()
+        overlay, cover = self._draw_overlay()
+        used = np.flatnonzero(cover.any(axis=1))
+        self._rows = slice(used[0], used[-1] + 1) if used.size else slice(0)
+        self._cover = np.repeat(cover[self._rows, :, None] / np.float32(255), 3, axis=2) if used.size else None
+        self._overlay = overlay[self._rows] * self._cover + np.float32(0.5) if used.size else None
         # the tile has deviation 16 and every level is scaled by a table: whole gray levels are exact enough
         levels = np.clip(np.arange(256) * finish.noise / 16 + 0.5, 0, 255).astype(np.uint8)
-        self._tiles = [cv2.LUT(tile, levels) for tile in _noise_tile()]
+        spare = [(0, max(side + 64 - NOISE_SIDE, 0)) for side in (height, width)]
+        self._tiles = [np.pad(cv2.LUT(tile, levels), (*spare, (0, 0)), mode="wrap") for tile in _noise_tile()]
 
-    def _draw_overlay(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def _draw_overlay(self) -> tuple[np.ndarray, np.ndarray]:
         finish, size = self.finish, self.height / 480
         overlay = np.zeros((self.height, self.width, 3), np.uint8)
         cover = np.zeros((self.height, self.width), np.uint8)
@@ -107,7 +112,7 @@ class Finisher:
                 at = (corner[0] + x, corner[1] + y)
                 cv2.putText(overlay, finish.caption, at, font, scale, ink, 1, cv2.LINE_AA)
                 cv2.putText(cover, finish.caption, at, font, scale, 255, 1, cv2.LINE_AA)
-        return overlay, cover if cover.any() else None
+        return overlay, cover
 
     def grade(self, frame: np.ndarray) -> np.ndarray:
         """The app's filter on a frame uint8 [h, w, 3]."""
@@ -124,16 +129,14 @@ class Finisher:
         """Caption and sticker on top."""
         if self._cover is None:
             return frame
-        part = self._cover[..., None] / np.float32(255)
-        return (frame * (1 - part) + self._overlay * part + 0.5).astype(np.uint8)
+        frame = frame.copy()
+        region = frame[self._rows]
+        region[:] = region * (1 - self._cover) + self._overlay
+        return frame
 
     def add_noise(self, frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sensor noise, another patch of one big tile for every frame (frames above 1024 pixels see it repeat)."""
-        top, left = rng.integers(0, NOISE_SIDE, 2)
-        rows = np.arange(top, top + self.height) % NOISE_SIDE
-        columns = np.arange(left, left + self.width) % NOISE_SIDE
-        if rows[-1] >= rows[0] and columns[-1] >= columns[0] and self.height <= NOISE_SIDE and self.width <= NOISE_SIDE:
-            more, less = (tile[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] for tile in self._tiles)
-        else:
-            more, less = (tile[rows[:, None], columns] for tile in self._tiles)
+        """Sensor noise, another patch of one big tile for every frame."""
+        rows, columns = self._tiles[0].shape[:2]
+        top, left = rng.integers(0, rows - self.height + 1), rng.integers(0, columns - self.width + 1)
+        more, less = (tile[top : top + self.height, left : left + self.width] for tile in self._tiles)
         return cv2.subtract(cv2.add(frame, more), less)

@@ -4,19 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dance_tf.synthesis.choreography import STYLES, Style, key_sequence
+from dance_tf.synthesis.choreography import Style, key_sequence
 from dance_tf.synthesis.dancer import Dancer, control_spread
+from dance_tf.synthesis.mistakes import ARM_CONTROLS, err
 from dance_tf.synthesis.poses import CONTROLS, DOWN, NEUTRAL, Foot, Pose
-from dance_tf.synthesis.skeleton import JOINTS, Motion, place_joints
+from dance_tf.synthesis.skeleton import Motion, place_joints
 from dance_tf.synthesis.truth import Mistake
 
-MISTAKES = ("wrong pose", "wrong side", "arm forgotten", "frozen", "late")
 SETTLING = 0.4  # seconds it takes to stop dancing, and to start again
-_ARMS = {side: [i for i, name in enumerate(CONTROLS) if name in _names] for side, _names in (
-    ("left", ("left_lift", "left_swing", "left_roll", "left_bend")),
-    ("right", ("right_lift", "right_swing", "right_roll", "right_bend")),
-)}  # fmt: skip
-_FEET = [index for index, name in enumerate(CONTROLS) if "_foot_" in name]
 _IDLE = Pose(DOWN, DOWN, sway=0.03, hip=-3, left_foot=Foot(0.11), right_foot=Foot(0.14, 0.05))
 
 
@@ -57,62 +52,6 @@ def interpolate_keys(times: np.ndarray, arrivals: np.ndarray, values: np.ndarray
     return values[following - 1] + share * (values[following] - values[following - 1])
 
 
-def affected_joints(danced: np.ndarray, taught: np.ndarray) -> tuple[str, ...]:
-    """Joints at which controls [k, c] visibly differ: an arm from the elbow on, a leg from the knee on, the trunk."""
-    differs = (np.abs(danced - taught) > 2.5 * np.maximum(control_spread(), 0.03)).any(axis=0)
-    found: list[str] = []
-    for side in ("left", "right"):
-        if differs[_ARMS[side]].any():
-            found += [f"{side}_{part}" for part in ("elbow", "wrist", "hand")]
-        if any(differs[index] for index in _FEET if CONTROLS[index].startswith(side)):
-            found += [f"{side}_{part}" for part in ("knee", "ankle", "toe")]
-    trunk = [index for index in range(len(CONTROLS)) if index not in (*_ARMS["left"], *_ARMS["right"], *_FEET)]
-    if differs[trunk].any():
-        found += ["pelvis", "waist", "chest", "neck", "head"]
-    return tuple(joint for joint in JOINTS if joint in found)
-
-
-def _err(
-    rng: np.random.Generator, style: Style, skill: float, arrivals: np.ndarray, poses: list[Pose], free: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, tuple[Mistake, ...]]:
-    """Controls [k, c] and arrivals [k] with mistakes put in, and the list of them.
-
-    `free` [k] says at which keys a mistake could be seen. Mistakes never touch each other: between two of them at
-    least one key is danced right.
-    """
-    values = np.stack([pose.vector() for pose in poses])
-    arrivals = arrivals.copy()
-    chance = 0.22 * (1.0 - skill) ** 1.3
-    others = [pose for other in STYLES if other is not style for phrase in other.phrases for pose in phrase.poses]
-    found: list[Mistake] = []
-    key = 1
-    while key < len(poses) - 3:
-        length = int(rng.integers(1, 4))
-        kind = MISTAKES[rng.integers(len(MISTAKES))]
-        draw, pick, side, delay = rng.random(), rng.integers(len(others)), rng.integers(2), rng.uniform(0.35, 0.6)
-        if draw > chance or not free[key - 1 : key + length + 1].all():
-            key += 1
-            continue
-        span = slice(key, key + length)
-        taught = values[span].copy()
-        if kind == "wrong pose":
-            values[span] = others[pick].vector()
-        elif kind == "wrong side":
-            values[span] = np.stack([pose.mirrored().vector() for pose in poses[span]])
-        elif kind == "arm forgotten":
-            values[span, _ARMS[("left", "right")[side]]] = DOWN
-        elif kind == "frozen":
-            values[span] = values[key - 1]
-        else:
-            arrivals[span] += delay * np.diff(arrivals).min()
-        joints = affected_joints(values[span], taught) if kind != "late" else JOINTS
-        if joints:
-            # it shows from the way towards the first wrong key to the arrival of the next right one
-            found.append(Mistake(float(arrivals[key - 1]), float(arrivals[key + length]), kind, joints))
-        key += length + 2
-    return values, arrivals, tuple(found)
-
-
 def perform(
     rng: np.random.Generator,
     style: Style,
@@ -121,6 +60,7 @@ def perform(
     still: tuple[tuple[float, float], ...] = (),
     unseen: tuple[tuple[float, float], ...] = (),
     difficulty: float = 0.5,
+    mistakes: bool = True,
 ) -> Performance:
     """Dance `style` and say what went wrong.
 
@@ -132,34 +72,34 @@ def perform(
         still: stretches (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
         unseen: further stretches in which no mistake counts.
         difficulty: 0 to 1, how far clumsiness goes.
+        mistakes: False dances the same take without any.
     """
     beat = 60.0 / (style.tempo * float(rng.normal(1.0, 0.01)))
     keys = style.keys()
     phase = keys[rng.integers(len(keys))][0] + float(rng.uniform(0.0, 1.0))
     first, last = phase + times[0] / beat - 8.0, phase + times[-1] / beat + 8.0
     key_beats, poses = key_sequence(style, first, last)
-    arrivals = (key_beats - phase) * beat
+    arrivals = (key_beats - phase) * beat + dancer.lateness
+    arrivals = arrivals + np.clip(rng.normal(0, dancer.sloppiness, len(arrivals)), -0.1, 0.1)
+    loose = rng.normal(0.0, 1.0, (len(poses), len(CONTROLS))) * control_spread()
+    loose *= (1.0 - dancer.skill) * (0.2 + 0.9 * difficulty) + 0.1
+    turn_rate, turn_start, walk_start = rng.uniform(0.05, 0.12), *rng.uniform(0, 2 * np.pi, 2)
     hidden = [(start - SETTLING, end + SETTLING) for start, end in still] + list(unseen)
-    free = (arrivals > times[0]) & (arrivals < times[-1])
-    for start, end in hidden:
-        free &= (arrivals < start - 0.1) | (arrivals > end + 0.1)
-    values, arrivals, mistakes = _err(rng, style, dancer.skill, arrivals, poses, free)
+    # the arms may trail behind, so the clip must go on a little after the last mistake
+    window = (float(times[0]), float(times[-1]) - dancer.lag)
+    skill = dancer.skill if mistakes else 1.0
+    attempt = err(rng, style, skill, arrivals, poses, window, hidden)
 
-    neutral = NEUTRAL.vector()
-    loose = rng.normal(0.0, 1.0, values.shape) * control_spread()
-    loose *= (1.0 - dancer.skill) * (0.5 + difficulty) + 0.15
-    values = neutral + dancer.amplitude * (values - neutral) + dancer.habits + loose
-    arrivals = arrivals + dancer.lateness + np.clip(rng.normal(0, dancer.sloppiness, len(arrivals)), -0.1, 0.1)
-    arrivals = np.maximum.accumulate(arrivals + np.arange(len(arrivals)) * 1e-6)
+    neutral, arrivals = NEUTRAL.vector(), attempt.arrivals
+    values = neutral + dancer.amplitude * (attempt.controls - neutral) + dancer.habits + loose
     moving = np.append(beat, np.diff(arrivals)) * dancer.sharpness
     controls = interpolate_keys(times, arrivals, values, moving)
     late_arms = interpolate_keys(times - dancer.lag, arrivals, values, moving)
-    for side in _ARMS.values():
+    for side in ARM_CONTROLS.values():
         controls[:, side] = late_arms[:, side]
     beat_now = phase + times / beat
     dip = style.bounce * dancer.bounce * (0.5 + 0.5 * np.cos(2 * np.pi * beat_now))
     controls[:, CONTROLS.index("sink")] += dip
-    turn_rate, turn_start, walk_start = rng.uniform(0.05, 0.12), *rng.uniform(0, 2 * np.pi, 2)
     controls[:, CONTROLS.index("facing")] += dancer.turning * np.sin(2 * np.pi * turn_rate * times + turn_start)
 
     idle = np.tile(_IDLE.vector() + 0.5 * dancer.habits, (len(times), 1))
@@ -177,7 +117,7 @@ def perform(
     beats = (np.arange(np.ceil(beat_now[0]), np.floor(beat_now[-1]) + 1) - phase) * beat
     return Performance(
         motion=place_joints(controls, dancer.body, wander),
-        mistakes=mistakes,
+        mistakes=tuple(one._replace(end=one.end + dancer.lag) for one in attempt.mistakes),
         beats=tuple(round(float(moment), 4) for moment in beats),
         phase=float(phase % style.beats),
     )

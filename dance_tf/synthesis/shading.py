@@ -1,8 +1,8 @@
 """Lit, anti-aliased body parts painted straight into a picture: capsules, a lofted trunk, an ellipsoid head.
 
 Each part is evaluated analytically per pixel inside its own bounding box: coverage from the distance to its outline,
-brightness from its surface normal. Pictures are float32 RGB, 0 to 255; x to the right, y down, pixels; directions have
-x right, y down, z towards the viewer.
+brightness from its surface normal. Pictures are float32 [3, h, w], RGB, 0 to 255 (planes, because adding up planes is
+three times as fast); x to the right, y down, pixels; directions have x right, y down, z towards the viewer.
 """
 
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ class Box:
 
 
 def box_around(shape: tuple[int, ...], left: float, top: float, right: float, bottom: float) -> Box | None:
-    """The part of a picture of `shape` within these bounds, None if nothing of it is inside."""
-    x0, x1 = max(int(left), 0), min(int(right) + 2, shape[1])
-    y0, y1 = max(int(top), 0), min(int(bottom) + 2, shape[0])
+    """The part of a picture of `shape` [3, h, w] within these bounds, None if nothing of it is inside."""
+    x0, x1 = max(int(left), 0), min(int(right) + 2, shape[2])
+    y0, y1 = max(int(top), 0), min(int(bottom) + 2, shape[1])
     if x1 <= x0 or y1 <= y0:
         return None
     x = np.arange(x0, x1, dtype=np.float32)
@@ -48,10 +48,10 @@ def box_around(shape: tuple[int, ...], left: float, top: float, right: float, bo
 
 
 def blend(picture: np.ndarray, box: Box, cover: np.ndarray, brightness: np.ndarray, colour: np.ndarray) -> None:
-    """Lay colour [3] or [h, w, 3] × brightness [h, w] over the box, by `cover` [h, w] in 0 to 1."""
-    region = picture[box.rows, box.columns]
-    region *= (1.0 - cover)[..., None]
-    region += (cover * brightness)[..., None] * colour
+    """Lay colour [3, 1, 1] or [3, h, w] × brightness [h, w] over the box, by `cover` [h, w] in 0 to 1."""
+    region = picture[:, box.rows, box.columns]
+    region *= 1.0 - cover
+    region += (cover * brightness) * colour
 
 
 def _towards_viewer(axis: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def paint_capsule(
         picture: changed in place.
         start, end: (x, y, z) in pixels, z towards the viewer.
         radii: pixels at the start, added in the middle, at the end.
-        colour: float32 [3], already tinted.
+        colour: float32 [3, 1, 1], already tinted.
         light: what lights it.
     """
     first, belly, last = radii
@@ -131,7 +131,7 @@ def paint_loft(
         picture: changed in place.
         spine: (x, y, z) at the bottom, in the middle and at the top, pixels.
         widths: float32 [m], half widths in pixels from bottom to top.
-        colours: float32 [m, 3], from bottom to top.
+        colours: float32 [3, m], from bottom to top.
         light: what lights it.
     """
     bottom, middle, top = spine
@@ -168,7 +168,7 @@ def paint_loft(
     lit += side * np.float32(px * light.direction[0] + py * light.direction[1])
     np.maximum(lit, 0.0, out=lit)
     brightness = (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.62 + 0.38 * front)
-    blend(picture, box, cover, brightness, colours[index])
+    blend(picture, box, cover, brightness, colours[:, index])
 
 
 def paint_head(
@@ -188,7 +188,7 @@ def paint_head(
         centre: (x, y, …) pixels.
         radii: half width and half height, pixels.
         frame: float64 [3, 3], columns are the head's left, up and forward in world axes (y up).
-        skin, hair: float32 [3], already tinted.
+        skin, hair: float32 [3, 1, 1], already tinted.
         hairline: how far up the face the hair begins, 0 (brow) to 1 (crown).
         light: what lights it.
     """
@@ -217,15 +217,15 @@ def paint_head(
         right * np.float32(frame[0, k]) - down * np.float32(frame[1, k]) + front * np.float32(frame[2, k])
         for k in range(3)
     )
-    hairy = (above > np.float32(hairline) - 0.25 * np.abs(left)) | (ahead < 0.12 - 0.35 * above)
-    face = np.where(hairy[..., None], hair, skin)
+    hairy = (above > np.float32(hairline) - 0.25 * np.abs(left)) | (ahead < 0.06 + 0.5 * above)
+    face = np.where(hairy, hair, skin)
     if frame[2, 2] > 0.1:
         eyes = (np.abs(np.abs(left) - 0.36) < 0.13) & (np.abs(above - 0.08) < 0.085) & (ahead > 0)
         brows = (np.abs(np.abs(left) - 0.37) < 0.17) & (np.abs(above - 0.27) < 0.045) & (ahead > 0)
         mouth = (np.abs(left) < 0.22) & (np.abs(above + 0.48) < 0.06) & (ahead > 0)
-        face[eyes] *= 0.22
-        face[brows & ~hairy] = 0.6 * hair
-        face[mouth] *= np.array([0.75, 0.42, 0.42], np.float32)
+        face[:, eyes] *= 0.22
+        face[:, brows & ~hairy] = 0.6 * hair[:, :, 0]
+        face[:, mouth] *= np.array([[0.75], [0.42], [0.42]], np.float32)
     blend(picture, box, cover, brightness, face)
 
 
@@ -242,4 +242,4 @@ def cast_shadow(picture: np.ndarray, centre: np.ndarray, radii: tuple[float, flo
         return
     across = np.exp(-0.5 * ((box.x - np.float32(centre[0])) / np.float32(radii[0])) ** 2)
     along = np.exp(-0.5 * ((box.y - np.float32(centre[1])) / np.float32(radii[1])) ** 2)
-    picture[box.rows, box.columns] *= (1.0 - np.float32(strength) * along * across)[..., None]
+    picture[:, box.rows, box.columns] *= 1.0 - np.float32(strength) * along * across

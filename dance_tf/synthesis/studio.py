@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -92,14 +92,16 @@ def _claim(out: Path, settings: StudioSettings) -> None:
     _write_whole(record, json.dumps(settings.as_record(), indent=1))
 
 
-def _parallel(scheduler: str | None):
-    """Context in which joblib runs: processes of this machine, or a Dask cluster at `scheduler`."""
+@contextmanager
+def _parallel(scheduler: str | None) -> Iterator[None]:
+    """Where joblib runs: processes of this machine, or a Dask cluster at `scheduler`."""
     if scheduler is None:
-        return nullcontext()
+        yield
+        return
     from distributed import Client
 
-    Client(scheduler)
-    return joblib.parallel_config(backend="dask")
+    with Client(scheduler), joblib.parallel_config(backend="dask"):
+        yield
 
 
 def synthesize(

@@ -114,13 +114,13 @@ class Take:
         frame = background.copy()
         if x1 <= x0 or y1 <= y0:
             return frame
-        part = frame[y0:y1, x0:x1].astype(np.float32)
+        part = frame[y0:y1, x0:x1].transpose(2, 0, 1).astype(np.float32, order="C")
         offset = np.array([x0, y0, 0.0])
         moved = Snapshot(
             seen.points - offset, seen.scale, seen.shadows - offset[:2], seen.pelvis, seen.chest, seen.head
         )
         self.figure.paint(part, moved)
-        frame[y0:y1, x0:x1] = np.minimum(part, 255.0).astype(np.uint8)
+        frame[y0:y1, x0:x1] = np.minimum(part, 255.0).transpose(1, 2, 0)
         return frame
 
 

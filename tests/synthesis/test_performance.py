@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+
+from dance_tf.synthesis import poses
+from dance_tf.synthesis.choreography import STYLES
+from dance_tf.synthesis.dancer import Dancer, make_dancer
+from dance_tf.synthesis.mistakes import MISTAKES, affected_joints
+from dance_tf.synthesis.performance import interpolate_keys, minimum_jerk, perform
+from dance_tf.synthesis.poses import CONTROLS, Pose
+from dance_tf.synthesis.skeleton import JOINT, body_of, place_joints
+
+TIMES = np.arange(240) / 30
+
+
+def perfect(skill: float = 1.0) -> Dancer:
+    zero, one = np.zeros(len(CONTROLS)), np.ones(len(CONTROLS))
+    outfit = make_dancer(0, 0, 0.0).outfit
+    return Dancer("d01", skill, body_of(1.7), outfit, one, zero, 0.6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def test_minimum_jerk_by_hand():
+    assert minimum_jerk(np.array([-1, 0, 0.25, 0.5, 0.75, 1, 2])) == pytest.approx(
+        [0, 0, 53 / 512, 0.5, 459 / 512, 1, 1]
+    )
+
+
+def test_keys_are_reached_held_and_left_again():
+    arrivals, values = np.array([0.0, 1.0, 2.0]), np.array([[0.0], [10.0], [30.0]])
+    times = np.array([0.0, 0.4, 0.5, 0.75, 1.0, 1.8, 1.9, 2.0, 3.0])
+    found = interpolate_keys(times, arrivals, values, np.array([0.5, 0.5, 0.2]))[:, 0]
+    assert found == pytest.approx([0, 0, 0, 5, 10, 10, 20, 30, 30])
+
+
+def test_interpolation_equals_its_slow_twin():
+    rng = np.random.default_rng(0)
+    arrivals, values = np.sort(rng.uniform(0, 10, 12)), rng.normal(size=(12, 3))
+    moving, times = rng.uniform(0.05, 2, 12), np.linspace(arrivals[0], arrivals[-1], 50)
+    slow = []
+    for time in times:
+        k = next(k for k in range(1, 12) if arrivals[k] >= time)
+        duration = min(moving[k], arrivals[k] - arrivals[k - 1])
+        share = min(max((time - arrivals[k] + duration) / duration, 0), 1)
+        slow.append(values[k - 1] + (values[k] - values[k - 1]) * (10 * share**3 - 15 * share**4 + 6 * share**5))
+    assert interpolate_keys(times, arrivals, values, moving) == pytest.approx(np.array(slow))
+
+
+def test_affected_joints_name_the_part_that_errs():
+    taught = Pose().vector()[None]
+    assert affected_joints(Pose(left=poses.UP).vector()[None], taught) == ("left_elbow", "left_wrist", "left_hand")
+    assert affected_joints(Pose(lean=30).vector()[None], taught) == ("pelvis", "waist", "chest", "neck", "head")
+    assert affected_joints(Pose(right_foot=poses.VERY_WIDE).vector()[None], taught) == (
+        ("right_knee", "right_ankle", "right_toe")
+    )
+    assert affected_joints(taught, taught) == ()
+
+
+def test_the_perfect_dancer_is_in_the_taught_pose_on_the_beat():
+    # without the little looseness that everyone has the joints would be exact; a few centimetres are allowed for it
+    style = STYLES[1]
+    danced = perform(np.random.default_rng(2), style, perfect(), TIMES)
+    keys = style.keys()
+    assert danced.mistakes == ()
+    tempo = 60 / np.diff(danced.beats).mean()
+    assert tempo == pytest.approx(style.tempo, rel=0.04)
+    checked = 0
+    for moment in danced.beats:
+        beat = (danced.phase + moment * tempo / 60) % style.beats
+        key = keys[round(beat) % len(keys)]  # this style has one key on every beat
+        assert abs(beat - round(beat)) < 0.02
+        frame = round(moment * 30)
+        taught = place_joints(key[1].vector()[None], body_of(1.7), np.zeros((1, 2))).joints[0]
+        joints = danced.motion.joints[min(frame, len(TIMES) - 1)]
+        hand = JOINT["left_hand"]
+        assert np.linalg.norm(joints[hand] - taught[hand]) < 0.25
+        checked += 1
+    assert checked > 8
+
+
+def test_the_unskilled_err_at_known_times():
+    long = np.arange(30 * 40) / 30
+    counts = {}
+    for skill in (1.0, 0.5, 0.1):
+        takes = [perform(np.random.default_rng([5, i]), STYLES[i], perfect(skill), long) for i in range(12)]
+        counts[skill] = sum(len(take.mistakes) for take in takes)
+        for take in takes:
+            for one in take.mistakes:
+                assert 0 <= one.start < one.end <= long[-1]
+                assert one.kind in MISTAKES
+                assert one.joints and set(one.joints) <= set(JOINT)
+            starts = [one.start for one in take.mistakes]
+            assert starts == sorted(starts)
+            assert all(one.end <= two.start for one, two in zip(take.mistakes, take.mistakes[1:], strict=False))
+    assert counts[1.0] == 0 < counts[0.5] < counts[0.1]
+
+
+def test_a_mistake_moves_the_named_joints_and_the_rest_of_the_clip_is_danced_right():
+    """The same take with and without mistakes differs inside their times and nowhere else."""
+    found = set()
+    for number in range(12):
+        flawed = perform(np.random.default_rng(number), STYLES[number], perfect(0.3), TIMES)
+        clean = perform(np.random.default_rng(number), STYLES[number], perfect(0.3), TIMES, mistakes=False)
+        away = np.linalg.norm(flawed.motion.joints - clean.motion.joints, axis=2)
+        inside = np.zeros(len(TIMES), bool)
+        for one in flawed.mistakes:
+            span = (TIMES >= one.start - 1e-6) & (TIMES <= one.end + 1e-6)
+            inside |= span
+            assert away[span][:, [JOINT[name] for name in one.joints]].max() > 0.04, one
+            found.add(one.kind)
+        assert away[~inside].max(initial=0.0) < 1e-9
+    assert len(found) >= 4
+
+
+def test_nobody_errs_where_it_cannot_be_seen():
+    for number in range(12):
+        danced = perform(
+            np.random.default_rng(number),
+            STYLES[number],
+            perfect(0.1),
+            TIMES,
+            still=((2.0, 3.0),),
+            unseen=((5.0, 6.0),),
+        )
+        for one in danced.mistakes:
+            assert one.end < 2.0 or (one.start > 3.0 and one.end < 5.0) or one.start > 6.0
+
+
+def test_standing_is_still_and_dancing_is_not():
+    danced = perform(np.random.default_rng(1), STYLES[10], perfect(), TIMES, still=((3.0, 4.0),))
+    step = np.linalg.norm(np.diff(danced.motion.joints, axis=0), axis=2)
+    resting = (TIMES[1:] > 3.0) & (TIMES[1:] < 4.0)
+    assert step[resting].max() < 0.003
+    assert np.median(step[~resting].max(axis=1)) > 0.01
+    assert step.max() < 0.5  # and nobody jumps to get there
+
+
+def test_a_take_is_the_same_every_time():
+    one, two = (perform(np.random.default_rng(9), STYLES[4], make_dancer(1, 2, 0.5), TIMES) for _ in range(2))
+    assert np.array_equal(one.motion.joints, two.motion.joints)
+    assert (one.mistakes, one.beats, one.phase) == (two.mistakes, two.beats, two.phase)
