@@ -1,0 +1,89 @@
+"""A trained model as one folder: `model.keras`, and `model.json` with all that is needed to use it on a new clip."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from dance_tf.dataset.atomic import written_whole
+
+# Keras finds the custom layers of a file by their registration, which importing them does
+from dance_tf.model import attention, layers  # noqa: F401
+
+FORMAT = 1
+
+
+class ModelError(ValueError):
+    """A folder that holds no usable model; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What is known of a trained model besides its weights.
+
+    Attributes:
+        styles: labels in the order of the outputs.
+        strategy: a key of `STRATEGIES`.
+        view: what the network sees, "frame" or "difference" from the still room.
+        sequence_length: frames it reads at once; 1 for a network of single frames.
+        data_hash: content hash of the dataset it learnt from.
+        held_out: dancers it has never seen.
+        settings: the training settings, as written to JSON.
+        reading: how clips were read (fit, curation thresholds), as written to JSON.
+        thresholds: operating points, such as the confidence below which a verdict is doubtful, by name.
+    """
+
+    styles: tuple[str, ...]
+    strategy: str
+    view: str
+    sequence_length: int = 1
+    data_hash: str = ""
+    held_out: tuple[str, ...] = ()
+    settings: Mapping[str, object] | None = None
+    reading: Mapping[str, object] | None = None
+    thresholds: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A model and its description."""
+
+    model: keras.Model
+    description: ModelDescription
+
+
+def save_bundle(folder: Path, bundle: ModelBundle) -> Path:
+    """Write a model folder, whole or not at all; a folder of that name is replaced."""
+    with written_whole(Path(folder)) as partial:
+        bundle.model.save(partial / "model.keras")
+        described = {"format": FORMAT, "keras": keras.__version__, **asdict(bundle.description)}
+        (partial / "model.json").write_text(json.dumps(described, indent=2))
+    return Path(folder)
+
+
+def load_bundle(folder: Path) -> ModelBundle:
+    """Read a model folder.
+
+    Raises:
+        ModelError: when it holds no model, or one of another format.
+    """
+    folder = Path(folder)
+    described = folder / "model.json"
+    if not described.is_file() or not (folder / "model.keras").is_file():
+        raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET {folder}`")
+    try:
+        content = json.loads(described.read_text())
+        if content.pop("format") != FORMAT:
+            raise ModelError(f"{folder} was written by another version of dance_tf: train it again")
+        content.pop("keras")
+        for name in ("styles", "held_out"):
+            content[name] = tuple(content[name])
+        description = ModelDescription(**content)
+        model = keras.saving.load_model(folder / "model.keras", compile=False)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{folder} cannot be read as a model ({error}): train it again") from error
+    return ModelBundle(model, description)

@@ -1,0 +1,116 @@
+"""What a trained model says about one clip."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dance_tf.dataset.batches import see, windows
+from dance_tf.footage.catalog import Clip
+from dance_tf.footage.curation import CurationSettings, curate_clip
+from dance_tf.footage.settings import ReadSettings
+from dance_tf.model.bundle import ModelBundle
+
+BATCH = 128
+
+
+class VerdictError(ValueError):
+    """A clip that no verdict can be given on; the message says why."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model's verdict on a clip.
+
+    Attributes:
+        clip: the path as it was given.
+        style: the most probable style.
+        confidence: its probability: the mean over the frames.
+        probabilities: by style.
+        seen: frames read.
+        used: frames the verdict rests on.
+        dropped: frames left out, by reason.
+        seconds: length of the clip.
+        elapsed: seconds it took to read, curate and classify.
+        notes: sentences a user should know, such as that the camera moves.
+    """
+
+    clip: str
+    style: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    seen: int
+    used: int
+    dropped: Mapping[str, int]
+    seconds: float
+    elapsed: float
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """The document that `classify --json` prints for a clip."""
+        return {
+            "clip": self.clip,
+            "style": self.style,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "frames": {"seen": self.seen, "used": self.used, "dropped": dict(self.dropped)},
+            "seconds": self.seconds,
+            "elapsed": self.elapsed,
+            "notes": list(self.notes),
+        }
+
+
+def classify_clip(
+    bundle: ModelBundle,
+    path: Path,
+    read_settings: ReadSettings | None = None,
+    curation_settings: CurationSettings | None = None,
+) -> Verdict:
+    """Read, curate and classify a clip; its probabilities are the mean over the frames that curation kept.
+
+    Args:
+        bundle: the model.
+        path: a video file or a folder of images.
+        read_settings: how to read; as the defaults are.
+        curation_settings: what to drop; as the defaults are.
+
+    Raises:
+        VerdictError: when curation leaves no frame.
+        ReadError: when the clip cannot be read.
+    """
+    started = time.perf_counter()
+    curated = curate_clip(Clip(Path(path)), read_settings or ReadSettings(), curation_settings or CurationSettings())
+    dropped = Counter(frame.reason for frame in curated.dropped)
+    if not len(curated.frames):
+        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(dropped.items()))
+        raise VerdictError(f"no frame is left to judge: of {curated.seen}, {why} were dropped")
+    probabilities = frame_probabilities(bundle, curated.frames, curated.room).mean(axis=0, dtype=np.float64)
+    best = int(probabilities.argmax())
+    styles = bundle.description.styles
+    notes = []
+    if not curated.room_known and bundle.description.view == "difference":
+        notes.append("the camera moves, so the room cannot be told from the dancer: trust this verdict less")
+    return Verdict(
+        clip=str(path),
+        style=styles[best],
+        confidence=float(probabilities[best]),
+        probabilities={style: float(value) for style, value in zip(styles, probabilities, strict=True)},
+        seen=curated.seen,
+        used=len(curated.frames),
+        dropped=dict(sorted(dropped.items())),
+        seconds=float(curated.seconds),
+        elapsed=time.perf_counter() - started,
+        notes=tuple(notes),
+    )
+
+
+def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """Probabilities float32 [n, styles] of a clip's frames uint8 [n, 128, 128, 1] in its room uint8 [128, 128, 1]."""
+    seen = see(frames, np.broadcast_to(room, frames.shape), bundle.description.view)
+    length = bundle.description.sequence_length
+    if length > 1:
+        seen = seen[windows(np.arange(len(seen)), np.zeros(len(seen), dtype=np.int64), length)]
+    return bundle.model.predict(seen, batch_size=BATCH, verbose=0)
