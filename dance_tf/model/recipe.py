@@ -2,7 +2,7 @@
 
 from dance_tf.dataset.batches import Jitter, View
 from dance_tf.model.fitting import Schedule
-from dance_tf.model.strategies import NetworkSettings
+from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.training import TrainingSettings
 
 

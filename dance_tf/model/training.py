@@ -14,7 +14,8 @@ from dance_tf.dataset.splits import Split
 from dance_tf.model.autoencoder import STAGES, build_autoencoder, copy_weights, grow
 from dance_tf.model.feeding import Feed, TrainingFrames, load_sequences
 from dance_tf.model.fitting import History, Schedule, fit
-from dance_tf.model.strategies import STRATEGIES, NetworkSettings
+from dance_tf.model.paths import NetworkSettings
+from dance_tf.model.strategies import STRATEGIES
 
 CODE_VERSION = 1  # raised when a change of this code changes what a cached run would hold
 
