@@ -30,6 +30,11 @@ class FaultPlan:
     streak_angle: float
     absent: bool
 
+    @property
+    def frames(self) -> int:
+        """How many frames are no good."""
+        return sum(fault.last - fault.first + 1 for fault in self.faults)
+
     def spans(self, reason: str) -> tuple[Fault, ...]:
         """The faults of one reason."""
         return tuple(fault for fault in self.faults if fault.reason == reason)

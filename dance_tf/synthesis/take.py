@@ -150,8 +150,8 @@ def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -
     style = STYLES[style_index]
     seeds = (settings.seed, style_index, dancer_index)
     # one stream for each thing, so that a change to one leaves the others as they were
-    camera_rng, fault_rng, dance_rng, finish_rng = (np.random.default_rng([*seeds, stream]) for stream in range(31, 35))
-    plan, frames = settings.plan(fault_rng, style_index, dancer_index)
+    camera_rng, dance_rng, finish_rng = (np.random.default_rng([*seeds, stream]) for stream in (31, 32, 33))
+    plan, frames = settings.plan((*seeds, 34), style_index, dancer_index)
     timestamps = np.arange(frames) / settings.frame_rate
     dancer = make_dancer(settings.seed, dancer_index, settings.difficulty)
     room = make_room(settings.seed, dancer_index, settings.difficulty)
