@@ -25,6 +25,10 @@ class NetworkSettings:
         sequence_length: consecutive frames that CNN + LSTM reads.
         gated_logits: "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax and
             sigmoid activation functions".
+        resnet_depth: 18, or 50 (the paper says "ResNet" alone).
+        resnet_width: channels of ResNet-18's first stage. 64 is the original, of 11.2 million weights; 16 gives the
+            700,000 that the hybrid has too, and costs a sixth.
+        imagenet_weights: start ResNet-50 from ImageNet's weights, which Keras downloads; never by default.
     """
 
     classes: int = 12
@@ -35,6 +39,14 @@ class NetworkSettings:
     low_resolution_factor: int = 2
     sequence_length: int = 8
     gated_logits: bool = False
+    resnet_depth: int = 18
+    resnet_width: int = 16
+    imagenet_weights: bool = False
+
+
+def gray_levels(frames):
+    """Frames uint8 as gray levels float in [0, 1], of the same shape."""
+    return keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
 
 
 def cnn_path(levels, settings: NetworkSettings):

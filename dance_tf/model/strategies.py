@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import keras
 
 from dance_tf.model.autoencoder import FRAME_SHAPE, encode
-from dance_tf.model.paths import NetworkSettings, attend, cnn_path, head
+from dance_tf.model.paths import NetworkSettings, attend, cnn_path, gray_levels, head
+from dance_tf.model.recurrent import build_cnn_lstm
+from dance_tf.model.resnet import build_resnet
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Strategy:
 def frame_network(settings: NetworkSettings, name: str, cnn: bool, autoencoder: bool, attention: bool) -> keras.Model:
     """A network of one frame with the paths asked for, joined by concatenation."""
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
+    levels = gray_levels(frames)
     vectors = []
     if cnn:
         features = cnn_path(levels, settings)
@@ -71,8 +73,10 @@ def build_cnn_ae_attention(settings: NetworkSettings) -> keras.Model:
 STRATEGIES: dict[str, Strategy] = {
     strategy.name: strategy
     for strategy in (
+        Strategy("resnet", "ResNet", build_resnet),
         Strategy("cnn", "CNN", build_cnn),
         Strategy("ae", "AE only", build_autoencoder_classifier, grows_autoencoder=True),
+        Strategy("cnn_lstm", "CNN + LSTM", build_cnn_lstm, sequence=True),
         Strategy("cnn_ae", "CNN + AE", build_cnn_ae, grows_autoencoder=True),
         Strategy("cnn_ae_attention", "CNN + AE + Attention", build_cnn_ae_attention, grows_autoencoder=True),
     )
