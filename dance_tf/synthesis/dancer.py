@@ -128,8 +128,8 @@ def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
     clumsy = 1.0 - skill
     arms = np.array([name.startswith(("left_", "right_")) and "foot" not in name for name in CONTROLS])
     amplitude = np.where(arms, rng.normal(1.0, 0.05), rng.normal(1.0, 0.12))
-    amplitude *= 1.0 - 0.18 * clumsy * (0.5 + difficulty)
-    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * control_spread() * (0.1 + 0.5 * difficulty) * (0.5 + 0.5 * clumsy)
+    amplitude *= 1.0 - 0.18 * clumsy * (0.2 + 0.8 * difficulty)
+    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * control_spread() * (0.05 + 0.4 * difficulty) * (0.5 + 0.5 * clumsy)
     return Dancer(
         name=dancer_name(index),
         skill=skill,
@@ -143,7 +143,7 @@ def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
         outfit=_outfit(rng),
         amplitude=amplitude,
         habits=habits,
-        sharpness=float(rng.uniform(0.35, 0.7)),
+        sharpness=float(rng.uniform(0.3, 0.6)),
         lag=float(rng.uniform(0.0, 0.06)),
         lateness=float(rng.normal(0.0, 0.02) + 0.10 * clumsy**1.5),
         sloppiness=float(0.008 + 0.07 * clumsy**1.5),

@@ -68,7 +68,7 @@ def err(
     """
     taught = np.stack([pose.vector() for pose in poses])
     controls, moved = taught.copy(), arrivals.copy()
-    chance = 0.22 * (1.0 - skill) ** 1.3
+    chance = 0.16 * (1.0 - skill) ** 1.3
     others = [pose for other in STYLES if other is not style for phrase in other.phrases for pose in phrase.poses]
     found: list[Mistake] = []
     key = 1

@@ -82,7 +82,7 @@ def perform(
     arrivals = (key_beats - phase) * beat + dancer.lateness
     arrivals = arrivals + np.clip(rng.normal(0, dancer.sloppiness, len(arrivals)), -0.1, 0.1)
     loose = rng.normal(0.0, 1.0, (len(poses), len(CONTROLS))) * control_spread()
-    loose *= (1.0 - dancer.skill) * (0.2 + 0.9 * difficulty) + 0.1
+    loose *= (1.0 - dancer.skill) * (0.1 + 0.8 * difficulty) + 0.08
     turn_rate, turn_start, walk_start = rng.uniform(0.05, 0.12), *rng.uniform(0, 2 * np.pi, 2)
     hidden = [(start - SETTLING, end + SETTLING) for start, end in still] + list(unseen)
     # the arms may trail behind, so the clip must go on a little after the last mistake

@@ -86,7 +86,16 @@ LISTEN = Phrase("listen", (_listen, _brush, _listen, _glide))
 BRUSH = Phrase("brush", (_brush, _gather, _brush, _glide))
 
 # Lottery: the right arm leads, the right foot kicks, a dab to the right
-_woah = Pose(arm.AT_CHEST, arm.FRONT, twist=24, lean=-6, sink=0.12, sway=-0.10, left_foot=WIDE, right_foot=WIDE)
+_woah = Pose(
+    arm.AT_CHEST,
+    arm.FRONT._replace(swing=52),
+    twist=24,
+    lean=-6,
+    sink=0.12,
+    sway=-0.10,
+    left_foot=WIDE,
+    right_foot=WIDE,
+)
 _dab = Pose(
     arm.ACROSS_LEVEL._replace(lift=104, bend=58),
     arm.HIGH_OUT._replace(lift=112),
@@ -116,7 +125,9 @@ BREEZE = both_ways("breeze", _side, _stack)
 
 # Blinding Lights: knees up, kicks, fists, jumps with arms like a goalpost
 _knee_up = Pose(arm.FLEX, arm.AT_CHEST, bow=8, left_foot=HIP_WIDE, right_foot=Foot(0.16, 0.22, 0.42), sway=0.08)
-_kick = Pose(arm.FRONT, arm.BACK, bow=-8, left_foot=HIP_WIDE, right_foot=Foot(0.30, 0.40, 0.30), sway=0.08, push=-0.06)
+_kick = Pose(
+    arm.FRONT._replace(swing=60), arm.BACK, lean=12, left_foot=HIP_WIDE, right_foot=Foot(0.58, 0.15, 0.34), sway=0.10
+)
 _star = Pose(arm.GOALPOST, arm.GOALPOST, sink=0.16, left_foot=VERY_WIDE, right_foot=VERY_WIDE)
 _hop = Pose(arm.GOALPOST, arm.GOALPOST, left_foot=Foot(0.12, 0, 0.10), right_foot=Foot(0.12, 0, 0.10), sink=-0.08)
 RUN = both_ways("running", _knee_up, _kick)

@@ -139,7 +139,7 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     back, left, right = rng.uniform(0.75, 2.4), rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6)
     angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
     toward = np.array([np.sin(np.radians(angle)), 0.0, np.cos(np.radians(angle))]) * np.cos(np.radians(rise))
-    level = rng.uniform(0.72, 1.08)
+    level = rng.uniform(0.85, 1.2)
     share = rng.uniform(0.4, 0.62)
     warm = rng.normal(0, 0.05)
     light = Light(

@@ -41,6 +41,9 @@ def _encode(rendered: RenderedClip, path: Path) -> None:
         stream = container.add_stream("libx264", rate=Fraction(settings.frame_rate).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
         stream.options = dict(CODEC)
+        # colours follow BT.601, luma lies in 16 to 235: said in the file, so that no reader must guess
+        stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU601
+        stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
         stream.codec_context.thread_count = 1
         for picture in rendered.frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
