@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dance_tf"
-ROOMS = ("footage", "synthesis", "dataset", "model", "assessment", "paper", "report", "serving", "cli")
+ROOMS = ("footage", "synthesis", "dataset", "model", "assessment", "paper", "report", "serving", "terminal", "cli")
 LONGEST_FILE = 300  # lines
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 

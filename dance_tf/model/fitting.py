@@ -127,7 +127,7 @@ def fit(
         schedule: epochs, rate, patience.
         folder: where the checkpoint lives.
         seed: for dropout, with the epoch's number.
-        loss: a Keras loss; "sparse_categorical_crossentropy" also tracks accuracy.
+        loss: a Keras loss; "sparse_categorical_crossentropy" also tracks accuracy, others the mean squared error.
         logs: folder for TensorBoard; none by default, and none where the backend is not TensorFlow.
         progress: what the progress bar says; no bar when empty.
 
@@ -147,7 +147,7 @@ def fit(
         start, stopped = state.pop("next_epoch"), state.pop("stopped")
         best.update(state)
     else:
-        metrics = ["accuracy"] if loss == "sparse_categorical_crossentropy" else []
+        metrics = ["accuracy"] if loss == "sparse_categorical_crossentropy" else ["mean_squared_error"]
         model.compile(schedule.build_optimizer(), loss, metrics=metrics)
     if start < schedule.epochs and not stopped:
         frames.start_epoch(start)

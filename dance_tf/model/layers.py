@@ -5,6 +5,42 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
+class FrameStandardization(keras.layers.Layer):
+    """Each frame by itself brought to mean 0 and standard deviation 1, so that light and clothing weigh less.
+
+    Args:
+        floor: least standard deviation divided by: the noise of a frame with nothing in it stays small.
+        **kwargs: passed on to `keras.layers.Layer`.
+
+    Shapes:
+        input and output: float [batch, height, width, channels].
+
+    Example:
+        >>> FrameStandardization()(keras.ops.ones((1, 128, 128, 1))).shape
+        (1, 128, 128, 1)
+
+    Reference:
+        The paper says that frames are "standardized" (section 3) and its section 3.1 did not survive; this is our
+        reading of it.
+    """
+
+    def __init__(self, floor: float = 1 / 128, **kwargs):
+        super().__init__(**kwargs)
+        self.floor = floor
+
+    def call(self, inputs):
+        mean = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
+        spread = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=(1, 2, 3), keepdims=True))
+        return (inputs - mean) / ops.maximum(spread, self.floor)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "floor": self.floor}
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
 class ConvolutionStage(keras.layers.Layer):
     """Two 3×3 convolutions with ReLU, then 2×2 max-pooling: one stage of the CNN path.
 
@@ -47,7 +83,9 @@ class ConvolutionStage(keras.layers.Layer):
             )
         self.steps.append(keras.layers.MaxPooling2D(2, dtype=self.dtype_policy, name="pooling"))
         if self.normalize:
-            self.steps.append(keras.layers.BatchNormalization(dtype=self.dtype_policy, name="normalization"))
+            self.steps.append(
+                keras.layers.BatchNormalization(momentum=0.9, dtype=self.dtype_policy, name="normalization")
+            )
         shape = tuple(input_shape)
         for step in self.steps:
             step.build(shape)

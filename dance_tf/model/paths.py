@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from dance_tf.model.attention import SpatialAttention, SqueezeExcitation
-from dance_tf.model.layers import ConvolutionStage
+from dance_tf.model.layers import ConvolutionStage, FrameStandardization
 
 CNN_FILTERS = (2, 4, 8, 16, 32)
 HEAD_UNITS = (400, 150)
@@ -50,10 +50,15 @@ def gray_levels(frames):
 
 
 def cnn_path(levels, settings: NetworkSettings):
-    """The CNN path on gray levels float [batch, 128, 128, 1]: a feature map float [batch, 4, 4, 32]."""
-    outputs = levels
+    """The CNN path on gray levels float [batch, 128, 128, 1]: a feature map float [batch, 4, 4, 32].
+
+    The first stage is not batch-normalised: its frames are standardised already, and its maps are so large that it
+    would cost as much as the rest of the path.
+    """
+    outputs = FrameStandardization(name="standardized")(levels)
     for stage, filters in enumerate(CNN_FILTERS, start=1):
-        outputs = ConvolutionStage(filters, normalize=settings.normalize, name=f"cnn_{stage}")(outputs)
+        normalize = settings.normalize and stage > 1
+        outputs = ConvolutionStage(filters, normalize=normalize, name=f"cnn_{stage}")(outputs)
     return outputs
 
 

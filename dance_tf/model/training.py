@@ -30,6 +30,8 @@ class TrainingSettings:
         network: what the paper leaves open about the network.
         schedule: of the classifier.
         growth: of each stage of the autoencoder.
+        growth_batch_size: frames in a batch of the autoencoder: small, since its stages have few weights and many
+            steps to make.
         progressive: grow stage by stage; else train all five stages at once for as many epochs in all.
         freeze_encoder: keep the grown encoder as it is while the classifier learns; else it learns on.
         batch_size: frames in a batch; the paper gives none.
@@ -43,6 +45,7 @@ class TrainingSettings:
     network: NetworkSettings = NetworkSettings()
     schedule: Schedule = Schedule()
     growth: Schedule = field(default_factory=lambda: Schedule(epochs=5, patience=5))
+    growth_batch_size: int = 16
     progressive: bool = True
     freeze_encoder: bool = False
     batch_size: int = 64
@@ -108,7 +111,13 @@ def _feed(settings: TrainingSettings, **changes) -> Feed:
 def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed: int) -> str:
     """Key of the autoencoder a run needs: runs that differ only in the classifier share it."""
     network = settings.network.low_resolution_factor
-    decisive = [settings.view, settings.growth, settings.progressive, settings.batch_size, settings.frames_per_clip]
+    decisive = [
+        settings.view,
+        settings.growth,
+        settings.progressive,
+        settings.growth_batch_size,
+        settings.frames_per_clip,
+    ]
     return key_of(dataset.content_hash, split.train, split.validation, network, *decisive, settings.jitter, seed)
 
 
@@ -129,7 +138,7 @@ def grow_autoencoder(
         the autoencoder after each stage.
     """
     factor = settings.network.low_resolution_factor
-    feed = _feed(settings, target="frame", sequence_length=1)
+    feed = _feed(settings, target="frame", sequence_length=1, batch_size=settings.growth_batch_size)
     chosen = spread(split.validation, dataset.clip_index, settings.validation_frames)
     seen = load_sequences(dataset, chosen, feed)
     validation = (seen, seen.astype(np.float32) / 255)
@@ -145,10 +154,13 @@ def grow_autoencoder(
         frames = TrainingFrames(dataset, split.train, feed, seed=seed * STAGES + stages)
         title = f"autoencoder, {stages} of {STAGES} stages" if progress else ""
         stage_folder = Path(folder) / f"stage_{stages}"
-        model, history = fit(model, frames, validation, schedule, stage_folder, seed, "mse", progress=title)
+        # not the squared error: on a sigmoid that starts at gray, dark frames give it gradients too small to learn from
+        model, history = fit(
+            model, frames, validation, schedule, stage_folder, seed, "binary_crossentropy", progress=title
+        )
         models.append(model)
         histories.append(history)
-    errors = [history.rows[history.best_epoch]["val_loss"] for history in histories]
+    errors = [history.rows[history.best_epoch]["val_mean_squared_error"] for history in histories]
     return Growth(tuple(models), tuple(histories), tuple(errors))
 
 

@@ -1,0 +1,5 @@
+"""`python -m dance_tf VERB`."""
+
+from dance_tf.cli import main
+
+main()

@@ -1,0 +1,258 @@
+"""The command line: `python -m dance_tf VERB`. Rooms are imported when their verb needs them."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dance_tf.terminal import (
+    DONE,
+    DONE_WITH_REFUSALS,
+    FAILED,
+    cores,
+    fail,
+    one_line_errors,
+    scores_text,
+    show,
+    start_tensorflow,
+)
+
+app = typer.Typer(
+    name="dance_tf",
+    help="Dance style from video, with numbers that can be believed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
+Jobs = Annotated[int | None, typer.Option(help="processes side by side; one a core by default")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler, tcp://HOST:PORT, to run on instead")]
+
+
+def main() -> None:
+    """Entry point of the console script and of `python -m dance_tf`."""
+    # the backends' start-up chatter is no news to a user; it must be silenced before they are imported
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    app()
+
+
+@app.command()
+@one_line_errors
+def synthesize(
+    out: Annotated[Path, typer.Argument(help="new folder for clips and manifest.csv")],
+    styles: Annotated[int, typer.Option(help="how many styles")] = 12,
+    dancers: Annotated[int, typer.Option(help="how many dancers")] = 20,
+    seconds: Annotated[float, typer.Option(help="length of a clip")] = 8.0,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same pictures")] = 0,
+    frame_rate: Annotated[float, typer.Option(help="frames a second")] = 30.0,
+    width: Annotated[int, typer.Option(help="of a frame, pixels")] = 270,
+    height: Annotated[int, typer.Option(help="of a frame, pixels")] = 480,
+    difficulty: Annotated[float, typer.Option(help="0 easy to 1 hard")] = 0.5,
+    arrays: Annotated[bool, typer.Option("--arrays", help="128×128 arrays that `train` takes, with no codec")] = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Make clips of made-up dancers."""
+    from dance_tf.synthesis.settings import StudioSettings
+
+    settings = StudioSettings(
+        styles=styles,
+        dancers=dancers,
+        seconds=seconds,
+        seed=seed,
+        frame_rate=frame_rate,
+        width=width,
+        height=height,
+        difficulty=difficulty,
+    )
+    if arrays:
+        from dance_tf.dataset.build import synthesize_arrays
+
+        synthesize_arrays(out, settings, jobs or cores())
+    else:
+        from dance_tf.synthesis.studio import synthesize as record
+
+        record(out, settings, jobs or cores(), scheduler)
+    clips = styles * dancers
+    show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
+
+
+@app.command()
+@one_line_errors
+def curate(
+    footage: Annotated[Path, typer.Argument(help="folder with manifest.csv, or laid out <style>/<dancer>_*.mp4")],
+    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    fit: Annotated[str, typer.Option(help="pad keeps the whole picture, crop its middle")] = "pad",
+    as_json: Json = False,
+) -> None:
+    """Read a folder of clips, drop what shows no dancing, and write a dataset."""
+    start_tensorflow()
+    from tqdm import tqdm
+
+    from dance_tf.dataset.build import curate_folder
+    from dance_tf.footage.settings import ReadSettings
+
+    with tqdm(desc="clips", unit="clip", file=sys.stderr) as bar:
+        curated = curate_folder(
+            footage, out, jobs or cores(), scheduler, ReadSettings(fit=fit), progress=lambda row: bar.update()
+        )
+    refused = [row for row in curated.rows if row.status == "refused"]
+    reasons = {name: sum(getattr(row, name) for row in curated.rows) for name in ("blank", "blurred", "no_dancing")}
+    document = {
+        "out": str(out),
+        "layout": curated.layout,
+        "clips": len(curated.rows) - len(refused),
+        "frames": {
+            "seen": sum(row.seen for row in curated.rows),
+            "kept": sum(row.kept for row in curated.rows),
+            "dropped": reasons,
+        },
+        "refused": [{"path": row.path, "reason": row.reason} for row in refused],
+    }
+    frames = document["frames"]
+    text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
+    show(document, as_json, text)
+    for row in refused:
+        typer.echo(f"refused {row.path}: {row.reason}", err=True)
+    raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
+
+
+@app.command()
+@one_line_errors
+def train(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder of `curate` or `synthesize --arrays`")],
+    out: Annotated[Path, typer.Argument(help="model folder to write")],
+    strategy: Annotated[str, typer.Option(help="network; cnn_ae_attention is the paper's")] = "cnn_ae_attention",
+    split: Annotated[str, typer.Option(help="what is held out: frame, clip or dancer")] = "dancer",
+    hold_out: Annotated[str, typer.Option(help="dancers to hold out, by name, with commas between")] = "",
+    view: Annotated[str, typer.Option(help="difference from the still room, or the frame as it is")] = "difference",
+    seed: Annotated[int, typer.Option(help="of split, weights and batches")] = 0,
+    epochs: Annotated[int, typer.Option(help="at most")] = 24,
+    learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.05,
+    momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
+    growth_epochs: Annotated[int, typer.Option(help="of each of the autoencoder's five stages")] = 3,
+    frames_per_clip: Annotated[int, typer.Option(help="frames drawn of each clip in an epoch")] = 12,
+    as_json: Json = False,
+) -> None:
+    """Grow the autoencoder, train a network, and score it on the part held out."""
+    start_tensorflow()
+    from dance_tf.dataset.splits import make_splits
+    from dance_tf.dataset.store import open_dataset
+    from dance_tf.model.recipe import training_settings
+    from dance_tf.paper.single_run import train_model
+
+    settings = training_settings(
+        strategy=strategy,
+        view=view,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        momentum=momentum,
+        growth_epochs=growth_epochs,
+        frames_per_clip=frames_per_clip,
+    )
+    data = open_dataset(dataset)
+    held = [name.strip() for name in hold_out.split(",") if name.strip()]
+    part = make_splits(data, split, seed=seed, hold_out=held)[0]
+    if part.note:
+        typer.echo(f"note: {part.note}", err=True)
+    document = {"model": str(out), **train_model(data, part, settings, out, seed).to_json()}
+    show(document, as_json, scores_text(document, f"model in {out}"))
+
+
+@app.command()
+@one_line_errors
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="model folder")],
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    dancers: Annotated[str, typer.Option(help="score only these dancers, by name, with commas between")] = "",
+    as_json: Json = False,
+) -> None:
+    """Score a model on a dataset, by frame and by clip, with intervals over dancers."""
+    start_tensorflow()
+    from dance_tf.dataset.store import open_dataset
+    from dance_tf.model.bundle import load_bundle
+    from dance_tf.paper.single_run import evaluate_model
+
+    wanted = [name.strip() for name in dancers.split(",") if name.strip()]
+    evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), wanted)
+    if evaluation.note:
+        typer.echo(f"note: {evaluation.note}", err=True)
+    document = {"model": str(model), "dataset": str(dataset), **evaluation.to_json()}
+    show(document, as_json, scores_text(document, str(model)))
+
+
+@app.command()
+@one_line_errors
+def classify(
+    model: Annotated[Path, typer.Argument(help="model folder")],
+    clips: Annotated[list[Path], typer.Argument(help="video files, or folders of images")],
+    as_json: Json = False,
+) -> None:
+    """Say which style each clip is."""
+    start_tensorflow()
+    from dance_tf.footage.source import ReadError
+    from dance_tf.model.bundle import load_bundle
+    from dance_tf.serving.verdict import VerdictError, classify_clip
+
+    bundle = load_bundle(model)
+    verdicts, refused = [], []
+    for clip in clips:
+        try:
+            verdicts.append(classify_clip(bundle, clip))
+        except (ReadError, VerdictError) as error:
+            refused.append({"clip": str(clip), "reason": " ".join(str(error).split())})
+    lines = [
+        f"{verdict.clip}: {verdict.style}, {verdict.confidence:.0%} sure"
+        + "".join(f" ({note})" for note in verdict.notes)
+        for verdict in verdicts
+    ]
+    document = {"model": str(model), "clips": [verdict.to_json() for verdict in verdicts], "refused": refused}
+    show(document, as_json, "\n".join(lines))
+    for refusal in refused:
+        typer.echo(f"refused {refusal['clip']}: {refusal['reason']}", err=True)
+    raise typer.Exit(FAILED if not verdicts else DONE_WITH_REFUSALS if refused else DONE)
+
+
+@app.command()
+@one_line_errors
+def audit(
+    table: Annotated[Path, typer.Argument(help="CSV with columns such as accuracy, precision, recall, f1, kappa")],
+    classes: Annotated[int, typer.Option(help="number of classes")],
+    support: Annotated[str, typer.Option(help="items of each class, with commas between")] = "",
+    averaged: Annotated[bool, typer.Option("--averaged", help="rows are means over folds or repeats")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tell which numbers of a published table cannot all be true."""
+    from dance_tf.paper.audit import audit_csv
+
+    try:
+        supports = [int(count) for count in support.split(",")] if support else None
+    except ValueError:
+        fail(f"--support takes whole numbers with commas between, not {support!r}")
+    findings = audit_csv(table, classes, supports, averaged=averaged)
+    text = "\n".join(f"{found.row}: {found.level}: {found.message}" for found in findings)
+    document = {"table": str(table), "findings": [found.to_json() for found in findings]}
+    show(document, as_json, text or "no contradiction found")
+
+
+@app.command()
+@one_line_errors
+def report(
+    profile: Annotated[str, typer.Argument(help="smoke, quick, standard or paper, or a YAML file")] = "quick",
+    out: Annotated[Path | None, typer.Option(help="report folder; reports/PROFILE by default")] = None,
+) -> None:
+    """Run the notebooks with a profile's parameters and write the report."""
+    from dance_tf.report.runner import run_profile
+
+    root = Path(__file__).resolve().parents[1]
+    path = Path(profile) if profile.endswith(".yaml") else root / "notebooks" / "runs" / f"{profile}.yaml"
+    written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem)
+    typer.echo(f"report in {written}")

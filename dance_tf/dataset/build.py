@@ -1,0 +1,97 @@
+"""Footage in, dataset out: curation's parts gathered into a TFDS directory, or made-up dancers straight into arrays."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dance_tf.dataset.arrays import write_arrays
+from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.store import write_store
+from dance_tf.footage.catalog import find_clips
+from dance_tf.footage.curation import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
+from dance_tf.footage.curation_run import CurationRow, curate_footage, write_rows
+from dance_tf.footage.parts import read_part
+from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.synthesis.choreography import STYLES
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.studio import render_arrays
+
+KNOWN_STYLES = tuple(style.name for style in STYLES)
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What became of a folder of footage.
+
+    Attributes:
+        dataset: the dataset directory.
+        layout: how the folder was read, such as "manifest".
+        rows: one a file.
+    """
+
+    dataset: Path
+    layout: str
+    rows: tuple[CurationRow, ...]
+
+
+def parts_folder(out: Path) -> Path:
+    """Where a dataset's curated clips lie one by one, so that a killed run, or one with more clips, costs little."""
+    out = Path(out).resolve()
+    return out.with_name(f"{out.name}-parts")
+
+
+def curate_folder(
+    footage: Path,
+    out: Path,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    read: ReadSettings = READ_DEFAULTS,
+    curation: CurationSettings = CURATION_DEFAULTS,
+    progress: Callable[[CurationRow], None] | None = None,
+) -> Curated:
+    """Curate a folder of footage into a TFDS dataset directory.
+
+    Args:
+        footage: a folder that `find_clips` understands.
+        out: the dataset directory; replaced whole. The clips one by one are kept beside it, in `OUT-parts`.
+        jobs: clips at a time; None for one a core.
+        scheduler: address of a Dask scheduler.
+        read: how clips are read.
+        curation: the thresholds.
+        progress: called with each row as it comes.
+
+    Returns:
+        what became of each file; `curation.csv` in the parts' folder and in `out` says the same.
+
+    Raises:
+        CatalogError: the folder holds no footage.
+        CurationError: the parts cannot be written.
+        DatasetError: not one clip has a frame left.
+    """
+    out = Path(out).resolve()
+    catalog = find_clips(Path(footage))
+    parts = parts_folder(out)
+    rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=progress)
+    write_rows(parts / "curation.csv", rows)
+    kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
+    if not kept:
+        raise DatasetError(f"no clip of {footage} has a frame left: {parts / 'curation.csv'} says why")
+    write_store(out, [parts / row.part for row in kept], read_part, KNOWN_STYLES, jobs or 1)
+    write_rows(out / "curation.csv", rows)
+    return Curated(out, catalog.layout, rows)
+
+
+def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1) -> Path:
+    """Make dancers up, curate their frames and write them as arrays: no codec, no TensorFlow.
+
+    Args:
+        out: the dataset folder; replaced whole.
+        settings: of the clips.
+        jobs: processes.
+    """
+    return write_arrays(Path(out), _curated_clips(settings, jobs), KNOWN_STYLES)
+
+
+def _curated_clips(settings: StudioSettings, jobs: int) -> Iterator[CuratedClip]:
+    for clip, frames, timestamps, _ in render_arrays(settings, jobs):
+        yield curate_frames(clip, frames, timestamps, settings.seconds)

@@ -1,0 +1,90 @@
+"""How the command line speaks: one line for what went wrong, one JSON document where it is asked for.
+
+Exit status: 0 done; 1 done, with clips refused, each named with its reason; 2 could not do it, one line says why.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import wraps
+
+import typer
+
+DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
+
+
+def one_line_errors(verb: Callable) -> Callable:
+    """Turn what goes wrong in a verb into one line on standard error and exit status 2; no traceback reaches a user."""
+
+    @wraps(verb)
+    def guarded(*arguments, **options):
+        warnings.simplefilter("default" if os.environ.get("DANCE_TF_TRACEBACK") else "ignore")
+        try:
+            verb(*arguments, **options)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            fail("stopped; start the same command again to go on")
+        except Exception as error:
+            if os.environ.get("DANCE_TF_TRACEBACK"):
+                raise
+            line = " ".join(str(error).split()) or type(error).__name__
+            known = isinstance(error, (ValueError, OSError, RuntimeError))
+            fail(
+                line if known else f"{type(error).__name__}: {line} (a fault of ours; DANCE_TF_TRACEBACK=1 shows more)"
+            )
+
+    return guarded
+
+
+def fail(line: str) -> None:
+    """Say in one line why it could not be done, and stop."""
+    typer.echo(f"dance_tf: {line}", err=True)
+    raise typer.Exit(FAILED)
+
+
+def show(document: dict, as_json: bool, text: str) -> None:
+    """Print the JSON document, or the text that says the same to a person."""
+    typer.echo(json.dumps(document, ensure_ascii=False) if as_json else text)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and touch its devices with the native log held back: it greets on standard error, whatever
+    TF_CPP_MIN_LOG_LEVEL says, before a program can ask it not to. What it says is shown if it fails.
+    """
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.constant(0)
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def scores_text(document: dict, title: str) -> str:
+    """Scores by frame and by clip, with their intervals, a line each."""
+    lines = [title]
+    for by in ("frame", "clip"):
+        for name, value in document[by].items():
+            low, high = value["interval"] or (None, None)
+            interval = "" if low is None else f" [{low:.1%}, {high:.1%}]"
+            lines.append(f"  by {by}: {name} {value['mean']:.1%}{interval}")
+    return "\n".join(lines)
