@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from dance_tf.footage.catalog import Clip
+from dance_tf.footage.framing import picture_area
+from dance_tf.footage.measures import entropy, motion_energy, sharpness
 from dance_tf.footage.room import estimate_room
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 
@@ -16,21 +17,23 @@ REASONS = (BLANK, BLURRED, NO_DANCING)
 
 @dataclass(frozen=True)
 class CurationSettings:
-    """Every threshold of curation, in one place.
+    """Every threshold of curation, in one place; fitted on made-up clips of four dancers, tried on others.
 
     Attributes:
-        blank_entropy: bits; a frame whose gray values have less entropy than this is blank.
-        blur_relative: a frame whose sharpness is below this share of its clip's median sharpness is blurred.
-        blur_absolute: a frame whose sharpness is below this is blurred whatever the clip.
+        blank_entropy: bits; a frame whose gray values have less entropy is blank.
+        blur_relative: a frame less sharp than this share of its clip's median sharpness is blurred.
+        blur_absolute: gray levels; a frame less sharp than this is blurred whatever its clip.
         still_energy: gray levels; motion energy below which nobody dances.
-        still_seconds: length of time that the motion energy is averaged over.
+        still_lag: seconds between the two frames that motion is told from.
+        still_seconds: length of the running median over motion energy; a shorter rest is part of a dance.
     """
 
     blank_entropy: float = 3.0
-    blur_relative: float = 0.45
-    blur_absolute: float = 1.0
-    still_energy: float = 0.35
-    still_seconds: float = 1.0
+    blur_relative: float = 0.53
+    blur_absolute: float = 0.7
+    still_energy: float = 1.6
+    still_lag: float = 0.1
+    still_seconds: float = 0.5
 
 
 CURATION_DEFAULTS = CurationSettings()
@@ -78,32 +81,6 @@ class CuratedClip:
     seconds: float
 
 
-def entropy(frames: np.ndarray) -> np.ndarray:
-    """Shannon entropy in bits of each frame's gray values; frames uint8 [n, h, w], result float64 [n]."""
-    result = np.empty(len(frames))
-    for index, frame in enumerate(frames):
-        share = np.bincount(frame.ravel(), minlength=256) / frame.size
-        share = share[share > 0]
-        result[index] = -(share * np.log2(share)).sum()
-    return result
-
-
-def sharpness(frames: np.ndarray) -> np.ndarray:
-    """Mean absolute Laplacian of each frame, in gray levels; frames uint8 [n, h, w], result float64 [n]."""
-    return np.array([np.abs(cv2.Laplacian(frame, cv2.CV_16S)).mean() for frame in frames])
-
-
-def motion_energy(frames: np.ndarray, timestamps: np.ndarray, seconds: float) -> np.ndarray:
-    """Mean absolute change between neighbouring frames, averaged over a stretch of time around each frame."""
-    if len(frames) < 2:
-        return np.full(len(frames), np.inf)
-    change = np.array([cv2.absdiff(a, b).mean() for a, b in zip(frames[:-1], frames[1:], strict=True)])
-    middle = (timestamps[:-1] + timestamps[1:]) / 2
-    return np.array(
-        [change[np.abs(middle - time) <= max(seconds / 2, np.abs(middle - time).min())].mean() for time in timestamps]
-    )
-
-
 def curate_frames(
     clip: Clip,
     frames: np.ndarray,
@@ -125,21 +102,23 @@ def curate_frames(
     """
     if len(frames) == 0 or len(frames) != len(timestamps):
         raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
-    bits = entropy(frames)
+    rows, columns = picture_area(frames)
+    picture = np.ascontiguousarray(frames[:, rows, columns])
+    bits = entropy(picture)
     blank = bits < settings.blank_entropy
-    sharp = sharpness(frames)
-    typical = float(np.median(sharp[~blank])) if (~blank).any() else 0.0
+    sharp = sharpness(picture)
+    typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
     blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
-    energy = motion_energy(frames, timestamps, settings.still_seconds)
+    frame_rate = (len(frames) - 1) / (timestamps[-1] - timestamps[0]) if timestamps[-1] > timestamps[0] else 30.0
+    energy = motion_energy(picture, frame_rate, settings.still_lag, settings.still_seconds)
     still = energy < settings.still_energy
     dropped = []
     for index, time in enumerate(timestamps):
-        if blank[index]:
-            dropped.append(DroppedFrame(index, float(time), BLANK, float(bits[index])))
-        elif blurred[index]:
-            dropped.append(DroppedFrame(index, float(time), BLURRED, float(sharp[index] / typical)))
-        elif still[index]:
-            dropped.append(DroppedFrame(index, float(time), NO_DANCING, float(energy[index])))
+        # a blank frame is neither sharp nor moving, a blurred one seems still: the first reason that holds is told
+        for reason, holds, measure in ((BLANK, blank, bits), (BLURRED, blurred, sharp), (NO_DANCING, still, energy)):
+            if holds[index]:
+                dropped.append(DroppedFrame(index, float(time), reason, float(measure[index])))
+                break
     kept = ~(blank | blurred | still)
     room = estimate_room(frames[kept] if kept.any() else frames)
     return CuratedClip(

@@ -67,3 +67,20 @@ def _resize(luma: np.ndarray, width: int, height: int, quick: bool) -> np.ndarra
     if (height, width) != luma.shape:
         luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR)
     return luma
+
+
+def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
+    """Rows and columns that are not black in every frame: what lies between the bars of a padded clip.
+
+    Args:
+        frames: uint8 [n, h, w].
+        black: gray level up to which a pixel counts as black.
+
+    Returns:
+        Two slices; the whole frame where nothing is brighter than black.
+    """
+    brightest = frames.max(axis=0) > black
+    rows, columns = np.flatnonzero(brightest.any(axis=1)), np.flatnonzero(brightest.any(axis=0))
+    if rows.size == 0:
+        return slice(0, frames.shape[1]), slice(0, frames.shape[2])
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

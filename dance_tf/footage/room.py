@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from dance_tf.footage.framing import picture_area
+
 ROOM_SAMPLE = 48  # frames that the median is taken over, whatever the clip's length
+UNSTEADY_LEVELS = 8  # gray levels that a pixel may typically lie off the room and still belong to it
+UNSTEADY_SHARE = 0.35  # share of the picture that may be unsteady before the room counts as unknown
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,8 @@ class Room:
     Attributes:
         picture: uint8 [h, w], the temporal median of the clip's frames.
         known: False where the camera moves too much for the room to be told.
-        motion: how far the camera moves: the 90th percentile of the frames' shifts against the picture, in pixels.
+        motion: share of the picture, 0 to 1, that does not hold still: whose median distance from `picture` is over
+            `UNSTEADY_LEVELS`. A dancer alone makes it small; a camera that walks about makes it large.
     """
 
     picture: np.ndarray
@@ -23,12 +27,16 @@ class Room:
     motion: float
 
 
-def estimate_room(frames: np.ndarray, max_motion: float = 3.0) -> Room:
+def estimate_room(frames: np.ndarray) -> Room:
     """Take the temporal median of up to `ROOM_SAMPLE` frames, evenly spread, as the clip's still room.
+
+    The room counts as known while most of the picture stays near the median most of the time. A dancer who fills much
+    of the frame moves, so that the room shows through more often than not; a moving camera leaves no pixel in peace.
+    (The shift of whole frames against the median, found by phase correlation, tells the two apart much worse: a large
+    dancer drags it along.)
 
     Args:
         frames: uint8 [n, h, w], n at least 1.
-        max_motion: camera motion in pixels beyond which the room counts as unknown.
 
     Raises:
         ValueError: no frames.
@@ -37,21 +45,24 @@ def estimate_room(frames: np.ndarray, max_motion: float = 3.0) -> Room:
         raise ValueError("a room cannot be told from no frames")
     picks = np.unique(np.linspace(0, len(frames) - 1, min(ROOM_SAMPLE, len(frames))).round().astype(int))
     sample = frames[picks]
-    picture = np.median(sample, axis=0).round().astype(np.uint8)
-    shifts = np.array([_shift(picture, frame) for frame in sample])
-    motion = float(np.percentile(np.hypot(*shifts.T), 90))
-    return Room(picture, motion <= max_motion, motion)
+    picture = np.rint(np.median(sample, axis=0)).astype(np.uint8)
+    rows, columns = picture_area(sample)
+    distance = np.median(np.where(sample > picture, sample - picture, picture - sample), axis=0)
+    motion = float((distance[rows, columns] > UNSTEADY_LEVELS).mean())
+    return Room(picture, motion <= UNSTEADY_SHARE, motion)
 
 
 def subtract_room(frames: np.ndarray, room: Room) -> np.ndarray:
-    """Absolute difference of frames uint8 [n, h, w] from the room's picture; uint8 [n, h, w].
+    """Absolute difference of frames from the room's picture.
 
-    Where the room is not known its picture is still the steadiest guess there is, and is used.
+    Where the room is not known, its picture is still the steadiest guess there is and is subtracted all the same: the
+    result stays in the domain that a network trained on differences knows, only with more of the room left in it.
+
+    Args:
+        frames: uint8 [n, h, w].
+        room: of the same clip.
+
+    Returns:
+        uint8 [n, h, w].
     """
     return np.where(frames > room.picture, frames - room.picture, room.picture - frames)
-
-
-def _shift(reference: np.ndarray, frame: np.ndarray) -> tuple[float, float]:
-    window = cv2.createHanningWindow(reference.shape[::-1], cv2.CV_32F)
-    (x, y), _ = cv2.phaseCorrelate(reference.astype(np.float32), frame.astype(np.float32), window)
-    return x, y

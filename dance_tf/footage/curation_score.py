@@ -1,0 +1,103 @@
+"""How well curation finds what is wrong, where the truth is known; and a clip's filmstrip to look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dance_tf.footage.curation import REASONS, CuratedClip
+
+
+@dataclass(frozen=True)
+class ReasonScore:
+    """How well frames with one fault are found.
+
+    Attributes:
+        reason: one of `REASONS`.
+        planted: frames that have the fault.
+        dropped: frames dropped for it.
+        right: frames that are both.
+        precision: right over dropped; not a number where nothing was dropped.
+        recall: right over planted; not a number where nothing was planted.
+    """
+
+    reason: str
+    planted: int
+    dropped: int
+    right: int
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Filmstrip:
+    """Frames of a clip, evenly spread, with what became of them.
+
+    Attributes:
+        pictures: uint8 [k, h, w].
+        timestamps: float64 [k], seconds.
+        reasons: k reasons for dropping; "" for a frame that was kept.
+    """
+
+    pictures: np.ndarray
+    timestamps: np.ndarray
+    reasons: tuple[str, ...]
+
+
+def frame_reasons(curated: CuratedClip) -> tuple[str, ...]:
+    """For each frame that was seen the reason it was dropped, or "" where it was kept."""
+    reasons = [""] * curated.seen
+    for frame in curated.dropped:
+        reasons[frame.index] = frame.reason
+    return tuple(reasons)
+
+
+def score_curation(dropped: Sequence[Sequence[str]], truth: Sequence[Sequence[str]]) -> tuple[ReasonScore, ...]:
+    """Precision and recall of each filter, pooled over the frames of all clips.
+
+    Args:
+        dropped: for each clip, for each frame, the reason it was dropped or "" (`frame_reasons`).
+        truth: the same as it really is.
+
+    Returns:
+        One score for each of `REASONS`, in their order.
+
+    Raises:
+        ValueError: not as many clips, or frames of a clip, in the two.
+    """
+    pairs = [pair for found, real in zip(dropped, truth, strict=True) for pair in zip(found, real, strict=True)]
+    scores = []
+    for reason in REASONS:
+        planted = sum(real == reason for _, real in pairs)
+        found = sum(what == reason for what, _ in pairs)
+        right = sum(what == reason == real for what, real in pairs)
+        scores.append(
+            ReasonScore(
+                reason,
+                planted,
+                found,
+                right,
+                right / found if found else np.nan,
+                right / planted if planted else np.nan,
+            )
+        )
+    return tuple(scores)
+
+
+def filmstrip(frames: np.ndarray, timestamps: np.ndarray, curated: CuratedClip, pictures: int = 24) -> Filmstrip:
+    """Pick frames for a picture of what curation did.
+
+    Args:
+        frames: uint8 [n, h, w], all frames that curation saw.
+        timestamps: float64 [n].
+        curated: what it made of them.
+        pictures: how many to pick; fewer where the clip has fewer.
+
+    Raises:
+        ValueError: the frames are not those of the clip.
+    """
+    if len(frames) != curated.seen:
+        raise ValueError(f"{len(frames)} frames given, but curation saw {curated.seen}")
+    picks = np.unique(np.linspace(0, len(frames) - 1, min(pictures, len(frames))).round().astype(int))
+    reasons = frame_reasons(curated)
+    return Filmstrip(frames[picks], timestamps[picks], tuple(reasons[pick] for pick in picks))

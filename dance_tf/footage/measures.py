@@ -1,0 +1,90 @@
+"""What curation measures on each frame: how much there is to see, how sharp it is, how much moves in it."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy.ndimage import median_filter
+
+CELL = 8  # side of the square that motion is averaged over, in pixels: about a limb at 128×128
+NOISE_CELLS = 2.0  # how many times the typical cell's change counts as noise or camera
+CUT = 15.0  # gray levels: where half the picture changes more than this, the scene is cut and tells nothing of motion
+MARGIN = 3  # pixels left out at each edge, where a shifted picture has no content
+
+
+def entropy(frames: np.ndarray) -> np.ndarray:
+    """Shannon entropy of each frame's gray values, in bits.
+
+    Args:
+        frames: uint8 [n, h, w].
+
+    Returns:
+        float64 [n], 0 for a plain picture, at most 8.
+    """
+    result = np.empty(len(frames))
+    for index, frame in enumerate(frames):
+        share = np.bincount(frame.ravel(), minlength=256) / frame.size
+        share = share[share > 0]
+        result[index] = abs((share * np.log2(share)).sum())
+    return result
+
+
+def sharpness(frames: np.ndarray) -> np.ndarray:
+    """Mean absolute Laplacian of each frame, in gray levels.
+
+    Args:
+        frames: uint8 [n, h, w].
+
+    Returns:
+        float64 [n].
+    """
+    return np.array([np.abs(cv2.Laplacian(frame, cv2.CV_16S)).mean() for frame in frames], np.float64)
+
+
+def motion_energy(frames: np.ndarray, frame_rate: float, lag_seconds: float, seconds: float) -> np.ndarray:
+    """How strongly the liveliest place of a frame moves, beyond what moves everywhere.
+
+    Two frames `lag_seconds` apart are compared, not neighbours: many clips hold frames twice. A pixel counts by the
+    smaller of its change as it is and its change after the shift between the two frames (phase correlation) is undone:
+    the first is 0 for captions laid over a shaking picture, the second for the room behind a shaking camera. Of the
+    cells' mean changes, the largest less `NOISE_CELLS` times the median is taken; of a frame's comparisons forwards
+    and backwards the smaller, so that the frames beside a cut count with their own side; and a running median over
+    `seconds` bridges short rests and flashes.
+
+    Args:
+        frames: uint8 [n, h, w].
+        frame_rate: of the frames, per second.
+        lag_seconds: time between the two frames compared.
+        seconds: length of the running median.
+
+    Returns:
+        float64 [n], gray levels; infinite where it cannot be told.
+    """
+    lag = max(1, round(lag_seconds * frame_rate))
+    if len(frames) <= lag:
+        return np.full(len(frames), np.inf)
+    change = np.array([_local_change(one, two) for one, two in zip(frames[:-lag], frames[lag:], strict=True)])
+    unknown = np.full(lag, np.inf)
+    energy = np.minimum(np.r_[unknown, change], np.r_[change, unknown])
+    width = max(1, int(seconds * frame_rate) | 1)
+    return median_filter(energy, min(width, len(energy) - 1 + len(energy) % 2), mode="nearest")
+
+
+def _local_change(one: np.ndarray, two: np.ndarray) -> float:
+    height, width = one.shape
+    change = cv2.absdiff(one, two)
+    if min(height, width) > 2 * MARGIN + CELL:
+        shift, _ = cv2.phaseCorrelate(one.astype(np.float32), two.astype(np.float32), _window(height, width))
+        if 0.1 < np.hypot(*shift) < width / 8:
+            moved = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+            aligned = cv2.warpAffine(one, moved, (width, height), borderMode=cv2.BORDER_REPLICATE)
+            change = cv2.min(change, cv2.absdiff(aligned, two))
+        change = change[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    cells = cv2.blur(change.astype(np.float32), (CELL, CELL))
+    typical = float(np.median(cells))
+    return np.inf if typical > CUT else float(cells.max()) - NOISE_CELLS * typical
+
+
+@lru_cache(maxsize=8)
+def _window(height: int, width: int) -> np.ndarray:
+    return cv2.createHanningWindow((width, height), cv2.CV_32F)
