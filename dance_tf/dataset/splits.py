@@ -62,10 +62,12 @@ def make_splits(
         one split a fold; all have the same test part.
 
     Raises:
-        DatasetError: an unknown unit or dancer, or too few units to cut.
+        DatasetError: an unknown unit or dancer, fewer than two folds, or too few units to cut.
     """
     if unit not in UNITS:
         raise DatasetError(f"cannot split by {unit!r}: use one of {', '.join(UNITS)}")
+    if folds < 2:
+        raise DatasetError(f"{folds} folds cannot be cut: at least two folds are needed to train and to validate")
     unknown = set(hold_out) - set(dataset.dancers)
     if unknown:
         known = ", ".join(sorted(set(dataset.dancers)))
@@ -87,7 +89,7 @@ def make_splits(
         raise DatasetError("too few clips to cut into training, validation and test parts: add clips")
     if len(rest) < folds:
         folds = len(rest)
-        note = f"{folds} units are left beside the test part: {folds} folds"
+        note = f"{note}; {folds} folds" if note else f"{folds} units are left beside the test part: {folds} folds"
     parts = _fold(rest, strata[rest], folds, int(generator.integers(2**31)))
     splits = []
     for fold, held in enumerate(parts):
@@ -117,11 +119,13 @@ def _draw_test(dataset, units, strata, unit: Unit, share: float, generator: np.r
         draws = [generator.permutation(found)[:count] for _ in range(DRAWS)]
         styles_left = [len(np.unique(dataset.labels[~np.isin(units, draw)])) for draw in draws]
         return draws[int(np.argmax(styles_left))]
-    chosen = []
-    for stratum in np.unique(strata[found]):
-        members = generator.permutation(found[strata[found] == stratum])
-        chosen.append(members[: min(round(share * len(members)), len(members) - 1)])
-    return np.concatenate(chosen)
+    groups = [generator.permutation(found[strata[found] == stratum]) for stratum in np.unique(strata[found])]
+    chosen = np.concatenate([members[: min(round(share * len(members)), len(members) - 1)] for members in groups])
+    if len(chosen):
+        return chosen
+    # so few of each style that the share of each rounds to none: the share of all, one of a style at most
+    spare = [members[0] for members in groups if len(members) > 1] or found
+    return generator.permutation(spare)[: max(1, round(share * len(found)))]
 
 
 def _fold(rest: np.ndarray, strata: np.ndarray, folds: int, state: int) -> list[np.ndarray]:
