@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+
+from dance_tf.dataset.batches import Jitter, draw, jitter_frames, load_frames, see, spread, windows
+
+CLIPS = np.repeat(np.arange(5), [7, 1, 4, 12, 3])  # clips of 7, 1, 4, 12 and 3 frames
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(5)
+
+
+@pytest.fixture
+def frames(random):
+    return random.integers(0, 256, (6, 128, 128, 1), dtype=np.uint8)
+
+
+def slow_spread(indices, clips, per_clip):
+    """Walk each clip's frames and take the one in the middle of each of `per_clip` equal stretches."""
+    chosen = []
+    for clip in sorted(set(clips[indices])):
+        members = [index for index in indices if clips[index] == clip]
+        if len(members) <= per_clip:
+            chosen += members
+            continue
+        for part in range(per_clip):
+            chosen.append(members[int((2 * part + 1) * len(members) // (2 * per_clip))])
+    return np.array(chosen)
+
+
+@pytest.mark.parametrize("per_clip", [1, 2, 3, 4, 5, 12, 13])
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_spread_walks_each_clip_evenly(per_clip, step):
+    indices = np.arange(0, len(CLIPS), step)
+    np.testing.assert_array_equal(spread(indices, CLIPS, per_clip), slow_spread(indices, CLIPS, per_clip))
+
+
+def test_spread_of_a_worked_example():
+    assert spread(np.arange(27), CLIPS, 2).tolist() == [1, 5, 7, 9, 11, 15, 21, 24, 26]
+    assert spread(np.array([], dtype=np.int64), CLIPS, 2).tolist() == []
+
+
+@pytest.mark.parametrize("per_clip", [1, 3, 20])
+def test_draw_takes_so_many_different_frames_of_each_clip(per_clip, random):
+    indices = np.flatnonzero(np.arange(27) % 4)  # not every frame may be drawn
+    drawn = draw(indices, CLIPS, per_clip, random)
+    assert len(set(drawn)) == len(drawn) and set(drawn) <= set(indices)
+    for clip in range(5):
+        members = sum(CLIPS[index] == clip for index in indices)
+        assert sum(CLIPS[index] == clip for index in drawn) == min(per_clip, members)
+
+
+def test_draw_mixes_clips_and_reaches_every_frame():
+    indices = np.arange(27)
+    drawn = [draw(indices, CLIPS, 2, np.random.default_rng(epoch)) for epoch in range(60)]
+    assert any((np.diff(CLIPS[one]) < 0).any() for one in drawn)
+    counts = np.bincount(np.concatenate(drawn), minlength=27)
+    assert (counts > 0).all()
+    # each frame of the clip of 12 is drawn with chance 2 / 12 an epoch: 10 times in 60, more or less
+    assert abs(counts[CLIPS == 3] - 10).max() <= 9
+    np.testing.assert_array_equal(drawn[0], draw(indices, CLIPS, 2, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 9])
+def test_windows_are_consecutive_and_never_leave_their_clip(length):
+    indices = np.arange(27)[::-1]
+    found = windows(indices, CLIPS, length)
+    assert found.shape == (27, length)
+    for index, window in zip(indices, found, strict=True):
+        first = min(np.flatnonzero(CLIPS == CLIPS[index]))
+        assert window.tolist() == [max(index - back, first) for back in range(length - 1, -1, -1)]
+        assert set(CLIPS[window]) == {CLIPS[index]}
+
+
+def test_what_the_network_sees(random, frames):
+    rooms = random.integers(0, 256, frames.shape, dtype=np.uint8)
+    np.testing.assert_array_equal(see(frames, rooms, "frame"), frames)
+    expected = np.abs(frames.astype(int) - rooms.astype(int))
+    found = see(frames, rooms, "difference")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="unknown view 'edges'"):
+        see(frames, rooms, "edges")
+
+
+@pytest.mark.parametrize("view", ["frame", "difference"])
+def test_frames_are_loaded_beside_their_own_room(dataset, view):
+    indices = np.array([[0, 30, 83], [40, 40, 1]])
+    found = load_frames(dataset, indices, view)
+    assert found.shape == (2, 3, 128, 128, 1) and found.dtype == np.uint8
+    for place in np.ndindex(2, 3):
+        frame = dataset.frames[indices[place]].astype(int)
+        room = dataset.rooms[dataset.clip_index[indices[place]]].astype(int)
+        np.testing.assert_array_equal(found[place], frame if view == "frame" else abs(frame - room))
+
+
+def test_no_jitter_changes_nothing(frames, random):
+    np.testing.assert_array_equal(jitter_frames(frames, Jitter(), random), frames)
+
+
+def test_jitter_stays_within_its_amounts():
+    frames = np.zeros((40, 128, 128, 1), dtype=np.uint8)
+    frames[:, 60:68, 60:68] = 200
+    moved = jitter_frames(frames, Jitter(shift=10), np.random.default_rng(1))[..., 0].astype(float)
+    rows, columns = np.mgrid[:128, :128]
+    mass = moved.sum(axis=(1, 2))
+    down = (moved * rows).sum(axis=(1, 2)) / mass - 63.5
+    right = (moved * columns).sum(axis=(1, 2)) / mass - 63.5
+    for way in (down, right):
+        assert 5 < np.abs(way).max() <= 10.1 and way.min() < 0 < way.max()
+    np.testing.assert_allclose(mass / (64 * 200), 1, atol=0.02)  # a shift keeps size and light
+    lit = jitter_frames(frames, Jitter(gain=0.2), np.random.default_rng(1))
+    assert 160 <= lit.max(axis=(1, 2, 3)).min() < 190 and 210 < lit.max() <= 240
+    sized = (jitter_frames(frames, Jitter(zoom=0.5), np.random.default_rng(1)) > 100).sum(axis=(1, 2, 3)) ** 0.5 / 8
+    assert 0.4 < sized.min() < 0.8 and 1.2 < sized.max() < 1.6
+
+
+def test_a_tilt_turns_about_the_middle():
+    frame = np.zeros((1, 128, 128, 1), dtype=np.uint8)
+    frame[:, :, 60:68] = 200  # an upright bar
+    tilted = [jitter_frames(frame, Jitter(tilt=20), np.random.default_rng(seed))[0, ..., 0] for seed in range(12)]
+    for picture in tilted:
+        assert picture[63:65, 63:65].min() == 200
+        up, down = (np.flatnonzero(picture[row] > 100).mean() - 63.5 for row in (32, 95))
+        assert abs(up + down) <= 1.5  # mirrored in the middle
+        assert abs(np.degrees(np.arctan2(up, 31.5))) <= 20.5
+
+
+def test_a_window_changes_alike_and_windows_differ(frames, random):
+    same = np.repeat(frames[:1], 6, axis=0)
+    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2), random, alike=3)
+    for start in (0, 3):
+        for number in (1, 2):
+            np.testing.assert_array_equal(found[start], found[start + number])
+    assert (found[0] != found[3]).any()

@@ -1,0 +1,55 @@
+import dataclasses
+
+import numpy as np
+
+from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import order_styles
+
+
+def test_frames_know_their_clip_style_and_dancer(clips, dataset):
+    assert dataset.styles == ("style0", "style1", "style2")
+    start = 0
+    for number, curated in enumerate(clips):
+        stop = start + len(curated.frames)
+        np.testing.assert_array_equal(dataset.frames[start:stop], curated.frames)
+        assert (dataset.clip_index[start:stop] == number).all()
+        assert {dataset.styles[label] for label in dataset.labels[start:stop]} == {curated.clip.style}
+        assert dataset.dancers[number] == curated.clip.dancer
+        start = stop
+    assert start == len(dataset.frames) == len(dataset.timestamps)
+
+
+def test_counts_add_up_by_style(dataset):
+    # clips 0 to 3 have 6, 7, 8, 6 frames, clips 4 to 7 have 7, 8, 6, 7, clips 8 to 11 have 8, 6, 7, 8
+    assert dataset.counts() == {
+        "style0": {"kept": 27, "seen": 35, "clips": 4, "blank": 8},
+        "style1": {"kept": 28, "seen": 36, "clips": 4, "blank": 8},
+        "style2": {"kept": 29, "seen": 37, "clips": 4, "blank": 8},
+    }
+
+
+def test_the_content_hash_feels_every_part(clips, dataset):
+    def changed(**parts):
+        return dataclasses.replace(dataset, **parts).content_hash
+
+    frames = dataset.frames.copy()
+    frames[-1, 0, 0, 0] ^= 1
+    rooms = dataset.rooms.copy()
+    rooms[0, 0, 0, 0] ^= 1
+    clip = dataclasses.replace(dataset.clips[0], dancer="another")
+    hashes = {
+        dataset.content_hash,
+        changed(frames=frames),
+        changed(rooms=rooms),
+        changed(timestamps=dataset.timestamps + 1e-9),
+        changed(clips=(clip, *dataset.clips[1:])),
+        changed(styles=dataset.styles[::-1]),
+    }
+    assert len(hashes) == 6
+    assert gather(clips).content_hash == dataset.content_hash
+
+
+def test_known_labels_keep_their_order_and_others_follow_by_name():
+    known = ("Tok", "TDS", "BL")
+    assert order_styles({"BL", "Tok", "zeta", "alpha"}, known) == ("Tok", "BL", "alpha", "zeta")
+    assert order_styles({"b", "a"}) == ("a", "b")
