@@ -106,7 +106,10 @@ class AnimationSource(Source):
             self.seconds, self.frame_rate = time, count / time
 
     def _length(self, image: Image.Image) -> float:
-        total = sum(_duration(picture) for picture in ImageSequence.Iterator(image))
+        total = 0.0
+        for picture in ImageSequence.Iterator(image):
+            picture.load()  # only then is its duration known
+            total += _duration(picture)
         image.seek(0)
         return total
 

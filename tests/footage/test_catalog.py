@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+
+from dance_tf.footage.catalog import CatalogError, Clip, find_clips
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return root
+
+
+def listed(catalog):
+    return {clip.clip_id: (clip.style, clip.dancer) for clip in catalog.clips}
+
+
+def test_a_manifest_says_it_all(tmp_path):
+    touch(tmp_path, "a.mp4", "deep/b.mov", "seq/0001.png")
+    (tmp_path / "manifest.csv").write_text(
+        "﻿Path,style,dancer,source,consent,extra\na.mp4,Tok,d1,phone,yes,x\ndeep/b.mov,BL,,,,\n\nseq,BL,d2,,,\n", "utf-8"
+    )
+    catalog = find_clips(tmp_path)
+    assert catalog.layout == "manifest" and catalog.refused == ()
+    assert catalog.clips[0] == Clip(tmp_path / "a.mp4", "Tok", "d1", "a", "phone", "yes")
+    # nobody named: danced by someone of its own
+    assert listed(catalog) == {"a": ("Tok", "d1"), "deep/b": ("BL", "deep/b"), "seq": ("BL", "d2")}
+
+
+def test_faulty_rows_of_a_manifest_are_refused_one_by_one(tmp_path):
+    touch(tmp_path, "a.mp4", "empty/notes.txt")
+    (tmp_path / "manifest.csv").write_text("path,style\na.mp4,Tok\na.mp4,BL\nb.mp4,Tok\n,Tok\nempty,Tok\n")
+    catalog = find_clips(tmp_path)
+    assert [clip.clip_id for clip in catalog.clips] == ["a"]
+    reasons = [refusal.reason for refusal in catalog.refused]
+    assert [any(word in reason for reason in reasons) for word in ("twice", "no such file", "without a path", "images")]
+    assert len(reasons) == 4
+
+
+def test_a_manifest_without_its_columns_is_one_clear_line(tmp_path):
+    (tmp_path / "manifest.csv").write_text("file,label\na.mp4,Tok\n")
+    with pytest.raises(CatalogError, match="no column path and no column style") as caught:
+        find_clips(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_of_styles(tmp_path):
+    touch(
+        tmp_path, "Tok/ann_1.mp4", "Tok/bob/1.mp4", "Tok/bob/2.MOV", "Tok/solo.mp4", "BL/ann_x/01.jpg", "BL/cy/t/1.png"
+    )
+    touch(tmp_path, "Tok/.hidden.mp4", "Tok/notes.txt", "stray.mp4", "BL/thing.xyz", "Tok/bob/cover.jpg")
+    catalog = find_clips(tmp_path)
+    assert catalog.layout == "styles"
+    assert listed(catalog) == {
+        "BL/ann_x": ("BL", "ann"),
+        "BL/cy/t": ("BL", "cy"),
+        "Tok/ann_1": ("Tok", "ann"),
+        "Tok/bob/1": ("Tok", "bob"),
+        "Tok/bob/2": ("Tok", "bob"),
+        "Tok/solo": ("Tok", "Tok/solo"),
+    }
+    assert {refusal.path.name: refusal.reason for refusal in catalog.refused} == {
+        "stray.mp4": "lies outside the folder of any style",
+        "thing.xyz": "not a video by its extension (.xyz)",
+        "cover.jpg": "a single image among videos",
+    }
+
+
+def test_loose_files_have_no_labels(tmp_path):
+    touch(tmp_path, "one.mp4", "two.webm", "frames/0001.png", "README.md")
+    catalog = find_clips(tmp_path)
+    assert catalog.layout == "loose"
+    assert listed(catalog) == {"one": ("", ""), "two": ("", ""), "frames": ("", "")}
+
+
+def test_one_file_or_one_image_folder_is_one_clip(tmp_path):
+    touch(tmp_path, "clip.mp4", "seq/1.png")
+    assert find_clips(tmp_path / "clip.mp4").clips == (Clip(tmp_path / "clip.mp4", clip_id="clip"),)
+    assert find_clips(tmp_path / "seq").clips == (Clip(tmp_path / "seq", clip_id="seq"),)
+
+
+@pytest.mark.parametrize("nested", ["", "TikTok_dataset/"])
+def test_the_kaggle_layout(tmp_path, nested):
+    touch(tmp_path, *(f"TikTok_dataset/{nested}00007/{kind}/0001.png" for kind in ("images", "masks", "densepose")))
+    videos = f"TikTok_Raw_Videos/{nested and 'TikTok_Raw_Videos/'}"
+    touch(tmp_path, f"{videos}seq_1_2/x.mp4", f"{videos}seq_3_4/y.mp4", f"{videos}seq_3_4/dance_name.txt")
+    (tmp_path / f"{videos}seq_1_2/dance_name.txt").write_text("Say So\n")
+    catalog = find_clips(tmp_path)
+    assert catalog.layout == "tiktok" and catalog.refused == ()
+    by_name = {clip.clip_id.split("/")[-1]: clip for clip in catalog.clips}
+    assert set(by_name) == {"00007", "x", "y"}
+    assert by_name["00007"].path.name == "images"
+    assert (by_name["x"].style, by_name["y"].style, by_name["00007"].style) == ("Say So", "", "")
+    assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+
+
+def test_the_mendeley_layout(tmp_path):
+    touch(tmp_path, "train/Garba/Garba_1.mp4", "val/Garba/Garba_2.mp4", "test/Raas/Raas_1.mp4", "train.csv", "val.csv")
+    catalog = find_clips(tmp_path)
+    assert catalog.layout == "getari" and catalog.refused == ()
+    assert {(clip.style, clip.source.split()[-1]) for clip in catalog.clips} == {
+        ("Garba", "train"),
+        ("Garba", "val"),
+        ("Raas", "test"),
+    }
+    # its class is no dancer
+    assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+
+
+def test_names_that_differ_only_in_extension_stay_apart(tmp_path):
+    touch(tmp_path, "Tok/ann_1.mp4", "Tok/ann_1.mov")
+    assert set(listed(find_clips(tmp_path))) == {"Tok/ann_1.mp4", "Tok/ann_1.mov"}
+
+
+@pytest.mark.parametrize("prepare", [lambda root: root / "absent", lambda root: root])
+def test_nothing_found_is_one_clear_line(tmp_path, prepare):
+    with pytest.raises(CatalogError) as caught:
+        find_clips(prepare(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_shared_clips_are_found(shared_data):
+    assert len(find_clips(shared_data / "ballroom").clips) == 59
+    real = find_clips(shared_data / "real_clips")
+    assert (real.layout, len(real.clips), real.refused) == ("loose", 5, ())
+    assert all(isinstance(clip.path, Path) for clip in real.clips)

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from dance_tf.footage.settings import ReadLimits, ReadSettings
+from dance_tf.footage.stills import image_luma, sequence_times
+from dance_tf.footage.video import ReadError, read_footage
+
+
+def save(path, level, shape=(20, 10), mode="L", **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(shape, level, np.uint8)).convert(mode).save(path, **options)
+
+
+def test_a_folder_of_images_in_the_order_of_their_numbers(tmp_path):
+    for number in (1, 2, 10, 9):
+        save(tmp_path / "seq" / f"{number}.png", 10 * number)
+    (tmp_path / "seq" / "notes.txt").write_text("x")
+    footage = read_footage(tmp_path / "seq", ReadSettings(size=20, image_rate=10))
+    assert footage.frames[:, 10, 10].tolist() == [10, 20, 90, 100]
+    # numbers are frame counters: the gap stays a gap
+    assert np.allclose(footage.timestamps, [0, 0.1, 0.8, 0.9])
+    assert (footage.width, footage.height, footage.seconds) == (10, 20, pytest.approx(0.9 + 0.3))
+
+
+def test_times_of_sequences():
+    assert sequence_times(["0001", "0002", "0003"], 30).tolist() == pytest.approx([0, 1 / 30, 2 / 30])
+    assert sequence_times(["b", "c"], 2).tolist() == [0, 0.5]
+    assert sequence_times(["1700000000000", "1700000900000"], 2).tolist() == [0, 0.5]
+    assert sequence_times(["f1", "g1"], 2).tolist() == [0, 0.5]
+
+
+def test_a_broken_image_is_left_out_and_named(tmp_path):
+    for number in (1, 2, 3):
+        save(tmp_path / f"{number}.png", 50)
+    data = (tmp_path / "2.png").read_bytes()
+    (tmp_path / "2.png").write_bytes(data[: len(data) // 2])
+    footage = read_footage(tmp_path, ReadSettings(size=8, image_rate=10))
+    assert len(footage.frames) == 2 and np.allclose(footage.timestamps, [0, 0.2])
+    assert footage.warnings == ("1 broken images left out (2.png)",)
+
+
+def test_only_broken_images_are_refused(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    with pytest.raises(ReadError, match="none of its 1 images"):
+        read_footage(tmp_path)
+
+
+def test_sampling_of_a_sequence(tmp_path):
+    for number in range(10):
+        save(tmp_path / f"{number}.png", 10 * number)
+    footage = read_footage(tmp_path, ReadSettings(size=8, image_rate=10, frames_in_all=2))
+    assert footage.frames[:, 4, 4].tolist() == [20, 70]
+
+
+def test_limits_hold_for_images(tmp_path):
+    save(tmp_path / "1.png", 10, (100, 100))
+    with pytest.raises(ReadError, match="100×100 pixels"):
+        read_footage(tmp_path, ReadSettings(limits=ReadLimits(pixels=9_999)))
+    for number in range(2, 30):
+        save(tmp_path / f"{number}.png", 10, (100, 100))
+    with pytest.raises(ReadError, match="limit of 0.5 s"):
+        read_footage(tmp_path, ReadSettings(limits=ReadLimits(seconds=0.5)))
+    with pytest.raises(ReadError, match="decoded pictures"):
+        read_footage(tmp_path, ReadSettings(limits=ReadLimits(decoded_bytes=20_000)))
+
+
+def test_the_exif_flag_turns_a_photo(tmp_path):
+    picture = np.full((16, 32), 20, np.uint8)
+    picture[:, :16] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    Image.fromarray(picture).save(tmp_path / "p.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "p.jpg") as image:
+        luma = image_luma(image)
+    assert luma.shape == (32, 16) and luma[:12].min() > 180 and luma[20:].max() < 40
+
+
+def test_kinds_of_images(tmp_path):
+    deep = Image.fromarray(np.full((2, 2), 32896, np.uint16))
+    deep.save(tmp_path / "deep.png")
+    with Image.open(tmp_path / "deep.png") as image:
+        assert image_luma(image).tolist() == [[128, 128], [128, 128]]
+    assert image_luma(Image.new("RGB", (1, 1), (255, 0, 0))).tolist() == [[76]]
+    assert image_luma(Image.new("RGBA", (1, 1), (255, 255, 255, 51))).tolist() == [[51]]
+    assert image_luma(Image.new("P", (1, 1))).shape == (1, 1)
+
+
+def test_an_animation_keeps_its_durations(tmp_path):
+    pictures = [Image.new("L", (16, 16), level) for level in (40, 120, 200)]
+    path = tmp_path / "a.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[100, 300, 200], lossless=True)
+    footage = read_footage(path, ReadSettings(size=8))
+    assert np.allclose(footage.timestamps, [0, 0.1, 0.4]) and footage.seconds == pytest.approx(0.6)
+    assert np.abs(footage.frames[:, 4, 4].astype(int) - [40, 120, 200]).max() <= 1
+    two = read_footage(path, ReadSettings(size=8, frames_in_all=2))
+    # moments 0.15 and 0.45 s
+    assert np.allclose(two.timestamps, [0.1, 0.4])
+
+
+def test_a_broken_animation_is_refused(tmp_path):
+    (tmp_path / "a.webp").write_bytes(b"RIFF\x10\0\0\0WEBPVP8 junk")
+    with pytest.raises(ReadError, match="a.webp"):
+        read_footage(tmp_path / "a.webp")
