@@ -9,6 +9,12 @@ from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import CuratedClip, DroppedFrame
 
 
+def pytest_configure(config):
+    # Keras 3.15 hands TensorFlow's variables to np.array, whose NumPy 2 signature they do not have yet
+    copy_keyword = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", copy_keyword)
+
+
 def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedClip:
     """Noise with a bright blob whose place tells the style and whose size tells the dancer; it wanders a little."""
     generator = np.random.default_rng([seed, style, dancer])

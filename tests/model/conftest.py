@@ -1,0 +1,21 @@
+"""Networks and data that several test files share; they are read there, never trained."""
+
+import keras
+import pytest
+
+from dance_tf.dataset.arrays import gather
+from dance_tf.model.paths import NetworkSettings
+from dance_tf.model.strategies import STRATEGIES
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """Every strategy's network for 12 styles, by name, with the weights of one seed."""
+    keras.utils.set_random_seed(0)
+    return {name: strategy.build(NetworkSettings()) for name, strategy in STRATEGIES.items()}
+
+
+@pytest.fixture(scope="session")
+def dataset(blob_clips):
+    """Twelve clips of three styles by four dancers, six to eight frames each."""
+    return gather(blob_clips())
