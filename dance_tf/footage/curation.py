@@ -25,7 +25,8 @@ class CurationSettings:
         blur_absolute: gray levels; a frame less sharp than this is blurred whatever its clip.
         still_energy: gray levels; motion energy below which nobody dances.
         still_lag: seconds between the two frames that motion is told from.
-        still_seconds: length of the running median over motion energy; a shorter rest is part of a dance.
+        still_seconds: length of the running median over motion energy.
+        still_shortest: seconds; a shorter rest is part of a dance.
     """
 
     blank_entropy: float = 3.0
@@ -34,6 +35,7 @@ class CurationSettings:
     still_energy: float = 1.6
     still_lag: float = 0.1
     still_seconds: float = 0.5
+    still_shortest: float = 0.2
 
 
 CURATION_DEFAULTS = CurationSettings()
@@ -110,8 +112,11 @@ def curate_frames(
     typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
     blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
     frame_rate = (len(frames) - 1) / (timestamps[-1] - timestamps[0]) if timestamps[-1] > timestamps[0] else 30.0
-    energy = motion_energy(picture, frame_rate, settings.still_lag, settings.still_seconds)
-    still = energy < settings.still_energy
+    # motion is told from the frames that show something: blank ones would look like rests, cuts to them like motion
+    usable = ~(blank | blurred)
+    energy = np.full(len(frames), np.inf)
+    energy[usable] = motion_energy(picture[usable], frame_rate, settings.still_lag, settings.still_seconds)
+    still = _long_runs(energy < settings.still_energy, settings.still_shortest * frame_rate)
     dropped = []
     for index, time in enumerate(timestamps):
         # a blank frame is neither sharp nor moving, a blurred one seems still: the first reason that holds is told
@@ -119,7 +124,7 @@ def curate_frames(
             if holds[index]:
                 dropped.append(DroppedFrame(index, float(time), reason, float(measure[index])))
                 break
-    kept = ~(blank | blurred | still)
+    kept = usable & ~still
     room = estimate_room(frames[kept] if kept.any() else frames)
     return CuratedClip(
         clip,
@@ -131,6 +136,15 @@ def curate_frames(
         tuple(dropped),
         seconds,
     )
+
+
+def _long_runs(marked: np.ndarray, shortest: float) -> np.ndarray:
+    """Keep, of the marked stretches bool [n], those of at least `shortest` frames."""
+    edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
+    result = np.zeros_like(marked)
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        result[first:end] = end - first >= shortest
+    return result
 
 
 def _silent() -> None:

@@ -31,6 +31,7 @@ from dance_tf.footage.parts import (
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.footage.source import ReadError
 
+SCHEDULER_SECONDS = 20  # how long a Dask scheduler may take to answer
 KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
 
 
@@ -196,7 +197,7 @@ def _workers(jobs: int, scheduler: str | None) -> Iterator[Parallel]:
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout="20s", set_as_default=False)
+        client = Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise CurationError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
     with client, parallel_config(backend="dask", client=client):

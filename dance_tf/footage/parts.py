@@ -174,10 +174,10 @@ def remove_stale(folder: Path) -> None:
 def _opened(path: Path) -> Iterator[tuple[PartSummary, np.lib.npyio.NpzFile]]:
     """Open a part, and turn whatever is wrong with it into a `PartError`."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
             clip = about.pop("clip")
             about["dropped"], about["warnings"] = tuple(about["dropped"]), tuple(about["warnings"])
             yield PartSummary(clip=Clip(**{**clip, "path": Path(clip["path"])}), **about), arrays
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise PartError(f"{path}: not a whole part ({error})") from error

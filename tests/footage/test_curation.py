@@ -102,3 +102,12 @@ def test_a_filmstrip_marks_what_was_dropped(make_dance):
     assert strip.reasons[0] == BLANK and strip.reasons[2] == "" and strip.reasons[-1] == NO_DANCING
     with pytest.raises(ValueError, match="saw 90"):
         filmstrip(frames[:5], timestamps[:5], curated)
+
+
+def test_a_short_rest_is_part_of_the_dance(make_dance):
+    frames = make_dance(60)
+    frames[30:50] = frames[30]
+    at_30, at_120 = np.arange(60) / 30, np.arange(60) / 120
+    assert any(frame.reason == NO_DANCING for frame in curate_frames(CLIP, frames, at_30, 2.0).dropped)
+    # the same pictures four times as fast: the rest lasts a sixth of a second
+    assert not curate_frames(CLIP, frames, at_120, 0.5).dropped

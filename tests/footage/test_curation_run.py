@@ -1,0 +1,161 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dance_tf.footage.catalog import Clip, find_clips
+from dance_tf.footage.curation import curate_clip
+from dance_tf.footage.curation_run import CurationError, curate_footage, read_rows, write_rows
+from dance_tf.footage.parts import read_part
+from dance_tf.footage.settings import ReadSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ReadSettings(size=32, threads=1)
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory, make_video, make_dance):
+    """Six good clips of three dancers, and things that are none."""
+    root = tmp_path_factory.mktemp("footage")
+    for style in ("Tok", "BL"):
+        (root / style).mkdir()
+        for number, dancer in enumerate(("ann", "bob", "cy")):
+            frames = make_dance(45, seed=10 * number + len(style))
+            if dancer == "cy":
+                frames[:9] = 0
+            make_video(root / style / f"{dancer}_1.mp4", frames, options={"crf": "20"})
+    (root / "Tok" / "dan_1.mp4").write_bytes((root / "Tok" / "ann_1.mp4").read_bytes())
+    (root / "BL" / "eve_1.mp4").write_bytes((root / "BL" / "ann_1.mp4").read_bytes()[:900])
+    (root / "BL" / "fay_1.mp4").write_bytes(b"")
+    (root / "BL" / "what.xyz").write_bytes(b"?")
+    return root
+
+
+def content(parts):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in parts.glob("*.npz")}
+
+
+@pytest.fixture(scope="module")
+def curated(footage, tmp_path_factory):
+    parts = tmp_path_factory.mktemp("parts")
+    seen = []
+    rows = curate_footage(find_clips(footage), parts, SMALL, jobs=2, progress=seen.append)
+    assert tuple(seen) == rows[:-1]
+    return parts, rows
+
+
+def test_every_file_has_its_row(footage, curated):
+    parts, rows = curated
+    by_name = {Path(row.path).name if "BL" in row.path else f"t-{Path(row.path).name}": row for row in rows}
+    assert Counter(row.status for row in rows) == {"kept": 4, "partly kept": 2, "refused": 4}
+    assert by_name["t-dan_1.mp4"].reason == "same content as Tok/ann_1"
+    assert by_name["fay_1.mp4"].reason == "the file is empty"
+    assert by_name["what.xyz"].reason.startswith("not a video")
+    assert "opened" in by_name["eve_1.mp4"].reason
+    part = by_name["cy_1.mp4"]
+    assert (part.seen, part.kept, part.blank, part.reason) == (45, 36, 9, "9 blank")
+    assert (part.width, part.height, part.seconds, part.room_known) == (64, 96, 1.5, True)
+    assert all(len(row.sha256) == 64 for row in rows)
+    assert {row.part for row in rows if row.part} == set(content(parts))
+
+
+def test_parts_hold_what_curation_gives(footage, curated):
+    parts, rows = curated
+    row = next(row for row in rows if row.clip_id == "BL/cy_1")
+    clip = next(clip for clip in find_clips(footage).clips if clip.clip_id == "BL/cy_1")
+    stored, fresh = read_part(parts / row.part), curate_clip(clip, SMALL)
+    assert np.array_equal(stored.frames, fresh.frames) and np.array_equal(stored.room, fresh.room)
+    assert stored.dropped == fresh.dropped and stored.clip == replace(clip, path=clip.path.resolve())
+
+
+def test_what_is_there_is_not_made_again(footage, curated):
+    parts, rows = curated
+    before = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+    missing = sorted(before)[0]
+    (parts / missing).unlink()
+    damaged = sorted(before)[1]
+    (parts / damaged).write_bytes(b"half")
+    assert curate_footage(find_clips(footage), parts, SMALL, jobs=1) == rows
+    after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+    assert {name for name in before if before[name] != after[name]} == {missing, damaged}
+
+
+def test_rows_come_back_and_remember_earlier_files(curated, tmp_path):
+    _, rows = curated
+    table = tmp_path / "curation.csv"
+    write_rows(table, rows[:4])
+    assert read_rows(table) == rows[:4]
+    write_rows(table, rows[2:])
+    assert read_rows(table) == (*rows[2:], *rows[:2])
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="not a table"):
+        read_rows(table)
+
+
+def test_a_run_that_cannot_write_stops_with_one_line(footage, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CurationError, match="cannot be written"):
+        curate_footage(find_clips(footage), tmp_path / "file" / "parts", SMALL)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from dance_tf.footage.catalog import find_clips
+from dance_tf.footage.curation_run import curate_footage
+from dance_tf.footage.settings import ReadSettings
+if __name__ == "__main__":
+    curate_footage(find_clips(Path(sys.argv[1])), Path(sys.argv[2]), ReadSettings(size=32, threads=1), jobs=1,
+                   progress=lambda row: print(row.clip_id, flush=True))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_killed_and_resumed_ends_in_the_same_parts(footage, curated, tmp_path):
+    parts, rows = curated
+    begun = subprocess.Popen([sys.executable, "-c", RUN, footage, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
+    begun.stdout.readline()  # the first clip is done
+    time.sleep(0.02)
+    begun.send_signal(signal.SIGKILL)
+    begun.wait()
+    begun.stdout.close()
+    assert curate_footage(find_clips(footage), tmp_path, SMALL, jobs=1) == rows
+    assert content(tmp_path) == content(parts)
+
+
+def test_the_same_on_a_dask_cluster(footage, curated, tmp_path, recwarn):
+    distributed = pytest.importorskip("distributed")
+    parts, rows = curated
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        found = curate_footage(find_clips(footage), tmp_path, SMALL, scheduler=cluster.scheduler_address)
+    assert found == rows and content(tmp_path) == content(parts)
+
+
+def test_an_absent_scheduler_is_one_clear_line(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.footage.curation_run.SCHEDULER_SECONDS", 1)
+    with pytest.raises(CurationError, match="no Dask scheduler") as caught:
+        curate_footage(find_clips(footage), tmp_path, SMALL, scheduler="tcp://127.0.0.1:9")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_can_be_a_folder_of_images(tmp_path, make_dance):
+    import cv2
+
+    folder = tmp_path / "in" / "seq"
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(make_dance(12)):
+        cv2.imwrite(str(folder / f"{number:04d}.png"), frame)
+    catalog = find_clips(folder)
+    (row,) = curate_footage(catalog, tmp_path / "out", SMALL, jobs=1)
+    assert (row.status, row.seen, row.clip_id) == ("kept", 12, "seq") and catalog.clips == (
+        Clip(folder, clip_id="seq"),
+    )
