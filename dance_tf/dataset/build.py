@@ -1,5 +1,6 @@
 """Footage in, dataset out: curation's parts gathered into a TFDS directory, or made-up dancers straight into arrays."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,9 @@ def curate_folder(
     kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
     if not kept:
         raise DatasetError(f"no clip of {footage} has a frame left: {parts / 'curation.csv'} says why")
-    write_store(out, [parts / row.part for row in kept], read_part, KNOWN_STYLES, jobs or 1)
+    names = [row.part for row in kept]  # each the hash of its clip, its labels and the settings
+    key = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key)
     write_rows(out / "curation.csv", rows)
     return Curated(out, catalog.layout, rows)
 

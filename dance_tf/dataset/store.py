@@ -121,6 +121,7 @@ def write_store(
     known_styles: tuple[str, ...] = (),
     jobs: int = 1,
     clips_a_shard: int = CLIPS_A_SHARD,
+    key: str = "",
 ) -> Path:
     """Write clips as a TFDS dataset directory, whole or not at all.
 
@@ -131,6 +132,7 @@ def write_store(
         known_styles: labels whose order is to be kept.
         jobs: how many shards are written side by side (joblib's active backend).
         clips_a_shard: records in one shard.
+        key: of all that goes in; a directory that was written under the same key is left as it is.
 
     Returns:
         `folder`.
@@ -142,6 +144,9 @@ def write_store(
 
     if not parts:
         raise DatasetError("no clip has a frame left after curation: nothing to write")
+    written = Path(folder) / SUMMARY
+    if key and written.is_file() and json.loads(written.read_text())["key"] == key:
+        return Path(folder)
     features = describe_features()
     groups = [parts[start : start + clips_a_shard] for start in range(0, len(parts), clips_a_shard)]
     with written_whole(Path(folder)) as partial:
@@ -169,7 +174,7 @@ def write_store(
             description="Curated dance clips: gray frames, the still room, and what curation left out.",
             check_data=False,
         )
-        (partial / SUMMARY).write_text(json.dumps({"styles": known_styles, "frames": sum(frames)}))
+        (partial / SUMMARY).write_text(json.dumps({"styles": known_styles, "frames": sum(frames), "key": key}))
     return Path(folder)
 
 

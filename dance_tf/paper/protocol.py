@@ -9,114 +9,32 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
 import joblib
 import keras
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from dance_tf.assessment.predictions import Predictions
 from dance_tf.dataset.atomic import written_whole
 from dance_tf.dataset.batches import spread
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.dataset.splits import Split, Unit, make_splits
+from dance_tf.dataset.splits import Split
 from dance_tf.dataset.store import open_dataset
 from dance_tf.model.autoencoder import STAGES
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import (
     Growth,
     History,
-    TrainingSettings,
     grow_autoencoder,
     growth_key,
     key_of,
     predict,
     train_classifier,
 )
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training run of the protocol.
-
-    Attributes:
-        settings: what is trained and how.
-        unit: of the split, "frame", "clip" or "dancer".
-        fold: which of the folds is validated on.
-        folds: how many folds there are.
-        repeat: number of the repeat ("experiment" in Table 2); its seed is `seed + repeat`.
-        seed: cuts the split, which is the same for all repeats.
-        score_frames: frames of each clip that are scored.
-    """
-
-    settings: TrainingSettings
-    unit: Unit = "dancer"
-    fold: int = 0
-    folds: int = 5
-    repeat: int = 0
-    seed: int = 0
-    score_frames: int = 24
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run left on disk.
-
-    Attributes:
-        job: what was run.
-        folder: where it lies: `model.keras`, `validation.npz`, `test.npz`, `history.csv`.
-        parameters: trainable and other weights of the network.
-        best_epoch: the epoch whose weights were kept.
-        stopped_early: whether patience ran out.
-        seconds: that the classifier's training took on one thread, the first time it ran through.
-    """
-
-    job: Job
-    folder: Path
-    parameters: int
-    best_epoch: int
-    stopped_early: bool
-    seconds: float
-
-    @property
-    def validation(self) -> Predictions:
-        """Predictions on the fold that chose the epoch: the kind of number that the paper prints."""
-        return Predictions.load(self.folder / "validation.npz")
-
-    @property
-    def test(self) -> Predictions:
-        """Predictions on the part held out from everything."""
-        return Predictions.load(self.folder / "test.npz")
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """A row an epoch."""
-        return pd.read_csv(self.folder / "history.csv")
-
-    def load_model(self) -> keras.Model:
-        """The trained network."""
-        return keras.saving.load_model(self.folder / "model.keras")
-
-
-def split_of(dataset: Dataset, job: Job) -> Split:
-    """The split a job trains on."""
-    return make_splits(dataset, job.unit, job.folds, job.seed)[job.fold]
-
-
-def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:
-    """Probabilities float32 [n, styles] of frames int64 [n] beside the truth."""
-    return Predictions(
-        probabilities=probabilities,
-        labels=dataset.labels[indices],
-        clips=dataset.clip_index[indices],
-        dancers=dataset.dancers,
-        styles=dataset.styles,
-        clip_ids=tuple(clip.clip_id for clip in dataset.clips),
-    )
+from dance_tf.paper.runs import Job, Result, load_result, pair_with_truth, split_of
 
 
 def run_jobs(
@@ -135,14 +53,22 @@ def run_jobs(
     Returns:
         one result a job, in their order.
     """
+    grow_jobs(data, jobs, work, processes, scheduler, progress)
+    with _backend(processes, scheduler):
+        return tuple(_side_by_side(_run, data, jobs, work, progress, "classifiers"))
+
+
+def grow_jobs(
+    data: Path, jobs: Sequence[Job], work: Path, processes: int = 1, scheduler: str | None = None, progress: bool = True
+) -> None:
+    """Grow the autoencoders that jobs need, each once; the arguments are those of `run_jobs`."""
     dataset = _open(str(data))
-    grown = {}
+    needed = {}
     for job in jobs:
         if STRATEGIES[job.settings.strategy].grows_autoencoder:
-            grown.setdefault(growth_key(dataset, split_of(dataset, job), job.settings, job.seed + job.repeat), job)
+            needed.setdefault(growth_key(dataset, split_of(dataset, job), job.settings, job.seed + job.repeat), job)
     with _backend(processes, scheduler):
-        _side_by_side(_grow, data, list(grown.values()), work, processes, progress, "autoencoders")
-        return tuple(_side_by_side(_run, data, jobs, work, processes, progress, "classifiers"))
+        _side_by_side(_grow, data, list(needed.values()), work, progress, "autoencoders")
 
 
 @contextmanager
@@ -157,7 +83,7 @@ def _backend(processes: int, scheduler: str | None) -> Iterator[None]:
         yield
 
 
-def _side_by_side(step, data: Path, jobs: Sequence[Job], work: Path, processes: int, progress: bool, what: str):
+def _side_by_side(step, data: Path, jobs: Sequence[Job], work: Path, progress: bool, what: str):
     todo = joblib.Parallel(return_as="generator")(joblib.delayed(step)(str(data), job, str(work)) for job in jobs)
     return list(tqdm(todo, total=len(jobs), desc=what, disable=not progress, unit="run"))
 
@@ -227,8 +153,7 @@ def _run(data: str, job: Job, work: str) -> Result:
         seconds = time.perf_counter() - started
         _save_run(dataset, split, job, model, history, seconds, folder)
         shutil.rmtree(unfinished)
-    kept = json.loads((folder / "result.json").read_text())
-    return Result(job, folder, kept["parameters"], kept["best_epoch"], kept["stopped_early"], kept["seconds"])
+    return load_result(folder)
 
 
 def _save_run(

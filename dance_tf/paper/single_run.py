@@ -14,7 +14,7 @@ from dance_tf.dataset.splits import Split
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import TrainingSettings, grow_autoencoder, key_of, predict, train_classifier
-from dance_tf.paper.protocol import pair_with_truth
+from dance_tf.paper.runs import pair_with_truth
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""Where a run's footage, dataset and cached training runs lie, found again through one file in its folder."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dance_tf.dataset.build import curate_folder, parts_folder
+from dance_tf.dataset.dataset import Dataset, DatasetError
+from dance_tf.dataset.store import open_dataset
+from dance_tf.footage.curation_run import CurationRow, read_rows
+from dance_tf.footage.curation_score import ReasonScore, frame_reasons, score_curation
+from dance_tf.footage.parts import read_part
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.studio import synthesize
+from dance_tf.synthesis.truth import ClipTruth, truth_from_json
+
+FILE = "workspace.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A run's data.
+
+    Attributes:
+        footage: folder of clips.
+        dataset: what curation made of them.
+        work: where cached runs are kept.
+        source: "synthetic", or the footage folder's name.
+    """
+
+    footage: Path
+    dataset: Path
+    work: Path
+    source: str
+
+    def open(self) -> Dataset:
+        """The dataset."""
+        return open_dataset(self.dataset)
+
+    def rows(self) -> tuple[CurationRow, ...]:
+        """What became of each file."""
+        return read_rows(self.dataset / "curation.csv")
+
+    def part(self, row: CurationRow) -> Path:
+        """The curated clip of a row, by itself, with the frames that were dropped."""
+        return parts_folder(self.dataset) / row.part
+
+    def truth(self, clip_id: str) -> ClipTruth | None:
+        """What is known of a made-up clip; None for real footage."""
+        path = self.footage / "truth" / f"{clip_id}.json"
+        return truth_from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def score_filters(self) -> tuple[ReasonScore, ...]:
+        """Precision and recall of curation's filters; empty where no truth is known."""
+        known = [(row, self.truth(row.clip_id)) for row in self.rows() if row.part]
+        pairs = [(frame_reasons(read_part(self.part(row))), truth.reasons()) for row, truth in known if truth]
+        return score_curation(*zip(*pairs, strict=True)) if pairs else ()
+
+
+def prepare_workspace(
+    run_folder: Path, work: Path, footage: str, studio: StudioSettings, jobs: int = 1, scheduler: str | None = None
+) -> Workspace:
+    """Make clips, or take a folder of them, and curate them; what is done already is not done again.
+
+    Args:
+        run_folder: the report's folder; the workspace is found again through it.
+        work: folder for footage, datasets and cached runs.
+        footage: folder of real clips; empty for made-up dancers.
+        studio: settings of the made-up dancers.
+        jobs: processes side by side.
+        scheduler: address of a Dask scheduler.
+    """
+    work = Path(work)
+    if footage:
+        clips, source = Path(footage), Path(footage).resolve().name
+        key = hashlib.sha256(str(clips.resolve()).encode()).hexdigest()[:12]
+    else:
+        key = hashlib.sha256(json.dumps(asdict(studio), sort_keys=True).encode()).hexdigest()[:12]
+        clips, source = work / f"footage-{key}", "synthetic"
+        synthesize(clips, studio, jobs, scheduler)
+    dataset = work / f"dataset-{key}"
+    curate_folder(clips, dataset, jobs, scheduler)
+    places = {"footage": clips, "dataset": dataset, "work": work}
+    content = {name: os.path.relpath(place, run_folder) for name, place in places.items()}
+    (Path(run_folder) / FILE).write_text(json.dumps({**content, "source": source}))
+    return Workspace(source=source, **places)
+
+
+def open_workspace(run_folder: Path) -> Workspace:
+    """The workspace that `prepare_workspace` left for a run.
+
+    Raises:
+        DatasetError: when there is none.
+    """
+    path = Path(run_folder) / FILE
+    if not path.is_file():
+        raise DatasetError(f"{run_folder} has no {FILE}: run 00_curate_clips first")
+    content = json.loads(path.read_text())
+    places = {name: Path(run_folder) / content[name] for name in ("footage", "dataset", "work")}
+    return Workspace(source=content["source"], **places)
