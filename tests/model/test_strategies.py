@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from dance_tf.model.paths import NetworkSettings
+from dance_tf.model.strategies import STRATEGIES
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 1), dtype=np.uint8)
+WINDOWS = np.random.default_rng(1).integers(0, 256, (3, 8, 128, 128, 1), dtype=np.uint8)
+HYBRID = "cnn_ae_attention"
+
+
+def build(name: str, **settings):
+    return STRATEGIES[name].build(NetworkSettings(**settings))
+
+
+def test_the_six_rows_of_the_paper_in_its_order():
+    titles = ["ResNet", "CNN", "AE only", "CNN + LSTM", "CNN + AE", "CNN + AE + Attention"]
+    assert [strategy.title for strategy in STRATEGIES.values()] == titles
+    assert all(strategy.name == name for name, strategy in STRATEGIES.items())
+    assert [name for name, strategy in STRATEGIES.items() if strategy.grows_autoencoder] == ["ae", "cnn_ae", HYBRID]
+    assert [name for name, strategy in STRATEGIES.items() if strategy.sequence] == ["cnn_lstm"]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_uint8_frames_in_and_probabilities_out(networks, name):
+    model = networks[name]
+    assert model.input.dtype == "uint8" and model.input.name == "frames"
+    assert model.layers[-1].name == "probabilities"
+    found = np.array(model(WINDOWS if STRATEGIES[name].sequence else FRAMES))
+    assert found.shape == (3, 12) and found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    assert (found > 0).all() and (found[0] != found[1]).any()
+
+
+def test_vectors_of_512_and_1024_make_1536(networks):
+    model = networks[HYBRID]
+    assert model.get_layer("cnn_vector").output.shape == (None, 512)
+    assert model.get_layer("encoder_vector").output.shape == (None, 1024)
+    assert model.get_layer("fusion").output.shape == (None, 1536)
+    units = [model.get_layer(name).units for name in ("dense_1", "dense_2", "logits")]
+    assert units == [400, 150, 12]
+    for name, vector, size in (("cnn", "cnn_vector", 512), ("ae", "encoder_vector", 1024)):
+        assert networks[name].get_layer(vector).output.shape == (None, size)
+        assert "fusion" not in {layer.name for layer in networks[name].layers}
+
+
+def test_the_stages_have_the_paper_s_shapes(networks):
+    model = networks[HYBRID]
+    shapes = [model.get_layer(f"cnn_{stage}").output.shape[1:] for stage in range(1, 6)]
+    assert shapes == [(64, 64, 2), (32, 32, 4), (16, 16, 8), (8, 8, 16), (4, 4, 32)]
+    shapes = [model.get_layer(f"encoder_{stage}").output.shape[1:] for stage in range(1, 6)]
+    assert shapes == [(64, 64, 4), (32, 32, 8), (16, 16, 16), (8, 8, 32), (4, 4, 64)]
+
+
+def test_the_hybrid_has_about_three_quarters_of_a_million_weights(networks):
+    model = networks[HYBRID]
+    assert 700_000 < model.count_params() < 800_000
+    convolutions = [(1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16), (16, 32), (32, 32)]
+    convolutions += [(1, 4), (4, 8), (8, 16), (16, 32), (32, 64)]
+    dense = [(1536, 400), (400, 150), (150, 12), (32, 4), (4, 32), (64, 8), (8, 64)]
+    kernels = sum(9 * a * b + b for a, b in convolutions) + sum(a * b + b for a, b in dense)
+    scales = sum(w.shape[0] for layer in model.layers for w in layer.weights if "normalization" in w.path)
+    assert model.count_params() == kernels + scales
+
+
+def test_attention_stands_after_each_path_and_nowhere_without_it(networks):
+    names = {name: {layer.name for layer in model.layers} for name, model in networks.items()}
+    assert {"cnn_attention", "encoder_attention"} == names[HYBRID] - names["cnn_ae"]
+    assert not any("attention" in layer for layer in names["cnn"] | names["ae"] | names["cnn_ae"])
+    model = networks[HYBRID]
+    assert model.get_layer("cnn_attention").reduce.units == 32 // 8
+    assert model.get_layer("encoder_attention").reduce.units == 64 // 8
+
+
+def test_the_fused_vector_is_the_two_vectors_side_by_side(networks):
+    import keras
+
+    model = networks["cnn_ae"]
+    parts = keras.Model(model.input, [model.get_layer(n).output for n in ("cnn_vector", "encoder_vector", "fusion")])
+    cnn, encoder, fused = (np.array(part) for part in parts(FRAMES))
+    np.testing.assert_array_equal(fused, np.concatenate([cnn, encoder], axis=1))
+
+
+def test_settings_reach_the_network():
+    spatial = build(HYBRID, spatial_attention=True, squeeze_ratio=2, low_resolution_factor=4, classes=5)
+    names = {layer.name for layer in spatial.layers}
+    assert {"cnn_spatial_attention", "encoder_spatial_attention"} <= names
+    assert spatial.get_layer("cnn_attention").reduce.units == 16
+    assert spatial.get_layer("lower_resolution").factor == 4
+    assert spatial.output_shape == (None, 5)
+    plain = build("cnn", normalize=False, dropout=0.25)
+    assert not any("normalization" in weight.path for weight in plain.weights)
+    assert [plain.get_layer(f"dropout_{number}").rate for number in (1, 2)] == [0.25, 0.25]
+
+
+def test_gated_logits_are_logits_times_gates():
+    import keras
+
+    model = build("cnn", gated_logits=True, classes=4)
+    names = ("dense_2", "logits", "gates", "probabilities")
+    dense, logits, gates, found = (
+        np.array(part) for part in keras.Model(model.input, [model.get_layer(n).output for n in names])(FRAMES)
+    )
+    kernel, bias = model.get_layer("gates").get_weights()
+    np.testing.assert_allclose(gates, 1 / (1 + np.exp(-(dense @ kernel + bias))), rtol=1e-4)
+    raised = np.exp(logits * gates)
+    np.testing.assert_allclose(found, raised / raised.sum(axis=1, keepdims=True), rtol=1e-4)
