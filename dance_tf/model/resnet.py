@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from dance_tf.model.autoencoder import FRAME_SHAPE
+from dance_tf.model.layers import FrameStandardization
 from dance_tf.model.paths import NetworkSettings, gray_levels
 
 BLOCKS_A_STAGE = 2
@@ -51,7 +52,9 @@ def build_resnet_18(settings: NetworkSettings) -> keras.Model:
     """
     width = settings.resnet_width
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    outputs = _normalized_convolution(gray_levels(frames), width, 7, 2, "stem")
+    # standardised as the CNN path has it, so that the comparison is one of networks
+    levels = FrameStandardization(name="standardized")(gray_levels(frames))
+    outputs = _normalized_convolution(levels, width, 7, 2, "stem")
     outputs = keras.layers.ReLU(name="stem_relu")(outputs)
     outputs = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pooling")(outputs)
     for stage, times in enumerate(STAGE_WIDTHS, start=1):
@@ -77,11 +80,13 @@ def build_resnet_50(settings: NetworkSettings, weights: str | None = None) -> ke
         ValueError: where ImageNet's weights cannot be had.
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    colours = ops.repeat(gray_levels(frames), 3, axis=-1)
+    levels = gray_levels(frames)
     if weights == "imagenet":
         # those weights know blue, green, red of 0 to 255 less the mean; the three channels are equal before that
         shift = [-mean for mean in reversed(IMAGENET_MEAN)]
-        colours = keras.layers.Rescaling(255, offset=shift, name="imagenet_levels")(colours)
+        colours = keras.layers.Rescaling(255, offset=shift, name="imagenet_levels")(ops.repeat(levels, 3, axis=-1))
+    else:
+        colours = ops.repeat(FrameStandardization(name="standardized")(levels), 3, axis=-1)
     try:
         trunk = keras.applications.ResNet50(
             include_top=False, weights=weights, input_shape=(*FRAME_SHAPE[:2], 3), pooling="avg", name="resnet_vector"
