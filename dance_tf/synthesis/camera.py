@@ -54,11 +54,11 @@ def framing_path(
         difficulty: 0 to 1, widens how framings differ.
     """
     spread = 0.35 + 0.65 * difficulty
-    zoom = float(np.exp(rng.normal(0, 0.045 * spread)))
-    shift = rng.normal(0, 0.028 * spread, 2) * np.array([1.6 * width, height])
+    zoom = float(np.exp(rng.normal(0, 0.07 * spread)))
+    shift = rng.normal(0, 0.045 * spread, 2) * np.array([1.6 * width, height])
     tilt = rng.normal(0, 1.2 * spread)
-    zooms = np.full(len(times), np.clip(zoom, 0.9, 1.14))
-    shifts = np.tile(np.clip(shift, -0.07 * height, 0.07 * height), (len(times), 1))
+    zooms = np.full(len(times), np.clip(zoom, 0.88, 1.16))
+    shifts = np.tile(np.clip(shift, -0.08 * height, 0.08 * height), (len(times), 1))
     angles = np.full(len(times), np.radians(tilt))
     waves = rng.uniform(0.25, 2.6, (3, 5)), rng.uniform(0, 2 * np.pi, (3, 5)), rng.normal(0, 1, (3, 5))
     strength, ending = rng.uniform(0.002, 0.010), rng.choice([0.0, 0.0, 0.10, -0.06])

@@ -1,6 +1,6 @@
 """The twelve choreographies: which phrases, in which order, how fast.
 
-What is shared on purpose: Supalonely and Say So have three of their four phrases in common; All TikTok Mashup is cut
+What is shared on purpose: Supalonely and Say So have three of their five phrases in common; All TikTok Mashup is cut
 from other styles' phrases, half of them Big Up's; Diam Diam Menyukaiku is Tak Mau Mau with every pose in the opposite
 order, and since a movement passes through the same places there and back, no single frame tells the two apart. Slide To
 the Left and Lottery are asymmetric: their mirror images occur in no style.
@@ -56,10 +56,10 @@ STYLES: tuple[Style, ...] = (
     Style("Tokyo", "Tok", 104, 0.025, (p.TEMPLE, p.GATE, p.TEMPLE, p.GATE_MIRRORED)),
     Style("The Dance Song", "TDS", 96, 0.012, (p.GRASS, p.REACH)),
     Style("Tak Mau Mau", "TMM", 110, 0.022, _TAK_MAU_MAU),
-    Style("Supalonely", "SUP", 129, 0.025, (*_DISCO, p.LONELY)),
+    Style("Supalonely", "SUP", 129, 0.025, (*_DISCO, p.LONELY, p.PHONE)),
     Style("Slide To the Left", "STTL", 116, 0.018, (p.GLIDE, p.LISTEN, p.BRUSH)),
     Style("Lottery", "LOT", 138, 0.020, (p.WOAH, p.HANG, p.CLAP)),
-    Style("Say So", "SaS", 111, 0.022, (*_DISCO, p.SO_WHAT)),
+    Style("Say So", "SaS", 111, 0.022, (*_DISCO, p.SO_WHAT, p.SAY)),
     Style("Laxed", "LAX", 90, 0.015, (p.SIREN, p.DIP, p.BREEZE)),
     Style("Diam Diam Menyukaiku", "DDM", 106, 0.022, tuple(phrase.reversed() for phrase in _TAK_MAU_MAU[::-1])),
     Style("Blinding Lights", "BL", 144, 0.030, (p.RUN, p.STAR, p.KICK)),

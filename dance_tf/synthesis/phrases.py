@@ -47,30 +47,44 @@ _crown = Pose(arm.CIRCLE, arm.CIRCLE, sink=0.12, nod=-8, left_foot=CLOSED, right
 GRASS = both_ways("grass", _grass, _crown)
 REACH = both_ways("reach", _reach, _grass.mirrored())
 
-# Tak Mau Mau, and Diam Diam Menyukaiku backwards: no-no arms, a finger wagged, hands on the heart
-_no = Pose(arm.CROSSED, arm.CROSSED, sink=0.10, nod=6, left_foot=HIP_WIDE, right_foot=HIP_WIDE)
-_away = Pose(arm.LOW_OUT, arm.LOW_OUT, sink=0.02, sway=0.08, hip=-10, tilt=-8)
-_wag = Pose(arm.ON_HIP, arm.FLEX, sway=0.10, hip=-12, lean=-8, tilt=-12, sink=0.05)
-_heart = Pose(arm.AT_CHEST, arm.AT_CHEST, lean=-14, tilt=-16, sway=0.05, sink=0.04, left_foot=WIDE, right_foot=CLOSED)
-_stop = Pose(arm.FRONT, arm.FRONT, bow=6, push=-0.05, sink=0.12, right_foot=Foot(0.14, -0.22))
+# Tak Mau Mau, and Diam Diam Menyukaiku backwards: knees together and bent, no-no arms, a finger wagged, a heart
+_no = Pose(arm.CROSSED, arm.CROSSED, sink=0.20, nod=6, bow=12, left_foot=CLOSED, right_foot=CLOSED)
+_away = Pose(
+    arm.LOW_OUT, arm.LOW_OUT, sink=0.12, sway=0.08, hip=-10, tilt=-8, bow=6, left_foot=CLOSED, right_foot=CLOSED
+)
+_wag = Pose(arm.ON_HIP, arm.FLEX, sway=0.10, hip=-12, lean=-8, tilt=-12, sink=0.15, left_foot=CLOSED, right_foot=CLOSED)
+_heart = Pose(
+    arm.AT_CHEST, arm.AT_CHEST, lean=-16, tilt=-16, sway=0.05, sink=0.16, left_foot=CLOSED, right_foot=Foot(0.04, -0.2)
+)
+_stop = Pose(arm.FRONT, arm.FRONT, bow=14, push=-0.05, sink=0.20, left_foot=CLOSED, right_foot=Foot(0.08, -0.22))
 NO_NO = Phrase("no no", (_no, _away, _no, _away.mirrored()))
 WAG = Phrase("wag", (_wag, _heart, _wag.mirrored(), _heart.mirrored()))
 STOP = Phrase("stop", (_stop, _no, _wag, _away))
 HEART = Phrase("heart", (_heart, _stop, _heart.mirrored(), _wag.mirrored()))
 
 # Supalonely and Say So: disco points with a hand on the hip, rolling forearms
-_point_up = Pose(arm.ON_HIP, arm.HIGH_OUT, lean=-10, sway=0.10, hip=-10, look=-20, left_foot=HIP_WIDE, right_foot=WIDE)
-_point_down = Pose(arm.ON_HIP, arm.ACROSS_LOW, lean=10, twist=16, sway=-0.08, hip=10, sink=0.10, right_foot=WIDE)
-_roll_left = Pose(arm.ROLL_HIGH, arm.ROLL_LOW, bow=14, sink=0.14, sway=0.08, hip=-8)
+_point_up = Pose(arm.ON_HIP, arm.HIGH_OUT, lean=-12, sway=0.10, hip=-10, look=-20, left_foot=WIDE, right_foot=WIDE)
+_point_down = Pose(
+    arm.ON_HIP, arm.ACROSS_LOW, lean=12, twist=16, sway=-0.08, hip=10, sink=0.06, left_foot=WIDE, right_foot=WIDE
+)
+_roll_left = Pose(arm.ROLL_HIGH, arm.ROLL_LOW, bow=14, sink=0.10, sway=0.08, hip=-8, left_foot=WIDE, right_foot=WIDE)
 _pout = Pose(arm.AT_FACE, arm.AT_FACE, tilt=16, lean=8, hip=-12, sway=-0.06, left_foot=CLOSED, right_foot=HIP_WIDE)
 _lonely = Pose(arm.AT_FACE, arm.ON_HIP, bow=20, nod=16, sink=0.10, left_foot=CLOSED, right_foot=WIDE)
 _so_what = Pose(arm.SHRUG, arm.SHRUG, tilt=12, sink=0.08, hip=8, sway=-0.06, left_foot=WIDE, right_foot=HIP_WIDE)
 _flip = Pose(arm.SHRUG, arm.ON_HEAD, lean=-8, look=25, hip=10, sway=-0.08, left_foot=WIDE)
+_phone = Pose(
+    arm.BACK, arm.AT_FACE, lean=-14, tilt=-18, sway=0.12, hip=-10, sink=0.05, left_foot=WIDE, right_foot=CLOSED
+)
+_toss = Pose(arm.LOW_OUT, arm.ACROSS_HIGH, twist=18, look=25, sink=0.06, left_foot=WIDE)
+_say = Pose(arm.SHRUG, arm.GOALPOST, lean=12, sway=-0.08, hip=10, sink=0.05, right_foot=WIDE)
+_twirl = Pose(arm.LEVEL_CHEST, arm.ON_HIP, facing=-30, look=28, hip=-8, sink=0.06)
 POINT = Phrase("disco point", (_point_up, _point_down, _point_up, _point_down))
 POINT_MIRRORED = Phrase("disco point, other side", tuple(pose.mirrored() for pose in POINT.poses))
 ROLLING = Phrase("rolling arms", (_roll_left, _roll_left.mirrored(), _roll_left, _pout))
 LONELY = both_ways("lonely", _lonely, _pout)
+PHONE = both_ways("phone", _phone, _toss)
 SO_WHAT = both_ways("so what", _so_what, _flip)
+SAY = both_ways("say", _say, _twirl)
 
 # Slide To the Left: everything goes to the dancer's left, and never to the right
 _glide = Pose(
@@ -86,16 +100,7 @@ LISTEN = Phrase("listen", (_listen, _brush, _listen, _glide))
 BRUSH = Phrase("brush", (_brush, _gather, _brush, _glide))
 
 # Lottery: the right arm leads, the right foot kicks, a dab to the right
-_woah = Pose(
-    arm.AT_CHEST,
-    arm.FRONT._replace(swing=52),
-    twist=24,
-    lean=-6,
-    sink=0.12,
-    sway=-0.10,
-    left_foot=WIDE,
-    right_foot=WIDE,
-)
+_woah = Pose(arm.AT_CHEST, arm.FRONT._replace(swing=52), twist=24, lean=-6, sink=0.06, sway=-0.10)
 _dab = Pose(
     arm.ACROSS_LEVEL._replace(lift=104, bend=58),
     arm.HIGH_OUT._replace(lift=112),
@@ -113,11 +118,11 @@ HANG = Phrase("hang", (_hang, _clap, _hang, _dab))
 CLAP = Phrase("clap", (_clap, _woah, _clap, _dab))
 
 # Laxed: forearms stacked at the chest, hands on the head, hips that circle low
-_stack = Pose(arm.LEVEL_CHEST, arm.LEVEL_CHEST, sway=0.16, hip=-14, sink=0.14, left_foot=WIDE, right_foot=WIDE)
-_wave = Pose(arm.ON_HEAD, arm.ON_HEAD, sway=-0.16, hip=14, sink=0.20, lean=8, left_foot=WIDE, right_foot=WIDE)
+_stack = Pose(arm.LEVEL_CHEST, arm.LEVEL_CHEST, sway=0.16, hip=-14, sink=0.22, left_foot=WIDE, right_foot=WIDE)
+_wave = Pose(arm.ON_HEAD, arm.ON_HEAD, sway=-0.16, hip=14, sink=0.26, lean=8, left_foot=WIDE, right_foot=WIDE)
 _dip = Pose(arm.BACK, arm.BACK, bow=38, sink=0.18, nod=-10, left_foot=WIDE, right_foot=WIDE)
 _side = Pose(
-    arm.OUT, arm.LEVEL_CHEST, facing=-28, look=30, sway=0.12, hip=-10, sink=0.14, left_foot=WIDE, right_foot=HIP_WIDE
+    arm.SCARECROW, arm.GOALPOST, lean=10, look=30, sway=0.14, hip=-12, sink=0.24, left_foot=WIDE, right_foot=WIDE
 )
 SIREN = both_ways("siren", _stack, _wave)
 DIP = Phrase("dip", (_dip, _stack, _dip, _wave))
