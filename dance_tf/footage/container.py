@@ -80,6 +80,8 @@ class ContainerSource(Source):
         streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
         if not streams:
             raise ReadError(f"{self.path.name}: no picture track in it")
+        if streams[0].codec_context is None:
+            raise ReadError(f"{self.path.name}: no decoder for its pictures")
         return streams[0]
 
     def _set_decoder(self, codec) -> None:

@@ -89,7 +89,7 @@ def gray_square(
 
     The plane is shrunk as it was stored, and only then stretched to full range and turned: both commute with area
     averaging and cost nothing on 128×128 pixels. Interlaced frames are woven; shrinking blends their two fields.
-    Transparent parts lie on black.
+    Transparent parts lie on white, as on a page.
 
     Returns:
         uint8 [size, size].
@@ -161,7 +161,8 @@ def _weighed(frame: VideoFrame, alpha: bool) -> np.ndarray:
     pixels = frame.to_ndarray(format="rgba" if alpha else "rgb24")
     gray = pixels[..., :3].astype(np.float32) @ RGB_WEIGHTS
     if alpha:
-        gray *= pixels[..., 3].astype(np.float32) / 255
+        opaque = pixels[..., 3].astype(np.float32) / 255
+        gray = gray * opaque + 255 * (1 - opaque)
     return np.rint(gray).astype(np.uint8)
 
 

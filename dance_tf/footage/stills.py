@@ -122,7 +122,7 @@ def is_webp(path: Path) -> bool:
 
 
 def image_luma(image: Image.Image) -> np.ndarray:
-    """The gray values of a still image, upright by its EXIF flag, transparent parts on black; uint8 [h, w]."""
+    """The gray values of a still image, upright by its EXIF flag, transparent parts on white; uint8 [h, w]."""
     if image.format == "JPEG":
         image.draft("L", image.size)  # the decoder then hands out the luma plane itself
     image = ImageOps.exif_transpose(image)
@@ -132,7 +132,7 @@ def image_luma(image: Image.Image) -> np.ndarray:
         return np.clip(np.rint(values / 257), 0, 255).astype(np.uint8)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
     return np.asarray(image.convert("L"))
 
 

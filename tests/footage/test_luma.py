@@ -104,11 +104,11 @@ def test_rgb_is_weighed():
     assert gray_square(frame, 2, "pad").tolist() == [[76, 150], [29, 0]]
 
 
-def test_transparent_parts_lie_on_black():
-    pixels = np.full((1, 3, 4), 255, np.uint8)
+def test_transparent_parts_lie_on_white():
+    pixels = np.zeros((1, 3, 4), np.uint8)
     pixels[0, :, 3] = [255, 51, 0]
     frame = av.VideoFrame.from_ndarray(np.repeat(pixels, 3, axis=0), format="rgba")
-    assert gray_square(frame, 3, "pad")[0].tolist() == [255, 51, 0]
+    assert gray_square(frame, 3, "pad")[0].tolist() == [0, 204, 255]
 
 
 def test_padding_stays_black_where_the_range_is_stretched_and_the_picture_turned():

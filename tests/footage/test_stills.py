@@ -82,7 +82,7 @@ def test_kinds_of_images(tmp_path):
     with Image.open(tmp_path / "deep.png") as image:
         assert image_luma(image).tolist() == [[128, 128], [128, 128]]
     assert image_luma(Image.new("RGB", (1, 1), (255, 0, 0))).tolist() == [[76]]
-    assert image_luma(Image.new("RGBA", (1, 1), (255, 255, 255, 51))).tolist() == [[51]]
+    assert image_luma(Image.new("RGBA", (1, 1), (0, 0, 0, 51))).tolist() == [[204]]
     assert image_luma(Image.new("P", (1, 1))).shape == (1, 1)
 
 
