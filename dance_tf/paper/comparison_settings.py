@@ -1,0 +1,53 @@
+"""Settings of the runs that compare strategies, splits and disturbances: cheaper than the main table's, one recipe.
+
+The notebooks that compare build their runs here from the same `compare_` parameters, so that a run which two of them
+need is trained once.
+"""
+
+from dataclasses import replace
+
+from dance_tf.dataset.batches import View
+from dance_tf.model.recipe import training_settings
+from dance_tf.model.training import TrainingSettings
+
+SMALLEST_DEPTH = 18
+
+
+def comparison_settings(
+    strategy: str,
+    view: View = "difference",
+    epochs: int = 6,
+    growth_epochs: int = 1,
+    frames_per_clip: int = 6,
+    resnet_width: int = 8,
+    resnet_depth: int = SMALLEST_DEPTH,
+    sequence_length: int = 4,
+    **recipe: float | int | str,
+) -> TrainingSettings:
+    """Settings of a comparison's run.
+
+    Args:
+        strategy: a key of `STRATEGIES`.
+        view: "frame" as it is, or its "difference" from the still room.
+        epochs: `compare_epochs`, of the classifier, at most.
+        growth_epochs: `compare_growth_epochs`, of each stage of the autoencoder.
+        frames_per_clip: `compare_frames_per_clip`, drawn of each training clip in an epoch.
+        resnet_width: `compare_resnet_width`, channels of ResNet-18's first stage.
+        resnet_depth: `compare_resnet_depth`, 18 or 50.
+        sequence_length: `compare_sequence_length`, consecutive frames that CNN + LSTM reads.
+        recipe: whatever else `training_settings` takes, by the names of the notebooks' parameters.
+
+    Returns:
+        settings in which what a strategy does not read has its default: two runs that differ only there are one run.
+    """
+    settings = training_settings(
+        strategy, view, epochs=epochs, growth_epochs=growth_epochs, frames_per_clip=frames_per_clip, **recipe
+    )
+    own = {}
+    if strategy == "resnet":
+        own = {"resnet_depth": resnet_depth}
+        if resnet_depth == SMALLEST_DEPTH:
+            own["resnet_width"] = resnet_width
+    elif strategy == "cnn_lstm":
+        own = {"sequence_length": sequence_length}
+    return replace(settings, network=replace(settings.network, **own))
