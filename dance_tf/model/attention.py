@@ -36,9 +36,15 @@ class SqueezeExcitation(keras.layers.Layer):
         channels = input_shape[-1]
         self.squeeze = keras.layers.GlobalAveragePooling2D(keepdims=True, dtype=self.dtype_policy, name="squeeze")
         self.reduce = keras.layers.Dense(
-            max(1, channels // self.ratio), activation="relu", dtype=self.dtype_policy, name="reduce"
+            max(1, channels // self.ratio),
+            activation="relu",
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name="reduce",
         )
-        self.expand = keras.layers.Dense(channels, activation="sigmoid", dtype=self.dtype_policy, name="expand")
+        self.expand = keras.layers.Dense(
+            channels, activation="sigmoid", dtype=self.dtype_policy, trainable=self.trainable, name="expand"
+        )
         self.reduce.build((input_shape[0], 1, 1, channels))
         self.expand.build((input_shape[0], 1, 1, self.reduce.units))
         self.built = True
@@ -83,7 +89,13 @@ class SpatialAttention(keras.layers.Layer):
 
     def build(self, input_shape):
         self.convolution = keras.layers.Conv2D(
-            1, self.kernel_size, padding="same", activation="sigmoid", dtype=self.dtype_policy, name="convolution"
+            1,
+            self.kernel_size,
+            padding="same",
+            activation="sigmoid",
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name="convolution",
         )
         self.convolution.build((*input_shape[:-1], 2))
         self.built = True

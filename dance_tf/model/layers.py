@@ -78,13 +78,16 @@ class ConvolutionStage(keras.layers.Layer):
                     activation="relu",
                     kernel_initializer="he_normal",
                     dtype=self.dtype_policy,
+                    trainable=self.trainable,
                     name=f"{turn}_convolution",
                 )
             )
         self.steps.append(keras.layers.MaxPooling2D(2, dtype=self.dtype_policy, name="pooling"))
         if self.normalize:
             self.steps.append(
-                keras.layers.BatchNormalization(momentum=0.9, dtype=self.dtype_policy, name="normalization")
+                keras.layers.BatchNormalization(
+                    momentum=0.9, dtype=self.dtype_policy, trainable=self.trainable, name="normalization"
+                )
             )
         shape = tuple(input_shape)
         for step in self.steps:
@@ -139,6 +142,7 @@ class EncoderStage(keras.layers.Layer):
             activation="relu",
             kernel_initializer="he_normal",
             dtype=self.dtype_policy,
+            trainable=self.trainable,
             name="convolution",
         )
         self.convolution.build(input_shape)
@@ -184,7 +188,13 @@ class DecoderStage(keras.layers.Layer):
     def build(self, input_shape):
         self.upsampling = keras.layers.UpSampling2D(2, dtype=self.dtype_policy, name="upsampling")
         self.convolution = keras.layers.Conv2D(
-            self.filters, 3, padding="same", activation=self.activation, dtype=self.dtype_policy, name="convolution"
+            self.filters,
+            3,
+            padding="same",
+            activation=self.activation,
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name="convolution",
         )
         self.convolution.build(self.upsampling.compute_output_shape(input_shape))
         self.built = True
