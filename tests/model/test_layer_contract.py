@@ -112,6 +112,16 @@ def test_a_saved_model_gives_the_same_output(case, tmp_path):
     assert [weight.path for weight in found.weights] == [weight.path for weight in model.weights]
 
 
+def test_a_frozen_layer_stays_frozen_in_its_file(case, tmp_path):
+    layer, given, shape = case
+    inputs = keras.Input(shape[1:])
+    model = keras.Model(inputs, layer(**given)(inputs))
+    model.layers[-1].trainable = False
+    model.save(tmp_path / "model.keras")
+    found = keras.saving.load_model(tmp_path / "model.keras")
+    assert found.trainable_weights == model.trainable_weights == []
+
+
 def test_the_shape_it_promises_is_the_shape_it_gives(case):
     layer, given, shape = case
     made = layer(**given)
