@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.terminal import (
     DONE,
     DONE_WITH_REFUSALS,
@@ -16,7 +17,6 @@ from dance_tf.terminal import (
     one_line_errors,
     scores_text,
     show,
-    start_tensorflow,
 )
 
 app = typer.Typer(

@@ -5,8 +5,6 @@ Exit status: 0 done; 1 done, with clips refused, each named with its reason; 2 c
 
 import json
 import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -54,29 +52,6 @@ def show(document: dict, as_json: bool, text: str) -> None:
 def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def start_tensorflow() -> None:
-    """Import TensorFlow and touch its devices with the native log held back: it greets on standard error, whatever
-    TF_CPP_MIN_LOG_LEVEL says, before a program can ask it not to. What it says is shown if it fails.
-    """
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.constant(0)
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def scores_text(document: dict, title: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from dance_tf.dataset.arrays import DESCRIPTION, gather, open_arrays, write_arrays
 from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import CuratedClip, DroppedFrame
@@ -103,6 +104,7 @@ def _from_example(example: dict[str, object]) -> CuratedClip:
 
 def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[object], CuratedClip]) -> int:
     """Write one shard; returns how many frames it holds."""
+    start_tensorflow()
     import tensorflow as tf
 
     frames = 0
@@ -140,6 +142,7 @@ def write_store(
     Raises:
         DatasetError: when there is no clip to write.
     """
+    start_tensorflow()
     import tensorflow_datasets as tfds
 
     if not parts:
@@ -211,6 +214,7 @@ def open_dataset(folder: Path, in_memory_bytes: int = IN_MEMORY_BYTES) -> Datase
 
 def read_store(folder: Path) -> Iterator[CuratedClip]:
     """The labelled clips of a TFDS dataset directory, in the order of their records."""
+    start_tensorflow()
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(str(folder))
