@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from dance_tf.footage.framing import Fit, fit_luma
@@ -98,7 +99,8 @@ def gray_square(
     square = fit_luma(luma, size, fit, pixel_aspect, quick)
     if luma.dtype != np.uint8 or black != 0 or white != 255:
         # the bars of a padded square are 0, below any black, and stay 0
-        square = _levels(luma.dtype.itemsize, black, white)[square]
+        levels = _levels(luma.dtype.itemsize, black, white)
+        square = cv2.LUT(square, levels) if square.dtype == np.uint8 else levels[square]
     return square if orientation == UPRIGHT else orientation.apply(square)
 
 
