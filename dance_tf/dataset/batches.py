@@ -120,6 +120,51 @@ def windows(indices: np.ndarray, clips: np.ndarray, length: int) -> np.ndarray:
     return np.maximum(indices[:, None] - np.arange(length - 1, -1, -1), first[:, None])
 
 
+def thin(indices: np.ndarray, clips: np.ndarray, interval: int, generator: np.random.Generator) -> np.ndarray:
+    """One random frame of each `interval` consecutive ones of a clip (Table 3; the paper says neither which nor how).
+
+    Args:
+        indices: int64 [n], frames to choose from, sorted.
+        clips: int64, the clip of every frame of the dataset.
+        interval: frames that one is kept of; the last ones of a clip may be fewer, and one of them is kept too.
+        generator: source of the choice.
+
+    Returns:
+        int64 [m], sorted.
+
+    Raises:
+        ValueError: for an interval below 1.
+    """
+    if interval < 1:
+        raise ValueError(f"one frame of every {interval} cannot be kept: the interval is at least 1")
+    kept = []
+    for members in _by_clip(indices, clips):
+        starts = np.arange(0, len(members), interval)
+        sizes = np.minimum(interval, len(members) - starts)
+        kept.append(members[starts + generator.integers(0, sizes)])
+    return np.concatenate(kept) if kept else indices
+
+
+def coarsen(frames: np.ndarray, size: int) -> np.ndarray:
+    """Frames as a smaller picture would show them: shrunk by area to `size` pixels and enlarged again.
+
+    Args:
+        frames: uint8 [n, h, w, 1].
+        size: side of the smaller picture in pixels; frames of that height or less are left alone.
+
+    Returns:
+        uint8 [n, h, w, 1].
+    """
+    height, width = frames.shape[1:3]
+    if size >= height:
+        return frames
+    coarse = np.empty_like(frames)
+    for frame, out in zip(frames, coarse, strict=True):
+        small = cv2.resize(frame[..., 0], (size, size), interpolation=cv2.INTER_AREA)
+        out[..., 0] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return coarse
+
+
 def load_frames(dataset: Dataset, indices: np.ndarray, view: View) -> np.ndarray:
     """What the network sees of frames of a dataset: uint8 [*indices.shape, 128, 128, 1], `indices` of any shape."""
     flat = indices.reshape(-1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from dance_tf.dataset.batches import Jitter, View, draw, jitter_frames, load_frames, windows
+from dance_tf.dataset.batches import Jitter, View, coarsen, draw, jitter_frames, load_frames, see, windows
 from dance_tf.dataset.dataset import Dataset
 
 
@@ -19,19 +19,25 @@ class Feed:
         batch_size: frames (or windows) in a batch.
         frames_per_clip: frames drawn of each clip in an epoch.
         jitter: random change of training frames.
+        frame_size: side in pixels that frames are shrunk to before they are enlarged again; 128 leaves them alone.
         sequence_length: frames in a window for a network that reads sequences; 1 for single frames.
         target: "style", or "frame" for an autoencoder, whose target is what it sees.
-        change: further change of a batch uint8 [b, 128, 128, 1] in training, such as degradation; takes the batch
+        change: further change of a batch uint8 [b, 128, 128, 1] in training, as the network sees it; takes the batch
             and a generator.
+        degrade: change of a batch's frames and rooms, uint8 [b, 128, 128, 1] each, before one is seen against the
+            other, as footage is degraded before anyone takes its room away; takes both, a generator and the number of
+            frames in a row that belong to one window.
     """
 
     view: View = "difference"
     batch_size: int = 64
     frames_per_clip: int = 12
     jitter: Jitter = Jitter()
+    frame_size: int = 128
     sequence_length: int = 1
     target: str = "style"
     change: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
+    degrade: Callable[[np.ndarray, np.ndarray, np.random.Generator, int], tuple[np.ndarray, np.ndarray]] | None = None
 
 
 class TrainingFrames(keras.utils.PyDataset):
@@ -63,7 +69,7 @@ class TrainingFrames(keras.utils.PyDataset):
         feed = self.feed
         chosen = self.order[number * feed.batch_size : (number + 1) * feed.batch_size]
         generator = np.random.default_rng([self.seed, self.epoch, number])
-        seen = load_sequences(self.dataset, chosen, feed)
+        seen = self._degraded(chosen, generator) if feed.degrade else load_sequences(self.dataset, chosen, feed)
         if feed.change is not None:
             seen = feed.change(seen.reshape(-1, 128, 128, 1), generator).reshape(seen.shape)
         if feed.jitter != Jitter():
@@ -73,9 +79,20 @@ class TrainingFrames(keras.utils.PyDataset):
             return seen, seen.astype(np.float32) / 255
         return seen, self.dataset.labels[chosen]
 
+    def _degraded(self, chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """What `load_sequences` gives, of footage that was degraded first."""
+        feed, dataset = self.feed, self.dataset
+        length = feed.sequence_length
+        indices = windows(chosen, dataset.clip_index, length) if length > 1 else chosen
+        flat = indices.reshape(-1)
+        rooms = dataset.rooms[dataset.clip_index[flat]]
+        seen = see(*feed.degrade(dataset.frames[flat], rooms, generator, length), feed.view)
+        return seen.reshape(*indices.shape, *seen.shape[1:])
+
 
 def load_sequences(dataset: Dataset, indices: np.ndarray, feed: Feed) -> np.ndarray:
     """Frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1]."""
     if feed.sequence_length > 1:
         indices = windows(indices, dataset.clip_index, feed.sequence_length)
-    return load_frames(dataset, indices, feed.view)
+    seen = load_frames(dataset, indices, feed.view)
+    return coarsen(seen.reshape(-1, *seen.shape[-3:]), feed.frame_size).reshape(seen.shape)

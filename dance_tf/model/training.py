@@ -11,6 +11,7 @@ import numpy as np
 from dance_tf.dataset.batches import VIEWS, Jitter, View, spread
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
+from dance_tf.footage.degrade_augment import augment_with_rooms, check_families
 from dance_tf.model.autoencoder import STAGES, build_autoencoder, copy_weights, grow
 from dance_tf.model.feeding import Feed, TrainingFrames, load_sequences
 from dance_tf.model.fitting import History, Schedule, fit
@@ -38,6 +39,8 @@ class TrainingSettings:
         frames_per_clip: frames drawn of each clip in an epoch.
         validation_frames: frames of each validation clip.
         jitter: random change of training frames.
+        frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3's other dimension);
+            128 leaves them alone.
     """
 
     strategy: str = "cnn_ae_attention"
@@ -52,6 +55,7 @@ class TrainingSettings:
     frames_per_clip: int = 12
     validation_frames: int = 8
     jitter: Jitter = Jitter()
+    frame_size: int = 128
 
     def __post_init__(self):
         if self.strategy not in STRATEGIES:
@@ -103,9 +107,19 @@ def _feed(settings: TrainingSettings, **changes) -> Feed:
         batch_size=settings.batch_size,
         frames_per_clip=settings.frames_per_clip,
         jitter=settings.jitter,
+        frame_size=settings.frame_size,
         sequence_length=settings.network.sequence_length if strategy.sequence else 1,
     )
     return replace(feed, **changes)
+
+
+def _degradation(families: tuple[str, ...]):
+    """The change of a batch that training against families of degradations makes."""
+
+    def degrade(frames: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int):
+        return augment_with_rooms(frames, rooms, generator, families, alike=alike)
+
+    return degrade
 
 
 def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed: int) -> str:
@@ -117,6 +131,7 @@ def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed:
         settings.progressive,
         settings.growth_batch_size,
         settings.frames_per_clip,
+        settings.frame_size,
     ]
     return key_of(dataset.content_hash, split.train, split.validation, network, *decisive, settings.jitter, seed)
 
@@ -189,6 +204,7 @@ def train_classifier(
     """
     strategy = STRATEGIES[settings.strategy]
     feed = _feed(settings)
+    degraded = replace(feed, degrade=_degradation(settings.augment)) if settings.augment else feed
     seed_everything(seed)
     network = replace(settings.network, classes=len(dataset.styles))
     model = strategy.build(network)
@@ -198,7 +214,7 @@ def train_classifier(
             model.get_layer(name).trainable = False
     chosen = spread(split.validation, dataset.clip_index, settings.validation_frames)
     validation = (load_sequences(dataset, chosen, feed), dataset.labels[chosen])
-    frames = TrainingFrames(dataset, split.train, feed, seed=seed)
+    frames = TrainingFrames(dataset, split.train, degraded, seed=seed)
     title = strategy.title if progress else ""
     loss = "sparse_categorical_crossentropy"
     logs = Path(folder) / "tensorboard"

@@ -34,7 +34,7 @@ from dance_tf.model.training import (
     predict,
     train_classifier,
 )
-from dance_tf.paper.runs import Job, Result, load_result, pair_with_truth, split_of
+from dance_tf.paper.runs import Job, Result, load_result, pair_with_truth, split_of, training_split
 
 
 def run_jobs(
@@ -66,7 +66,9 @@ def grow_jobs(
     needed = {}
     for job in jobs:
         if STRATEGIES[job.settings.strategy].grows_autoencoder:
-            needed.setdefault(growth_key(dataset, split_of(dataset, job), job.settings, job.seed + job.repeat), job)
+            needed.setdefault(
+                growth_key(dataset, training_split(dataset, job), job.settings, job.seed + job.repeat), job
+            )
     with _backend(processes, scheduler):
         _side_by_side(_grow, data, list(needed.values()), work, progress, "autoencoders")
 
@@ -105,7 +107,7 @@ def _one_thread() -> None:
 
 def grown_folder(dataset: Dataset, job: Job, work: Path) -> Path:
     """Where the autoencoder of a job lies: `autoencoder_1.keras` to `autoencoder_5.keras` and `growth.json`."""
-    key = growth_key(dataset, split_of(dataset, job), job.settings, job.seed + job.repeat)
+    key = growth_key(dataset, training_split(dataset, job), job.settings, job.seed + job.repeat)
     return Path(work) / "growth" / key
 
 
@@ -115,13 +117,16 @@ def _grow(data: str, job: Job, work: str) -> Path:
     folder = grown_folder(dataset, job, Path(work))
     if not (folder / "growth.json").is_file():
         unfinished = folder.with_name(f"{folder.name}.unfinished")
-        growth = grow_autoencoder(dataset, split_of(dataset, job), job.settings, unfinished, job.seed + job.repeat)
-        _save_growth(growth, folder)
+        started = time.perf_counter()
+        growth = grow_autoencoder(
+            dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat
+        )
+        _save_growth(growth, time.perf_counter() - started, folder)
         shutil.rmtree(unfinished)
     return folder
 
 
-def _save_growth(growth: Growth, folder: Path) -> None:
+def _save_growth(growth: Growth, seconds: float, folder: Path) -> None:
     first = STAGES + 1 - len(growth.models)
     with written_whole(folder) as partial:
         for stage, model in enumerate(growth.models, start=first):
@@ -131,7 +136,11 @@ def _save_growth(growth: Growth, folder: Path) -> None:
             for stage, history in enumerate(growth.histories, start=first)
             for row in history.rows
         ]
-        summary = {"stages": list(range(first, STAGES + 1)), "validation_errors": growth.validation_errors}
+        summary = {
+            "stages": list(range(first, STAGES + 1)),
+            "validation_errors": growth.validation_errors,
+            "seconds": seconds,
+        }
         (partial / "growth.json").write_text(json.dumps({**summary, "rows": rows}))
 
 
@@ -148,7 +157,7 @@ def _run(data: str, job: Job, work: str) -> Result:
             encoder = keras.saving.load_model(_grow(data, job, work) / f"autoencoder_{STAGES}.keras")
         started = time.perf_counter()
         model, history = train_classifier(
-            dataset, split, job.settings, unfinished, job.seed + job.repeat, encoder=encoder
+            dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat, encoder=encoder
         )
         seconds = time.perf_counter() - started
         _save_run(dataset, split, job, model, history, seconds, folder)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.assessment.predictions import Predictions
-from dance_tf.dataset.batches import Jitter, spread
+from dance_tf.dataset.batches import Jitter, spread, thin
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split, Unit, make_splits
 from dance_tf.model.baselines import linear_baseline
@@ -31,6 +31,7 @@ class Job:
         repeat: number of the repeat ("experiment" in Table 2); its seed is `seed + repeat`.
         seed: cuts the split, which is the same for all repeats.
         score_frames: frames of each clip that are scored.
+        interval: of this many consecutive frames one is learnt from or chosen on; all are scored (Table 3).
     """
 
     settings: TrainingSettings
@@ -40,6 +41,7 @@ class Job:
     repeat: int = 0
     seed: int = 0
     score_frames: int = 24
+    interval: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,20 @@ class Result:
 
 
 def split_of(dataset: Dataset, job: Job) -> Split:
-    """The split a job trains on."""
+    """The split a job is scored on."""
     return make_splits(dataset, job.unit, job.folds, job.seed)[job.fold]
+
+
+def training_split(dataset: Dataset, job: Job) -> Split:
+    """The same split with training and validation parts thinned as the job asks; its test part is whole."""
+    split = split_of(dataset, job)
+    if job.interval == 1:
+        return split
+    generator = np.random.default_rng([job.seed, job.fold, job.interval])
+    train, validation = (
+        thin(part, dataset.clip_index, job.interval, generator) for part in (split.train, split.validation)
+    )
+    return replace(split, train=train, validation=validation)
 
 
 def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:

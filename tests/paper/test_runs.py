@@ -1,0 +1,28 @@
+"""Jobs and the splits they learn from and are scored on."""
+
+import numpy as np
+
+from dance_tf.dataset.arrays import gather
+from dance_tf.model.training import TrainingSettings
+from dance_tf.paper.runs import Job, split_of, training_split
+
+
+def test_a_thinned_job_learns_from_fewer_frames_and_is_scored_on_all(blob_clips):
+    dataset = gather(blob_clips(styles=2, dancers=5, frames=9))
+    job = Job(TrainingSettings(), folds=2, interval=4)
+    whole, thinned = split_of(dataset, job), training_split(dataset, job)
+    np.testing.assert_array_equal(thinned.test, whole.test)
+    for part in ("train", "validation"):
+        every, kept = getattr(whole, part), getattr(thinned, part)
+        lengths = np.bincount(dataset.clip_index[every])
+        counts = np.bincount(dataset.clip_index[kept], minlength=len(lengths))
+        np.testing.assert_array_equal(counts, -(-lengths // 4))
+        assert set(kept) <= set(every)
+    again = training_split(dataset, job)
+    np.testing.assert_array_equal(thinned.train, again.train)
+
+
+def test_without_an_interval_nothing_is_left_out(blob_clips):
+    dataset = gather(blob_clips(styles=2, dancers=5))
+    job = Job(TrainingSettings(), folds=2)
+    np.testing.assert_array_equal(split_of(dataset, job).train, training_split(dataset, job).train)
