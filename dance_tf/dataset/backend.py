@@ -1,5 +1,6 @@
 """TensorFlow started without its greetings, where TensorFlow is what runs."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ def start_tensorflow() -> None:
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own deprecated attribute
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
