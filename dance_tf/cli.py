@@ -41,6 +41,11 @@ def main() -> None:
     app()
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names that stand with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 @app.command()
 @one_line_errors
 def synthesize(
@@ -140,12 +145,16 @@ def train(
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
     growth_epochs: Annotated[int, typer.Option(help="of each of the autoencoder's five stages")] = 3,
     frames_per_clip: Annotated[int, typer.Option(help="frames drawn of each clip in an epoch")] = 12,
+    augment: Annotated[
+        str, typer.Option(help="degradations to train against: all, or families such as noise,light,weather")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Grow the autoencoder, train a network, and score it on the part held out."""
     start_tensorflow()
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import open_dataset
+    from dance_tf.footage.degrade_augment import SPATIAL_FAMILIES
     from dance_tf.model.recipe import training_settings
     from dance_tf.paper.single_run import train_model
 
@@ -157,9 +166,10 @@ def train(
         momentum=momentum,
         growth_epochs=growth_epochs,
         frames_per_clip=frames_per_clip,
+        augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
     )
     data = open_dataset(dataset)
-    held = [name.strip() for name in hold_out.split(",") if name.strip()]
+    held = _names(hold_out)
     part = make_splits(data, split, seed=seed, hold_out=held)[0]
     if part.note:
         typer.echo(f"note: {part.note}", err=True)
@@ -181,7 +191,7 @@ def evaluate(
     from dance_tf.model.bundle import load_bundle
     from dance_tf.paper.single_run import evaluate_model
 
-    wanted = [name.strip() for name in dancers.split(",") if name.strip()]
+    wanted = _names(dancers)
     evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), wanted)
     if evaluation.note:
         typer.echo(f"note: {evaluation.note}", err=True)

@@ -2,18 +2,29 @@
 
 Frames of a batch are strangers to each other, and already at the network's size; a condition is drawn anew for each
 batch, and the frames that share it each get another moment of it (another place of the shadow, another patch of fog).
+
+A network that sees a frame's difference from the still room must be shown what a degraded clip gives: fog that stands
+in the frame stands in the room too, and most of it goes when one is taken from the other. `augment_with_rooms`
+degrades both.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
+from dance_tf.footage.degrade_camera import add_gaussian_noise
 from dance_tf.footage.degrade_codec import compress_h264
 from dance_tf.footage.degrade_conditions import CONDITIONS, FAMILIES, HARSHEST, Condition
 from dance_tf.footage.degrade_light import light_from_behind
+from dance_tf.footage.framing import picture_area
 
 SPATIAL_FAMILIES = tuple(family for family in FAMILIES if family != "time")
 ASSUMED_SIDE = 720  # a frame at the network's size stands for footage of this short side where resolution is lost
 MILDEST = 0.5
 DAY = 86_400.0  # seconds: moments of one condition are drawn from so long that they are unlike each other
+ROOM_MOMENTS = 3  # moments of a condition that a room's median is taken over
+ROOM_SECONDS = 8.0  # they lie within so many seconds of the frame, before or after it
+WINDOW_STEP = 1 / 15  # seconds from one frame of a window to the next
 
 
 def augment_frames(
@@ -44,34 +55,141 @@ def augment_frames(
         ValueError: an unknown family, or frames of another dtype or shape.
         ModuleNotFoundError: "compression" is allowed and PyAV is not installed.
     """
-    unknown = [family for family in families if family not in SPATIAL_FAMILIES]
-    if unknown:
-        raise ValueError(f"no augmentation for {', '.join(unknown)}; there are {', '.join(SPATIAL_FAMILIES)}")
+    check_families(families)
     frames = np.asarray(frames)
     if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or (frames.ndim == 4 and frames.shape[3] != 1):
         raise ValueError(f"a batch is uint8 [n, h, w] or [n, h, w, 1], not {frames.dtype} {list(frames.shape)}")
     augmented = np.array(frames)
     planes = augmented.reshape(frames.shape[:3])  # a view: writing here writes there
+    for condition, chosen, severity in _choices(len(frames), generator, families, share, harshest):
+        planes[chosen] = _apply(condition, planes[chosen], severity, generator)
+    return augmented
+
+
+def augment_with_rooms(
+    frames: np.ndarray,
+    rooms: np.ndarray,
+    generator: np.random.Generator,
+    families: tuple[str, ...] = SPATIAL_FAMILIES,
+    share: float = 0.5,
+    harshest: float = HARSHEST,
+    alike: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put a random condition on a random part of a batch, and on the still rooms of the frames that are hit.
+
+    A degraded clip's room is the median of its degraded frames. Nobody has those in training, so the clean room is
+    degraded at `ROOM_MOMENTS` other moments of the same condition and their median is the room: what stands still (the
+    lamp, drops that stick, blur) is in frame and room alike, what moves (shadows, drifting fog) is only in the frame.
+    Noise is new in every frame and leaves the median of a clip almost clean, so the room stays as it is. The black bars
+    of a padded frame stay black.
+
+    Args:
+        frames: uint8 [n, h, w, 1].
+        rooms: uint8 [n, h, w, 1], the still room of each frame's clip.
+        generator: the source of all chance here.
+        families: as in `augment_frames`.
+        share: 0..1, how likely a frame (or window) is to be picked.
+        harshest: the highest severity, up to 5.
+        alike: frames in a row that belong to one window, and get one condition; divides n.
+
+    Returns:
+        Frames and rooms, new arrays.
+
+    Raises:
+        ValueError: as `augment_frames`, or frames and rooms differ in shape.
+        ModuleNotFoundError: "compression" is allowed and PyAV is not installed.
+    """
+    check_families(families)
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 1 or frames.shape != rooms.shape:
+        raise ValueError(f"frames {list(frames.shape)} and rooms {list(rooms.shape)} must both be uint8 [n, h, w, 1]")
+    frames, rooms = np.array(frames), np.array(rooms)
+    planes, still = frames[..., 0], rooms[..., 0]
+    for condition, windows, severity in _choices(len(frames) // alike, generator, families, share, harshest):
+        chosen = (windows[:, None] * alike + np.arange(alike)).ravel()
+        settings = _settings(condition, severity, planes)
+        areas = [picture_area(np.stack([planes[i], still[i]])) for i in chosen]
+        if condition.effect is light_from_behind:
+            changed = _light_windows(planes[chosen], still[chosen], generator, alike, settings)
+        else:
+            changed = _change_windows(condition, planes[chosen], still[chosen], generator, alike, settings)
+        for place, area, frame, room in zip(chosen, areas, *changed, strict=True):
+            for picture, new in ((planes[place], frame), (still[place], room)):
+                picture[area] = new[area]
+    return frames, rooms
+
+
+def check_families(families: tuple[str, ...]) -> None:
+    """Refuse families that are no augmentation.
+
+    Raises:
+        ValueError: names them, and those that are.
+    """
+    unknown = [family for family in families if family not in SPATIAL_FAMILIES]
+    if unknown:
+        raise ValueError(f"no augmentation for {', '.join(unknown)}; there are {', '.join(SPATIAL_FAMILIES)}")
+
+
+def _choices(
+    count: int, generator: np.random.Generator, families: tuple[str, ...], share: float, harshest: float
+) -> Iterator[tuple[Condition, np.ndarray, float]]:
+    """Which of `count` frames get which effect, at which severity."""
     # mild and severe rows share one effect, which is drawn once
     effects = list({c.effect: c for c in CONDITIONS if c.spatial and c.family in families}.values())
-    if not effects or not len(frames):
-        return augmented
-    choices = np.where(generator.random(len(frames)) < share, generator.integers(len(effects), size=len(frames)), -1)
+    if not effects or not count:
+        return
+    choices = np.where(generator.random(count) < share, generator.integers(len(effects), size=count), -1)
     for i, condition in enumerate(effects):
         chosen = np.flatnonzero(choices == i)
         if chosen.size:
-            severity = generator.uniform(min(MILDEST, harshest), harshest)
-            planes[chosen] = _apply(condition, planes[chosen], severity, generator)
-    return augmented
+            yield condition, chosen, generator.uniform(min(MILDEST, harshest), harshest)
 
 
 def _apply(condition: Condition, planes: np.ndarray, severity: float, generator: np.random.Generator) -> np.ndarray:
     """One effect on frames that are no clip; uint8 [k, h, w]."""
+    settings = _settings(condition, severity, planes)
+    if condition.effect is light_from_behind:
+        settings["one_clip"] = False
+    return condition.effect(planes, generator.uniform(0, DAY, len(planes)), generator, **settings)
+
+
+def _settings(condition: Condition, severity: float, planes: np.ndarray) -> dict[str, float | bool]:
+    """An effect's settings for frames that are no clip and stand for larger ones."""
     settings: dict[str, float | bool] = dict(condition.settings(severity))
     if "inverse_side" in settings:
         settings["inverse_side"] *= ASSUMED_SIDE / min(planes.shape[1:])
-    if condition.effect is light_from_behind:
-        settings["one_clip"] = False
     if condition.effect is compress_h264:
         settings["keyframe_interval"] = 1
-    return condition.effect(planes, generator.uniform(0, DAY, len(planes)), generator, **settings)
+    return settings
+
+
+def _change_windows(
+    condition: Condition, planes: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int, settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of frames at one moment each, their rooms at others; uint8 [k, h, w] both."""
+    count = len(planes)
+    start = generator.uniform(0, DAY, count // alike)
+    seconds = np.repeat(start, alike) + np.tile(np.arange(alike) * WINDOW_STEP, count // alike)
+    if condition.effect is add_gaussian_noise:
+        return condition.effect(planes, seconds, generator, **settings), rooms
+    others = ROOM_MOMENTS if condition.seeded else 1
+    away = generator.uniform(-ROOM_SECONDS, ROOM_SECONDS, (others, count))
+    # one call, so that frames and rooms stand in the same fog
+    stack = np.concatenate([planes, *[rooms] * others])
+    changed = condition.effect(stack, np.concatenate([seconds, (seconds + away).ravel()]), generator, **settings)
+    median = np.median(changed[count:].reshape(others, *planes.shape), axis=0).astype(np.uint8)
+    return changed[:count], median
+
+
+def _light_windows(
+    planes: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int, settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Light from behind on windows that each have a lamp of their own; the dancer is what differs from the room."""
+    frames, stills = [], []
+    for start in range(0, len(planes), alike):
+        window = planes[start : start + alike]
+        # more rooms than frames, so that their median is the room
+        clip = np.concatenate([window, *[rooms[start : start + 1]] * (alike + 1)])
+        lit = light_from_behind(clip, np.zeros(len(clip)), generator, **settings)
+        frames.append(lit[:alike])
+        stills.append(np.repeat(lit[-1:], alike, axis=0))
+    return np.concatenate(frames), np.concatenate(stills)

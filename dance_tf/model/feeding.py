@@ -69,7 +69,7 @@ class TrainingFrames(keras.utils.PyDataset):
         feed = self.feed
         chosen = self.order[number * feed.batch_size : (number + 1) * feed.batch_size]
         generator = np.random.default_rng([self.seed, self.epoch, number])
-        seen = self._degraded(chosen, generator) if feed.degrade else load_sequences(self.dataset, chosen, feed)
+        seen = load_sequences(self.dataset, chosen, feed, generator)
         if feed.change is not None:
             seen = feed.change(seen.reshape(-1, 128, 128, 1), generator).reshape(seen.shape)
         if feed.jitter != Jitter():
@@ -79,20 +79,21 @@ class TrainingFrames(keras.utils.PyDataset):
             return seen, seen.astype(np.float32) / 255
         return seen, self.dataset.labels[chosen]
 
-    def _degraded(self, chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """What `load_sequences` gives, of footage that was degraded first."""
-        feed, dataset = self.feed, self.dataset
-        length = feed.sequence_length
-        indices = windows(chosen, dataset.clip_index, length) if length > 1 else chosen
-        flat = indices.reshape(-1)
-        rooms = dataset.rooms[dataset.clip_index[flat]]
-        seen = see(*feed.degrade(dataset.frames[flat], rooms, generator, length), feed.view)
-        return seen.reshape(*indices.shape, *seen.shape[1:])
 
+def load_sequences(
+    dataset: Dataset, indices: np.ndarray, feed: Feed, generator: np.random.Generator | None = None
+) -> np.ndarray:
+    """Frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1].
 
-def load_sequences(dataset: Dataset, indices: np.ndarray, feed: Feed) -> np.ndarray:
-    """Frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1]."""
+    With a generator they are degraded as the feed says; without one they are clean.
+    """
     if feed.sequence_length > 1:
         indices = windows(indices, dataset.clip_index, feed.sequence_length)
-    seen = load_frames(dataset, indices, feed.view)
+    if feed.degrade is not None and generator is not None:
+        flat = indices.reshape(-1)
+        rooms = dataset.rooms[dataset.clip_index[flat]]
+        seen = see(*feed.degrade(dataset.frames[flat], rooms, generator, feed.sequence_length), feed.view)
+        seen = seen.reshape(*indices.shape, *seen.shape[1:])
+    else:
+        seen = load_frames(dataset, indices, feed.view)
     return coarsen(seen.reshape(-1, *seen.shape[-3:]), feed.frame_size).reshape(seen.shape)

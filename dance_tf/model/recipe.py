@@ -1,5 +1,7 @@
 """Training settings from flat values, as a notebook's parameters and the command line's options give them."""
 
+from collections.abc import Sequence
+
 from dance_tf.dataset.batches import Jitter, View
 from dance_tf.model.fitting import Schedule
 from dance_tf.model.paths import NetworkSettings
@@ -23,6 +25,7 @@ def training_settings(
     jitter: float = 1.0,
     squeeze_ratio: int = 8,
     low_resolution_factor: int = 2,
+    augment: Sequence[str] = (),
 ) -> TrainingSettings:
     """Settings of a run; the defaults suit a few hundred clips on a laptop.
 
@@ -44,6 +47,7 @@ def training_settings(
         jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness; 0 for none (the paper).
         squeeze_ratio: of the channel attention.
         low_resolution_factor: of the autoencoder's input.
+        augment: families of degradations that half of the training frames are put under.
     """
     return TrainingSettings(
         strategy=strategy,
@@ -55,5 +59,6 @@ def training_settings(
         growth=Schedule(growth_epochs, growth_learning_rate, 0.9, "constant", growth_epochs, growth_optimizer),
         batch_size=batch_size,
         frames_per_clip=frames_per_clip,
+        augment=tuple(augment),
         jitter=Jitter(shift=8 * jitter, zoom=0.15 * jitter, tilt=5 * jitter, gain=0.2 * jitter),
     )

@@ -41,6 +41,9 @@ class TrainingSettings:
         jitter: random change of training frames.
         frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3's other dimension);
             128 leaves them alone.
+        augment: families of degradations (`degrade_augment.SPATIAL_FAMILIES`) that half of the classifier's training
+            frames are put under; none by default. The autoencoder grows on clean frames all the same, so that runs
+            that differ in this alone share it.
     """
 
     strategy: str = "cnn_ae_attention"
@@ -56,8 +59,11 @@ class TrainingSettings:
     validation_frames: int = 8
     jitter: Jitter = Jitter()
     frame_size: int = 128
+    augment: tuple[str, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "augment", tuple(self.augment))  # JSON gives a list back
+        check_families(self.augment)
         if self.strategy not in STRATEGIES:
             raise ValueError(f"unknown strategy {self.strategy!r}: use one of {', '.join(STRATEGIES)}")
         if self.view not in VIEWS:
