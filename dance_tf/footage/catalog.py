@@ -14,57 +14,19 @@ by dancer then keeps every such clip whole, but cannot know that two of them sho
 """
 
 import csv
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-VIDEO_SUFFIXES = frozenset(
-    ".3g2 .3gp .apng .asf .avi .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg"
-    " .mts .mxf .obu .ogm .ogv .qt .rm .ts .vob .webm .webp .wmv .y4m".split()
-)
-IMAGE_SUFFIXES = frozenset(".avif .bmp .jp2 .jpeg .jpg .png .tif .tiff".split())
-SIDE_SUFFIXES = frozenset(".csv .json .md .npz .srt .txt .vtt .yaml .yml".split())
+from dance_tf.footage.clip import Clip, Refusal, is_image_sequence, listed
+from dance_tf.footage.layouts import SPLITS, from_getari, from_loose, from_styles, from_tiktok, labelled
+
+__all__ = ["Catalog", "CatalogError", "Clip", "Refusal", "find_clips", "is_image_sequence"]
+
 MANIFEST = "manifest.csv"
-SPLITS = frozenset(("train", "val", "test", "valid", "validation"))
 
 
 class CatalogError(ValueError):
     """Footage in which no clip can be found, with the reason in one line."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One piece of footage of one dancer dancing one style.
-
-    Attributes:
-        path: a video file, or a folder that holds an image sequence.
-        style: label of the dance style; empty where it is not known (a clip to classify).
-        dancer: who dances; empty where it is not known.
-        clip_id: unique name within its catalog: the path relative to the footage folder, without its extension,
-            with "/".
-        source: where the footage came from; free text.
-        consent: what the dancer agreed to; free text.
-    """
-
-    path: Path
-    style: str = ""
-    dancer: str = ""
-    clip_id: str = ""
-    source: str = ""
-    consent: str = ""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Something offered as footage that is no clip.
-
-    Attributes:
-        path: what was offered.
-        reason: why it was refused, in one line.
-    """
-
-    path: Path
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -110,26 +72,20 @@ def find_clips(footage: Path) -> Catalog:
     return Catalog(_unique(clips, footage), tuple(refused), layout)
 
 
-def is_image_sequence(folder: Path) -> bool:
-    """Tell whether a folder holds still images and no videos."""
-    names = [path.suffix.lower() for path in folder.iterdir() if path.is_file() and not _ignored(path)]
-    return any(suffix in IMAGE_SUFFIXES for suffix in names) and not any(suffix in VIDEO_SUFFIXES for suffix in names)
-
-
 def _read_layout(root: Path) -> tuple[list[Clip], list[Refusal], str]:
     if (root / MANIFEST).is_file():
         return *_from_manifest(root), "manifest"
     if is_image_sequence(root):
         return [Clip(root, clip_id=root.resolve().name)], [], "single"
-    folders = [path for path in _listed(root) if path.is_dir()]
+    folders = [path for path in listed(root) if path.is_dir()]
     names = {path.name for path in folders}
     if names & {"TikTok_dataset", "TikTok_Raw_Videos"} or root.name in ("TikTok_dataset", "TikTok_Raw_Videos"):
-        return *_from_tiktok(root), "tiktok"
+        return *from_tiktok(root), "tiktok"
     if names and names <= SPLITS:
-        return *_from_getari(root, folders), "getari"
+        return *from_getari(root, folders), "getari"
     if any(not is_image_sequence(folder) for folder in folders):
-        return *_from_styles(root), "styles"
-    return *_from_loose(root), "loose"
+        return *from_styles(root), "styles"
+    return *from_loose(root), "loose"
 
 
 def _from_manifest(root: Path) -> tuple[list[Clip], list[Refusal]]:
@@ -158,107 +114,11 @@ def _from_manifest(root: Path) -> tuple[list[Clip], list[Refusal]]:
             refused.append(Refusal(path, "a folder without images"))
         else:
             seen.add(path)
-            clip = _clip(root, path, cells.get("style", ""), cells.get("dancer", ""))
+            clip = labelled(root, path, cells.get("style", ""), cells.get("dancer", ""))
             clips.append(
                 Clip(path, clip.style, clip.dancer, clip.clip_id, cells.get("source", ""), cells.get("consent", ""))
             )
     return clips, refused
-
-
-def _from_tiktok(root: Path) -> tuple[list[Clip], list[Refusal]]:
-    clips, refused = [], []
-    for folder in sorted(root.rglob("*")) if root.is_dir() else ():
-        if folder.is_dir() and folder.name == "images" and re.fullmatch(r"\d+", folder.parent.name):
-            clip_id = folder.parent.relative_to(root).as_posix()
-            if is_image_sequence(folder):
-                clips.append(Clip(folder, "", clip_id, clip_id, "TikTok dataset (Kaggle), image sequence"))
-            else:
-                refused.append(Refusal(folder, "a folder without images"))
-        elif folder.is_dir() and folder.name.startswith("seq_"):
-            name_file = folder / "dance_name.txt"
-            style = name_file.read_text("utf-8", errors="replace").strip() if name_file.is_file() else ""
-            for path in _listed(folder):
-                if path.suffix.lower() in VIDEO_SUFFIXES:
-                    clip_id = _clip_id(root, path)
-                    clips.append(Clip(path, style, clip_id, clip_id, "TikTok dataset (Kaggle), raw video"))
-                elif path.suffix.lower() not in SIDE_SUFFIXES:
-                    refused.append(Refusal(path, _unknown(path)))
-    return clips, refused
-
-
-def _from_getari(root: Path, splits: list[Path]) -> tuple[list[Clip], list[Refusal]]:
-    clips, refused = [], []
-    for split in splits:
-        for style in _listed(split):
-            for path in _listed(style) if style.is_dir() else (style,):
-                if style.is_dir() and _is_clip(path):
-                    clip = _clip(root, path, style.name, "")
-                    clips.append(Clip(path, clip.style, clip.dancer, clip.clip_id, f"GETARI (Mendeley), {split.name}"))
-                elif path.suffix.lower() not in SIDE_SUFFIXES:
-                    refused.append(Refusal(path, _unknown(path)))
-    return clips, refused
-
-
-def _from_styles(root: Path) -> tuple[list[Clip], list[Refusal]]:
-    clips, refused = [], []
-    for style in _listed(root):
-        if style.is_file():
-            if style.suffix.lower() not in SIDE_SUFFIXES:
-                refused.append(Refusal(style, "lies outside the folder of any style"))
-            continue
-        for path in _listed(style):
-            if _is_clip(path):
-                dancer, mark, _ = path.stem.partition("_")
-                clips.append(_clip(root, path, style.name, dancer if mark or path.is_dir() else ""))
-            elif path.is_dir():
-                for inner in _listed(path):
-                    if _is_clip(inner):
-                        clips.append(_clip(root, inner, style.name, path.name))
-                    elif inner.is_dir() or inner.suffix.lower() not in SIDE_SUFFIXES:
-                        refused.append(Refusal(inner, _unknown(inner)))
-            elif path.suffix.lower() not in SIDE_SUFFIXES:
-                refused.append(Refusal(path, _unknown(path)))
-    return clips, refused
-
-
-def _from_loose(root: Path) -> tuple[list[Clip], list[Refusal]]:
-    clips, refused = [], []
-    for path in _listed(root):
-        if _is_clip(path):
-            clips.append(Clip(path, clip_id=_clip_id(root, path)))
-        elif path.suffix.lower() not in SIDE_SUFFIXES:
-            refused.append(Refusal(path, _unknown(path)))
-    return clips, refused
-
-
-def _listed(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not _ignored(path))
-
-
-def _ignored(path: Path) -> bool:
-    return path.name.startswith((".", "__MACOSX")) or path.name in ("Thumbs.db", "desktop.ini")
-
-
-def _is_clip(path: Path) -> bool:
-    return is_image_sequence(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _unknown(path: Path) -> str:
-    if path.is_dir():
-        return "a folder that is neither an image sequence nor at a place where the layout has folders"
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return "a single image among videos"
-    return f"not a video by its extension ({path.suffix or 'none'})"
-
-
-def _clip_id(root: Path, path: Path) -> str:
-    relative = path.relative_to(root) if path.is_relative_to(root) else path.relative_to(path.anchor)
-    return (relative if path.is_dir() else relative.with_suffix("")).as_posix()
-
-
-def _clip(root: Path, path: Path, style: str, dancer: str) -> Clip:
-    clip_id = _clip_id(root, path)
-    return Clip(path, style, dancer or (clip_id if style else ""), clip_id)
 
 
 def _unique(clips: list[Clip], root: Path) -> tuple[Clip, ...]:

@@ -6,18 +6,18 @@ is not made again, so a killed run goes on where it was. A clip that cannot be r
 
 from __future__ import annotations
 
-import csv
 import os
-import threading
+import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
 
 from dance_tf.footage.catalog import Catalog, Clip
 from dance_tf.footage.curation import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
+from dance_tf.footage.curation_table import KEPT, PARTLY_KEPT, REFUSED, CurationRow, read_rows, write_rows
 from dance_tf.footage.isolation import DecodingProcess, LostProcess
 from dance_tf.footage.parts import (
     PartError,
@@ -32,60 +32,21 @@ from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.footage.source import ReadError
 
 SCHEDULER_SECONDS = 20  # how long a Dask scheduler may take to answer
-KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
+
+__all__ = [
+    "KEPT",
+    "PARTLY_KEPT",
+    "REFUSED",
+    "CurationError",
+    "CurationRow",
+    "curate_footage",
+    "read_rows",
+    "write_rows",
+]
 
 
 class CurationError(RuntimeError):
     """A run that cannot go on, with the reason in one line."""
-
-
-@dataclass(frozen=True)
-class CurationRow:
-    """What became of one file that was offered.
-
-    Attributes:
-        path: what was offered.
-        clip_id: its name in the catalog; empty where it is no clip.
-        style: its label.
-        dancer: who dances.
-        source: where it came from.
-        consent: what the dancer agreed to.
-        status: "kept" (every frame), "partly kept" or "refused".
-        reason: why not all of it was kept, in one line; empty for "kept".
-        sha256: of its content; empty where it cannot be read at all.
-        seen: frames read.
-        kept: frames kept.
-        blank: frames dropped as blank.
-        blurred: frames dropped as blurred.
-        no_dancing: frames dropped as nobody dances.
-        seconds: length.
-        width: of the picture as displayed.
-        height: of the picture as displayed.
-        frame_rate: frames per second on average.
-        room_known: whether the still room could be told.
-        part: file name of its part; empty for "refused".
-    """
-
-    path: str
-    clip_id: str = ""
-    style: str = ""
-    dancer: str = ""
-    source: str = ""
-    consent: str = ""
-    status: str = REFUSED
-    reason: str = ""
-    sha256: str = ""
-    seen: int = 0
-    kept: int = 0
-    blank: int = 0
-    blurred: int = 0
-    no_dancing: int = 0
-    seconds: float = 0.0
-    width: int = 0
-    height: int = 0
-    frame_rate: float = 0.0
-    room_known: bool = False
-    part: str = ""
 
 
 def curate_footage(
@@ -147,45 +108,12 @@ def curate_footage(
                     progress(rows[-1])
     except PartError as error:
         raise CurationError(str(error)) from error
+    finally:
+        _end_idle()
     for refusal in catalog.refused:
         sha256, _ = _hash(refusal.path) if refusal.path.is_file() else ("", "")
         rows.append(CurationRow(str(refusal.path), reason=refusal.reason, sha256=sha256))
     return tuple(rows)
-
-
-def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
-    """Write `curation.csv`, whole or not at all.
-
-    Rows that an earlier run wrote about files not offered this time stay, after the new ones: the table knows every
-    file ever offered.
-    """
-    offered = {row.path for row in rows}
-    earlier = [row for row in read_rows(path) if row.path not in offered] if path.is_file() else []
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(CurationRow)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in (*rows, *earlier))
-    os.replace(temporary, path)
-
-
-def read_rows(path: Path) -> tuple[CurationRow, ...]:
-    """Read `curation.csv` back.
-
-    Raises:
-        ValueError: it is not such a table.
-    """
-    kinds = {field.name: type(getattr(CurationRow(""), field.name)) for field in fields(CurationRow)}
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != list(kinds):
-            raise ValueError(f"{path}: not a table of curated clips")
-        return tuple(
-            CurationRow(
-                **{name: value == "True" if kinds[name] is bool else kinds[name](value) for name, value in row.items()}
-            )
-            for row in reader
-        )
 
 
 @contextmanager
@@ -211,7 +139,26 @@ def _hash(path: Path) -> tuple[str, str]:
         return "", f"cannot be read ({error.strerror})"
 
 
-_here = threading.local()
+_idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # of this Python process, or of this Dask worker
+
+
+@contextmanager
+def _decoding_process(silence_s: float) -> Iterator[DecodingProcess]:
+    """Lend a decoding process that is running already, or a new one; it is kept for the next clip."""
+    try:
+        process = _idle.get_nowait()
+    except queue.Empty:
+        process = DecodingProcess()
+    process.silence_s = silence_s
+    try:
+        yield process
+    finally:
+        _idle.put(process)
+
+
+def _end_idle() -> None:
+    while not _idle.empty():
+        _idle.get_nowait().close()
 
 
 def _offer(
@@ -235,11 +182,9 @@ def _offer(
     try:
         summary = read_summary(part)
     except PartError:
-        process = getattr(_here, "process", None)
-        if process is None or process.silence_s != timeout_s:
-            process = _here.process = DecodingProcess(timeout_s)
         try:
-            process.call(_make_part, clip, sha256, part, read, curation)
+            with _decoding_process(timeout_s) as process:
+                process.call(_make_part, clip, sha256, part, read, curation)
             summary = read_summary(part)
         except PartError:
             raise

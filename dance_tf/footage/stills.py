@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from dance_tf.footage.catalog import IMAGE_SUFFIXES
+from dance_tf.footage.clip import IMAGE_SUFFIXES
 from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.sampling import Sampling
 from dance_tf.footage.source import ReadError, Source

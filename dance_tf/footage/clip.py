@@ -1,0 +1,82 @@
+"""One clip, what is not one, and how files and folders are told apart."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+VIDEO_SUFFIXES = frozenset(
+    ".3g2 .3gp .apng .asf .avi .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg"
+    " .mts .mxf .obu .ogm .ogv .qt .rm .ts .vob .webm .webp .wmv .y4m".split()
+)
+IMAGE_SUFFIXES = frozenset(".avif .bmp .jp2 .jpeg .jpg .png .tif .tiff".split())
+SIDE_SUFFIXES = frozenset(".csv .json .md .npz .srt .txt .vtt .yaml .yml".split())
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One piece of footage of one dancer dancing one style.
+
+    Attributes:
+        path: a video file, or a folder that holds an image sequence.
+        style: label of the dance style; empty where it is not known (a clip to classify).
+        dancer: who dances; empty where it is not known.
+        clip_id: unique name within its catalog: the path relative to the footage folder, without its extension,
+            with "/".
+        source: where the footage came from; free text.
+        consent: what the dancer agreed to; free text.
+    """
+
+    path: Path
+    style: str = ""
+    dancer: str = ""
+    clip_id: str = ""
+    source: str = ""
+    consent: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something offered as footage that is no clip.
+
+    Attributes:
+        path: what was offered.
+        reason: why it was refused, in one line.
+    """
+
+    path: Path
+    reason: str
+
+
+def is_image_sequence(folder: Path) -> bool:
+    """Tell whether a folder holds still images and no videos."""
+    names = [path.suffix.lower() for path in folder.iterdir() if path.is_file() and not is_ignored(path)]
+    return any(suffix in IMAGE_SUFFIXES for suffix in names) and not any(suffix in VIDEO_SUFFIXES for suffix in names)
+
+
+def listed(folder: Path) -> list[Path]:
+    """List a folder in the order of names, without what operating systems leave there."""
+    return sorted(path for path in folder.iterdir() if not is_ignored(path))
+
+
+def is_ignored(path: Path) -> bool:
+    """Tell whether a name is hidden or of the kind that operating systems leave behind."""
+    return path.name.startswith((".", "__MACOSX")) or path.name in ("Thumbs.db", "desktop.ini")
+
+
+def is_clip(path: Path) -> bool:
+    """Tell by names alone whether a file or folder may be a clip."""
+    return is_image_sequence(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def refusal_reason(path: Path) -> str:
+    """Say why something that is no clip by its name is none."""
+    if path.is_dir():
+        return "a folder that is neither an image sequence nor at a place where the layout has folders"
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return "a single image among videos"
+    return f"not a video by its extension ({path.suffix or 'none'})"
+
+
+def clip_id(root: Path, path: Path) -> str:
+    """Name a clip by its path below the footage folder, without extension."""
+    relative = path.relative_to(root) if path.is_relative_to(root) else path.relative_to(path.anchor)
+    return (relative if path.is_dir() else relative.with_suffix("")).as_posix()
