@@ -150,11 +150,12 @@ def fit(
         metrics = ["accuracy"] if loss == "sparse_categorical_crossentropy" else ["mean_squared_error"]
         model.compile(schedule.build_optimizer(), loss, metrics=metrics)
     if start < schedule.epochs and not stopped:
-        frames.start_epoch(start)
         with tqdm(
             total=schedule.epochs, initial=start, desc=progress, disable=not progress, unit="epoch", leave=False
         ) as bar:
-            callbacks = [_Resumable(Path(folder), schedule, seed, rows, best, bar)]
+            # by number, not by counting: Keras ends an epoch before the first one begins
+            tied = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: frames.start_epoch(epoch))
+            callbacks = [tied, _Resumable(Path(folder), schedule, seed, rows, best, bar)]
             if logs is not None and keras.backend.backend() == "tensorflow":
                 callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
             model.fit(
