@@ -140,6 +140,26 @@ def test_the_same_on_a_dask_cluster(footage, curated, tmp_path, recwarn):
     assert found == rows and content(tmp_path) == content(parts)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_a_dask_worker_killed_half_way_costs_nothing(footage, curated, tmp_path, recwarn):
+    distributed = pytest.importorskip("distributed")
+    parts, rows = curated
+    killed = []
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(**options) as cluster:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            workers = list(client.run(os.getpid).values())
+
+        def kill_one(row):
+            if not killed:
+                killed.append(workers[0])
+                os.kill(workers[0], signal.SIGKILL)
+
+        address = cluster.scheduler_address
+        found = curate_footage(find_clips(footage), tmp_path, SMALL, scheduler=address, progress=kill_one)
+    assert killed and found == rows and content(tmp_path) == content(parts)
+
+
 def test_an_absent_scheduler_is_one_clear_line(footage, tmp_path, monkeypatch):
     monkeypatch.setattr("dance_tf.footage.curation_run.SCHEDULER_SECONDS", 1)
     with pytest.raises(CurationError, match="no Dask scheduler") as caught:
