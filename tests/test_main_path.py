@@ -1,0 +1,131 @@
+"""The command line from footage to a verdict, on made-up dancers and, where it is at hand, on real footage."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("DANCE_TF_SHARED_DATA", ROOT.parent / "shared" / "data"))
+TRAINING = ("--epochs", "1", "--growth-epochs", "1", "--frames-per-clip", "4")
+
+
+def run(*arguments, status=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "dance_tf", *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=600
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def answer(*arguments, status=0):
+    """What a verb prints with --json: one document and nothing else."""
+    return json.loads(run(*arguments, "--json", status=status).stdout)
+
+
+def check_scores(document):
+    for by in ("frame", "clip"):
+        scores = document[by]
+        assert set(scores) == {"accuracy", "precision", "sensitivity", "specificity", "f1", "kappa"}
+        for name, score in scores.items():
+            assert (-1 if name == "kappa" else 0) <= score["mean"] <= 1
+
+
+def check_verdict(verdict, styles):
+    wanted = {"clip", "style", "confidence", "probabilities", "frames", "seconds", "elapsed"}
+    assert wanted <= set(verdict)
+    assert set(verdict["probabilities"]) == styles
+    assert sum(verdict["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert verdict["style"] == max(verdict["probabilities"], key=verdict["probabilities"].get)
+    assert verdict["confidence"] == max(verdict["probabilities"].values())
+    frames = verdict["frames"]
+    assert frames["seen"] == frames["used"] + sum(frames["dropped"].values())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Clips of three styles and four dancers, curated and learnt from."""
+    folder = tmp_path_factory.mktemp("home")
+    run("synthesize", folder / "clips", "--styles", 3, "--dancers", 4, "--seconds", 2, "--frame-rate", 8)
+    curated = answer("curate", folder / "clips", folder / "data")
+    trained = answer("train", folder / "data", folder / "model", "--split", "dancer", *TRAINING)
+    return folder, curated, trained
+
+
+def test_curation_accounts_for_every_frame(home):
+    folder, curated, _ = home
+    frames = curated["frames"]
+    assert curated["clips"] == 12
+    assert frames["seen"] == 12 * 16
+    assert frames["seen"] == frames["kept"] + sum(frames["dropped"].values())
+    assert (folder / "data" / "curation.csv").is_file()
+
+
+def test_training_ends_by_scoring_dancers_held_out(home):
+    folder, _, trained = home
+    check_scores(trained)
+    described = json.loads((folder / "model" / "model.json").read_text())
+    assert described["held_out"] == trained["scored"]["dancers"]
+    assert len(described["held_out"]) == 1
+    assert not list(folder.glob(".model.unfinished*"))
+
+
+def test_evaluation_of_those_dancers_gives_the_same_scores(home):
+    folder, _, trained = home
+    [dancer] = trained["scored"]["dancers"]
+    evaluated = answer("evaluate", folder / "model", folder / "data", "--dancers", dancer)
+    assert evaluated["frame"] == trained["frame"]
+    assert evaluated["clip"] == trained["clip"]
+    assert evaluated["scored"]["note"] == ""
+    everyone = answer("evaluate", folder / "model", folder / "data")
+    assert "learnt from clips of this dataset" in everyone["scored"]["note"]
+
+
+def test_verdict_on_a_clip_and_refusal_of_what_is_none(home, tmp_path):
+    folder, _, _ = home
+    clip = next(iter(sorted((folder / "clips").rglob("*.mp4"))))
+    strange = tmp_path / "strange.mp4"
+    strange.write_bytes(b"no video")
+    document = answer("classify", folder / "model", clip, strange, status=1)
+    [verdict], [refusal] = document["clips"], document["refused"]
+    styles = set(json.loads((folder / "model" / "model.json").read_text())["styles"])
+    check_verdict(verdict, styles)
+    assert verdict["seconds"] == pytest.approx(2, abs=0.2)
+    assert refusal["clip"] == str(strange)
+    assert refusal["reason"]
+
+
+def test_arrays_are_what_train_takes(tmp_path):
+    run("synthesize", tmp_path / "arrays", "--arrays", "--styles", 2, "--dancers", 3, "--seconds", 2, "--frame-rate", 6)
+    trained = answer("train", tmp_path / "arrays", tmp_path / "model", "--split", "clip", *TRAINING)
+    check_scores(trained)
+
+
+needs_real_footage = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real footage at {SHARED}")
+
+
+@needs_real_footage
+def test_real_motion_by_a_dancer_never_seen(tmp_path):
+    curated = answer("curate", SHARED / "ballroom", tmp_path / "data")
+    assert (curated["clips"], curated["refused"]) == (59, [])
+    trained = answer("train", tmp_path / "data", tmp_path / "model", "--split", "dancer", *TRAINING)
+    check_scores(trained)
+    assert len(trained["scored"]["dancers"]) == 1
+    clip = SHARED / "ballroom" / "tango" / "A_14_00.mp4"
+    [verdict] = answer("classify", tmp_path / "model", clip)["clips"]
+    check_verdict(verdict, {"chacha", "rumba", "tango", "waltz"})
+    filmed = sorted((SHARED / "real_clips").glob("*.mp4"))
+    verdicts = answer("classify", tmp_path / "model", *filmed)["clips"]
+    assert [verdict["clip"] for verdict in verdicts] == [str(path) for path in filmed]
+
+
+@needs_real_footage
+def test_loose_clips_without_labels_are_curated(tmp_path):
+    curated = answer("curate", SHARED / "real_clips", tmp_path / "data")
+    assert (curated["clips"], curated["refused"]) == (5, [])
+    failed = run("train", tmp_path / "data", tmp_path / "model", status=2)
+    assert "no clip with a style" in failed.stderr
