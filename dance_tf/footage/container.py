@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.footage.luma import UPRIGHT, frame_orientation, gray_square
+from dance_tf.footage.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
 from dance_tf.footage.sampling import Sampling
 from dance_tf.footage.settings import ReadSettings
 from dance_tf.footage.source import ReadError, Source
@@ -65,7 +65,11 @@ class ContainerSource(Source):
                 if not orientation.exact:
                     self.warnings.append("turned by an angle that is no multiple of 90 degrees; the nearest is used")
                 self.set_size(round(frame.width * aspect), frame.height, orientation)
-            yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation, settings.quick_shrink)
+                self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
+            if self.whole:
+                yield time, gray_picture(frame, orientation)
+            else:
+                yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation, settings.quick_shrink)
         if not described:
             raise ReadError(f"{self.path.name}: no frame of it can be decoded")
         if sampling.every and promised is not None and promised - self.seconds > max(0.5, 0.03 * promised):

@@ -104,6 +104,20 @@ def gray_square(
     return square if orientation == UPRIGHT else orientation.apply(square)
 
 
+def gray_picture(frame: VideoFrame, orientation: Orientation = UPRIGHT) -> np.ndarray:
+    """The gray values 0-255 of a decoded frame, upright, at its own size.
+
+    Framing it afterwards gives what `gray_square` gives but for rounding, which comes in another order.
+
+    Returns:
+        uint8 [h, w], an array of its own.
+    """
+    luma, black, white = _luma_plane(frame)
+    if luma.dtype != np.uint8 or black != 0 or white != 255:
+        luma = _levels(luma.dtype.itemsize, black, white)[luma]
+    return orientation.apply(np.array(luma))
+
+
 @dataclass(frozen=True)
 class _PlaneLayout:
     """Where the luma of a pixel format lies: built once a format, as PyAV makes objects for each question."""

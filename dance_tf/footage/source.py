@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.luma import UPRIGHT, Orientation
 from dance_tf.footage.settings import ReadSettings
 
@@ -25,6 +26,8 @@ class Source(ABC):
         frame_rate: frames per second on average; known at the end.
         seconds: length of the clip; known at the end.
         warnings: what was wrong with the file, in plain words; complete at the end.
+        pixel_aspect: width of a pixel over its height as displayed; known from the first picture on.
+        whole: hand out upright pictures at the clip's own size instead of squares.
         broken: True where decoding met errors, so that the frames may depend on the number of decoding threads.
     """
 
@@ -33,12 +36,22 @@ class Source(ABC):
         self.settings = settings
         self.width = self.height = 0
         self.frame_rate = self.seconds = 0.0
+        self.pixel_aspect = 1.0
+        self.whole = False
         self.warnings: list[str] = []
         self.broken = False
 
     @abstractmethod
     def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield (seconds from the first frame, uint8 [size, size]), calling `alive` now and then."""
+        """Yield (seconds from the first frame, uint8 [size, size]), calling `alive` now and then.
+
+        Where `whole` is set, each picture is uint8 [h, w] instead.
+        """
+
+    def framed(self, luma: np.ndarray) -> np.ndarray:
+        """A picture as the settings frame it, or as it is where whole pictures are wanted."""
+        settings = self.settings
+        return luma if self.whole else fit_luma(luma, settings.size, settings.fit, quick=settings.quick_shrink)
 
     def check_pixels(self, width: int, height: int) -> None:
         """Refuse a picture beyond the limit.

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from dance_tf.footage.clip import IMAGE_SUFFIXES
-from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.sampling import Sampling
 from dance_tf.footage.source import ReadError, Source
 
@@ -59,7 +58,7 @@ class ImageSequenceSource(Source):
                 )
             if not self.width:
                 self.set_size(luma.shape[1], luma.shape[0])
-            yield float(time), fit_luma(luma, settings.size, settings.fit, quick=settings.quick_shrink)
+            yield float(time), self.framed(luma)
         if not self.width:
             raise ReadError(f"{self.path.name}: none of its {len(paths)} images can be decoded")
         if broken:
@@ -100,7 +99,7 @@ class AnimationSource(Source):
             decoded_bytes += luma.nbytes
             if time > settings.limits.seconds or decoded_bytes > settings.limits.decoded_bytes:
                 raise ReadError(f"{self.path.name}: exceeds the limit of length or of decoded bytes")
-            yield time, fit_luma(luma, settings.size, settings.fit, quick=settings.quick_shrink)
+            yield time, self.framed(luma)
             count += 1
             time += _duration(picture)
             self.seconds, self.frame_rate = time, count / time

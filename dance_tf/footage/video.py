@@ -70,6 +70,14 @@ class FootageReader:
         """Yield (seconds from the first frame, uint8 [size, size])."""
         return self.source.squares(self._alive)
 
+    def pictures(self) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (seconds from the first frame, uint8 [h, w]): upright pictures at the clip's own size.
+
+        `source.pixel_aspect` then says what shape their pixels have on the screen.
+        """
+        self.source.whole = True
+        return self.source.squares(self._alive)
+
 
 def read_footage(path: Path, settings: ReadSettings = READ_DEFAULTS, alive: Callable[[], None] = _silent) -> Footage:
     """Read a whole clip into memory as gray squares (16 KiB a frame).
