@@ -1,3 +1,5 @@
+import struct
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -180,6 +182,37 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path, make_video):
 def test_limits_refuse_politely(ramp_file, limits, reason):
     with pytest.raises(ReadError, match=reason):
         read_footage(ramp_file, ReadSettings(limits=limits))
+
+
+def test_ten_hours_are_refused_before_they_are_decoded(tmp_path, make_video, make_ramp):
+    path = make_video(tmp_path / "day.mkv", make_ramp(3), times=[0, 1000, 36_000_000])
+    beats = []
+    with pytest.raises(ReadError, match=r"36,00\d s long, over the limit of 900 s"):
+        read_footage(path, alive=lambda: beats.append(1))
+    assert beats == []
+
+
+def test_a_picture_larger_than_any_screen_is_refused(tmp_path):
+    # a GIF whose head promises 30,000×30,000 pixels
+    head = b"GIF89a" + struct.pack("<HHBBB", 30_000, 30_000, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
+    picture = b"," + struct.pack("<HHHHB", 0, 0, 2, 2, 0) + b"\x02\x03\x84\x51\x00\x00"
+    (tmp_path / "huge.gif").write_bytes(head + picture + b";")
+    with pytest.raises(ReadError, match="huge.gif"):
+        read_footage(tmp_path / "huge.gif")
+
+
+def test_what_is_held_does_not_grow_with_the_clip(tmp_path, make_video, make_dance):
+    frames = make_dance(10, 256, 256)
+    peaks = []
+    for repeats in (3, 30):
+        path = make_video(
+            tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options={"preset": "ultrafast"}
+        )
+        tracemalloc.start()
+        assert sum(1 for _ in FootageReader(path)) == 10 * repeats
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 100_000
 
 
 def test_a_length_that_no_header_told_is_limited_too(tmp_path, make_video, make_ramp):
