@@ -9,6 +9,7 @@ import numpy as np
 from dance_tf.dataset.dataset import Dataset
 
 View = Literal["frame", "difference"]
+FRAME_SIDE = 128  # pixels, as the networks take them
 VIEWS: tuple[View, ...] = ("frame", "difference")
 
 

@@ -95,7 +95,7 @@ def _open(data: str) -> Dataset:
     return open_dataset(Path(data))
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
     """One thread a run, so that runs side by side do not fight over cores and give the same bits everywhere."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -112,7 +112,7 @@ def grown_folder(dataset: Dataset, job: Job, work: Path) -> Path:
 
 
 def _grow(data: str, job: Job, work: str) -> Path:
-    _one_thread()
+    one_thread()
     dataset = _open(data)
     folder = grown_folder(dataset, job, Path(work))
     if not (folder / "growth.json").is_file():
@@ -145,7 +145,7 @@ def _save_growth(growth: Growth, seconds: float, folder: Path) -> None:
 
 
 def _run(data: str, job: Job, work: str) -> Result:
-    _one_thread()
+    one_thread()
     dataset = _open(data)
     split = split_of(dataset, job)
     key = key_of(dataset.content_hash, split.train, split.validation, split.test, job)

@@ -1,0 +1,201 @@
+"""Rivals on the same folds: the paper's strategies (Table 2), its thinned and coarse frames (Table 3), the ablations.
+
+Every comparison is a set of named rivals, each a tuple of jobs. All of them are run together, each job once, so that no
+core waits while one table's last run ends, and a run that two tables need is trained for both.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dance_tf.assessment.intervals import Estimate, RunSummary, ScoreEstimates, estimate_difference, summarise_runs
+from dance_tf.dataset.splits import Unit
+from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.training import TrainingSettings
+from dance_tf.paper.ablation import Ablation
+from dance_tf.paper.protocol import run_jobs
+from dance_tf.paper.runs import Job, Result
+
+PROPOSED = "cnn_ae_attention"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The folds and repeats that every rival of a comparison goes through.
+
+    Attributes:
+        folds: how many folds there are.
+        run_folds: how many of them are run.
+        repeats: how often, each time with another seed ("experiments" in Table 2).
+        seed: of splits, weights and batches.
+        score_frames: frames of each clip that are scored.
+        unit: of the split.
+    """
+
+    folds: int = 5
+    run_folds: int = 5
+    repeats: int = 1
+    seed: int = 0
+    score_frames: int = 24
+    unit: Unit = "dancer"
+
+    def jobs(self, settings: TrainingSettings, interval: int = 1) -> tuple[Job, ...]:
+        """One rival's jobs, repeat by repeat."""
+        return tuple(
+            Job(settings, self.unit, fold, self.folds, repeat, self.seed, self.score_frames, interval)
+            for repeat in range(self.repeats)
+            for fold in range(self.run_folds)
+        )
+
+
+def thinning_jobs(
+    trial: Trial, settings: TrainingSettings, intervals: Sequence[int], frame_sizes: Sequence[int]
+) -> dict[tuple[int, int], tuple[Job, ...]]:
+    """Table 3's rivals by (frame size, interval): learnt from one frame of every `interval`, of that size in pixels.
+
+    Frames are thinned before anything is learnt, the autoencoder too; scored are the same frames for all, so that the
+    rows differ in what was learnt from and not in what they were asked.
+    """
+    return {
+        (size, interval): trial.jobs(replace(settings, frame_size=size), interval)
+        for size in sorted(frame_sizes, reverse=True)
+        for interval in sorted(intervals)
+    }
+
+
+def run_rivals(
+    data: Path, comparisons: Sequence[Mapping[object, Sequence[Job]]], work: Path, processes: int = 1
+) -> tuple[dict[object, tuple[Result, ...]], ...]:
+    """Run all jobs of several comparisons, each job once, the longest first.
+
+    Args:
+        data: dataset folder.
+        comparisons: rivals by name, for each comparison.
+        work: where runs are kept.
+        processes: how many at once.
+
+    Returns:
+        results in place of jobs.
+    """
+    distinct = dict.fromkeys(job for rivals in comparisons for jobs in rivals.values() for job in jobs)
+    todo = sorted(distinct, key=_length, reverse=True)
+    done = dict(zip(todo, run_jobs(data, todo, work, processes), strict=True))
+    return tuple({name: tuple(done[job] for job in jobs) for name, jobs in rivals.items()} for rivals in comparisons)
+
+
+def _length(job: Job) -> int:
+    """What a job costs beside others, roughly: windows are whole sequences of frames."""
+    strategy = STRATEGIES[job.settings.strategy]
+    return job.settings.network.sequence_length if strategy.sequence else 1
+
+
+@dataclass(frozen=True)
+class RivalScores:
+    """How a rival stands, by frame and by clip.
+
+    Attributes:
+        folds: on the folds that picked its epochs: the kind of number that the paper prints.
+        held_out: on the part put aside before anything began.
+    """
+
+    folds: RunSummary
+    held_out: RunSummary
+
+    def to_json(self) -> dict[str, dict]:
+        """`frame`, `clip` and `held_out`, as metrics.json has them below a strategy's split."""
+        return {**self.folds.to_json(), "held_out": self.held_out.to_json()}
+
+    def parts(self) -> dict[tuple[str, str], ScoreEstimates]:
+        """Estimates by (dancers, counted by), in the words of the report's tables."""
+        return {
+            ("validation folds", "frame"): self.folds.frame,
+            ("validation folds", "clip"): self.folds.clip,
+            ("held out", "frame"): self.held_out.frame,
+            ("held out", "clip"): self.held_out.clip,
+        }
+
+
+def score_rival(results: Sequence[Result], resamples: int = 1000, seed: int = 0) -> RivalScores:
+    """Scores of one rival's runs, means over them, with intervals from drawing dancers."""
+    return RivalScores(
+        summarise_runs([run.validation for run in results], resamples, seed),
+        summarise_runs([run.test for run in results], resamples, seed),
+    )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Accuracy of one rival less that of another on the same dancers of the same folds.
+
+    Attributes:
+        folds: by frame, on the validation folds.
+        held_out: by frame, on the part held out.
+        held_out_clip: by clip, on the part held out.
+    """
+
+    folds: Estimate
+    held_out: Estimate
+    held_out_clip: Estimate
+
+    def to_json(self) -> dict[str, dict]:
+        """The three estimates."""
+        return {
+            "frame": self.folds.to_json(),
+            "held_out": {"frame": self.held_out.to_json(), "clip": self.held_out_clip.to_json()},
+        }
+
+
+def differ(first: Sequence[Result], second: Sequence[Result], resamples: int = 1000, seed: int = 0) -> Difference:
+    """First less second; dancers are drawn for both at once, since both were tested on the same ones."""
+    validation = [run.validation for run in first], [run.validation for run in second]
+    test = [run.test for run in first], [run.test for run in second]
+    return Difference(
+        folds=estimate_difference(*validation, "frame", resamples, seed).accuracy,
+        held_out=estimate_difference(*test, "frame", resamples, seed).accuracy,
+        held_out_clip=estimate_difference(*test, "clip", resamples, seed).accuracy,
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of the paper's comparisons, or their results.
+
+    Attributes:
+        strategies: Table 2's rivals by strategy.
+        thinned: Table 3's by (frame size, interval).
+        ablated: the ablations' by name, the base first.
+    """
+
+    strategies: Mapping[str, Sequence[Job] | Sequence[Result]]
+    thinned: Mapping[tuple[int, int], Sequence[Job] | Sequence[Result]]
+    ablated: Mapping[str, Sequence[Job] | Sequence[Result]]
+
+
+def plan_comparisons(
+    settings: Mapping[str, TrainingSettings],
+    table_trial: Trial,
+    trial: Trial,
+    intervals: Sequence[int],
+    frame_sizes: Sequence[int],
+    ablations: Sequence[Ablation],
+) -> Plan:
+    """All jobs of the paper's comparisons.
+
+    Args:
+        settings: of each strategy.
+        table_trial: folds and repeats of Table 2.
+        trial: folds and repeats of all else.
+        intervals: Table 3's.
+        frame_sizes: Table 3's, in pixels.
+        ablations: rows, the base first.
+    """
+    return Plan(
+        {name: table_trial.jobs(own) for name, own in settings.items()},
+        thinning_jobs(trial, settings[PROPOSED], intervals, frame_sizes),
+        {row.name: trial.jobs(row.apply(settings[PROPOSED])) for row in ablations},
+    )
+
+
+def run_plan(data: Path, plan: Plan, work: Path, processes: int = 1) -> Plan:
+    """Run a plan; results in place of jobs."""
+    return Plan(*run_rivals(data, (plan.strategies, plan.thinned, plan.ablated), work, processes))
