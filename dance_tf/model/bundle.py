@@ -82,8 +82,9 @@ def load_bundle(folder: Path) -> ModelBundle:
             content[name] = tuple(content[name])
         description = ModelDescription(**content)
         model = keras.saving.load_model(folder / "model.keras", compile=False)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"{folder} cannot be read as a model ({error}): train it again") from error
+        why = str(error).strip().partition("\n")[0]  # Keras goes on for pages
+        raise ModelError(f"{folder} cannot be read as a model ({why}): train it again") from error
     return ModelBundle(model, description)
