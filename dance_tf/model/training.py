@@ -18,7 +18,7 @@ from dance_tf.model.fitting import History, Schedule, fit
 from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.strategies import STRATEGIES
 
-CODE_VERSION = 1  # raised when a change of this code changes what a cached run would hold
+CODE_VERSION = 2  # raised when a change of this code changes what a cached run would hold
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed:
         settings.progressive,
         settings.growth_batch_size,
         settings.frames_per_clip,
+        settings.validation_frames,
         settings.frame_size,
     ]
     return key_of(dataset.content_hash, split.train, split.validation, network, *decisive, settings.jitter, seed)
