@@ -1,0 +1,176 @@
+"""What the report says about leakage: its sentence, its tables, its branch of metrics.json."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dance_tf.assessment.intervals import Estimate
+from dance_tf.dataset.batches import View
+from dance_tf.model.strategies import STRATEGIES
+from dance_tf.paper.leakage_runs import Gap, Leakage, SplitScores, Wall, gap_for, scores_for
+from dance_tf.report.chapters import Chapter
+from dance_tf.report.sections import Section, Table
+from dance_tf.report.tables import long_form, metric_table, percent, percent_interval
+
+ROOMS: dict[View, str] = {"frame": "kept", "difference": "removed"}
+PROPOSED = "cnn_ae_attention"
+
+
+def leakage_table(leakage: Leakage) -> pd.DataFrame:
+    """Table L1: a row for each strategy, room and way to count; accuracies on the parts held out, in percent."""
+    rows = []
+    for view, room in ROOMS.items():
+        for gap in (gap for gap in leakage.gaps if gap.view == view):
+            splits = scores_for(leakage.scores, gap.strategy, view)
+            for by in ("frame", "clip"):
+                accuracy = {unit: getattr(score.held_out, by).accuracy for unit, score in splits.items()}
+                rows.append(
+                    {
+                        "room": room,
+                        "strategy": STRATEGIES[gap.strategy].title,
+                        "by": by,
+                        **{f"split by {unit}": _with_interval(found) for unit, found in accuracy.items()},
+                        "gap": _with_interval(getattr(gap, by)),
+                        "gap, same dancers": _with_interval(gap.frame_same_dancers) if by == "frame" else "",
+                        "runs": gap.frame.runs,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def score_table(scores: Sequence[SplitScores]) -> pd.DataFrame:
+    """Every score of every strategy, room, split and part, in percent with intervals."""
+    nested: dict[str, dict] = {}
+    for score in scores:
+        branch = nested.setdefault(STRATEGIES[score.strategy].title, {}).setdefault(ROOMS[score.view], {})
+        branch[score.unit] = {"validation folds": score.folds.to_json(), "held out": score.held_out.to_json()}
+    names = ("strategy", "room", "split", "part", "by")
+    return metric_table(long_form(nested, (*names, "metric")), names)
+
+
+def wall_table(walls: Sequence[Wall]) -> pd.DataFrame:
+    """Near-duplicates across each split's wall."""
+    return pd.DataFrame(
+        [
+            {
+                "room": ROOMS[wall.view],
+                "split": wall.unit,
+                "frames held out": wall.found.frames,
+                "with a near-duplicate in training": wall.found.count,
+                "share (%)": 100 * wall.found.share,
+            }
+            for wall in walls
+        ]
+    )
+
+
+def accuracy_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
+    """Accuracies on the parts held out, for `figures.leakage_gap`."""
+    rows = []
+    for view, room in ROOMS.items():
+        for score in (score for score in leakage.scores if score.view == view):
+            found = getattr(score.held_out, by).accuracy
+            rows.append((STRATEGIES[score.strategy].title, score.unit, room, found.mean, found.low, found.high))
+    return pd.DataFrame(rows, columns=["strategy", "split", "room", "mean", "low", "high"])
+
+
+def gap_rows(gaps: Sequence[Gap], by: str = "frame") -> pd.DataFrame:
+    """Gaps with their intervals, for `figures.leakage_gap`."""
+    found = [(STRATEGIES[gap.strategy].title, ROOMS[gap.view], getattr(gap, by)) for gap in gaps]
+    rows = [(strategy, room, gap.mean, gap.low, gap.high) for strategy, room, gap in found]
+    return pd.DataFrame(rows, columns=["strategy", "room", "mean", "low", "high"])
+
+
+def leakage_chapter(
+    leakage: Leakage, walls: Sequence[Wall], source: str, chance: float, earlier: Sequence[Section] = ()
+) -> Chapter:
+    """The leakage gap in one sentence, what stands behind it, and all its numbers.
+
+    Args:
+        leakage: scores and gaps.
+        walls: near-duplicates.
+        source: "synthetic", or the footage's name.
+        chance: accuracy of guessing.
+        earlier: sections that are there already: what they say of a strategy and split, perhaps from longer runs, is
+            not said again under `strategies`.
+    """
+    strategies = list(dict.fromkeys(gap.strategy for gap in leakage.gaps))
+    main = PROPOSED if PROPOSED in strategies else strategies[0]
+    kept, removed = (gap_for(leakage.gaps, main, view) for view in ROOMS)
+    splits = scores_for(leakage.scores, main, "frame")
+    leaking, honest = (splits[unit].held_out.frame.accuracy for unit in ("frame", "dancer"))
+    title = STRATEGIES[main].title
+    headline = (
+        f"Leakage ({source}): cut by frame instead of by dancer, {title} gets {percent(leaking.mean)} % instead "
+        f"of {percent(honest.mean)} % of the frames right with the room kept, a gap of {_points(kept.frame)}; with the "
+        f"room taken away the gap is {_points(removed.frame)}."
+    )
+    ranges = [
+        f"{percent(min(means))} to {percent(max(means))} points with the room {room}"
+        for view, room in ROOMS.items()
+        if (means := [gap.frame.mean for gap in leakage.gaps if gap.view == view])
+    ]
+    middle = splits["clip"].held_out.frame.accuracy
+    text = (
+        f"{headline} Over {len(strategies)} strategies the gap by frame runs from {' and from '.join(ranges)}; chance "
+        f"is {percent(chance)} %. Cut by clip, which keeps neighbouring frames together but lets a dancer's other "
+        f"clips be learnt from, {title} gets {percent(middle.mean)} %. Each number is the mean of {kept.frame.runs} "
+        "run(s), one a fold, on the part held out from everything. An epoch is about as long under each split, so that "
+        "none of the gap comes of longer training. The split by dancer tests some of the people whom the split by "
+        "frame tests, so each draw of the bootstrap takes the same people for both sides; the column on the same "
+        "dancers compares only them."
+    )
+    duplicates = "; ".join(f"{_walls(walls, view)} with the room {room}" for view, room in ROOMS.items())
+    text += f"\n\nFrames held out that have all but the same frame in training: {duplicates}."
+    return Chapter(text, _metrics(leakage, walls, earlier), headline)
+
+
+def leakage_tables(leakage: Leakage, walls: Sequence[Wall], behind: str) -> list[Table]:
+    """The section's tables.
+
+    Args:
+        leakage: scores and gaps.
+        walls: near-duplicates.
+        behind: how many runs stand behind each number, for the captions.
+    """
+    caption = f"{behind}; percent on the part held out, 95 % intervals over dancers. Gap: by frame less by dancer."
+    return [
+        Table("l1_leakage", "Accuracy under three splits, and the gap (L1)", leakage_table(leakage), caption),
+        Table("near_duplicates", "Near-duplicates across the wall", wall_table(walls), "Held out against training."),
+        Table("leakage_scores", "All scores under three splits", score_table(leakage.scores), f"{behind}; percent."),
+    ]
+
+
+def _walls(walls: Sequence[Wall], view: View) -> str:
+    mine = [wall for wall in walls if wall.view == view]
+    return ", ".join(f"{percent(wall.found.share)} % cut by {wall.unit}" for wall in mine)
+
+
+def _metrics(leakage: Leakage, walls: Sequence[Wall], earlier: Sequence[Section]) -> dict[str, dict]:
+    said = {
+        (strategy, unit)
+        for section in earlier
+        for strategy, branch in section.metrics.get("strategies", {}).items()
+        for unit in branch
+    }
+    strategies: dict[str, dict] = {}
+    branch: dict[str, dict] = {"splits": {}, "gaps": {}, "near_duplicates": {}}
+    for score in leakage.scores:
+        room = branch["splits"].setdefault(f"room_{ROOMS[score.view]}", {})
+        room.setdefault(score.strategy, {})[score.unit] = score.to_json()
+        if score.view == "difference" and (score.strategy, score.unit) not in said:
+            strategies.setdefault(score.strategy, {})[score.unit] = score.to_json()
+    for gap in leakage.gaps:
+        branch["gaps"].setdefault(f"room_{ROOMS[gap.view]}", {})[gap.strategy] = gap.to_json()
+    for wall in walls:
+        branch["near_duplicates"].setdefault(f"room_{ROOMS[wall.view]}", {})[wall.unit] = wall.found.to_json()
+    return {"strategies": strategies, "leakage": branch}
+
+
+def _with_interval(found: Estimate) -> str:
+    return percent_interval(found.mean, found.low, found.high)
+
+
+def _points(found: Estimate) -> str:
+    value, bracket, interval = _with_interval(found).partition(" [")
+    return f"**{value} points**{bracket}{interval}"

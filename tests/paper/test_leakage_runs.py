@@ -1,0 +1,135 @@
+"""Leakage runs: as long under each split, the gap worked out by hand, near-duplicates of a made-up set."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dance_tf.assessment.predictions import Predictions
+from dance_tf.dataset.dataset import ClipRecord, Dataset
+from dance_tf.dataset.splits import make_splits
+from dance_tf.paper.leakage_runs import (
+    gap_of,
+    leakage_jobs,
+    measure_leakage,
+    near_duplicates,
+    of_dancers,
+    scores_for,
+)
+from dance_tf.paper.runs import Result
+
+STYLES = ("Tok", "TDS")
+
+
+def run(dancers, right):
+    """A test part of one frame a clip, one clip a dancer; `right` tells which verdicts are."""
+    names = tuple(dancers)
+    verdicts = np.eye(2)[np.where(np.array(right, bool), 0, 1)]
+    return Predictions(verdicts, np.zeros(len(names), int), np.arange(len(names)), names, STYLES, names)
+
+
+def moving(clips, frames):
+    """Clips (style, dancer), each of its own smooth picture that drifts by half a pixel a frame."""
+    pictures = []
+    for number in range(len(clips)):
+        coarse = np.random.default_rng(number).uniform(0, 255, (8, 8)).astype(np.float32)
+        picture = cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC).clip(0, 255)
+        for step in range(frames):
+            drift = np.float32([[1, 0, step / 2], [0, 1, 0]])
+            pictures.append(cv2.warpAffine(picture, drift, (128, 128), borderMode=cv2.BORDER_REPLICATE))
+    records = tuple(
+        ClipRecord(str(number), style, dancer, "", frames, frames, (), True, 1.0)
+        for number, (style, dancer) in enumerate(clips)
+    )
+    rooms = np.zeros((len(clips), 128, 128, 1), np.uint8)
+    return Dataset(STYLES, records, np.array(pictures, np.uint8)[..., None], np.zeros(len(pictures)), rooms)
+
+
+def test_jobs_cover_every_split_room_strategy_and_fold():
+    jobs = leakage_jobs(("cnn", "ae"), 2, 5, 7, 9, epochs=3, frames_per_clip=25)
+    assert len(jobs) == len(set(jobs)) == 2 * 3 * 2 * 2
+    assert {(job.seed, job.folds, job.score_frames, job.repeat) for job in jobs} == {(7, 5, 9, 0)}
+    assert {job.settings.schedule.epochs for job in jobs} == {3}
+    assert {job.settings.frames_per_clip for job in jobs if job.unit != "frame"} == {25}
+
+
+@pytest.mark.parametrize("frames_per_clip", [3, 6, 25])
+def test_an_epoch_is_as_long_under_each_split(frames_per_clip):
+    """Of 40 clips 32 are not held out and 24 to 26 of them are learnt from; cut by frame, all 40 are."""
+    clips = [(style, f"dancer{dancer}") for dancer in range(20) for style in STYLES]
+    records = tuple(ClipRecord(f"{n}", *clip, "", 40, 40, (), True, 1.0) for n, clip in enumerate(clips))
+    empty = np.zeros((1600, 1, 1, 1), np.uint8)
+    dataset = Dataset(STYLES, records, empty, np.zeros(1600), np.zeros((40, 1, 1, 1), np.uint8))
+    drawn, judged = {}, {}
+    for job in leakage_jobs(("cnn",), 1, 5, 0, views=("frame",), frames_per_clip=frames_per_clip):
+        split = make_splits(dataset, job.unit, 5)[0]
+        drawn[job.unit] = len(np.unique(dataset.clip_index[split.train])) * job.settings.frames_per_clip
+        judged[job.unit] = len(np.unique(dataset.clip_index[split.validation])) * job.settings.validation_frames
+    assert drawn["frame"] == pytest.approx(drawn["dancer"], rel=0.15)
+    assert drawn["frame"] == pytest.approx(drawn["clip"], rel=0.15)
+    assert judged["dancer"] / 2 < judged["frame"] < 2 * judged["dancer"]
+
+
+def test_the_gap_is_that_of_the_accuracies_and_of_the_same_dancers():
+    everyone = ("ann", "bea", "cleo", "dora")
+    leaking = [run(everyone, [1, 1, 1, 0]), run(everyone, [1, 1, 0, 0])]
+    honest = [run(("cleo", "dora"), [1, 0]), run(("cleo", "dora"), [0, 0])]
+    gap = gap_of("cnn", "frame", leaking, honest, 400, 0)
+    assert gap.frame.mean == pytest.approx((0.75 + 0.5) / 2 - 0.25)
+    assert gap.frame_same_dancers.mean == pytest.approx(0)
+    assert (gap.frame_same_dancers.low, gap.frame_same_dancers.high) == pytest.approx((0, 0))
+    assert gap.frame.low <= gap.frame.mean <= gap.frame.high
+    assert (gap.frame.runs, gap.clip.mean) == (2, pytest.approx(gap.frame.mean))
+    assert gap.to_json()["frame_same_dancers"]["interval"] == pytest.approx([0, 0])
+
+
+def test_one_dancer_tells_nothing_of_how_dancers_differ():
+    gap = gap_of("cnn", "frame", [run(("ann", "bea", "cleo"), [1, 1, 0])], [run(("cleo",), [0])], 50, 0)
+    assert gap.frame.mean == pytest.approx(2 / 3)
+    assert gap.to_json()["frame"]["interval"] is gap.to_json()["clip"]["interval"] is None
+
+
+def test_rows_of_dancers_keep_their_truth():
+    found = of_dancers(run(("ann", "bea", "cleo"), [1, 0, 1]), {"bea", "cleo"})
+    assert [found.dancers[clip] for clip in found.clips] == ["bea", "cleo"]
+    assert (found.labels == found.predicted).tolist() == [False, True]
+
+
+def test_scores_and_gaps_are_sorted_by_what_was_run(tmp_path):
+    jobs = leakage_jobs(("cnn", "ae"), 2, views=("frame",))
+    right = {"frame": [1, 1, 1, 1], "clip": [1, 1, 1, 0], "dancer": [1, 0]}
+    results = []
+    for number, job in enumerate(jobs):
+        folder = tmp_path / str(number)
+        verdicts = right[job.unit]
+        part = run("abcd"[: len(verdicts)], verdicts)
+        part.save(folder / "test.npz")
+        run("abcd", [1, 1, 0, 0]).save(folder / "validation.npz")
+        results.append(Result(job, Path(folder), 10, 0, False, 1.0))
+    leakage = measure_leakage(results, 50)
+    assert len(leakage.scores) == 6
+    splits = scores_for(leakage.scores, "ae", "frame")
+    assert {unit: score.held_out.frame.accuracy.mean for unit, score in splits.items()} == {
+        "frame": 1.0,
+        "clip": 0.75,
+        "dancer": 0.5,
+    }
+    assert splits["clip"].folds.clip.accuracy.mean == 0.5
+    assert (splits["clip"].runs, splits["clip"].to_json()["held_out"]["frame"]["accuracy"]["runs"]) == (2, 2)
+    gaps = [(gap.strategy, gap.frame.mean, gap.clip.mean) for gap in leakage.gaps]
+    assert gaps == [("cnn", 0.5, 0.5), ("ae", 0.5, 0.5)]
+
+
+def test_near_duplicates_lie_across_the_wall_of_the_split_by_frame_alone():
+    dataset = moving([(style, f"dancer{dancer}") for dancer in range(5) for style in STYLES], frames=10)
+    walls = {(wall.view, wall.unit): wall.found for wall in near_duplicates(dataset, folds=2)}
+    assert len(walls) == 6
+    for (_, unit), found in walls.items():
+        assert found.frames == len(make_splits(dataset, unit, 2)[0].test) == 20
+    # the room is black: taking it away changes nothing
+    assert {unit: walls["frame", unit].count for unit in ("frame", "clip", "dancer")} == {
+        unit: walls["difference", unit].count for unit in ("frame", "clip", "dancer")
+    }
+    assert walls["frame", "frame"].share >= 0.8
+    assert walls["frame", "clip"].count == walls["frame", "dancer"].count == 0
