@@ -22,12 +22,15 @@ class Jitter:
         zoom: largest relative change of size.
         tilt: largest rotation, degrees.
         gain: largest relative change of brightness.
+        gamma: largest change of the exponent of gray levels, as its logarithm: what is bright on a dancer depends on
+            clothes and light, and must not tell the style.
     """
 
     shift: float = 0.0
     zoom: float = 0.0
     tilt: float = 0.0
     gain: float = 0.0
+    gamma: float = 0.0
 
 
 def see(frames: np.ndarray, rooms: np.ndarray, view: View) -> np.ndarray:
@@ -63,16 +66,17 @@ def jitter_frames(frames: np.ndarray, jitter: Jitter, generator: np.random.Gener
     Returns:
         uint8 [n, h, w, 1].
     """
-    amounts = generator.uniform(-1, 1, (len(frames) // alike, 5)).repeat(alike, axis=0)
+    amounts = generator.uniform(-1, 1, (len(frames) // alike, 6)).repeat(alike, axis=0)
     height, width = frames.shape[1:3]
     changed = np.empty_like(frames)
-    for frame, out, (right, down, size, turn, light) in zip(frames, changed, amounts, strict=True):
+    for frame, out, (right, down, size, turn, light, bend) in zip(frames, changed, amounts, strict=True):
         matrix = cv2.getRotationMatrix2D(
             ((width - 1) / 2, (height - 1) / 2), turn * jitter.tilt, 1 + size * jitter.zoom
         )
         matrix[:, 2] += (right * jitter.shift, down * jitter.shift)
         moved = cv2.warpAffine(frame[..., 0], matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-        out[..., 0] = cv2.convertScaleAbs(moved, alpha=1 + light * jitter.gain) if jitter.gain else moved
+        levels = 255 * (np.arange(256) / 255) ** np.exp(bend * jitter.gamma) * (1 + light * jitter.gain)
+        out[..., 0] = cv2.LUT(moved, np.clip(levels, 0, 255).round().astype(np.uint8))
     return changed
 
 

@@ -44,7 +44,8 @@ def training_settings(
         batch_size: frames in a batch.
         frames_per_clip: frames drawn of each clip in an epoch.
         dropout: in the head.
-        jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness; 0 for none (the paper).
+        jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness, gray levels to a power of 0.5
+            to 2; 0 for none (the paper).
         squeeze_ratio: of the channel attention.
         low_resolution_factor: of the autoencoder's input.
         augment: families of degradations that half of the training frames are put under.
@@ -60,5 +61,5 @@ def training_settings(
         batch_size=batch_size,
         frames_per_clip=frames_per_clip,
         augment=tuple(augment),
-        jitter=Jitter(shift=8 * jitter, zoom=0.15 * jitter, tilt=5 * jitter, gain=0.2 * jitter),
+        jitter=Jitter(shift=8 * jitter, zoom=0.15 * jitter, tilt=5 * jitter, gain=0.2 * jitter, gamma=0.7 * jitter),
     )
