@@ -16,6 +16,7 @@ from pathlib import Path
 import joblib
 import keras
 import pandas as pd
+from filelock import FileLock
 from tqdm import tqdm
 
 from dance_tf.dataset.atomic import written_whole
@@ -111,18 +112,30 @@ def grown_folder(dataset: Dataset, job: Job, work: Path) -> Path:
     return Path(work) / "growth" / key
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether the run of this folder has yet to be done, by nobody else meanwhile.
+
+    A run that was killed may leave a process behind that is still at work on it for a moment.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        yield not folder.is_dir()
+
+
 def _grow(data: str, job: Job, work: str) -> Path:
     one_thread()
     dataset = _open(data)
     folder = grown_folder(dataset, job, Path(work))
-    if not (folder / "growth.json").is_file():
-        unfinished = folder.with_name(f"{folder.name}.unfinished")
-        started = time.perf_counter()
-        growth = grow_autoencoder(
-            dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat
-        )
-        _save_growth(growth, time.perf_counter() - started, folder)
-        shutil.rmtree(unfinished)
+    with _alone(folder) as todo:
+        if todo:
+            unfinished = folder.with_name(f"{folder.name}.unfinished")
+            started = time.perf_counter()
+            growth = grow_autoencoder(
+                dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat
+            )
+            _save_growth(growth, time.perf_counter() - started, folder)
+            shutil.rmtree(unfinished)
     return folder
 
 
@@ -150,18 +163,20 @@ def _run(data: str, job: Job, work: str) -> Result:
     split = split_of(dataset, job)
     key = key_of(dataset.content_hash, split.train, split.validation, split.test, job)
     folder = Path(work) / "runs" / key
-    if not (folder / "result.json").is_file():
-        unfinished = folder.with_name(f"{folder.name}.unfinished")
-        encoder = None
-        if STRATEGIES[job.settings.strategy].grows_autoencoder:
-            encoder = keras.saving.load_model(_grow(data, job, work) / f"autoencoder_{STAGES}.keras")
-        started = time.perf_counter()
-        model, history = train_classifier(
-            dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat, encoder=encoder
-        )
-        seconds = time.perf_counter() - started
-        _save_run(dataset, split, job, model, history, seconds, folder)
-        shutil.rmtree(unfinished)
+    with _alone(folder) as todo:
+        if todo:
+            keras.utils.clear_session()  # a worker that trains a hundred networks must not keep them all
+            unfinished = folder.with_name(f"{folder.name}.unfinished")
+            encoder = None
+            if STRATEGIES[job.settings.strategy].grows_autoencoder:
+                encoder = keras.saving.load_model(_grow(data, job, work) / f"autoencoder_{STAGES}.keras")
+            started = time.perf_counter()
+            model, history = train_classifier(
+                dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat, encoder=encoder
+            )
+            seconds = time.perf_counter() - started
+            _save_run(dataset, split, job, model, history, seconds, folder)
+            shutil.rmtree(unfinished)
     return load_result(folder)
 
 
