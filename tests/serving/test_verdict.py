@@ -1,0 +1,146 @@
+import dataclasses
+import json
+from fractions import Fraction
+
+import av
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from dance_tf.footage.catalog import Clip
+from dance_tf.footage.curation import CurationSettings, curate_clip
+from dance_tf.footage.settings import ReadSettings
+from dance_tf.model.bundle import ModelBundle, ModelDescription
+from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities
+
+STYLES = ("dark", "bright", "brightest")
+
+
+def by_brightness(*shape: int) -> keras.Model:
+    """Logits of 0, 10 and 20 times a frame's mean gray level (of a window's last frame), less 0, 3 and 8."""
+    frames = keras.Input((*shape, 128, 128, 1), dtype="uint8")
+    levels = keras.layers.Rescaling(1 / 255)(frames)
+    last = levels[:, -1] if shape else levels
+    mean = keras.layers.GlobalAveragePooling2D()(last)
+    logits = keras.layers.Dense(3, name="logits")(mean)
+    model = keras.Model(frames, keras.layers.Softmax()(logits))
+    model.get_layer("logits").set_weights([np.array([[0.0, 10.0, 20.0]]), np.array([0.0, -3.0, -8.0])])
+    return model
+
+
+def probabilities_by_hand(means: np.ndarray) -> np.ndarray:
+    raised = np.exp(np.outer(means, [0.0, 10.0, 20.0]) + [0.0, -3.0, -8.0])
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def bundles():
+    """The same verdict on frames, on their difference from the room, and on windows of three frames."""
+    model, windowed = by_brightness(), by_brightness(3)
+    return {
+        "frame": ModelBundle(model, ModelDescription(STYLES, "cnn", "frame")),
+        "difference": ModelBundle(model, ModelDescription(STYLES, "cnn", "difference")),
+        "windows": ModelBundle(windowed, ModelDescription(STYLES, "cnn_lstm", "frame", sequence_length=3)),
+    }
+
+
+def dance(frames: int, seed: int = 0) -> np.ndarray:
+    """A textured room, and a bright square that walks through it: uint8 [n, 128, 128]."""
+    generator = np.random.default_rng(seed)
+    room = cv2.GaussianBlur(generator.uniform(0, 255, (128, 128)), (0, 0), 2)
+    room = ((room - room.min()) / np.ptp(room) * 120 + 20).astype(np.uint8)
+    pictures = np.repeat(room[None], frames, axis=0)
+    for number, picture in enumerate(pictures):
+        left = 8 + 4 * number % 80
+        picture[40:88, left : left + 32] = 230
+    return pictures
+
+
+def write_mp4(path, pictures: np.ndarray, rate: int = 10):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(rate))
+        stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:], "yuv420p"
+        stream.options = {"crf": "10"}
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Two seconds of dancing after half a second of black."""
+    pictures = np.concatenate([np.zeros((5, 128, 128), np.uint8), dance(20)])
+    return write_mp4(tmp_path_factory.mktemp("clip") / "dance.mp4", pictures)
+
+
+def test_frames_and_their_difference_from_the_room(bundles):
+    frames = dance(6)[..., None]
+    room = dance(1, seed=3)[0][..., None]
+    found = frame_probabilities(bundles["frame"], frames, room)
+    assert found.shape == (6, 3)
+    np.testing.assert_allclose(found, probabilities_by_hand(frames.mean(axis=(1, 2, 3)) / 255), rtol=1e-3)
+    apart = np.abs(frames.astype(int) - room).mean(axis=(1, 2, 3)) / 255
+    found = frame_probabilities(bundles["difference"], frames, room)
+    np.testing.assert_allclose(found, probabilities_by_hand(apart), rtol=1e-3)
+
+
+def test_windows_end_at_each_frame(bundles):
+    frames = (np.arange(5, dtype=np.uint8) * 50)[:, None, None, None] + np.zeros((5, 128, 128, 1), np.uint8)
+    found = frame_probabilities(bundles["windows"], frames, frames[0])
+    np.testing.assert_allclose(found, probabilities_by_hand(np.arange(5) * 50 / 255), rtol=1e-3)
+
+
+def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip):
+    verdict = classify_clip(bundles["frame"], clip)
+    curated = curate_clip(Clip(clip))
+    assert (verdict.seen, verdict.used) == (25, len(curated.frames))
+    assert verdict.dropped["blank"] == 5 and sum(verdict.dropped.values()) == 25 - verdict.used
+    assert verdict.used >= 15
+    expected = probabilities_by_hand(curated.frames.mean(axis=(1, 2, 3)) / 255).mean(axis=0)
+    np.testing.assert_allclose(list(verdict.probabilities.values()), expected, rtol=1e-3)
+    assert tuple(verdict.probabilities) == STYLES
+    assert verdict.style == STYLES[int(expected.argmax())]
+    assert verdict.confidence == max(verdict.probabilities.values())
+    assert verdict.seconds == pytest.approx(2.5, abs=0.11) and verdict.elapsed > 0
+    assert (verdict.clip, verdict.notes) == (str(clip), ())
+
+
+def test_the_document_has_the_promised_keys(bundles, clip):
+    document = classify_clip(bundles["difference"], clip).to_json()
+    promised = {"clip", "style", "confidence", "probabilities", "frames", "seconds", "elapsed"}
+    assert promised <= set(document)
+    assert set(document["frames"]) == {"seen", "used", "dropped"}
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_reading_and_curation_can_be_set(bundles, clip):
+    sparse = classify_clip(bundles["frame"], clip, ReadSettings(frames_per_second=5))
+    assert sparse.seen == pytest.approx(12, abs=1)
+    lenient = CurationSettings(blank_entropy=-1, blur_relative=0, blur_absolute=0, still_energy=-1)
+    whole = classify_clip(bundles["frame"], clip, curation_settings=lenient)
+    assert (whole.used, dict(whole.dropped)) == (25, {})
+
+
+def test_a_clip_with_nobody_in_it_is_refused_with_the_reason(bundles, tmp_path):
+    black = write_mp4(tmp_path / "black.mp4", np.zeros((10, 128, 128), np.uint8))
+    with pytest.raises(VerdictError, match="no frame is left to judge: of 10, 10 blank were dropped") as refused:
+        classify_clip(bundles["frame"], black)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_moving_camera_is_said_where_the_room_matters(bundles, tmp_path):
+    generator = np.random.default_rng(1)
+    wide = cv2.GaussianBlur(generator.uniform(0, 255, (128, 400)), (0, 0), 2)
+    wide = ((wide - wide.min()) / np.ptp(wide) * 200 + 20).astype(np.uint8)
+    path = write_mp4(tmp_path / "pan.mp4", np.stack([wide[:, 12 * step : 12 * step + 128] for step in range(20)]))
+    assert not curate_clip(Clip(path)).room_known
+    assert "camera moves" in classify_clip(bundles["difference"], path).notes[0]
+    assert classify_clip(bundles["frame"], path).notes == ()
+
+
+def test_a_verdict_does_not_change(bundles, clip):
+    verdict = classify_clip(bundles["frame"], clip)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        verdict.style = "other"
