@@ -7,7 +7,7 @@ import numpy as np
 
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.framing import picture_area
-from dance_tf.footage.measures import entropy, motion_energy, sharpness
+from dance_tf.footage.measures import contrast, entropy, motion_energy, sharpness
 from dance_tf.footage.room import estimate_room
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 
@@ -17,22 +17,25 @@ REASONS = (BLANK, BLURRED, NO_DANCING)
 
 @dataclass(frozen=True)
 class CurationSettings:
-    """Every threshold of curation, in one place; fitted on made-up clips of four dancers, tried on others.
+    """Every threshold of curation, in one place; fitted on made-up clips of some dancers, tried on others.
 
     Attributes:
         blank_entropy: bits; a frame whose gray values have less entropy is blank.
         blur_relative: a frame less sharp than this share of its clip's median sharpness is blurred.
         blur_absolute: gray levels; a frame less sharp than this is blurred whatever its clip.
-        still_energy: gray levels; motion energy below which nobody dances.
+        still_energy: gray levels; motion energy below which nobody dances, in a clip of full contrast.
+        still_contrast: gray levels; a clip of less contrast moves fewer gray levels, and `still_energy` falls with the
+            square of its share of this (the square, because noise does not fall).
         still_lag: seconds between the two frames that motion is told from.
         still_seconds: length of the running median over motion energy.
         still_shortest: seconds; a shorter rest is part of a dance.
     """
 
     blank_entropy: float = 3.0
-    blur_relative: float = 0.53
-    blur_absolute: float = 0.7
-    still_energy: float = 1.6
+    blur_relative: float = 0.49
+    blur_absolute: float = 2.5
+    still_energy: float = 1.4
+    still_contrast: float = 100.0
     still_lag: float = 0.1
     still_seconds: float = 0.5
     still_shortest: float = 0.2
@@ -116,7 +119,8 @@ def curate_frames(
     usable = ~(blank | blurred)
     energy = np.full(len(frames), np.inf)
     energy[usable] = motion_energy(picture[usable], frame_rate, settings.still_lag, settings.still_seconds)
-    still = _long_runs(energy < settings.still_energy, settings.still_shortest * frame_rate)
+    share = min(1.0, contrast(picture[usable]) / settings.still_contrast)
+    still = _long_runs(energy < settings.still_energy * share**2, settings.still_shortest * frame_rate)
     dropped = []
     for index, time in enumerate(timestamps):
         # a blank frame is neither sharp nor moving, a blurred one seems still: the first reason that holds is told

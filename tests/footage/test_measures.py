@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from dance_tf.footage.framing import picture_area
-from dance_tf.footage.measures import entropy, motion_energy, sharpness
+from dance_tf.footage.measures import contrast, entropy, motion_energy, sharpness
 
 
 def test_entropy_by_hand():
@@ -14,10 +14,25 @@ def test_entropy_by_hand():
 
 
 def test_sharpness_by_hand():
-    dot = np.zeros((5, 5), np.uint8)
-    dot[2, 2] = 10
-    # the Laplacian of a dot of 10 is -40 on it and 10 on its four neighbours: 80 over 25 pixels
-    assert sharpness(dot[None]).tolist() == [80 / 25]
+    steps = np.zeros((10, 10), np.uint8)
+    steps[:, 5:] = 30
+    # the Laplacian is 30 in the two columns beside the step, 0 elsewhere: a fifth of all pixels
+    assert sharpness(np.stack([steps, steps // 2])).tolist() == [30, 15]
+
+
+def test_noise_is_not_sharpness(make_dance):
+    frames = np.clip(make_dance(1) + np.random.default_rng(0).integers(-4, 5, (2, 96, 64)), 0, 255).astype(np.uint8)
+    frames[1] = cv2.GaussianBlur(make_dance(1)[0], (0, 0), 3)
+    noise = np.random.default_rng(1).integers(-4, 5, frames[1].shape)
+    frames[1] = np.clip(frames[1].astype(int) + noise, 0, 255)
+    sharp, blurred = sharpness(frames)
+    assert blurred < 0.49 * sharp
+
+
+def test_contrast_by_hand():
+    ramp = np.arange(101, dtype=np.uint8)[None, None]
+    assert contrast(np.repeat(ramp, 50, axis=0)) == 90
+    assert contrast(ramp[:0]) == 0
 
 
 def test_picture_area_finds_the_bars():
