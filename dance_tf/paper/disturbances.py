@@ -1,0 +1,83 @@
+"""Ways to spoil a clip: the fourteen conditions of Table 5 at the paper's levels, and their severities."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from dance_tf.footage.degrade_conditions import CONDITIONS, find_condition
+from dance_tf.model.training import key_of
+
+CLEAN = "clean"
+FORMAT = 1  # raised when the same disturbance would give other frames
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One way to spoil a clip.
+
+    Attributes:
+        condition: its name, or "clean".
+        severity: 0 to 5.
+        seed: of what is random in it.
+        window: consecutive frames that end at each scored one and are kept with it, for networks that read sequences.
+    """
+
+    condition: str
+    severity: float = 0.0
+    seed: int = 0
+    window: int = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, "severity", float(self.severity))  # 3 and 3.0 are one disturbance, with one file
+
+    @property
+    def key(self) -> str:
+        """Of all that decides the frames, besides the clip and the sampling."""
+        parameters = {} if self.condition == CLEAN else find_condition(self.condition).settings(self.severity)
+        return f"{self.condition}-{key_of(FORMAT, asdict(self), parameters)}"
+
+    @property
+    def temporal(self) -> bool:
+        """Whether it takes frames out of the clip and leaves the others as they are."""
+        return self.condition != CLEAN and not find_condition(self.condition).spatial
+
+    @property
+    def spares_frames(self) -> bool:
+        """Whether each frame that is left is as it was."""
+        return self.condition == CLEAN or self.temporal
+
+    @property
+    def coded(self) -> bool:
+        """Whether a frame hangs on those before it, so that the whole clip must be treated."""
+        return self.condition != CLEAN and find_condition(self.condition).family == "compression"
+
+
+def paper_disturbances(seeds: int = 1, window: int = 1) -> tuple[Disturbance, ...]:
+    """Clean footage and the fourteen conditions at the paper's levels; what is not random is done once.
+
+    Args:
+        seeds: how many seeds the random ones have. Only the first brings whole windows.
+        window: of the first seed's frames.
+    """
+    found = [Disturbance(CLEAN, window=window)]
+    for condition in CONDITIONS:
+        for seed in range(seeds if condition.seeded else 1):
+            found.append(Disturbance(condition.name, condition.severity, seed, 1 if seed else window))
+    return tuple(found)
+
+
+def severity_disturbances(
+    names: Sequence[str], severities: Sequence[float] = (1, 2, 3, 4, 5), window: int = 1
+) -> tuple[Disturbance, ...]:
+    """Conditions at each severity, at the first seed.
+
+    Args:
+        names: of conditions.
+        severities: 1 to 5.
+        window: that `paper_disturbances` was given, so that the paper's own level is the same disturbance there and
+            here.
+    """
+    return tuple(
+        Disturbance(name, float(severity), 0, window if severity == find_condition(name).severity else 1)
+        for name in names
+        for severity in severities
+    )

@@ -1,0 +1,193 @@
+"""Table 5's experiment: trained networks on held-out clips under every condition.
+
+Every verdict is kept on disk by network and disturbance, so that a run that was cut off goes on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from dance_tf.assessment.corruption import DegradedRuns
+from dance_tf.assessment.intervals import Estimate, estimate_difference
+from dance_tf.assessment.predictions import Predictions
+from dance_tf.assessment.robustness import Robustness, assess_robustness
+from dance_tf.dataset.batches import View, see
+from dance_tf.dataset.dataset import Dataset
+from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.training import key_of
+from dance_tf.paper.comparison_settings import comparison_settings
+from dance_tf.paper.degraded_clips import SAMPLING, DegradedClip, FrameSampling, HeldOutClip, load_degraded, place_of
+from dance_tf.paper.disturbances import CLEAN, Disturbance
+from dance_tf.paper.runs import Job, Result
+
+BATCH = 128
+
+Verdicts = Mapping[Disturbance, Predictions]
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """What the clips are: labels, dancers and names by clip, and the styles."""
+
+    labels: tuple[int, ...]
+    dancers: tuple[str, ...]
+    clip_ids: tuple[str, ...]
+    styles: tuple[str, ...]
+
+
+def strategy_jobs(
+    strategies: Sequence[str], folds: int = 5, seed: int = 0, score_frames: int = 24, **settings: float | int | str
+) -> dict[str, Job]:
+    """One run of each strategy at the comparisons' budget, room taken away, on the first dancer-disjoint fold.
+
+    Args:
+        strategies: keys of `STRATEGIES`.
+        folds: how many folds there are.
+        seed: of split, weights and batches.
+        score_frames: frames of each clip that are scored.
+        settings: whatever else `comparison_settings` takes; runs that other comparisons made are found again.
+    """
+    return {
+        name: Job(comparison_settings(name, "difference", **settings), "dancer", 0, folds, 0, seed, score_frames)
+        for name in strategies
+    }
+
+
+def judge_degraded(
+    results: Sequence[Result],
+    dataset: Dataset,
+    clips: Sequence[HeldOutClip],
+    disturbances: Sequence[Disturbance],
+    work: Path,
+    sampling: FrameSampling = SAMPLING,
+    processes: int = 1,
+    progress: bool = True,
+) -> tuple[Verdicts, ...]:
+    """Let networks judge the clips that `degrade_held_out` made.
+
+    A network that reads sequences is asked where whole windows were kept, and nowhere else.
+
+    Args:
+        results: the networks.
+        dataset: what they were trained on; the truth of the clips.
+        clips: held out from all of the networks.
+        disturbances: under which.
+        work: where degraded clips lie, and where verdicts are kept.
+        sampling: as `degrade_held_out` was given.
+        processes: networks at work at once.
+        progress: show a bar.
+
+    Returns:
+        Predictions by disturbance, for each network.
+    """
+    number = {clip.clip_id: place for place, clip in enumerate(dataset.clips)}
+    records = [number[clip.clip_id] for clip in clips]
+    truth = _Truth(
+        tuple(int(dataset.clip_labels[record]) for record in records),
+        tuple(dataset.dancers[record] for record in records),
+        tuple(clip.clip_id for clip in clips),
+        dataset.styles,
+    )
+    disturbances = tuple(dict.fromkeys(disturbances))
+    with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
+        todo = joblib.Parallel(return_as="generator")(
+            joblib.delayed(_judge)(result, truth, tuple(clips), disturbances, str(work), sampling) for result in results
+        )
+        return tuple(tqdm(todo, total=len(results), desc="networks", disable=not progress, unit="network"))
+
+
+def _judge(
+    result: Result,
+    truth: _Truth,
+    clips: tuple[HeldOutClip, ...],
+    disturbances: tuple[Disturbance, ...],
+    work: str,
+    sampling: FrameSampling,
+) -> dict[Disturbance, Predictions]:
+    settings = result.job.settings
+    length = settings.network.sequence_length if STRATEGIES[settings.strategy].sequence else 1
+    model: keras.Model | None = None
+    verdicts = {}
+    for each in disturbances:
+        if each.window < length:
+            continue
+        places = [place_of(clip, each, Path(work), sampling) for clip in clips]
+        key = key_of(result.folder.name, [f"{place.parent.name}/{place.name}" for place in places])
+        kept = Path(work) / "robustness" / f"{key}.npz"
+        if not kept.is_file():
+            model = model or result.load_model()
+            shown = [load_degraded(clip, each, Path(work), sampling) for clip in clips]
+            _predict(model, shown, settings.view, length, truth).save(kept)
+        verdicts[each] = Predictions.load(kept)
+    return verdicts
+
+
+def _predict(model: keras.Model, shown: Sequence[DegradedClip], view: View, length: int, truth: _Truth) -> Predictions:
+    inputs = np.concatenate([as_seen(clip, view, length) for clip in shown])
+    rows = np.repeat(np.arange(len(shown)), [len(clip.frames) for clip in shown])
+    return Predictions(
+        probabilities=model.predict(inputs, batch_size=BATCH, verbose=0),
+        labels=np.array(truth.labels)[rows],
+        clips=rows,
+        dancers=truth.dancers,
+        styles=truth.styles,
+        clip_ids=truth.clip_ids,
+    )
+
+
+def as_seen(clip: DegradedClip, view: View, length: int = 1) -> np.ndarray:
+    """A degraded clip as a network sees it: uint8 [n, 128, 128, 1], or [n, length, 128, 128, 1] for sequences."""
+    frames = clip.frames[:, -length:]
+    seen = see(
+        frames.reshape(-1, *clip.room.shape),
+        np.broadcast_to(clip.room, (frames[..., 0, 0, 0].size, *clip.room.shape)),
+        view,
+    )
+    return seen.reshape(frames.shape) if length > 1 else seen
+
+
+def assess_verdicts(
+    verdicts: Sequence[Verdicts], disturbances: Sequence[Disturbance], resamples: int = 1000, seed: int = 0
+) -> Robustness:
+    """Score the same model's networks (folds, repeats) under disturbances, the clean one among them.
+
+    A condition's runs are all its seeds for all the networks.
+    """
+    places = dict.fromkeys((each.condition, each.severity) for each in disturbances if each.condition != CLEAN)
+    degraded = [
+        DegradedRuns(*place, tuple(runs_under(verdicts, [each for each in disturbances if _place(each) == place])))
+        for place in places
+    ]
+    clean = runs_under(verdicts, [each for each in disturbances if each.condition == CLEAN])
+    return assess_robustness(clean, degraded, resamples, seed)
+
+
+def _place(disturbance: Disturbance) -> tuple[str, float]:
+    return disturbance.condition, disturbance.severity
+
+
+def runs_under(verdicts: Sequence[Verdicts], disturbances: Sequence[Disturbance]) -> list[Predictions]:
+    """The runs of several networks under several disturbances; a network that was not asked has none."""
+    return [judged[each] for judged in verdicts for each in disturbances if each in judged]
+
+
+def accuracy_gains(
+    first: Sequence[Verdicts],
+    second: Sequence[Verdicts],
+    disturbances: Sequence[Disturbance],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Accuracy by frame of the first model less that of the second under each condition, dancers drawn for both."""
+    names = dict.fromkeys(each.condition for each in disturbances)
+    gains = {}
+    for name in names:
+        chosen = [each for each in disturbances if each.condition == name]
+        sides = runs_under(first, chosen), runs_under(second, chosen)
+        gains[name] = estimate_difference(*sides, "frame", resamples, seed).accuracy
+    return gains

@@ -1,0 +1,211 @@
+"""Table 5 as one suite: which clips under which disturbances, and all that is measured on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dance_tf.assessment.intervals import Estimate
+from dance_tf.assessment.robustness import ConditionRobustness, Robustness
+from dance_tf.dataset.dataset import Dataset
+from dance_tf.dataset.workspace import Workspace
+from dance_tf.footage.degrade_conditions import find_condition
+from dance_tf.model.strategies import STRATEGIES
+from dance_tf.paper.comparison import run_rivals
+from dance_tf.paper.degradation_transfer import Transfer, augmentation_jobs, measure_transfer
+from dance_tf.paper.degraded_clips import (
+    SAMPLING,
+    FrameSampling,
+    HeldOutClip,
+    compression_of,
+    degrade_held_out,
+    find_held_out,
+    rooms_unknown,
+)
+from dance_tf.paper.disturbances import Disturbance, paper_disturbances, severity_disturbances
+from dance_tf.paper.robustness_runs import accuracy_gains, assess_verdicts, judge_degraded, strategy_jobs
+from dance_tf.paper.runs import Job, Result, split_of
+
+FINER = ("low_resolution", 4.0)  # 240 lines: the first level that harms a clip of 270 lines
+WITH_ATTENTION, WITHOUT_ATTENTION = "cnn_ae_attention", "cnn_ae"
+FULL = "CNN + AE + Attention, trained in full"
+FULL_ROOM_KEPT = "the same, room kept"
+COMPRESSED = ("mild_compression", "severe_compression")
+MEASURED_CLIPS = 4  # clips that compression is measured on
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is tested.
+
+    Attributes:
+        clips: held out from every network.
+        table: clean footage and the conditions of Table 5 at the paper's levels, at all seeds.
+        severities: some conditions at severities 1 to 5.
+        sampling: which frames of a clip are looked at.
+    """
+
+    clips: tuple[HeldOutClip, ...]
+    table: tuple[Disturbance, ...]
+    severities: tuple[Disturbance, ...]
+    sampling: FrameSampling = SAMPLING
+
+    @property
+    def first_seed(self) -> tuple[Disturbance, ...]:
+        """The table at its first seed, which has the windows that networks of sequences need."""
+        return tuple(each for each in self.table if each.seed == 0)
+
+    @property
+    def curves(self) -> tuple[Disturbance, ...]:
+        """Clean footage and the severities."""
+        return tuple(dict.fromkeys((self.table[0], *self.severities)))
+
+
+def plan_suite(
+    workspace: Workspace,
+    dataset: Dataset,
+    job: Job,
+    seeds: int,
+    window: int,
+    severity_conditions: Sequence[str],
+    sampling: FrameSampling = SAMPLING,
+) -> Suite:
+    """The suite on the clips that a job's split holds out.
+
+    Args:
+        workspace: where the clips' files lie.
+        dataset: their curated frames.
+        job: whose split it is.
+        seeds: of the conditions that have something random in them.
+        window: consecutive frames that networks of sequences read.
+        severity_conditions: conditions that are tested at severities 1 to 5; 240 lines are tested in any case.
+        sampling: which frames of a clip are looked at.
+    """
+    severities = (*severity_disturbances(severity_conditions, window=window), Disturbance(*FINER))
+    clips = find_held_out(workspace, dataset, split_of(dataset, job).test)
+    return Suite(clips, paper_disturbances(seeds, window), tuple(dict.fromkeys(severities)), sampling)
+
+
+@dataclass(frozen=True)
+class RobustnessFindings:
+    """All that the notebook measured.
+
+    Attributes:
+        main: the proposed network, trained in full, under the conditions at the paper's levels.
+        curves: the same network at severities 1 to 5 of some conditions.
+        strategies: every strategy at the comparison's smaller budget, by title.
+        attention_gains: accuracy by frame of the hybrid with attention less without, by condition, the clean one too.
+        transfers: training against degradations, by family.
+        compression: measured PSNR and bit rate, by CRF.
+        unknown: share of the clips whose room cannot be told, by condition, the clean one too.
+        clips: those tested.
+        seeds: of the random conditions.
+        source: "synthetic", or the footage's name.
+    """
+
+    main: Robustness
+    curves: Robustness
+    strategies: Mapping[str, Robustness]
+    attention_gains: Mapping[str, Estimate]
+    transfers: Sequence[Transfer]
+    compression: pd.DataFrame
+    unknown: Mapping[str, float]
+    clips: Sequence[HeldOutClip]
+    seeds: int
+    source: str
+
+    @property
+    def finer(self) -> ConditionRobustness | None:
+        """240 lines, where that was among the severities."""
+        rows = [row for row in self.curves.conditions if (row.condition, row.severity) == FINER]
+        return rows[0] if rows else None
+
+
+def train_rivals(
+    workspace: Workspace,
+    strategies: Sequence[str],
+    left_out: Sequence[str],
+    folds: int = 5,
+    seed: int = 0,
+    score_frames: int = 24,
+    processes: int = 1,
+    **settings: float | int | str,
+) -> tuple[dict[str, Result], dict[str, Result]]:
+    """Train every strategy, and the hybrid with attention against degradations, at the comparisons' budget.
+
+    Args:
+        workspace: where the dataset lies and runs are kept.
+        strategies: keys of `STRATEGIES`.
+        left_out: families of degradations, each left out of training once.
+        folds: of which the first is run.
+        seed: of split, weights and batches.
+        score_frames: frames of each clip that are scored clean.
+        processes: runs at once.
+        settings: whatever else `comparison_settings` takes.
+
+    Returns:
+        runs by strategy, and by the names of `augmentation_jobs`.
+    """
+    rivals = strategy_jobs([*strategies, WITH_ATTENTION], folds, seed, score_frames, **settings)
+    against = augmentation_jobs(rivals[WITH_ATTENTION], left_out)
+    todo = [{name: (job,) for name, job in jobs.items()} for jobs in (rivals, against)]
+    done = run_rivals(workspace.dataset, todo, workspace.work, processes)
+    first, second = ({name: runs[0] for name, runs in part.items()} for part in done)
+    return first, second
+
+
+def measure_suite(
+    workspace: Workspace,
+    dataset: Dataset,
+    suite: Suite,
+    trained: Sequence[Result],
+    strategies: Mapping[str, Result],
+    against: Mapping[str, Result],
+    processes: int = 1,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> RobustnessFindings:
+    """Degrade the clips, let all networks judge them, and score the verdicts; what was done before is read from disk.
+
+    Args:
+        workspace: where degraded clips and verdicts are kept.
+        dataset: the truth.
+        suite: what is tested.
+        trained: runs of the proposed network trained in full, on either view.
+        strategies: a run of each strategy at the comparisons' budget, by its key.
+        against: runs of `augmentation_jobs`, by their names.
+        processes: at once.
+        resamples: draws of dancers behind each interval.
+        seed: of the draws.
+    """
+    degrade_held_out(suite.clips, (*suite.table, *suite.severities), workspace.work, suite.sampling, processes)
+    networks = {result.folder.name: result for result in (*trained, *strategies.values(), *against.values())}
+    everything = (*suite.table, *suite.severities)
+    verdicts = judge_degraded(
+        tuple(networks.values()), dataset, suite.clips, everything, workspace.work, suite.sampling, processes
+    )
+    judged = dict(zip(networks, verdicts, strict=True))
+    views = {
+        view: [judged[result.folder.name] for result in trained if result.job.settings.view == view]
+        for view in ("difference", "frame")
+    }
+    first, draws = suite.first_seed, (resamples, seed)
+    rows = {FULL: views["difference"], FULL_ROOM_KEPT: views["frame"]}
+    rows |= {STRATEGIES[name].title: [judged[result.folder.name]] for name, result in strategies.items()}
+    gains = {}
+    if {WITH_ATTENTION, WITHOUT_ATTENTION} <= set(strategies):
+        sides = ([judged[strategies[name].folder.name]] for name in (WITH_ATTENTION, WITHOUT_ATTENTION))
+        gains = accuracy_gains(*sides, first, *draws)
+    compressed = [find_condition(name).settings(find_condition(name).severity)["crf"] for name in COMPRESSED]
+    return RobustnessFindings(
+        main=assess_verdicts(views["difference"], suite.table, *draws),
+        curves=assess_verdicts(views["difference"], suite.curves, *draws),
+        strategies={name: assess_verdicts(found, first, *draws) for name, found in rows.items() if found},
+        attention_gains=gains,
+        transfers=measure_transfer({name: judged[run.folder.name] for name, run in against.items()}, first, *draws),
+        compression=compression_of(suite.clips[:MEASURED_CLIPS], tuple(compressed)),
+        unknown=rooms_unknown(suite.clips, first, workspace.work, suite.sampling),
+        clips=suite.clips,
+        seeds=1 + max(each.seed for each in suite.table),
+        source=workspace.source,
+    )
