@@ -35,7 +35,7 @@ class Ablation:
         return replace(base, network=replace(base.network, **network), **training)
 
 
-def read_ablations(path: Path, rows: int = 0) -> tuple[Ablation, ...]:
+def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
     """The rows of a file, after the base without any change.
 
     Args:

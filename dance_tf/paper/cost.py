@@ -19,6 +19,7 @@ import numpy as np
 
 from dance_tf.dataset.batches import load_frames, windows
 from dance_tf.dataset.dataset import Dataset
+from dance_tf.dataset.workspace import Workspace
 from dance_tf.footage.settings import ReadSettings
 from dance_tf.footage.video import FootageReader
 from dance_tf.model.strategies import STRATEGIES
@@ -141,6 +142,12 @@ def _measure(rivals, dataset, clips, work, machine, frames, repeats) -> Costs:
             peak_memory_mb=peak,
         )
     return Costs(networks, decode_seconds, frames, picture, repeats, machine, float(np.median(idle)))
+
+
+def clip_files(workspace: Workspace) -> list[Path]:
+    """The files that a workspace's clips were read from."""
+    kept = [row for row in workspace.rows() if row.part]
+    return [workspace.footage / f"{row.clip_id}{Path(row.path).suffix}" for row in kept]
 
 
 def time_decoding(clips: Sequence[Path], frames: int, repeats: int) -> tuple[float, tuple[int, int]]:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from dance_tf.dataset.batches import load_frames, spread
+from dance_tf.dataset.dataset import Dataset
 from dance_tf.model.attention import SpatialAttention, SqueezeExcitation
+from dance_tf.paper.runs import Result, split_of
 
 HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these that a network has begins its head
 
@@ -77,3 +80,16 @@ def attention_weights(
         np.add.at(sums, labels, weights)
         mean = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
         yield layer.name.removesuffix("_attention"), mean
+
+
+def held_out_attention(dataset: Dataset, result: Result, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
+    """`attention_weights` of a run's network on frames of the part held out, by path.
+
+    Args:
+        dataset: frames.
+        result: of a strategy with channel attention.
+        frames_per_clip: frames of each clip that the mean is taken over.
+    """
+    chosen = spread(split_of(dataset, result.job).test, dataset.clip_index, frames_per_clip)
+    frames = load_frames(dataset, chosen, result.job.settings.view)
+    return dict(attention_weights(result.load_model(), frames, dataset.labels[chosen], len(dataset.styles)))

@@ -1,0 +1,111 @@
+"""What the report says of frames left out (Table 3) and of what each network costs (Table 4)."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from dance_tf.dataset.batches import FRAME_SIDE
+from dance_tf.model.strategies import STRATEGIES
+from dance_tf.paper.comparison import PROPOSED, differ, score_rival
+from dance_tf.paper.cost import BASELINE, Costs
+from dance_tf.paper.similar_styles import similar_confusion
+from dance_tf.paper.tables import TABLE_4
+from dance_tf.report import figures
+from dance_tf.report.comparison_tables import HELD_OUT, cost_against_paper, table_3, table_4, thinning_measures
+from dance_tf.report.pages import Draws, Page, Runs, behind, tell
+from dance_tf.report.sections import Picture, Table
+
+
+def thinning_page(thinned: Mapping[tuple[int, int], Runs], source: str, draws: Draws) -> Page:
+    """Table 3: what one frame in ten, and smaller frames, cost."""
+    given = (draws.resamples, draws.seed)
+    scores = {place: score_rival(runs, *given) for place, runs in thinned.items()}
+    measures = thinning_measures(scores)
+    said = behind(next(iter(thinned.values())))
+    size = max(size for size, _ in thinned)
+    most = max(every for _, every in thinned)
+    paragraphs = []
+    metrics = {}
+    for (side, every), found in scores.items():
+        metrics.setdefault(str(side), {})[str(every)] = found.to_json()
+    if (size, 1) in thinned and most > 1:
+        found = differ(thinned[size, most], thinned[size, 1], *given)
+        metrics["difference"] = {str(most): found.to_json()}
+        paragraphs.append(
+            f"### What does one frame in {most} cost?\n\nLearnt from one random frame of every {most}, "
+            f"{STRATEGIES[PROPOSED].title} changes its accuracy by frame on dancers held out by "
+            f"{tell(found.held_out)}. Every row is scored on the same frames; the autoencoder too is grown on "
+            "the thinned ones. Where fewer frames of a clip are left than an epoch draws, its epochs are shorter."
+        )
+    smallest = min(side for side, _ in thinned)
+    if smallest < size and (size, 1) in thinned and (smallest, 1) in thinned:
+        found = differ(thinned[smallest, 1], thinned[size, 1], *given)
+        metrics.setdefault("difference", {})[f"size_{smallest}"] = found.to_json()
+        paragraphs.append(
+            f"Frames shrunk to {smallest} × {smallest} pixels and enlarged again: by frame {tell(found.held_out)}."
+        )
+    drawn = measures[(measures["dancers"] == HELD_OUT) & (measures["by"] == "frame")]
+    table = Table("t3_frame_interval", "One frame of every n, at several frame sizes (Table 3)", table_3(measures),
+                  f"Percent, kappa × 100; `ours` on validation folds by frame. The paper names no size; its rows stand "
+                  f"beside {FRAME_SIDE} pixels. {said}.")  # fmt: skip
+    curve = figures.frame_interval_curve(drawn, source)
+    picture = Picture("frame_interval", curve, f"By frame on dancers held out, 95 % intervals over dancers. {said}.")
+    return Page("\n\n".join(paragraphs), {"frame_interval": metrics}, [table], [picture])
+
+
+def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draws) -> Page:
+    """Table 4: similar styles confused, and what each network costs; accuracy against cost."""
+    given = (draws.resamples, draws.seed)
+    similar = {name: similar_confusion([run.validation for run in runs], *given) for name, runs in rivals.items()}
+    accuracy = {name: score_rival(runs, *given).held_out.frame.accuracy for name, runs in rivals.items()}
+    styles = rivals[BASELINE][0].test.styles
+    wide, high = costs.picture
+    how = (
+        f"One clip of {costs.frames} frames of {wide} × {high} pixels, on one thread of {costs.machine}; medians of "
+        f"{costs.repeats}. Training: beside other runs, mean of {len(rivals[BASELINE])} run(s), its autoencoder's "
+        f"growth in it. Memory: the whole process, of which {costs.idle_memory_mb:.0f} MB before a network is in it. "
+        f"Similar styles: {behind(rivals[BASELINE])}, validation folds by frame."
+    )
+    tables = [
+        Table("t4_cost", "What each strategy costs (Table 4)", table_4(costs, similar), how),
+        Table("t4_against_paper", "Costs beside the paper's Table 4", cost_against_paper(costs, similar), how),
+    ]
+    rows = pd.DataFrame(
+        [
+            {
+                "strategy": STRATEGIES[name].title,
+                "cost": cost.inference_seconds,
+                **{key: getattr(accuracy[name], key) for key in ("mean", "low", "high")},
+            }
+            for name, cost in costs.networks.items()
+        ]
+    )
+    drawn = figures.accuracy_against_cost(
+        rows, f"seconds for a clip of {costs.frames} frames, decoding in it", source, chance=1 / len(styles)
+    )
+    metrics: dict[str, object] = {
+        name: {
+            **{key: value for key, value in vars(cost).items()},
+            "decode_seconds": costs.decode_seconds,
+            "similar_styles_confused": similar[name].to_json(),
+            "relative_to_cnn": cost.relative_to(costs.networks[BASELINE]),
+        }
+        for name, cost in costs.networks.items()
+    }
+    metrics["measured_on"] = {"machine": costs.machine, "frames": costs.frames, "repeats": costs.repeats, "threads": 1}
+    proposed, plain = costs.networks[PROPOSED], costs.networks[BASELINE]
+    ratio = proposed.relative_to(plain)
+    text = (
+        f"### What does it cost?\n\n{STRATEGIES[PROPOSED].title} needs {proposed.inference_seconds:.2f} s for a clip "
+        f"of {costs.frames} frames, {costs.decode_seconds:.2f} s of them to decode it; the network alone takes "
+        f"{ratio['network_seconds']:.2f} times as long as the CNN alone (paper, features and attention: "
+        f"{_paper_ratio():.2f} times), and attention {proposed.attention_seconds:.3f} s of it. It is "
+        f"{proposed.size_mb:.1f} MB on disk with its optimizer's state, with {proposed.parameters:,} parameters."
+    )
+    picture = Picture("accuracy_against_cost", drawn, f"Accuracy by frame on dancers held out. {how}")
+    return Page(text, {"cost": metrics}, tables, [picture])
+
+
+def _paper_ratio() -> float:
+    rows = {row.strategy: row.extraction_seconds + (row.attention_seconds or 0) for row in TABLE_4}
+    return rows[STRATEGIES[PROPOSED].title] / rows[STRATEGIES[BASELINE].title]

@@ -1,0 +1,66 @@
+"""Parts of a section that is too long for one function: words and numbers, tables and pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dance_tf.assessment.intervals import Estimate
+from dance_tf.paper.runs import Result
+from dance_tf.report.sections import Picture, Table, merge_metrics
+from dance_tf.report.tables import percent_interval
+
+Runs = Sequence[Result]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a section, words and numbers, tables and pictures."""
+
+    text: str
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The bootstrap behind every interval.
+
+    Attributes:
+        resamples: draws of dancers.
+        seed: of the draws.
+    """
+
+    resamples: int = 1000
+    seed: int = 0
+
+
+def join_pages(pages: Sequence[Page]) -> Page:
+    """One page of several, in their order."""
+    return Page(
+        "\n\n".join(page.text for page in pages if page.text),
+        merge_metrics([(f"page {number}", page.metrics) for number, page in enumerate(pages, start=1)]),
+        [table for page in pages for table in page.tables],
+        [picture for page in pages for picture in page.pictures],
+    )
+
+
+def behind(runs: Runs) -> str:
+    """How many runs stand behind a number, for its caption."""
+    job = runs[0].job
+    folds, repeats = len({run.job.fold for run in runs}), len({run.job.repeat for run in runs})
+    return (
+        f"{folds} of {job.folds} folds × {repeats} repeat(s), split by {job.unit}, at most "
+        f"{job.settings.schedule.epochs} epochs of {job.settings.frames_per_clip} frames a clip"
+    )
+
+
+def tell(difference: Estimate) -> str:
+    """A difference in words, with whether its interval leaves its sign open."""
+    points = f"{percent_interval(difference.mean, difference.low, difference.high)} points"
+    if np.isnan(difference.low):
+        return f"{points}, of one dancer: no interval can be told"
+    if difference.low <= 0 <= difference.high:
+        return f"{points}: the interval holds zero, so that these runs do not tell"
+    return f"{points}: {'better' if difference.mean > 0 else 'worse'}, and the interval leaves zero out"
