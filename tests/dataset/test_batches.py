@@ -116,6 +116,17 @@ def test_jitter_stays_within_its_amounts():
     assert 0.4 < sized.min() < 0.8 and 1.2 < sized.max() < 1.6
 
 
+def test_gray_levels_are_bent_between_black_and_white():
+    ramp = np.broadcast_to(np.arange(0, 256, 2, dtype=np.uint8)[:, None], (128, 128))
+    frames = np.repeat(ramp[None, ..., None], 30, axis=0)
+    bent = jitter_frames(frames, Jitter(gamma=np.log(2)), np.random.default_rng(4))[..., 0, 0].astype(float)
+    assert (np.diff(bent, axis=1) >= 0).all() and (bent[:, 0] == 0).all() and (bent[:, -1] >= 252).all()
+    exponents = np.log(bent[:, 64] / 255) / np.log(128 / 255)
+    assert 0.5 <= exponents.min() < 0.7 and 1.5 < exponents.max() <= 2.01
+    for levels, exponent in zip(bent, exponents, strict=True):
+        np.testing.assert_allclose(levels, 255 * (ramp[:, 0] / 255) ** exponent, atol=1.5)
+
+
 def test_a_tilt_turns_about_the_middle():
     frame = np.zeros((1, 128, 128, 1), dtype=np.uint8)
     frame[:, :, 60:68] = 200  # an upright bar
@@ -129,7 +140,7 @@ def test_a_tilt_turns_about_the_middle():
 
 def test_a_window_changes_alike_and_windows_differ(frames, random):
     same = np.repeat(frames[:1], 6, axis=0)
-    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2), random, alike=3)
+    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2, 0.7), random, alike=3)
     for start in (0, 3):
         for number in (1, 2):
             np.testing.assert_array_equal(found[start], found[start + number])

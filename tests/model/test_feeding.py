@@ -9,7 +9,7 @@ from dance_tf.model.feeding import Feed, TrainingFrames, load_sequences
 from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.recurrent import build_cnn_lstm
 
-FEED = Feed(view="difference", batch_size=5, frames_per_clip=3, jitter=Jitter(8, 0.15, 5, 0.2))
+FEED = Feed(view="difference", batch_size=5, frames_per_clip=3, jitter=Jitter(8, 0.15, 5, 0.2, 0.7))
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,10 @@ def test_every_value_reaches_its_place():
     assert (schedule.decay, schedule.patience, schedule.optimizer) == ("constant", 3, "sgd")
     assert (found.growth.epochs, found.growth.learning_rate, found.growth.optimizer) == (2, 0.125, "sgd")
     assert (found.network.dropout, found.network.squeeze_ratio, found.network.low_resolution_factor) == (0.125, 16, 4)
-    assert found.jitter == Jitter(shift=4, zoom=0.075, tilt=2.5, gain=0.1)
     assert training_settings(jitter=0).jitter == Jitter()
+    whole = dataclasses.asdict(training_settings(jitter=1).jitter)
+    assert all(whole.values()) and whole["shift"] == 8
+    assert dataclasses.asdict(found.jitter) == {name: value / 2 for name, value in whole.items()}
 
 
 @pytest.mark.parametrize(
