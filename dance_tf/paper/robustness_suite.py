@@ -179,12 +179,16 @@ def measure_suite(
         seed: of the draws.
     """
     degrade_held_out(suite.clips, (*suite.table, *suite.severities), workspace.work, suite.sampling, processes)
-    networks = {result.folder.name: result for result in (*trained, *strategies.values(), *against.values())}
-    everything = (*suite.table, *suite.severities)
-    verdicts = judge_degraded(
-        tuple(networks.values()), dataset, suite.clips, everything, workspace.work, suite.sampling, processes
-    )
-    judged = dict(zip(networks, verdicts, strict=True))
+    # only the main table has several seeds and severities; the others are compared at the first seed
+    many = [result for result in trained if result.job.settings.view == "difference"]
+    few = [result for result in (*trained, *strategies.values(), *against.values()) if result not in many]
+    judged = {}
+    for networks, disturbances in ((many, (*suite.table, *suite.severities)), (few, suite.first_seed)):
+        networks = {result.folder.name: result for result in networks}
+        verdicts = judge_degraded(
+            tuple(networks.values()), dataset, suite.clips, disturbances, workspace.work, suite.sampling, processes
+        )
+        judged |= dict(zip(networks, verdicts, strict=True))
     views = {
         view: [judged[result.folder.name] for result in trained if result.job.settings.view == view]
         for view in ("difference", "frame")

@@ -55,7 +55,9 @@ def filming_advice(main: Robustness) -> str:
     if cheap:
         lines.append(f"- Worth minding, but cheaper: {_listed(cheap)}.")
     if free:
-        lines.append(f"- Not shown to cost anything here (the interval reaches zero): {_listed(free)}.")
+        lines.append(
+            f"- Not shown to cost anything here (the interval reaches zero, or there is none): {_listed(free)}."
+        )
     return "\n".join(lines)
 
 

@@ -20,6 +20,11 @@ from dance_tf.report.robustness_tables import (
 )
 from dance_tf.report.sections import Picture, Table
 
+CAPTION = (
+    "One dancer never seen, at the clip's own size, under each condition. Lost frames leave the others as they are; 360 "
+    "lines leave a clip that has fewer."
+)
+
 
 def sheet_figure(pictures: Mapping[Disturbance, np.ndarray], source: str) -> Figure:
     """One dancer under all conditions, labelled as the paper labels them."""
@@ -79,7 +84,7 @@ def robustness_pictures(found: RobustnessFindings, sheet: Figure, behind: str) -
     source = found.source
     main = f"{runs} network(s) trained in full, {found.seeds} seed(s), intervals over dancers."
     return [
-        Picture("degradation_sheet", sheet, "One dancer never seen, at the clip's own size, under each condition."),
+        Picture("degradation_sheet", sheet, CAPTION),
         Picture("accuracy_drops", figures.accuracy_drops(drop_rows(found.main), source), f"By frame; {main}"),
         Picture(
             "severity_curves",

@@ -1,0 +1,174 @@
+"""Clips degraded at their own size: which frames, from where, and what becomes of them."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dance_tf.footage.degrade import degrade
+from dance_tf.footage.framing import fit_luma
+from dance_tf.footage.room import estimate_room
+from dance_tf.footage.video import FootageReader, ReadError, read_footage
+from dance_tf.paper import degraded_clips
+from dance_tf.paper.degraded_clips import (
+    FrameSampling,
+    HeldOutClip,
+    choose_frames,
+    compression_of,
+    degrade_held_out,
+    load_degraded,
+    picture_under_conditions,
+    place_of,
+    rooms_unknown,
+)
+from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances
+
+av = pytest.importorskip("av")
+COUNT, HEIGHT, WIDTH, RATE = 24, 256, 160, 8
+SAMPLING = FrameSampling(scored=3, room=9)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> HeldOutClip:
+    """A bright bar that walks through a textured room; curation kept all frames but the first four."""
+    path = tmp_path_factory.mktemp("clips") / "bar.mkv"
+    room = np.random.default_rng(0).integers(60, 140, (HEIGHT // 16, WIDTH // 16)).astype(np.uint8)
+    room = np.kron(room, np.ones((16, 16), np.uint8))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "gray"
+        stream.time_base = Fraction(1, RATE)
+        for i in range(COUNT):
+            picture = room.copy()
+            picture[60:200, 6 * i : 6 * i + 20] = 230
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+        container.mux(stream.encode(None))
+    times = read_footage(path).timestamps[4:]
+    return HeldOutClip("bar", path, "a" * 64, tuple(times.tolist()), WIDTH)
+
+
+def frames_of(clip: HeldOutClip) -> np.ndarray:
+    """All pictures of the clip at its own size."""
+    return np.stack([picture for _, picture in FootageReader(clip.path).pictures()])
+
+
+def squares(pictures: np.ndarray) -> np.ndarray:
+    return np.stack([fit_luma(picture) for picture in pictures])
+
+
+def degraded(clip, disturbance, work, sampling=SAMPLING):
+    degrade_held_out([clip], [disturbance], work, sampling, progress=False)
+    return load_degraded(clip, disturbance, work, sampling)
+
+
+def test_frames_are_chosen_evenly_among_those_that_remain():
+    windows, room = choose_frames(np.arange(12), FrameSampling(3, 4), window=3)
+    np.testing.assert_array_equal(windows, [[0, 1, 2], [4, 5, 6], [8, 9, 10]])
+    np.testing.assert_array_equal(room, [0, 4, 7, 11])
+    windows, room = choose_frames(np.array([1, 5, 6, 9]), FrameSampling(2, 2), window=3)
+    np.testing.assert_array_equal(windows, [[1, 1, 5], [5, 6, 9]])
+    np.testing.assert_array_equal(room, [1, 9])
+    windows, room = choose_frames(np.array([7]), FrameSampling(3, 4))
+    np.testing.assert_array_equal(windows, [[7]])
+    np.testing.assert_array_equal(room, [7])
+
+
+def test_clean_frames_are_those_that_curation_read(clip, tmp_path):
+    found = degraded(clip, Disturbance(CLEAN, window=2), tmp_path)
+    curated = read_footage(clip.path).frames[4:]
+    windows, room = choose_frames(np.arange(20), SAMPLING, 2)
+    assert found.frames.shape == (3, 2, 128, 128, 1)
+    np.testing.assert_array_equal(found.frames[..., 0], curated[windows])
+    np.testing.assert_array_equal(found.room[..., 0], estimate_room(curated[room]).picture)
+    assert found.room_known
+
+
+@pytest.mark.parametrize("name", ["low_light", "heavy_fog", "severe_noise", "backlight"])
+def test_frames_are_degraded_before_they_are_shrunk_and_the_room_is_told_anew(name, clip, tmp_path):
+    disturbance = Disturbance(name, 4, seed=1)
+    found = degraded(clip, disturbance, tmp_path)
+    scored, room = choose_frames(np.arange(20), SAMPLING)
+    needed = np.unique(np.r_[scored.ravel(), room])
+    seconds = np.array(clip.times)[needed]
+    shrunk = squares(degrade(frames_of(clip)[4:][needed], name, 4, 1, seconds).frames)
+    np.testing.assert_array_equal(found.frames[:, 0, ..., 0], shrunk[np.searchsorted(needed, scored[:, 0])])
+    np.testing.assert_array_equal(found.room[..., 0], estimate_room(shrunk[np.searchsorted(needed, room)]).picture)
+
+
+@pytest.mark.parametrize("stretch", [250, 10])
+def test_compression_is_of_the_whole_clip_in_stretches(stretch, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(degraded_clips, "STRETCH", stretch)
+    found = degraded(clip, Disturbance("severe_compression", 4), tmp_path)
+    pictures, times = frames_of(clip), read_footage(clip.path).timestamps
+    coded = np.concatenate(
+        [
+            degrade(
+                pictures[start : start + stretch], "severe_compression", timestamps=times[start : start + stretch]
+            ).frames
+            for start in range(0, COUNT, stretch)
+        ]
+    )
+    scored, _ = choose_frames(np.arange(20), SAMPLING)
+    np.testing.assert_array_equal(found.frames[:, 0, ..., 0], squares(np.concatenate(coded)[4:][scored[:, 0]]))
+
+
+def test_lost_frames_leave_the_others_as_they_are(clip, tmp_path):
+    found = degraded(clip, Disturbance("dropped_frames", 5, seed=2, window=3), tmp_path)
+    kept = degrade(np.zeros((20, 1, 1), np.uint8), "dropped_frames", 5, 2).kept_indices
+    assert len(kept) == 10
+    windows, _ = choose_frames(kept, SAMPLING, 3)
+    np.testing.assert_array_equal(found.frames[..., 0], read_footage(clip.path).frames[4:][windows])
+
+
+def test_lines_that_a_clip_does_not_have_cannot_be_lost(clip, tmp_path):
+    clean, small = (degraded(clip, each, tmp_path) for each in (Disturbance(CLEAN), Disturbance("low_resolution", 3)))
+    np.testing.assert_array_equal(clean.frames, small.frames)
+    np.testing.assert_array_equal(clean.room, small.room)
+
+
+def test_what_is_there_stays_and_what_is_missing_is_made_the_same(clip, tmp_path):
+    disturbances = paper_disturbances(2)
+    degrade_held_out([clip], disturbances, tmp_path, SAMPLING, progress=False)
+    places = [place_of(clip, each, tmp_path, SAMPLING) for each in disturbances]
+    before = {place: (place.stat().st_mtime_ns, place.read_bytes()) for place in places}
+    assert len(before) == len(disturbances)
+    places[3].unlink()
+    degrade_held_out([clip], disturbances, tmp_path, SAMPLING, progress=False)
+    with np.load(places[3]) as again:
+        found = load_degraded(clip, disturbances[3], tmp_path, SAMPLING)
+        np.testing.assert_array_equal(again["frames"][again["windows"]][..., None], found.frames)
+    for place in places[:3] + places[4:]:
+        assert (place.stat().st_mtime_ns, place.read_bytes()) == before[place]
+    assert not list(tmp_path.rglob("*.partial"))
+    assert rooms_unknown([clip], disturbances, tmp_path, SAMPLING)[CLEAN] == 0.0
+
+
+def test_seeds_differ_and_a_seed_repeats(clip, tmp_path):
+    one, same, other = (
+        degraded(clip, Disturbance("rain", 3, seed), tmp_path / name).frames
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_a_clip_without_the_frames_that_curation_kept_is_refused(clip, tmp_path):
+    other = HeldOutClip("bar", clip.path, "b" * 64, (*clip.times, clip.times[-1] + 1), WIDTH)
+    with pytest.raises(ReadError, match="1 frames that curation kept"):
+        degrade_held_out([other], [Disturbance(CLEAN)], tmp_path, FrameSampling(30, 30), progress=False)
+
+
+def test_one_moment_under_every_condition(clip):
+    shown = picture_under_conditions(clip, paper_disturbances())
+    clean = frames_of(clip)[COUNT // 2]
+    same = {each.condition for each, picture in shown.items() if np.array_equal(picture, clean)}
+    assert same == {CLEAN, "dropped_frames", "low_resolution"}
+    assert {picture.shape for picture in shown.values()} == {(HEIGHT, WIDTH)}
+
+
+def test_compression_is_measured_at_the_clips_own_rate(clip):
+    table = compression_of([clip, clip], (38.0, 43.0))
+    assert list(table["CRF"]) == [38, 43] and list(table["clips"]) == [2, 2]
+    assert table["PSNR (dB)"].is_monotonic_decreasing
+    bits = table["bits per pixel"] * HEIGHT * WIDTH * RATE / 1000
+    np.testing.assert_allclose(table["kbit/s"], bits, rtol=1e-6)

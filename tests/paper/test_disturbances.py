@@ -1,0 +1,39 @@
+import pytest
+
+from dance_tf.footage.degrade_conditions import CONDITIONS
+from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances, severity_disturbances
+
+
+def test_the_table_has_clean_footage_and_each_condition_at_each_seed_that_matters():
+    first = paper_disturbances(1, window=4)
+    assert [each.condition for each in first] == [CLEAN, *(condition.name for condition in CONDITIONS)]
+    assert all(each.window == 4 and each.seed == 0 for each in first)
+    three = paper_disturbances(3, window=4)
+    seeded = [condition.name for condition in CONDITIONS if condition.seeded]
+    assert len(three) == 15 + 2 * len(seeded)
+    assert [each.seed for each in three if each.condition == "rain"] == [0, 1, 2]
+    assert [each.seed for each in three if each.condition == "low_light"] == [0]
+    assert {each.window for each in three if each.seed} == {1}
+    assert set(first) <= set(three)
+
+
+def test_the_papers_own_level_among_the_severities_is_the_tables():
+    found = severity_disturbances(["heavy_fog"], window=4)
+    assert [each.severity for each in found] == [1, 2, 3, 4, 5]
+    assert [each.window for each in found] == [1, 1, 1, 4, 1]
+    assert found[3] in paper_disturbances(1, window=4)
+
+
+def test_keys_tell_disturbances_apart():
+    assert Disturbance("rain", 3).key == Disturbance("rain", 3.0).key
+    others = [Disturbance("rain", 3, 1), Disturbance("rain", 2), Disturbance("rain", 3, 0, 4), Disturbance(CLEAN)]
+    assert len({each.key for each in (Disturbance("rain", 3), *others)}) == 5
+    with pytest.raises(ValueError, match="snow"):
+        _ = Disturbance("snow", 3).key
+
+
+def test_what_a_disturbance_does_to_frames():
+    assert Disturbance(CLEAN).spares_frames and not Disturbance(CLEAN).temporal
+    assert Disturbance("dropped_frames", 3).temporal and Disturbance("dropped_frames", 3).spares_frames
+    assert Disturbance("mild_compression", 3).coded and not Disturbance("rain", 3).coded
+    assert not Disturbance("rain", 3).spares_frames
