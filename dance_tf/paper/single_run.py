@@ -12,6 +12,7 @@ from dance_tf.assessment.predictions import Predictions
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
+from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import TrainingSettings, grow_autoencoder, key_of, predict, train_classifier
 from dance_tf.paper.runs import pair_with_truth
@@ -97,7 +98,8 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     chosen = np.isin(dataset.dancers, list(dancers) or list(set(dataset.dancers)))
     indices = np.flatnonzero(chosen[dataset.clip_index])
     places = np.array([described.styles.index(style) for style in dataset.styles])
-    settings = TrainingSettings(strategy=described.strategy, view=described.view)
+    network = NetworkSettings(sequence_length=described.sequence_length)
+    settings = TrainingSettings(strategy=described.strategy, view=described.view, network=network)
     truth = pair_with_truth(dataset, indices, np.full((len(indices), len(dataset.styles)), 1 / len(dataset.styles)))
     predictions = Predictions(
         probabilities=predict(bundle.model, dataset, indices, settings),
