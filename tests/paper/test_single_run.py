@@ -1,0 +1,97 @@
+"""One model trained and scored, or scored again on clips it has or has not seen."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.splits import make_splits
+from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
+from dance_tf.model.fitting import Schedule
+from dance_tf.model.paths import NetworkSettings
+from dance_tf.model.recurrent import build_cnn_lstm
+from dance_tf.model.training import TrainingSettings, predict
+from dance_tf.paper.single_run import evaluate_model, train_model
+
+SETTINGS = TrainingSettings(
+    strategy="cnn",
+    schedule=Schedule(epochs=2, learning_rate=0.05, momentum=0.9),
+    batch_size=8,
+    frames_per_clip=2,
+    validation_frames=2,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(blob_clips):
+    return gather(blob_clips(styles=2, dancers=5, frames=3))
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    """A model folder, its split, and how its part held out was scored."""
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
+    folder = tmp_path_factory.mktemp("single") / "model"
+    return folder, split, train_model(dataset, split, SETTINGS, folder, progress=False)
+
+
+def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
+    folder, split, _ = trained
+    bundle = load_bundle(folder)
+    described = bundle.description
+    assert described.held_out == ("dancer1", "dancer3")
+    assert (described.styles, described.strategy, described.view) == (dataset.styles, "cnn", "difference")
+    assert (described.sequence_length, described.data_hash) == (1, dataset.content_hash)
+    assert described.settings["batch_size"] == 8
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["model"]  # no checkpoint is left beside it
+    assert (folder / "tensorboard").is_dir()
+
+
+def test_the_score_is_that_of_the_part_held_out(trained, dataset):
+    folder, split, evaluation = trained
+    told = json.loads(json.dumps(evaluation.to_json()))
+    assert told["scored"]["frames"] == len(split.test) and told["scored"]["clips"] == 4
+    assert told["scored"]["dancers"] == ["dancer1", "dancer3"]
+    probabilities = predict(load_bundle(folder).model, dataset, split.test, SETTINGS)
+    accuracy = (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean()
+    assert told["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
+
+
+def test_scoring_again_says_when_clips_were_learnt_from(trained, dataset):
+    folder, _, evaluation = trained
+    bundle = load_bundle(folder)
+    unseen = evaluate_model(bundle, dataset, ("dancer1", "dancer3"))
+    assert unseen.note == ""
+    assert unseen.to_json()["frame"] == evaluation.to_json()["frame"]
+    everyone = evaluate_model(bundle, dataset)
+    assert "learnt from clips of this dataset" in everyone.note and everyone.clips == 10
+
+
+def test_styles_are_matched_by_name_not_by_place(trained, blob_clips):
+    folder, _, _ = trained
+    bundle = load_bundle(folder)
+    both = gather(blob_clips(styles=2, dancers=2, frames=3, seed=5))
+    second = gather([clip for clip in blob_clips(styles=2, dancers=2, frames=3, seed=5) if clip.clip.style == "style1"])
+    found = predict(bundle.model, both, np.flatnonzero(both.labels == 1), SETTINGS).argmax(axis=1)
+    accuracy = evaluate_model(bundle, second).to_json()["frame"]["accuracy"]["mean"]
+    assert accuracy == pytest.approx((found == 1).mean())
+
+
+def test_sequences_of_any_length_are_scored(dataset):
+    network = NetworkSettings(classes=2, sequence_length=3)
+    described = ModelDescription(dataset.styles, "cnn_lstm", "frame", sequence_length=3)
+    evaluation = evaluate_model(ModelBundle(build_cnn_lstm(network), described), dataset, ("dancer0",))
+    assert evaluation.clips == 2
+
+
+def test_strangers_are_refused_in_one_line(trained, dataset, blob_clips):
+    bundle = load_bundle(trained[0])
+    with pytest.raises(DatasetError, match="no dancer nobody in the dataset"):
+        evaluate_model(bundle, dataset, ("nobody",))
+    with pytest.raises(DatasetError, match="the model knows no style style2"):
+        evaluate_model(bundle, gather(blob_clips(styles=3, dancers=2)))
+    other = dataclasses.replace(bundle.description, data_hash="another")
+    assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
