@@ -21,8 +21,8 @@ from dance_tf.report.robustness_tables import (
 from dance_tf.report.sections import Picture, Table
 
 CAPTION = (
-    "One dancer never seen, at the clip's own size, under each condition. Lost frames leave the others as they are; 360 "
-    "lines leave a clip that has fewer."
+    "One dancer never seen, at the clip's own size, under each condition. Lost frames leave the others as they are; "
+    "360 lines leave a clip that has fewer."
 )
 
 
