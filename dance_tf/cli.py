@@ -105,7 +105,7 @@ def curate(
     from dance_tf.dataset.build import curate_folder
     from dance_tf.footage.settings import ReadSettings
 
-    with tqdm(desc="clips", unit="clip", file=sys.stderr) as bar:
+    with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
         curated = curate_folder(
             footage, out, jobs or cores(), scheduler, ReadSettings(fit=fit), progress=lambda row: bar.update()
         )

@@ -1,0 +1,158 @@
+"""The command line: exit status, one line for what went wrong, one JSON document where it is asked for.
+
+The verbs that train and classify are followed on real work elsewhere; here they are asked for what they cannot do.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dance_tf.cli import app
+from dance_tf.paper.audit import audit_csv
+from dance_tf.terminal import DONE, FAILED
+
+ROOT = Path(__file__).resolve().parents[1]
+VERBS = ("synthesize", "curate", "train", "evaluate", "classify", "audit", "report")
+RESNET = "strategy,precision (%),sensitivity,specificity,accuracy,f1\nResNet,93.29,93.08,96.51,93.44,93.36\n"
+SOUND = "strategy,accuracy,recall,f1\nours,0.61,0.60,0.58\n"
+
+
+def call(*arguments):
+    """Run a verb in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(result):
+    """The one line of a verb that could not do what it was asked; nothing may stand on standard output."""
+    assert result.exit_code == FAILED
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("dance_tf: ")
+    return lines[0]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes a table and gives its path."""
+
+    def write(text, name="table.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_help_names_every_verb():
+    result = call("--help")
+    assert result.exit_code == DONE
+    assert all(f"  {verb} " in result.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb):
+    result = call(verb, "--help")
+    assert result.exit_code == DONE
+    assert "Usage: " in result.stdout
+    if verb != "report":
+        assert "--json" in result.stdout
+
+
+def test_audit_tells_contradictions_in_words(table):
+    result = call("audit", table(RESNET), "--classes", 12)
+    assert result.exit_code == DONE
+    assert result.stdout.startswith("ResNet: impossible: f1 93.36 is above")
+    assert result.stderr == ""
+
+
+def test_audit_of_a_sound_table_finds_nothing(table):
+    result = call("audit", table(SOUND), "--classes", 12)
+    assert (result.exit_code, result.stdout, result.stderr) == (DONE, "no contradiction found\n", "")
+
+
+def test_audit_prints_one_json_document(table):
+    path = table(RESNET)
+    result = call("audit", path, "--classes", 12, "--support", ",".join(["100"] * 12), "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, result.stderr) == (DONE, "")
+    assert document["table"] == str(path)
+    assert document["findings"] == [finding.to_json() for finding in audit_csv(path, 12, [100] * 12)]
+    rules = {finding["rule"] for finding in document["findings"]}
+    assert {"f1 against precision and sensitivity", "specificity against accuracy and supports"} <= rules
+
+
+def test_audit_of_means_over_folds_is_milder(table):
+    # twelve classes of one size and accuracy 93.44 leave specificity 1 - 0.0656 / 11 = 99.40 and nothing else
+    path = table("accuracy,specificity\n0.9344,0.9936\n")
+    asked = ("audit", path, "--classes", 12, "--support", ",".join(["100"] * 12), "--json")
+    strict, mild = (json.loads(call(*asked, *more).stdout)["findings"] for more in ((), ("--averaged",)))
+    assert [finding["level"] for finding in strict] == ["impossible"]
+    assert [finding["level"] for finding in mild] == ["implausible"]
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        (None, ("--classes", 12), "No such file"),
+        ("strategy,year\nResNet,2016\n", ("--classes", 12), "no column is named accuracy"),
+        ("accuracy\nhigh\n", ("--classes", 12), "'high' is no number"),
+        ("accuracy\n", ("--classes", 12), "no rows"),
+        (SOUND, ("--classes", 1), "at least 2"),
+        (SOUND, ("--classes", 12, "--support", "1,2"), "2 supports for 12 classes"),
+        (SOUND, ("--classes", 12, "--support", "one,two"), "whole numbers"),
+    ],
+)
+def test_audit_refuses_in_one_line(table, tmp_path, text, options, said, as_json):
+    path = tmp_path / "missing.csv" if text is None else table(text)
+    assert said in refused(call("audit", path, *options, *as_json))
+
+
+def test_audit_refuses_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "clip.csv").write_bytes(b"\xff\xfe\x00\x81" * 50)
+    assert "no UTF-8 text" in refused(call("audit", tmp_path / "clip.csv", "--classes", 12, "--json"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("curate", "missing", "out", "--json"),
+        ("train", "missing", "model", "--json"),
+        ("evaluate", "missing", "dataset", "--json"),
+        ("classify", "missing", "clip.mp4", "--json"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_not_there_is_named_in_one_line(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "missing" in refused(call(*arguments))
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    line = refused(call("report", "huge", "--out", tmp_path / "report"))
+    assert "huge" in line and "quick" in line and "smoke" in line
+
+
+def test_a_fault_of_ours_is_one_line_too(table, monkeypatch):
+    def broken(*arguments, **options):
+        raise KeyError("a fault")
+
+    monkeypatch.setattr("dance_tf.paper.audit.audit_csv", broken)
+    assert "a fault of ours" in refused(call("audit", table(SOUND), "--classes", 12, "--json"))
+
+
+def test_as_a_program(table):
+    command = [sys.executable, "-m", "dance_tf", "audit", str(table(RESNET)), "--json"]
+    done = subprocess.run([*command, "--classes", "12"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert json.loads(done.stdout)["findings"][0]["row"] == "ResNet"
+    unasked = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (unasked.returncode, unasked.stdout) == (FAILED, "")
+    assert "--classes" in unasked.stderr and "Traceback" not in unasked.stderr
