@@ -19,7 +19,7 @@ from dance_tf.report.comparison_tables import (
     table_2,
 )
 from dance_tf.report.curation_tables import abbreviate
-from dance_tf.report.pages import Draws, Page, Runs, behind, tell
+from dance_tf.report.pages import Draws, Page, Runs, behind, dancers_of, tell
 from dance_tf.report.sections import Picture, Section, Table
 from dance_tf.report.tables import metric_table, percent, percent_interval
 
@@ -48,6 +48,7 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earli
     asked = {question: pair for question, pair in QUESTIONS.items() if set(pair) <= set(rivals)}
     differences = {question: differ(*(rivals[name] for name in pair), *given) for question, pair in asked.items()}
     said = behind(next(iter(rivals.values())))
+    drawn_from = dancers_of(next(iter(rivals.values())))
     titles = {question: " less ".join(STRATEGIES[name].title for name in pair) for question, pair in asked.items()}
     tables = [
         Table("t2_strategies", "Strategies beside the paper (Table 2)", table_2(measures),
@@ -65,9 +66,9 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earli
     )  # fmt: skip
     firsts = {STRATEGIES[name].title: runs[0] for name, runs in rivals.items()}
     curves = figures.training_curves(
-        pd.concat([run.history.assign(run=title) for title, run in firsts.items()]),
+        pd.concat([run.history.assign(run=title, epoch=run.history["epoch"] + 1) for title, run in firsts.items()]),
         source,
-        {title: int(run.history["epoch"].max()) for title, run in firsts.items() if run.stopped_early},
+        {title: len(run.history) for title, run in firsts.items() if run.stopped_early},
         "Training of each strategy, first fold",
     )
     everyone = [run for runs in rivals.values() for run in runs]
@@ -76,7 +77,7 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earli
         Picture("f5_confusion", taken, f"Figure 5: clips of dancers held out, folds together. {said}."),
         Picture("strategy_curves", curves, f"Dotted: where patience ended a run, {stopped} of {len(everyone)} runs."),
     ]
-    paragraphs = [_ranking(scores, said)]
+    paragraphs = [_ranking(scores, f"{said}; {drawn_from}")]
     for question, (first, second) in asked.items():
         found = differences[question]
         paragraphs.append(
