@@ -54,9 +54,19 @@ def run_jobs(
     Returns:
         one result a job, in their order.
     """
-    grow_jobs(data, jobs, work, processes, scheduler, progress)
-    with _backend(processes, scheduler):
-        return tuple(_side_by_side(_run, data, jobs, work, progress, "classifiers"))
+    dataset = _open(str(data))
+    waiting = [job for job in jobs if not (run_folder(dataset, job, work) / "result.json").is_file()]
+    grow_jobs(data, waiting, work, processes, scheduler, progress)
+    if waiting:  # workers take seconds to start
+        with _backend(processes, scheduler):
+            _side_by_side(_run, data, waiting, work, progress, "classifiers")
+    return tuple(load_result(run_folder(dataset, job, work)) for job in jobs)
+
+
+def run_folder(dataset: Dataset, job: Job, work: Path) -> Path:
+    """Where the result of a job lies, named by what went into it."""
+    split = split_of(dataset, job)
+    return Path(work) / "runs" / key_of(dataset.content_hash, split.train, split.validation, split.test, job)
 
 
 def grow_jobs(
@@ -70,8 +80,10 @@ def grow_jobs(
             needed.setdefault(
                 growth_key(dataset, training_split(dataset, job), job.settings, job.seed + job.repeat), job
             )
-    with _backend(processes, scheduler):
-        _side_by_side(_grow, data, list(needed.values()), work, progress, "autoencoders")
+    missing = [job for key, job in needed.items() if not (Path(work) / "growth" / key / "growth.json").is_file()]
+    if missing:
+        with _backend(processes, scheduler):
+            _side_by_side(_grow, data, missing, work, progress, "autoencoders")
 
 
 @contextmanager
@@ -161,8 +173,7 @@ def _run(data: str, job: Job, work: str) -> Result:
     one_thread()
     dataset = _open(data)
     split = split_of(dataset, job)
-    key = key_of(dataset.content_hash, split.train, split.validation, split.test, job)
-    folder = Path(work) / "runs" / key
+    folder = run_folder(dataset, job, Path(work))
     with _alone(folder) as todo:
         if todo:
             keras.utils.clear_session()  # a worker that trains a hundred networks must not keep them all

@@ -82,7 +82,7 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
     )
     drawn = figures.accuracy_against_cost(
         rows,
-        f"seconds for a clip of {costs.frames} frames, its decoding ({costs.decode_seconds:.2f} s) not counted",
+        f"seconds for a clip of {costs.frames} frames, without {costs.decode_seconds:.2f} s to decode it",
         source,
         chance=1 / len(styles),
     )
