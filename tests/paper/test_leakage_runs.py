@@ -5,7 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
 
+from dance_tf.assessment.metrics import SCORES
 from dance_tf.assessment.predictions import Predictions
 from dance_tf.dataset.dataset import ClipRecord, Dataset
 from dance_tf.dataset.splits import make_splits
@@ -119,6 +121,40 @@ def test_scores_and_gaps_are_sorted_by_what_was_run(tmp_path):
     assert (splits["clip"].runs, splits["clip"].to_json()["held_out"]["frame"]["accuracy"]["runs"]) == (2, 2)
     gaps = [(gap.strategy, gap.frame.mean, gap.clip.mean) for gap in leakage.gaps]
     assert gaps == [("cnn", 0.5, 0.5), ("ae", 0.5, 0.5)]
+
+
+def test_scores_are_those_of_scikit_learn_on_the_stored_predictions(tmp_path):
+    generator = np.random.default_rng(3)
+    names = tuple(f"clip{number}" for number in range(24))
+    dancers = tuple(f"dancer{number % 6}" for number in range(24))
+    results = []
+    for number, job in enumerate(leakage_jobs(("cnn",), 2, views=("difference",))):
+        clips = np.sort(generator.integers(0, 24, 300))
+        probabilities = generator.dirichlet(np.ones(3), 300)
+        part = Predictions(probabilities, clips % 3, clips, dancers, ("a", "b", "c"), names)
+        for name in ("validation", "test"):
+            part.save(tmp_path / str(number) / f"{name}.npz")
+        results.append(Result(job, tmp_path / str(number), 10, 0, False, 1.0))
+    scores = scores_for(measure_leakage(results, 20).scores, "cnn", "difference")
+    for unit, score in scores.items():
+        runs = [result.test for result in results if result.job.unit == unit]
+        for by, found in (("frame", score.held_out.frame), ("clip", score.held_out.clip)):
+            expected = np.mean([by_scikit_learn(run, by) for run in runs], axis=0)
+            means = [getattr(found, name).mean for name in SCORES]
+            np.testing.assert_allclose(means, expected, atol=1e-12)
+
+
+def by_scikit_learn(run, by):
+    """The scores in the order of `SCORES`, the clip's verdict from the mean of its frames' probabilities."""
+    truth, verdict = run.labels, run.probabilities.argmax(axis=1)
+    if by == "clip":
+        clips = np.unique(run.clips)
+        verdict = np.array([run.probabilities[run.clips == clip].mean(axis=0).argmax() for clip in clips])
+        truth = np.array([run.labels[run.clips == clip][0] for clip in clips])
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, verdict, average="macro", zero_division=0)
+    specificity = np.mean([recall_score(truth != style, verdict != style) for style in range(3)])
+    kappa = cohen_kappa_score(truth, verdict)
+    return accuracy_score(truth, verdict), precision, recall, specificity, f1, kappa
 
 
 def test_near_duplicates_lie_across_the_wall_of_the_split_by_frame_alone():
