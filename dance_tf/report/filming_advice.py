@@ -49,7 +49,7 @@ def filming_advice(main: Robustness) -> str:
     dear = [entry for entry in told if _shown(entry[0]) and _lost(entry[0]) >= MUCH]
     cheap = [entry for entry in told if _shown(entry[0]) and _lost(entry[0]) < MUCH]
     free = [entry for entry in told if not _shown(entry[0])]
-    lines = [f"- {advice}: {name} costs {_points(row)}." for row, name, advice in dear]
+    lines = [f"- {advice}: {_points(row)} are lost to {name}." for row, name, advice in dear]
     if not dear:
         lines.append(f"- Nothing that was tried is shown to cost {percent(MUCH, 0)} points of frame accuracy or more.")
     if cheap:

@@ -15,6 +15,10 @@ from dance_tf.report.robustness_tables import paper_drop, row_name
 from dance_tf.report.tables import percent, percent_interval
 
 LINES = 360  # of the paper's last condition
+ONE_RUN = (
+    "Each side is one short training run: the intervals say what other dancers might change, not what another seed "
+    "might, and of so many conditions one interval may miss by chance."
+)
 
 
 def robustness_chapter(found: RobustnessFindings) -> Chapter:
@@ -25,7 +29,7 @@ def robustness_chapter(found: RobustnessFindings) -> Chapter:
     headline = (
         f"Degraded footage ({found.source}): by frame the network gets {_percent(clean)} % on clean clips and "
         f"{_percent(mean)} % in the mean of {len(main.conditions)} conditions, {percent(relative.mean, 0)} % of it; "
-        f"{row_name(worst.condition).lower()} costs most, {_percent(worst.drop.frame.accuracy)} points."
+        f"most is lost to {row_name(worst.condition).lower()}, {_percent(worst.drop.frame.accuracy)} points."
     )
     parts = [
         headline,
@@ -91,7 +95,7 @@ def attention_sentences(found: RobustnessFindings) -> str:
     positive = sum(gain.mean > 0 for gain in gains.values())
     helps = [name for name in ahead if gains[name].mean > clean.mean]
     verdict = (
-        f"Attention helps against {_rows(helps)}: there it is ahead by more than on clean footage"
+        f"In these runs attention helps against {_rows(helps)}: there it is ahead, and by more than on clean footage"
         if helps
         else "No help of attention against any condition is shown"
     )
@@ -99,7 +103,7 @@ def attention_sentences(found: RobustnessFindings) -> str:
         f"{verdict}. At the comparison's budget, the hybrid with attention less the one without it has "
         f"{_percent(clean)} points of frame accuracy on clean footage; it is ahead in {positive} of {len(gains)} "
         f"conditions, and the interval over dancers excludes zero in its favour in {len(ahead)}"
-        f"{_named(ahead)} and to its disadvantage in {len(behind)}{_named(behind)}."
+        f"{_named(ahead)} and to its disadvantage in {len(behind)}{_named(behind)}. {ONE_RUN}"
     )
 
 
@@ -121,7 +125,7 @@ def transfer_sentences(transfers: Sequence[Transfer]) -> str:
             f"{_percent(found.none)} % without any training against degradations ({_percent(found.gain_without)} "
             f"points) and {_percent(found.all)} % with {found.family} trained on. {_carries_over(found)}"
         )
-    return " ".join(sentences)
+    return " ".join([*sentences, ONE_RUN]) if sentences else ""
 
 
 def _carries_over(found: Transfer) -> str:

@@ -116,8 +116,8 @@ def test_every_parameter_is_printed_with_its_digits():
 def test_advice_is_in_the_order_of_what_is_lost(findings):
     lines = filming_advice(findings.main).splitlines()
     assert lines[0].startswith("- Stand so that the window or lamp is behind the camera")
-    assert "light behind you costs 80.0 points of frame accuracy" in lines[0]
-    assert "fog or haze costs 40.0 points" in lines[1]
+    assert "80.0 points of frame accuracy" in lines[0] and lines[0].endswith("are lost to light behind you.")
+    assert "40.0 points" in lines[1] and lines[1].endswith("are lost to fog or haze.")
     assert len(lines) == 3  # noise costs 10 points, but the interval reaches zero
     assert lines[2].startswith("- Not shown to cost anything here") and "a noisy picture (10.0 points)" in lines[2]
 
@@ -134,7 +134,7 @@ def test_attention_helps_only_where_it_is_ahead_by_more_than_clean(findings):
     assert attention_sentences(findings).startswith("No help of attention against any condition is shown.")
     gains = {**findings.attention_gains, "rain": estimate(0.2, 0.1, 0.3), "backlight": estimate(-0.2, -0.3, -0.1)}
     told = attention_sentences(replace(findings, attention_gains=gains))
-    assert told.startswith("Attention helps against rain effect")
+    assert told.startswith("In these runs attention helps against rain effect")
     assert "excludes zero in its favour in 1 (rain effect) and to its disadvantage in 1 (backlight (strong))" in told
     gains[CLEAN] = estimate(0.3, 0.2, 0.4)
     assert attention_sentences(replace(findings, attention_gains=gains)).startswith("No help of attention")
@@ -152,7 +152,7 @@ def test_what_carries_over_is_said_whichever_way_it_comes_out(findings):
 def test_the_chapter_says_what_was_measured(findings):
     chapter = robustness_chapter(findings)
     mean = (10 * 14 - 8 - 4 - 1) / 140
-    assert f"{100 * mean:.1f}" in chapter.headline and "backlight (strong) costs most" in chapter.headline
+    assert f"{100 * mean:.1f}" in chapter.headline and "most is lost to backlight (strong)" in chapter.headline
     assert "that holds for 1 of 2 clips here (short sides of 270, 1080 pixels)" in chapter.text
     assert "At 240 lines the loss is 20.0" in chapter.text
     branch = chapter.metrics["robustness"]
