@@ -1,0 +1,179 @@
+"""The comparison's chapter: every number from stored predictions, and what its sentences dare to say."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
+
+from dance_tf.assessment.intervals import Estimate
+from dance_tf.assessment.predictions import Predictions
+from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.training import TrainingSettings
+from dance_tf.paper.ablation import BASE, Ablation
+from dance_tf.paper.comparison import PROPOSED
+from dance_tf.paper.cost import Cost, Costs
+from dance_tf.paper.runs import Job, load_result
+from dance_tf.report.comparison_chapter import ablation_page, attention_page, clip_confusion, strategies_page
+from dance_tf.report.cost_chapter import cost_page, thinning_page
+from dance_tf.report.pages import Draws, Page, behind, join_pages, tell
+from dance_tf.report.sections import Section, plain
+
+STYLES, DANCERS, FRAMES = ("Supalonely", "Say So", "Tokyo"), 4, 5
+DRAWS = Draws(50, 0)
+
+
+def predictions(seed, lift):
+    generator = np.random.default_rng(seed)
+    count = len(STYLES) * DANCERS
+    clips = np.repeat(np.arange(count), FRAMES)
+    labels = clips % len(STYLES)
+    values = generator.random((len(labels), len(STYLES)))
+    values[np.arange(len(labels)), labels] += lift
+    dancers = [f"dancer{clip // len(STYLES)}" for clip in range(count)]
+    probabilities = values / values.sum(1, keepdims=True)
+    return Predictions(probabilities, labels, clips, dancers, STYLES, [f"clip{clip}" for clip in range(count)])
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes what runs of a strategy leave on disk, two folds, without any run."""
+
+    def make_runs(strategy, seed, lift, **changes):
+        runs = []
+        for fold in range(2):
+            folder = tmp_path / f"{strategy}-{seed}-{fold}"
+            folder.mkdir()
+            job = replace(Job(TrainingSettings(strategy=strategy), fold=fold), **changes)
+            predictions([seed, fold, 0], lift).save(folder / "validation.npz")
+            predictions([seed, fold, 1], lift).save(folder / "test.npz")
+            curve = {name: [1.0, 0.5] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+            pd.DataFrame({"epoch": [0, 1], **curve}).to_csv(folder / "history.csv", index=False)
+            kept = {"job": asdict(job), "parameters": 7, "best_epoch": 1, "stopped_early": fold == 0, "seconds": 1.0}
+            (folder / "result.json").write_text(json.dumps(kept))
+            runs.append(load_result(folder))
+        return tuple(runs)
+
+    return make_runs
+
+
+@pytest.fixture
+def rivals(make):
+    return {name: make(name, place, 0.1 * place) for place, name in enumerate(STRATEGIES)}
+
+
+def test_metrics_are_those_of_scikit_learn_on_the_stored_predictions(rivals):
+    metrics = strategies_page(rivals, "synthetic", DRAWS).metrics
+    for name, runs in rivals.items():
+        branch = metrics["strategies"][name]["dancer"]
+        for part, found in (("validation", branch), ("test", branch["held_out"])):
+            sides = []
+            for run in runs:
+                with np.load(run.folder / f"{part}.npz") as kept:
+                    sides.append((kept["labels"], kept["probabilities"].argmax(axis=1)))
+            assert found["frame"]["accuracy"]["mean"] == pytest.approx(np.mean([accuracy_score(*s) for s in sides]))
+            assert found["frame"]["kappa"]["mean"] == pytest.approx(np.mean([cohen_kappa_score(*s) for s in sides]))
+            f1 = np.mean([f1_score(*side, average="macro", zero_division=0) for side in sides])
+            assert found["frame"]["f1"]["mean"] == pytest.approx(f1)
+            assert (found["frame"]["f1"]["runs"], set(found["clip"])) == (2, set(found["frame"]))
+
+
+def test_confusion_counts_clips_of_the_part_held_out(rivals):
+    runs = rivals["cnn"]
+    expected = np.zeros((3, 3), int)
+    for run in runs:
+        with np.load(run.folder / "test.npz") as kept:
+            clips = np.unique(kept["clips"])
+            votes = [kept["probabilities"][kept["clips"] == clip].mean(axis=0).argmax() for clip in clips]
+            expected += confusion_matrix(clips % 3, votes, labels=range(3))
+    np.testing.assert_array_equal(clip_confusion(runs), expected)
+
+
+def test_what_was_said_of_a_strategy_before_is_not_said_again(rivals):
+    earlier = Section(30, "evaluate", "", "", "", {"strategies": {PROPOSED: {"dancer": {}}}}, [], [])
+    metrics = strategies_page(rivals, "synthetic", DRAWS, [earlier]).metrics
+    assert set(metrics["strategies"]) == set(STRATEGIES) - {PROPOSED}
+    assert set(metrics["comparison"]["strategies"]) == set(STRATEGIES)
+
+
+def test_the_page_asks_in_order_and_its_captions_count_the_runs(rivals):
+    page = strategies_page(rivals, "synthetic", DRAWS)
+    assert page.text.index("Does attention help?") < page.text.index("Does the autoencoder help?")
+    assert [table.name for table in page.tables] == ["t2_strategies", "t2_scores", "t2_differences"]
+    assert all("2 of 5 folds × 1 repeat(s)" in table.caption for table in page.tables)
+    assert "6 of 12 runs" in page.pictures[1].caption
+    stops = [line.get_xdata()[0] for line in page.pictures[1].figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert stops == [2] * 6
+
+
+def test_thinning_says_what_leaving_frames_out_changes(make):
+    thinned = {
+        (size, every): make(PROPOSED, 10 * every + size, 0.9 if every == 1 else 0.1, interval=every)
+        for size in (128, 64)
+        for every in (1, 10)
+    }
+    page = thinning_page(thinned, "synthetic", DRAWS)
+    assert "What does one frame in 10 cost?" in page.text
+    branch = page.metrics["frame_interval"]
+    whole, thin = (branch["128"][every]["held_out"]["frame"]["accuracy"]["mean"] for every in ("1", "10"))
+    assert branch["difference"]["10"]["held_out"]["frame"]["mean"] == pytest.approx(thin - whole)
+    assert "worse" in page.text
+
+
+def test_costs_are_told_with_their_ratio_and_machine(rivals):
+    plain_cost = Cost(2.0, float("nan"), 0.5, 2.0, 3.0, 2.0, 100, 60.0, 500.0)
+    networks = dict.fromkeys(rivals, plain_cost) | {PROPOSED: replace(plain_cost, network_seconds=5.0)}
+    costs = Costs(networks, 1.0, 1110, (270, 480), 5, "a machine", 400.0)
+    page = cost_page(costs, rivals, "synthetic", DRAWS)
+    assert "2.50 times as long as the CNN" in page.text
+    assert "(paper, features and attention: 1.72 times)" in page.text
+    assert page.metrics["cost"][PROPOSED]["relative_to_cnn"]["network_seconds"] == 2.5
+    assert all("a machine" in table.caption for table in page.tables)
+    # Supalonely and Say So are both there, so they can be confused
+    rate = page.metrics["cost"]["cnn"]["similar_styles_confused"]["mean"]
+    taken = []
+    for run in rivals["cnn"]:
+        with np.load(run.folder / "validation.npz") as kept:
+            matrix = confusion_matrix(kept["labels"], kept["probabilities"].argmax(axis=1), labels=range(3))
+        taken.append((matrix[0, 1] + matrix[1, 0]) / matrix[:2].sum())
+    assert rate == pytest.approx(np.mean(taken))
+    assert plain(page.metrics)["cost"]["cnn"]["attention_seconds"] is None
+
+
+def test_ablations_stand_against_the_network_as_proposed(make):
+    rows = (Ablation(BASE, "as proposed"), Ablation("off", "attention off", {"strategy": "cnn_ae"}))
+    ablated = {BASE: make(PROPOSED, 1, 0.9), "off": make("cnn_ae", 2, 0.0)}
+    page = ablation_page(ablated, rows, DRAWS)
+    branch = page.metrics["ablations"]
+    means = {name: branch[name]["held_out"]["frame"]["accuracy"]["mean"] for name in branch}
+    assert branch["off"]["difference"]["held_out"]["frame"]["mean"] == pytest.approx(means["off"] - means[BASE])
+    assert "1 of 1 intervals leave zero out" in page.text
+
+
+def test_attention_tells_how_far_styles_differ(rivals):
+    weights = {"cnn": np.array([[0.2, 0.5], [0.4, 0.5], [0.3, np.nan]]), "encoder": np.full((3, 4), 0.5)}
+    page = attention_page(weights, rivals[PROPOSED], "synthetic")
+    assert page.metrics["comparison"]["attention_spread"] == pytest.approx({"cnn": 0.2, "encoder": 0.0})
+    assert [picture.name for picture in page.pictures] == ["attention_cnn", "attention_encoder"]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        (Estimate(0.05, 0.01, 0.09), "better"),
+        (Estimate(-0.05, -0.09, -0.01), "worse"),
+        (Estimate(0.05, -0.01, 0.09), "do not tell"),
+        (Estimate(0.05, float("nan"), float("nan")), "no interval can be told"),
+    ],
+)
+def test_words_follow_the_interval(estimate, said):
+    assert said in tell(estimate)
+    assert tell(estimate).startswith(("5.0", "-5.0"))
+
+
+def test_pages_are_joined_in_their_order(rivals):
+    joined = join_pages([Page("one", {"a": {"x": 1}}), Page("two", {"a": {"y": 2}})])
+    assert (joined.text, joined.metrics) == ("one\n\ntwo", {"a": {"x": 1, "y": 2}})
+    assert behind(rivals["cnn"]).startswith("2 of 5 folds × 1 repeat(s), split by dancer, at most 30 epochs")
