@@ -100,14 +100,8 @@ def test_compression_is_of_the_whole_clip_in_stretches(stretch, clip, tmp_path, 
     monkeypatch.setattr(degraded_clips, "STRETCH", stretch)
     found = degraded(clip, Disturbance("severe_compression", 4), tmp_path)
     pictures, times = frames_of(clip), read_footage(clip.path).timestamps
-    coded = np.concatenate(
-        [
-            degrade(
-                pictures[start : start + stretch], "severe_compression", timestamps=times[start : start + stretch]
-            ).frames
-            for start in range(0, COUNT, stretch)
-        ]
-    )
+    parts = [slice(start, start + stretch) for start in range(0, COUNT, stretch)]
+    coded = [degrade(pictures[part], "severe_compression", timestamps=times[part]).frames for part in parts]
     scored, _ = choose_frames(np.arange(20), SAMPLING)
     np.testing.assert_array_equal(found.frames[:, 0, ..., 0], squares(np.concatenate(coded)[4:][scored[:, 0]]))
 
