@@ -10,10 +10,14 @@ def start_tensorflow() -> None:
     """Import TensorFlow and touch its devices with the native log held back: it greets on standard error, whatever
     TF_CPP_MIN_LOG_LEVEL says, before a program can ask it not to. What it says is shown if it fails.
     """
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or "tensorflow" in sys.modules:
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return
+    # TFDS warns of its own deprecated attribute, TensorFlow of every new model that predicts: neither is news
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own deprecated attribute
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -24,6 +24,7 @@ from dance_tf.dataset.workspace import Workspace
 from dance_tf.footage.degrade import degrade
 from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, measure_compression
 from dance_tf.footage.framing import fit_luma
+from dance_tf.footage.progress import bar_hidden
 from dance_tf.footage.room import ROOM_SAMPLE, estimate_room
 from dance_tf.footage.settings import READ_DEFAULTS
 from dance_tf.footage.source import ReadError
@@ -130,7 +131,7 @@ def degrade_held_out(
         todo = joblib.Parallel(return_as="generator_unordered")(
             joblib.delayed(_degrade_clip)(clip, disturbances, str(work), sampling) for clip in clips
         )
-        for _ in tqdm(todo, total=len(clips), desc="degraded clips", disable=not progress, unit="clip"):
+        for _ in tqdm(todo, total=len(clips), desc="degraded clips", disable=bar_hidden(progress), unit="clip"):
             pass
 
 

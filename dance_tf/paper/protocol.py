@@ -24,6 +24,7 @@ from dance_tf.dataset.batches import spread
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 from dance_tf.dataset.store import open_dataset
+from dance_tf.footage.progress import bar_hidden
 from dance_tf.model.autoencoder import STAGES
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import (
@@ -100,7 +101,7 @@ def _backend(processes: int, scheduler: str | None) -> Iterator[None]:
 
 def _side_by_side(step, data: Path, jobs: Sequence[Job], work: Path, progress: bool, what: str):
     todo = joblib.Parallel(return_as="generator")(joblib.delayed(step)(str(data), job, str(work)) for job in jobs)
-    return list(tqdm(todo, total=len(jobs), desc=what, disable=not progress, unit="run"))
+    return list(tqdm(todo, total=len(jobs), desc=what, disable=bar_hidden(progress), unit="run"))
 
 
 @lru_cache(maxsize=2)

@@ -18,6 +18,7 @@ from dance_tf.assessment.predictions import Predictions
 from dance_tf.assessment.robustness import Robustness, assess_robustness
 from dance_tf.dataset.batches import View, see
 from dance_tf.dataset.dataset import Dataset
+from dance_tf.footage.progress import bar_hidden
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import key_of
 from dance_tf.paper.comparison_settings import comparison_settings
@@ -98,7 +99,7 @@ def judge_degraded(
         todo = joblib.Parallel(return_as="generator")(
             joblib.delayed(_judge)(result, truth, tuple(clips), disturbances, str(work), sampling) for result in results
         )
-        return tuple(tqdm(todo, total=len(results), desc="networks", disable=not progress, unit="network"))
+        return tuple(tqdm(todo, total=len(results), desc="networks", disable=bar_hidden(progress), unit="network"))
 
 
 def _judge(

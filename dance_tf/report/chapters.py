@@ -72,15 +72,33 @@ def growth_chapter(errors: Mapping[str, ReconstructionErrors]) -> Chapter:
     return Chapter(" ".join(sentences), {"autoencoder": {view: found.row() for view, found in errors.items()}})
 
 
+def growth_table(errors: Mapping[str, ReconstructionErrors]) -> pd.DataFrame:
+    """A row a view: mean squared errors times 1000, and what stands behind them."""
+    return pd.DataFrame(
+        [
+            {
+                "network sees": VIEW_NAMES[view],
+                "autoencoder (× 1000)": 1000 * found.autoencoder,
+                "low-resolution input (× 1000)": 1000 * found.low_resolution,
+                "principal components (× 1000)": 1000 * found.pca,
+                "components": found.components,
+                "test frames": found.frames,
+            }
+            for view, found in errors.items()
+        ]
+    )
+
+
 def training_chapter(results: Sequence[Result]) -> Chapter:
     """How many runs there were, and the size of the network."""
     first = results[0]
     folds = len({result.job.fold for result in results})
     repeats = len({result.job.repeat for result in results})
     return Chapter(
-        f"{len(results)} runs: {folds} of {first.job.folds} dancer-disjoint folds, {repeats} repeat(s), two views of "
-        f"the frame. The network has {first.parameters:,} parameters, {first.parameters * 4 / 1e6:.1f} MB in float32 (the "
-        "paper prints 157.4 MB for the network it describes).",
+        f"{len(results)} runs: {folds} of {first.job.folds} dancer-disjoint folds, {repeats} repeat(s), "
+        "two views of the frame. "
+        f"The network has {first.parameters:,} parameters, {first.parameters * 4 / 1e6:.1f} MB in float32 (the paper "
+        "prints 157.4 MB for the network it describes).",
         {"network": {"parameters": first.parameters}},
     )
 

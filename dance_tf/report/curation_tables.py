@@ -8,7 +8,7 @@ import pandas as pd
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.footage.curation import REASONS
 from dance_tf.footage.curation_score import ReasonScore
-from dance_tf.paper.tables import table_frame
+from dance_tf.paper.tables import TABLE_1
 from dance_tf.synthesis.choreography import STYLES
 
 
@@ -21,10 +21,7 @@ def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
 def frames_by_style(dataset: Dataset) -> pd.DataFrame:
     """Table 1: clips and frames of each style, kept and dropped by reason, beside the paper's frames; a total last."""
     counts = dataset.counts()
-    published = {}
-    table = table_frame(1)
-    for _, row in table.iterrows():
-        published[row["style"]] = int(row["frames"])
+    published = {row.abbreviation: row.frames for row in TABLE_1}
     rows = [
         {
             "style": style,
@@ -37,7 +34,7 @@ def frames_by_style(dataset: Dataset) -> pd.DataFrame:
         for style, abbreviation in zip(dataset.styles, abbreviate(dataset.styles), strict=True)
     ]
     frame = pd.DataFrame(rows)
-    frame["paper"] = [published.get(style) for style in frame["style"]]
+    frame["paper"] = [published.get(abbreviation) for abbreviation in frame["abbreviation"]]
     total = frame.drop(columns=["style", "abbreviation"]).sum()
     frame.loc[len(frame)] = {"style": "all", "abbreviation": "", **total}
     for column in frame.columns[2:]:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.framing import fit_luma
+from dance_tf.footage.progress import bar_hidden
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.dancer import dancer_name
 from dance_tf.synthesis.settings import StudioSettings
@@ -134,7 +135,7 @@ def synthesize(
         made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
             joblib.delayed(_record_clip)(out, settings, style, dancer) for style, dancer in todo
         )
-        for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=not progress):
+        for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):
             pass
     manifest = out / "manifest.csv"
     part = manifest.with_name(f".{manifest.name}.{os.getpid()}.part")

@@ -1,0 +1,107 @@
+"""The whole report, tiny: it runs, it is whole, and a run that was killed ends in the same numbers."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from dance_tf.report.profile import defaults_of
+
+ROOT = Path(__file__).resolve().parents[1]
+SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
+TIMED = ("cost", "speed")  # measured in seconds, so no two measurements are alike
+
+
+def command(folder):
+    """The report of the smoke profile into a folder that has its own work folder."""
+    profile = folder / "smoke.yaml"
+    profile.write_text(yaml.safe_dump({**yaml.safe_load(SMOKE.read_text()), "work": str(folder / "work")}))
+    return [sys.executable, "-m", "dance_tf", "report", str(profile), "--out", str(folder / "report")]
+
+
+def metrics(folder):
+    content = json.loads((folder / "report" / "metrics.json").read_text())
+    return {key: value for key, value in content.items() if key not in TIMED}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke")
+    done = subprocess.run(command(folder), capture_output=True, text=True, cwd=ROOT, timeout=1800)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_report_is_whole(finished):
+    report = finished / "report"
+    content = json.loads((report / "metrics.json").read_text())
+    assert {"data", "curation", "autoencoder", "strategies", "leakage"} <= set(content)
+    page = (report / "REPORT.md").read_text()
+    for line in page.splitlines():
+        if line.startswith("!["):
+            assert (report / line.split("](")[1].rstrip(")")).is_file()
+    assert str(ROOT) not in page
+    provenance = json.loads((report / "provenance.json").read_text())
+    assert provenance["data_hash"] == content["data"]["hash"]
+
+
+def test_every_notebook_ran_without_error_or_warning(finished):
+    executed = sorted((finished / "report" / "executed").glob("*.ipynb"))
+    assert [path.name for path in executed] == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    for path in executed:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                assert output.output_type != "error"
+                assert output.get("name") != "stderr", (path.name, output.get("text"))
+
+
+def test_second_run_takes_its_numbers_from_the_cache(finished):
+    before = (finished / "report" / "metrics.json").read_bytes()
+    runs = {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/result.json")}
+    subprocess.run(command(finished), check=True, capture_output=True, cwd=ROOT, timeout=1800)
+    assert (finished / "report" / "metrics.json").read_bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/result.json")} == runs
+
+
+def contained(part, whole):
+    """Whether every number of a metrics document is in another, at the same place and equal."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and contained(part[key], whole[key]) for key in part)
+    return part == whole
+
+
+def test_killed_report_goes_on_to_the_same_metrics(finished, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    for number in ("00", "10", "20", "30"):  # the main path: the other notebooks keep their runs in the same way
+        [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+        shutil.copy(path, tmp_path / "notebooks")
+    known = set().union(*(defaults_of(path) for path in (tmp_path / "notebooks").glob("*.ipynb")))
+    parameters = {key: value for key, value in yaml.safe_load(SMOKE.read_text()).items() if key in known}
+    profile = tmp_path / "smoke.yaml"
+    profile.write_text(yaml.safe_dump({**parameters, "work": str(tmp_path / "work")}))
+    shutil.copytree(finished / "work", tmp_path / "work", ignore=shutil.ignore_patterns("runs", "growth", "degraded*"))
+    go = "import sys; from pathlib import Path as P; from dance_tf.report.runner import run_profile as run; "
+    go += "run(*map(P, sys.argv[1:]), progress=False)"
+    arguments = [sys.executable, "-c", go, str(profile), str(tmp_path / "notebooks"), str(tmp_path / "report")]
+    going = subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    until = time.monotonic() + 600
+    while going.poll() is None and time.monotonic() < until and not list(tmp_path.glob("work/runs/*/result.json")):
+        time.sleep(0.2)
+    assert going.poll() is None, "the report ended before it could be killed"
+    os.killpg(going.pid, signal.SIGKILL)
+    going.wait()
+    assert not (tmp_path / "report" / "metrics.json").exists()
+    subprocess.run(arguments, check=True, capture_output=True, cwd=ROOT, timeout=1800)
+    ended = metrics(tmp_path)
+    assert ended["strategies"]["cnn_ae_attention"]["dancer"]["held_out"]["clip"]["accuracy"]["runs"] == 1
+    assert contained(ended, metrics(finished))
