@@ -11,7 +11,7 @@ import pandas as pd
 
 from dance_tf.assessment.predictions import Predictions
 from dance_tf.dataset.batches import Jitter, spread, thin
-from dance_tf.dataset.dataset import Dataset
+from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, Unit, make_splits
 from dance_tf.model.baselines import linear_baseline
 from dance_tf.model.fitting import Schedule
@@ -86,7 +86,10 @@ class Result:
 
 def split_of(dataset: Dataset, job: Job) -> Split:
     """The split a job is scored on."""
-    return make_splits(dataset, job.unit, job.folds, job.seed)[job.fold]
+    splits = make_splits(dataset, job.unit, job.folds, job.seed)
+    if job.fold >= len(splits):
+        raise DatasetError(f"there is no fold {job.fold + 1}: {splits[0].note or f'{len(splits)} folds'}")
+    return splits[job.fold]
 
 
 def training_split(dataset: Dataset, job: Job) -> Split:

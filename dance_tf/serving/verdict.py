@@ -15,6 +15,7 @@ from dance_tf.footage.settings import ReadSettings
 from dance_tf.model.bundle import ModelBundle
 
 BATCH = 128
+PIECE = 2048  # frames, or windows that end at them, that go through the network in one call
 
 
 class VerdictError(ValueError):
@@ -111,6 +112,9 @@ def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarra
     """Probabilities float32 [n, styles] of a clip's frames uint8 [n, 128, 128, 1] in its room uint8 [128, 128, 1]."""
     seen = see(frames, np.broadcast_to(room, frames.shape), bundle.description.view)
     length = bundle.description.sequence_length
+    places = np.arange(len(seen))
     if length > 1:
-        seen = seen[windows(np.arange(len(seen)), np.zeros(len(seen), dtype=np.int64), length)]
-    return bundle.model.predict(seen, batch_size=BATCH, verbose=0)
+        places = windows(places, np.zeros(len(seen), dtype=np.int64), length)
+    # piece by piece: all windows of a long clip at once would hold each frame `length` times
+    parts = [seen[part] for part in np.array_split(places, -(-len(places) // PIECE))]
+    return np.concatenate([bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in parts])
