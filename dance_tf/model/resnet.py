@@ -116,7 +116,9 @@ def _normalized_convolution(inputs, filters: int, size: int, strides: int, name:
         kernel_initializer="he_normal",
         name=f"{name}_convolution",
     )(inputs)
-    return keras.layers.BatchNormalization(name=f"{name}_normalization")(outputs)
+    # as in the CNN path: Keras' 0.99 needs hundreds of batches before validation sees the statistics of the training
+
+    return keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_normalization")(outputs)
 
 
 def _basic_block(inputs, filters: int, strides: int, name: str):
