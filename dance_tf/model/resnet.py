@@ -117,7 +117,6 @@ def _normalized_convolution(inputs, filters: int, size: int, strides: int, name:
         name=f"{name}_convolution",
     )(inputs)
     # as in the CNN path: Keras' 0.99 needs hundreds of batches before validation sees the statistics of the training
-
     return keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_normalization")(outputs)
 
 

@@ -134,7 +134,8 @@ def accuracy_against_cost(
         )  # fmt: skip
     _chance_line(axes, chance, across=False)
     axes.set(xscale="log", xlabel=cost, ylabel=score)
-    axes.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
+    for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        formatter(lambda number, _: f"{number:g}" if f"{number:e}"[0] in "1235" else "")
     axes.margins(x=0.12)
     axes.set_ylim(bottom=0, top=1)
     percent_axis(axes)
