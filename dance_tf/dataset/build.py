@@ -62,7 +62,8 @@ def curate_folder(
         progress: called with each row as it comes.
 
     Returns:
-        what became of each file; `curation.csv` in the parts' folder and in `out` says the same.
+        what became of each file. `curation.csv` in `out` says the same; the one in the parts' folder also has the
+        files that earlier runs were offered.
 
     Raises:
         CatalogError: the folder holds no footage.
@@ -80,6 +81,7 @@ def curate_folder(
     names = [row.part for row in kept]  # each the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key)
+    (out / "curation.csv").unlink(missing_ok=True)  # or rows of files offered earlier, elsewhere, would stay in it
     write_rows(out / "curation.csv", rows)
     return Curated(out, catalog.layout, rows)
 
