@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dance_tf.footage.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
-from dance_tf.footage.sampling import Sampling
+from dance_tf.footage.sampling import Sampling, fill_in
 from dance_tf.footage.settings import ReadSettings
 from dance_tf.footage.source import ReadError, Source
 
@@ -44,11 +44,16 @@ class ContainerSource(Source):
         except (av.FFmpegError, ValueError) as error:
             raise ReadError(f"{self.path.name}: not a video that can be opened ({plain(error)})") from error
         with container:
-            yield from self._read(container, alive)
+            stream = self._video_stream(container)
+            timed = self._read(container, stream, alive)
+            if self.settings.skip_nonref and self.settings.every_frame:
+                timed = fill_in(timed, self._packet_times(stream))
+            yield from timed
 
-    def _read(self, container: InputContainer, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
+    def _read(
+        self, container: InputContainer, stream: VideoStream, alive: Callable[[], None]
+    ) -> Iterator[tuple[float, np.ndarray]]:
         settings = self.settings
-        stream = self._video_stream(container)
         codec = stream.codec_context
         self.check_pixels(codec.width, codec.height)
         self._set_decoder(codec)
@@ -56,7 +61,8 @@ class ContainerSource(Source):
         aspect = float(aspect) if aspect and aspect > 0 else 1.0
         promised = self._promised_seconds(container, stream)
         if settings.frames_in_all is not None and promised is None:
-            promised = self._count_seconds(stream)
+            # the header has no length: that of the last packet, nothing decoded
+            promised = max(max(self._packet_times(stream, ends=True), default=0.0), 1e-3)
         sampling = Sampling(settings, promised)
         orientation, described = UPRIGHT, False
         for time, frame in sampling.choose(self._timed(container, stream, sampling, alive), lambda: self.seconds):
@@ -113,20 +119,21 @@ class ContainerSource(Source):
             )
         return seconds
 
-    def _count_seconds(self, stream: VideoStream) -> float:
-        """Length by the packets' times, nothing decoded, for files whose header has none."""
+    def _packet_times(self, stream: VideoStream, ends: bool = False) -> list[float]:
+        """When each picture is shown, or (with `ends`) until when: seconds from the first, rising; nothing decoded."""
         import av
 
-        times = []
+        times, first = [], None
         try:
             with av.open(str(self.path), metadata_errors="replace") as again:
                 for packet in again.demux(again.streams[stream.index]):
-                    if packet.pts is not None:
-                        times.append(float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                    if packet.pts is not None and not packet.is_discard:
+                        begin = float(packet.pts * packet.time_base)
+                        first = begin if first is None else min(first, begin)
+                        times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
         except (av.FFmpegError, ValueError):
             self.broken = True  # its frames will meet the same fault, and name it
-        first = min(times, default=0.0)
-        return max(max(times, default=0.0) - first, 1e-3)
+        return sorted(time - first for time in times)
 
     def _timed(
         self, container: InputContainer, stream: VideoStream, sampling: Sampling, alive: Callable[[], None]
@@ -165,7 +172,8 @@ class ContainerSource(Source):
                 frames.close()
                 container.seek(round((keys[place] + origin) / time_base), stream=stream, backward=True)
                 frames = self._decoded(container, stream)
-        self.frame_rate = nominal if keys or last <= 0 else (count - 1) / last
+        partly = keys or self.settings.skip_nonref
+        self.frame_rate = nominal if partly or last <= 0 else (count - 1) / last
         self.seconds = last + 1 / self.frame_rate if count else 0.0
         if backwards:
             self.warnings.append(f"timestamps go backwards {backwards} times")

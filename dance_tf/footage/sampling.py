@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import TypeVar
+
+import cv2
+import numpy as np
 
 from dance_tf.footage.settings import ReadSettings
 
@@ -27,7 +30,7 @@ class Sampling:
     """
 
     def __init__(self, settings: ReadSettings, seconds: float | None = None) -> None:
-        self.every = settings.frames_per_second is None and settings.frames_in_all is None
+        self.every = settings.every_frame
         # a header may promise more than there is; of a counted number of frames the last one then answers the rest
         self._counted = settings.frames_in_all is not None
         self._moments: Iterator[float] = iter(())
@@ -67,3 +70,28 @@ class Sampling:
                 return
         if held is not None and self.next is not None and (self._counted or self.next < end() - 5e-7):
             yield held
+
+
+def fill_in(timed: Iterable[tuple[float, np.ndarray]], moments: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:
+    """Pictures at moments that have none, mixed from the two around them in proportion to the time between.
+
+    Args:
+        timed: (time, uint8 picture) pairs in the order of time, all pictures of one shape.
+        moments: seconds at which a picture is wanted, rising; those before the first picture are passed over, those
+            after the last repeat it.
+
+    Yields:
+        (time, uint8 picture), the pictures given and those between them.
+    """
+    grace = 5e-7
+    place, held = 0, None
+    for time, picture in timed:
+        while place < len(moments) and moments[place] < time - grace:
+            moment, place = moments[place], place + 1
+            if held is not None and moment > held[0] + grace:
+                share = (moment - held[0]) / (time - held[0])
+                yield moment, cv2.addWeighted(held[1], 1 - share, picture, share, 0)
+        yield time, picture
+        held = time, picture
+    if held is not None:
+        yield from ((moment, held[1]) for moment in moments[place:] if moment > held[0] + grace)

@@ -34,8 +34,9 @@ class ReadSettings:
         frames_in_all: frames to take of the whole clip, at the middles of that many equal stretches of time; None takes
             every frame. At most one of the two may be set.
         skip_loop_filter: leave out the decoder's in-loop filter: faster, and not exact.
-        skip_nonref: leave out frames that no other frame needs. They are lost to the result, so this is for
-            sampling more thinly than the reference frames lie.
+        skip_nonref: do not decode frames that no other frame needs. Where every frame is wanted, those are mixed from
+            the two around them: much faster, and not exact. Where frames are sampled, the moments that they would
+            answer get the frame before.
         quick_shrink: halve large pictures before averaging them: faster, brighter by about 0.14 gray levels.
         threads: decoding threads; 0 lets FFmpeg choose.
         image_rate: frames per second of an image-sequence folder, which has no times of its own (30: Kaggle layout).
@@ -67,6 +68,11 @@ class ReadSettings:
             raise ValueError(f"frames_in_all must be at least 1, not {self.frames_in_all}")
         if self.fit not in ("pad", "crop"):
             raise ValueError(f'fit must be "pad" or "crop", not {self.fit!r}')
+
+    @property
+    def every_frame(self) -> bool:
+        """Whether no sampling is asked for."""
+        return self.frames_per_second is None and self.frames_in_all is None
 
 
 READ_DEFAULTS = ReadSettings()

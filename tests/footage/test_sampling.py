@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.footage.sampling import Sampling
+from dance_tf.footage.sampling import Sampling, fill_in
 from dance_tf.footage.settings import ReadSettings
 
 
@@ -65,3 +65,17 @@ def test_a_count_needs_a_length():
 def test_settings_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError):
         ReadSettings(**options)
+
+
+def test_pictures_are_mixed_by_the_time_between_their_neighbours():
+    black, white = np.zeros((2, 3), np.uint8), np.full((2, 3), 200, np.uint8)
+    moments = [-0.1, 0.0, 0.1, 0.3, 0.4, 0.5]
+    filled = list(fill_in([(0.0, black), (0.4, white)], moments))
+    assert [time for time, _ in filled] == [0.0, 0.1, 0.3, 0.4, 0.5]
+    assert [int(picture[0, 0]) for _, picture in filled] == [0, 50, 150, 200, 200]
+    assert all(np.ptp(picture) == 0 and picture.dtype == np.uint8 for _, picture in filled)
+
+
+def test_pictures_that_are_all_there_stay_as_they_are():
+    timed = [(time, np.full((1, 1), number, np.uint8)) for number, time in enumerate(UNEVEN)]
+    assert list(fill_in(timed, UNEVEN)) == timed and list(fill_in([], UNEVEN)) == []
