@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from dance_tf.dataset.atomic import written_whole
@@ -41,3 +43,16 @@ def test_what_a_killed_process_left_behind_does_not_get_in(tmp_path):
     with written_whole(folder) as partial:
         (partial / "fresh").touch()
     assert [path.name for path in folder.iterdir()] == ["fresh"]
+
+
+def test_what_dead_processes_left_is_removed_and_living_ones_are_let_be(tmp_path):
+    folder = tmp_path / "result"
+    with written_whole(folder) as partial:
+        own = partial.name
+    stem = own.removesuffix(str(os.getpid()))
+    dead, living = (tmp_path / f"{stem}{pid}" for pid in (2**22 + 1, os.getppid()))
+    for left in (dead, living):
+        left.mkdir()
+    with written_whole(folder):
+        assert not dead.exists() and living.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "result"])
