@@ -8,6 +8,7 @@ before the first; all others keep their weights.
 import keras
 
 from dance_tf.model.layers import DecoderStage, EncoderStage, LowerResolution
+from dance_tf.model.weights import draw_weights
 
 FRAME_SHAPE = (128, 128, 1)
 ENCODER_FILTERS = (4, 8, 16, 32, 64)
@@ -41,37 +42,41 @@ def decode(code, stages: int = STAGES):
     outputs = code
     for stage in range(stages, 1, -1):
         outputs = DecoderStage(ENCODER_FILTERS[stage - 2], name=f"decoder_{stage}")(outputs)
-    return DecoderStage(1, activation="sigmoid", name="decoder_1")(outputs)
+    return DecoderStage(1, activation="sigmoid", normalize=False, name="decoder_1")(outputs)
 
 
-def build_autoencoder(stages: int = STAGES, factor: int = 2) -> keras.Model:
+def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> keras.Model:
     """Autoencoder of `stages` stages, uint8 frames in, gray levels out.
 
     Args:
         stages: 1 to 5.
         factor: the low-resolution factor of its input; the target is the frame at full resolution.
+        seed: of its weights.
 
     Returns:
         model from uint8 [batch, 128, 128, 1] to float [batch, 128, 128, 1] in (0, 1).
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
-    return keras.Model(frames, decode(encode(levels, stages, factor), stages), name=f"autoencoder_{stages}")
+    model = keras.Model(frames, decode(encode(levels, stages, factor), stages), name=f"autoencoder_{stages}")
+    draw_weights(model, seed)
+    return model
 
 
-def grow(model: keras.Model, stages: int, factor: int = 2) -> keras.Model:
+def grow(model: keras.Model, stages: int, factor: int = 2, seed: int = 0) -> keras.Model:
     """A larger autoencoder that keeps, bit for bit, every weight that `model` has learnt.
 
     Args:
         model: autoencoder of fewer stages.
         stages: how many stages the new one has.
         factor: the low-resolution factor.
+        seed: of the added stages' weights.
 
     Returns:
         autoencoder of `stages` stages; the added stages are newly initialised ("each layer is initialized
         individually", section 3.3).
     """
-    grown = build_autoencoder(stages, factor)
+    grown = build_autoencoder(stages, factor, seed)
     copy_weights(model, grown)
     return grown
 

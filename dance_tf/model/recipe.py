@@ -17,7 +17,7 @@ def training_settings(
     decay: str = "cosine",
     patience: int = 10,
     growth_epochs: int = 3,
-    growth_learning_rate: float = 0.001,
+    growth_learning_rate: float = 0.005,
     growth_optimizer: str = "adam",
     batch_size: int = 32,
     frames_per_clip: int = 12,

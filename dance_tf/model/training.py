@@ -17,8 +17,9 @@ from dance_tf.model.feeding import Feed, TrainingFrames, load_sequences
 from dance_tf.model.fitting import History, Schedule, fit
 from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.weights import draw_weights
 
-CODE_VERSION = 2  # raised when a change of this code changes what a cached run would hold
+CODE_VERSION = 3  # raised when a change of this code changes what a cached run would hold
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,8 @@ def grow_autoencoder(
     if not settings.progressive:
         schedule = replace(schedule, epochs=schedule.epochs * STAGES, patience=schedule.patience * STAGES)
     for stages in sizes:
-        keras.utils.set_random_seed(seed + stages)
-        model = grow(models[-1], stages, factor) if models else build_autoencoder(stages, factor)
+        own = seed + stages
+        model = grow(models[-1], stages, factor, own) if models else build_autoencoder(stages, factor, own)
         frames = TrainingFrames(dataset, split.train, feed, seed=seed * STAGES + stages)
         title = f"autoencoder, {stages} of {STAGES} stages" if progress else ""
         stage_folder = Path(folder) / f"stage_{stages}"
@@ -215,6 +216,8 @@ def train_classifier(
     seed_everything(seed)
     network = replace(settings.network, classes=len(dataset.styles))
     model = strategy.build(network)
+    if not network.imagenet_weights:
+        draw_weights(model, seed)
     if encoder is not None and strategy.grows_autoencoder:
         taken = copy_weights(encoder, model)
         for name in taken if settings.freeze_encoder else ():

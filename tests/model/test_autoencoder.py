@@ -36,10 +36,11 @@ def test_every_size_reads_and_paints_whole_frames(grown, stages):
 
 def test_the_code_of_the_whole_autoencoder_has_1024_numbers(grown):
     assert np.prod(grown[-1].get_layer("encoder_5").output.shape[1:]) == 1024
-    # 3 × 3 convolutions 1-4-8-16-32-64 and back 64-32-16-8-4-1, with their biases
+    # 3 × 3 convolutions 1-4-8-16-32-64 and back 64-32-16-8-4-1, each with the four numbers a channel of a batch
+    # normalisation, the last with a bias instead
     there, back = (1, 4, 8, 16, 32, 64), (64, 32, 16, 8, 4, 1)
     pairs = [*zip(there, there[1:], strict=False), *zip(back, back[1:], strict=False)]
-    assert grown[-1].count_params() == sum(9 * a * b + b for a, b in pairs)
+    assert grown[-1].count_params() == sum(9 * a * b + 4 * b for a, b in pairs) - 3
 
 
 @pytest.mark.parametrize("stages", range(1, STAGES))
@@ -58,7 +59,7 @@ def test_growth_by_several_stages_at_once(grown):
     after = weights_of(larger)
     for path, value in weights_of(grown[1]).items():
         np.testing.assert_array_equal(after[path], value)
-    assert len(after) == 20
+    assert len(after) == 9 * 5 + 2
 
 
 def test_growing_leaves_the_smaller_one_alone():

@@ -18,14 +18,16 @@ EXAMPLES = {
     SqueezeExcitation: ({"ratio": 3}, (2, 4, 4, 12)),
     SpatialAttention: ({"kernel_size": 5}, (2, 6, 6, 3)),
     ConvolutionStage: ({"filters": 4, "normalize": False}, (3, 8, 12, 2)),
-    EncoderStage: ({"filters": 6}, (2, 8, 10, 3)),
-    DecoderStage: ({"filters": 3, "activation": "sigmoid"}, (2, 4, 5, 6)),
+    EncoderStage: ({"filters": 6, "normalize": False}, (2, 8, 10, 3)),
+    DecoderStage: ({"filters": 3, "activation": "sigmoid", "normalize": False}, (2, 4, 5, 6)),
     LowerResolution: ({"factor": 4}, (2, 8, 12, 2)),
     FrameStandardization: ({"floor": 0.25}, (2, 6, 5, 1)),
 }
 # the same once more where an argument changes what the layer is made of
 VARIANTS = [
     (ConvolutionStage, {"filters": 4, "normalize": True}, (3, 8, 12, 2)),
+    (EncoderStage, {"filters": 6, "normalize": True}, (2, 8, 10, 3)),
+    (DecoderStage, {"filters": 3, "activation": "relu", "normalize": True}, (2, 4, 5, 6)),
     (LowerResolution, {"factor": 1}, (2, 5, 7, 1)),
 ]
 CASES = [(layer, *example) for layer, example in EXAMPLES.items()] + VARIANTS

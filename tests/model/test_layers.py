@@ -67,30 +67,47 @@ def test_normalization_uses_the_batch_in_training_and_moves_slowly_towards_it(ra
     np.testing.assert_allclose(variance, kept + (1 - kept) * before.var(axis=(0, 1, 2)), rtol=1e-4)
 
 
+def normalized(maps, weights):
+    """Batch normalisation of maps by its stored means and variances."""
+    gain, offset, mean, variance = weights
+    return gain * (maps - mean) / np.sqrt(variance + 1e-3) + offset
+
+
+def draw_weights(random, layer):
+    """Random weights of a built layer's shapes, positive (as variances are)."""
+    weights = [random.uniform(0.1, 1, w.shape).astype(np.float32) for w in layer.weights]
+    weights[0] = random.normal(size=weights[0].shape).astype(np.float32)
+    layer.set_weights(weights)
+    return weights
+
+
+@pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize(("size", "before"), [(8, 0), (7, 1)])
-def test_encoder_stage_by_hand(random, size, before):
+def test_encoder_stage_by_hand(random, size, before, normalize):
     # "same" padding at stride 2: an even side is padded at its end alone, an odd one on both sides
     maps = random.normal(size=(2, size, size, 2)).astype(np.float32)
-    layer = EncoderStage(3)
+    layer = EncoderStage(3, normalize)
     layer.build(maps.shape)
-    kernel, bias = (random.normal(size=w.shape).astype(np.float32) for w in layer.weights)
-    layer.set_weights([kernel, bias])
+    kernel, *rest = draw_weights(random, layer)
     for one, found in zip(maps, np.array(layer(maps)), strict=True):
-        expected = relu(convolve(one, kernel, bias, stride=2, before=(before, before)))
+        bias = np.zeros(3) if normalize else rest[0]
+        convolved = convolve(one, kernel, bias, stride=2, before=(before, before))
+        expected = relu(normalized(convolved, rest) if normalize else convolved)
         assert expected.shape == (4, 4, 3)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-def test_decoder_stage_by_hand(random, activation):
+def test_decoder_stage_by_hand(random, activation, normalize):
     maps = random.normal(size=(2, 3, 4, 2)).astype(np.float32)
-    layer = DecoderStage(3, activation)
+    layer = DecoderStage(3, activation, normalize)
     layer.build(maps.shape)
-    kernel, bias = (random.normal(size=w.shape).astype(np.float32) for w in layer.weights)
-    layer.set_weights([kernel, bias])
+    kernel, *rest = draw_weights(random, layer)
     for one, found in zip(maps, np.array(layer(maps)), strict=True):
         doubled = np.array([[one[row // 2, column // 2] for column in range(8)] for row in range(6)])
-        logits = convolve(doubled, kernel, bias)
+        logits = convolve(doubled, kernel, np.zeros(3) if normalize else rest[0])
+        logits = normalized(logits, rest) if normalize else logits
         expected = relu(logits) if activation == "relu" else 1 / (1 + np.exp(-logits))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 

@@ -58,9 +58,10 @@ def test_the_hybrid_has_about_three_quarters_of_a_million_weights(networks):
     convolutions = [(1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16), (16, 32), (32, 32)]
     convolutions += [(1, 4), (4, 8), (8, 16), (16, 32), (32, 64)]
     dense = [(1536, 400), (400, 150), (150, 12), (32, 4), (4, 32), (64, 8), (8, 64)]
-    kernels = sum(9 * a * b + b for a, b in convolutions) + sum(a * b + b for a, b in dense)
-    scales = sum(w.shape[0] for layer in model.layers for w in layer.weights if "normalization" in w.path)
-    assert model.count_params() == kernels + scales
+    kernels = sum(9 * a * b for a, b in convolutions) + sum(a * b + b for a, b in dense)
+    biases = sum(b for _, b in convolutions[:10])  # the encoder's stages have the normalisation's offsets instead
+    scales = 4 * (4 + 8 + 16 + 32) + 4 * (4 + 8 + 16 + 32 + 64)
+    assert model.count_params() == kernels + biases + scales
 
 
 def test_attention_stands_after_each_path_and_nowhere_without_it(networks):
