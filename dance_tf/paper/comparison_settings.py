@@ -22,6 +22,7 @@ def comparison_settings(
     resnet_width: int = 8,
     resnet_depth: int = SMALLEST_DEPTH,
     sequence_length: int = 4,
+    jitter: float = 0.0,
     **recipe: float | int | str,
 ) -> TrainingSettings:
     """Settings of a comparison's run.
@@ -35,13 +36,21 @@ def comparison_settings(
         resnet_width: `compare_resnet_width`, channels of ResNet-18's first stage.
         resnet_depth: `compare_resnet_depth`, 18 or 50.
         sequence_length: `compare_sequence_length`, consecutive frames that CNN + LSTM reads.
+        jitter: `compare_jitter`, random change of training frames: none, as in the paper, so that a network learns in
+            few epochs what there is to learn, rooms and dancers included.
         recipe: whatever else `training_settings` takes, by the names of the notebooks' parameters.
 
     Returns:
         settings in which what a strategy does not read has its default: two runs that differ only there are one run.
     """
     settings = training_settings(
-        strategy, view, epochs=epochs, growth_epochs=growth_epochs, frames_per_clip=frames_per_clip, **recipe
+        strategy,
+        view,
+        epochs=epochs,
+        growth_epochs=growth_epochs,
+        frames_per_clip=frames_per_clip,
+        jitter=jitter,
+        **recipe,
     )
     own = {}
     if strategy == "resnet":

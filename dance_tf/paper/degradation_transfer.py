@@ -11,19 +11,19 @@ from dance_tf.paper.robustness_runs import Verdicts, runs_under
 from dance_tf.paper.runs import Job
 
 
-def augmentation_jobs(job: Job, left_out: Sequence[str]) -> dict[str, Job]:
-    """The same run trained without degradations, against all families, and against all but one.
+def augmentation_jobs(runs: Sequence[Job], left_out: Sequence[str]) -> dict[str, tuple[Job, ...]]:
+    """The same runs trained without degradations, against all families, and against all but one.
 
     Args:
-        job: the run without.
+        runs: those without, one a fold.
         left_out: families that are left out, one at a time.
 
     Returns:
         jobs by "none", "all" and "all but FAMILY".
     """
 
-    def against(families: Sequence[str]) -> Job:
-        return replace(job, settings=replace(job.settings, augment=tuple(families)))
+    def against(families: Sequence[str]) -> tuple[Job, ...]:
+        return tuple(replace(job, settings=replace(job.settings, augment=tuple(families))) for job in runs)
 
     jobs = {"none": against(()), "all": against(SPATIAL_FAMILIES)}
     for family in left_out:
@@ -58,14 +58,17 @@ class Transfer:
 
 
 def measure_transfer(
-    verdicts: Mapping[str, Verdicts], disturbances: Sequence[Disturbance], resamples: int = 1000, seed: int = 0
+    verdicts: Mapping[str, Sequence[Verdicts]],
+    disturbances: Sequence[Disturbance],
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> tuple[Transfer, ...]:
     """Hold the networks of `augmentation_jobs` against each other, on clean footage and on each family of conditions.
 
     A family's accuracy is the mean over its conditions.
 
     Args:
-        verdicts: by the names of `augmentation_jobs`.
+        verdicts: of each fold's network, by the names of `augmentation_jobs`.
         disturbances: clean footage and the conditions.
         resamples: draws of dancers behind each interval.
         seed: of the draws.
@@ -76,7 +79,7 @@ def measure_transfer(
         chosen = [each for each in disturbances if families.get(each.condition, CLEAN) == family]
         if not chosen:
             continue
-        runs = {name: runs_under([judged], chosen) for name, judged in verdicts.items()}
+        runs = {name: runs_under(judged, chosen) for name, judged in verdicts.items()}
         without = runs.get(f"all but {family}")
         found.append(
             Transfer(

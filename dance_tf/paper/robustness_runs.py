@@ -21,6 +21,7 @@ from dance_tf.dataset.dataset import Dataset
 from dance_tf.footage.progress import bar_hidden
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import key_of
+from dance_tf.paper.comparison import Trial
 from dance_tf.paper.comparison_settings import comparison_settings
 from dance_tf.paper.degraded_clips import SAMPLING, DegradedClip, FrameSampling, HeldOutClip, load_degraded, place_of
 from dance_tf.paper.disturbances import CLEAN, Disturbance
@@ -42,21 +43,25 @@ class _Truth:
 
 
 def strategy_jobs(
-    strategies: Sequence[str], folds: int = 5, seed: int = 0, score_frames: int = 24, **settings: float | int | str
-) -> dict[str, Job]:
-    """One run of each strategy at the comparisons' budget, room taken away, on the first dancer-disjoint fold.
+    strategies: Sequence[str],
+    folds: int = 5,
+    run_folds: int = 1,
+    seed: int = 0,
+    score_frames: int = 24,
+    **settings: float | int | str,
+) -> dict[str, tuple[Job, ...]]:
+    """Runs of each strategy at the comparisons' budget, room taken away, on the first dancer-disjoint folds.
 
     Args:
         strategies: keys of `STRATEGIES`.
         folds: how many folds there are.
+        run_folds: how many of them are run.
         seed: of split, weights and batches.
         score_frames: frames of each clip that are scored.
         settings: whatever else `comparison_settings` takes; runs that other comparisons made are found again.
     """
-    return {
-        name: Job(comparison_settings(name, "difference", **settings), "dancer", 0, folds, 0, seed, score_frames)
-        for name in strategies
-    }
+    trial = Trial(folds, run_folds, 1, seed, score_frames)
+    return {name: trial.jobs(comparison_settings(name, "difference", **settings)) for name in strategies}
 
 
 def judge_degraded(

@@ -126,18 +126,20 @@ def train_rivals(
     strategies: Sequence[str],
     left_out: Sequence[str],
     folds: int = 5,
+    run_folds: int = 1,
     seed: int = 0,
     score_frames: int = 24,
     processes: int = 1,
     **settings: float | int | str,
-) -> tuple[dict[str, Result], dict[str, Result]]:
+) -> tuple[dict[str, tuple[Result, ...]], dict[str, tuple[Result, ...]]]:
     """Train every strategy, and the hybrid with attention against degradations, at the comparisons' budget.
 
     Args:
         workspace: where the dataset lies and runs are kept.
         strategies: keys of `STRATEGIES`.
         left_out: families of degradations, each left out of training once.
-        folds: of which the first is run.
+        folds: how many there are.
+        run_folds: how many of them are run.
         seed: of split, weights and batches.
         score_frames: frames of each clip that are scored clean.
         processes: runs at once.
@@ -146,11 +148,9 @@ def train_rivals(
     Returns:
         runs by strategy, and by the names of `augmentation_jobs`.
     """
-    rivals = strategy_jobs([*strategies, WITH_ATTENTION], folds, seed, score_frames, **settings)
+    rivals = strategy_jobs([*strategies, WITH_ATTENTION], folds, run_folds, seed, score_frames, **settings)
     against = augmentation_jobs(rivals[WITH_ATTENTION], left_out)
-    todo = [{name: (job,) for name, job in jobs.items()} for jobs in (rivals, against)]
-    done = run_rivals(workspace.dataset, todo, workspace.work, processes)
-    first, second = ({name: runs[0] for name, runs in part.items()} for part in done)
+    first, second = run_rivals(workspace.dataset, [rivals, against], workspace.work, processes)
     return first, second
 
 
@@ -159,8 +159,8 @@ def measure_suite(
     dataset: Dataset,
     suite: Suite,
     trained: Sequence[Result],
-    strategies: Mapping[str, Result],
-    against: Mapping[str, Result],
+    strategies: Mapping[str, Sequence[Result]],
+    against: Mapping[str, Sequence[Result]],
     processes: int = 1,
     resamples: int = 1000,
     seed: int = 0,
@@ -172,7 +172,7 @@ def measure_suite(
         dataset: the truth.
         suite: what is tested.
         trained: runs of the proposed network trained in full, on either view.
-        strategies: a run of each strategy at the comparisons' budget, by its key.
+        strategies: runs of each strategy at the comparisons' budget, by its key.
         against: runs of `augmentation_jobs`, by their names.
         processes: at once.
         resamples: draws of dancers behind each interval.
@@ -181,7 +181,8 @@ def measure_suite(
     degrade_held_out(suite.clips, (*suite.table, *suite.severities), workspace.work, suite.sampling, processes)
     # only the main table has several seeds and severities; the others are compared at the first seed
     many = [result for result in trained if result.job.settings.view == "difference"]
-    few = [result for result in (*trained, *strategies.values(), *against.values()) if result not in many]
+    rivals = [result for runs in (*strategies.values(), *against.values()) for result in runs]
+    few = [result for result in (*trained, *rivals) if result not in many]
     judged = {}
     for networks, disturbances in ((many, (*suite.table, *suite.severities)), (few, suite.first_seed)):
         networks = {result.folder.name: result for result in networks}
@@ -195,18 +196,19 @@ def measure_suite(
     }
     first, draws = suite.first_seed, (resamples, seed)
     rows = {FULL: views["difference"], FULL_ROOM_KEPT: views["frame"]}
-    rows |= {STRATEGIES[name].title: [judged[result.folder.name]] for name, result in strategies.items()}
+    fought = {name: [judged[result.folder.name] for result in runs] for name, runs in strategies.items()}
+    rows |= {STRATEGIES[name].title: verdicts for name, verdicts in fought.items()}
     gains = {}
     if {WITH_ATTENTION, WITHOUT_ATTENTION} <= set(strategies):
-        sides = ([judged[strategies[name].folder.name]] for name in (WITH_ATTENTION, WITHOUT_ATTENTION))
-        gains = accuracy_gains(*sides, first, *draws)
+        gains = accuracy_gains(fought[WITH_ATTENTION], fought[WITHOUT_ATTENTION], first, *draws)
+    hardened = {name: [judged[result.folder.name] for result in runs] for name, runs in against.items()}
     compressed = [find_condition(name).settings(find_condition(name).severity)["crf"] for name in COMPRESSED]
     return RobustnessFindings(
         main=assess_verdicts(views["difference"], suite.table, *draws),
         curves=assess_verdicts(views["difference"], suite.curves, *draws),
         strategies={name: assess_verdicts(found, first, *draws) for name, found in rows.items() if found},
         attention_gains=gains,
-        transfers=measure_transfer({name: judged[run.folder.name] for name, run in against.items()}, first, *draws),
+        transfers=measure_transfer(hardened, first, *draws),
         compression=compression_of(suite.clips[:MEASURED_CLIPS], tuple(compressed)),
         unknown=rooms_unknown(suite.clips, first, workspace.work, suite.sampling),
         clips=suite.clips,

@@ -136,21 +136,23 @@ def test_gains_are_differences_under_the_same_condition():
 
 
 def test_one_family_is_left_out_at_a_time():
-    (job,) = strategy_jobs(["cnn_ae_attention"], folds=3, seed=5, epochs=2).values()
-    assert (job.unit, job.fold, job.folds, job.seed, job.settings.view) == ("dancer", 0, 3, 5, "difference")
-    jobs = augmentation_jobs(job, ["noise", "weather"])
-    assert jobs["none"] == job
-    assert jobs["all"].settings.augment == SPATIAL_FAMILIES
-    assert set(SPATIAL_FAMILIES) - set(jobs["all but noise"].settings.augment) == {"noise"}
+    (runs,) = strategy_jobs(["cnn_ae_attention"], folds=3, run_folds=2, seed=5, epochs=2).values()
+    for fold, job in enumerate(runs):
+        assert (job.unit, job.fold, job.folds, job.seed, job.settings.view) == ("dancer", fold, 3, 5, "difference")
+    jobs = augmentation_jobs(runs, ["noise", "weather"])
+    assert jobs["none"] == runs and len(runs) == 2
+    assert all(job.settings.augment == SPATIAL_FAMILIES for job in jobs["all"])
+    assert [job.fold for job in jobs["all but noise"]] == [0, 1]
+    assert all(set(SPATIAL_FAMILIES) - set(job.settings.augment) == {"noise"} for job in jobs["all but noise"])
     assert set(jobs) == {"none", "all", "all but noise", "all but weather"}
 
 
 def test_what_carries_over_is_measured_on_the_family_left_out():
     rain = Disturbance("rain", 3)
     verdicts = {
-        "none": {CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([0, 0, 0, 0]), rain: verdict([1, 0, 0, 0])},
-        "all": {CLEAR: verdict([1, 1, 1, 0]), FOG: verdict([1, 1, 1, 1]), rain: verdict([1, 1, 1, 0])},
-        "all but weather": {CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([1, 0, 1, 0]), rain: verdict([1, 1, 0, 0])},
+        "none": [{CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([0, 0, 0, 0]), rain: verdict([1, 0, 0, 0])}],
+        "all": [{CLEAR: verdict([1, 1, 1, 0]), FOG: verdict([1, 1, 1, 1]), rain: verdict([1, 1, 1, 0])}],
+        "all but weather": [{CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([1, 0, 1, 0]), rain: verdict([1, 1, 0, 0])}],
     }
     clean, weather = measure_transfer(verdicts, [CLEAR, FOG, rain], 100)
     assert (clean.family, clean.none.mean, clean.all.mean, clean.without) == (CLEAN, 1.0, 0.75, None)
