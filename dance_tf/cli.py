@@ -258,10 +258,14 @@ def audit(
 def report(
     profile: Annotated[str, typer.Argument(help="smoke, quick, standard or paper, or a YAML file")] = "quick",
     out: Annotated[Path | None, typer.Option(help="report folder; reports/PROFILE by default")] = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Run the notebooks with a profile's parameters and write the report."""
+    from dance_tf.footage.workers import SCHEDULER
     from dance_tf.report.runner import run_profile
 
+    if scheduler:
+        os.environ[SCHEDULER] = scheduler  # the notebooks' kernels inherit it
     root = Path(__file__).resolve().parents[1]
     path = Path(profile) if profile.endswith(".yaml") else root / "notebooks" / "runs" / f"{profile}.yaml"
     written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem)

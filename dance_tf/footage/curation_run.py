@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 
 from dance_tf.footage.catalog import Catalog, Clip
 from dance_tf.footage.curation import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
@@ -30,8 +30,7 @@ from dance_tf.footage.parts import (
 )
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.footage.source import ReadError
-
-SCHEDULER_SECONDS = 20  # how long a Dask scheduler may take to answer
+from dance_tf.footage.workers import SchedulerError, cluster, named_scheduler
 
 __all__ = [
     "KEPT",
@@ -86,6 +85,7 @@ def curate_footage(
     except OSError as error:
         raise CurationError(f"{out_parts}: cannot be written ({error.strerror})") from error
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    scheduler = named_scheduler(scheduler)
     jobs = jobs or (-1 if scheduler else cores)
     if read.threads == 0:
         read = replace(read, threads=1 if scheduler else max(1, cores // jobs))
@@ -106,7 +106,7 @@ def curate_footage(
                 rows.append(replace(row, path=str(shown.path)))
                 if progress:
                     progress(rows[-1])
-    except PartError as error:
+    except (PartError, SchedulerError) as error:
         raise CurationError(str(error)) from error
     finally:
         _end_idle()
@@ -122,13 +122,7 @@ def _workers(jobs: int, scheduler: str | None) -> Iterator[Parallel]:
     if scheduler is None:
         yield Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
         return
-    from distributed import Client
-
-    try:
-        client = Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise CurationError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
-    with client, parallel_config(backend="dask", client=client):
+    with cluster(scheduler):
         yield Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
 
 

@@ -28,6 +28,7 @@ from dance_tf.footage.progress import bar_hidden
 from dance_tf.footage.room import ROOM_SAMPLE, estimate_room
 from dance_tf.footage.settings import READ_DEFAULTS
 from dance_tf.footage.source import ReadError
+from dance_tf.footage.workers import side_by_side
 from dance_tf.model.training import key_of
 from dance_tf.paper.disturbances import FORMAT, Disturbance
 
@@ -127,7 +128,7 @@ def degrade_held_out(
 ) -> None:
     """Put every clip under every disturbance, once, into files under `work`; those that are there already stay."""
     disturbances = tuple(dict.fromkeys(disturbances))
-    with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
+    with side_by_side(processes):
         todo = joblib.Parallel(return_as="generator_unordered")(
             joblib.delayed(_degrade_clip)(clip, disturbances, str(work), sampling) for clip in clips
         )

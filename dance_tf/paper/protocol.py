@@ -25,6 +25,7 @@ from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 from dance_tf.dataset.store import open_dataset
 from dance_tf.footage.progress import bar_hidden
+from dance_tf.footage.workers import side_by_side
 from dance_tf.model.autoencoder import STAGES
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import (
@@ -49,7 +50,7 @@ def run_jobs(
         jobs: what to run.
         work: where runs are kept, by key.
         processes: how many at once on this machine, one thread each.
-        scheduler: address of a Dask scheduler to run on instead.
+        scheduler: address of a Dask scheduler to run on instead; None for the one that DANCE_TF_SCHEDULER names.
         progress: show a bar.
 
     Returns:
@@ -59,8 +60,8 @@ def run_jobs(
     waiting = [job for job in jobs if not (run_folder(dataset, job, work) / "result.json").is_file()]
     grow_jobs(data, waiting, work, processes, scheduler, progress)
     if waiting:  # workers take seconds to start
-        with _backend(processes, scheduler):
-            _side_by_side(_run, data, waiting, work, progress, "classifiers")
+        with side_by_side(processes, scheduler):
+            _all(_run, data, waiting, work, progress, "classifiers")
     return tuple(load_result(run_folder(dataset, job, work)) for job in jobs)
 
 
@@ -83,23 +84,11 @@ def grow_jobs(
             )
     missing = [job for key, job in needed.items() if not (Path(work) / "growth" / key / "growth.json").is_file()]
     if missing:
-        with _backend(processes, scheduler):
-            _side_by_side(_grow, data, missing, work, progress, "autoencoders")
+        with side_by_side(processes, scheduler):
+            _all(_grow, data, missing, work, progress, "autoencoders")
 
 
-@contextmanager
-def _backend(processes: int, scheduler: str | None) -> Iterator[None]:
-    if scheduler is None:
-        with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
-            yield
-        return
-    from distributed import Client
-
-    with Client(scheduler), joblib.parallel_config(backend="dask"):
-        yield
-
-
-def _side_by_side(step, data: Path, jobs: Sequence[Job], work: Path, progress: bool, what: str):
+def _all(step, data: Path, jobs: Sequence[Job], work: Path, progress: bool, what: str):
     todo = joblib.Parallel(return_as="generator")(joblib.delayed(step)(str(data), job, str(work)) for job in jobs)
     return list(tqdm(todo, total=len(jobs), desc=what, disable=bar_hidden(progress), unit="run"))
 

@@ -19,6 +19,7 @@ from dance_tf.assessment.robustness import Robustness, assess_robustness
 from dance_tf.dataset.batches import View, see
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.footage.progress import bar_hidden
+from dance_tf.footage.workers import side_by_side
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import key_of
 from dance_tf.paper.comparison import Trial
@@ -100,7 +101,7 @@ def judge_degraded(
         dataset.styles,
     )
     disturbances = tuple(dict.fromkeys(disturbances))
-    with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
+    with side_by_side(processes):
         todo = joblib.Parallel(return_as="generator")(
             joblib.delayed(_judge)(result, truth, tuple(clips), disturbances, str(work), sampling) for result in results
         )

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.progress import bar_hidden
+from dance_tf.footage.workers import side_by_side
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.dancer import dancer_name
 from dance_tf.synthesis.settings import StudioSettings
@@ -98,18 +98,6 @@ def _claim(out: Path, settings: StudioSettings) -> None:
     _write_whole(record, json.dumps(settings.as_record(), indent=1))
 
 
-@contextmanager
-def _parallel(scheduler: str | None) -> Iterator[None]:
-    """Where joblib runs: processes of this machine, or a Dask cluster at `scheduler`."""
-    if scheduler is None:
-        yield
-        return
-    from distributed import Client
-
-    with Client(scheduler), joblib.parallel_config(backend="dask"):
-        yield
-
-
 def synthesize(
     out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None, progress: bool = True
 ) -> Path:
@@ -131,8 +119,8 @@ def synthesize(
     out = Path(out).resolve()
     _claim(out, settings)
     todo = settings.clips()
-    with _parallel(scheduler):
-        made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+    with side_by_side(jobs, scheduler):
+        made = joblib.Parallel(return_as="generator")(
             joblib.delayed(_record_clip)(out, settings, style, dancer) for style, dancer in todo
         )
         for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):

@@ -161,7 +161,7 @@ def test_a_dask_worker_killed_half_way_costs_nothing(footage, curated, tmp_path,
 
 
 def test_an_absent_scheduler_is_one_clear_line(footage, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.footage.curation_run.SCHEDULER_SECONDS", 1)
+    monkeypatch.setattr("dance_tf.footage.workers.SCHEDULER_SECONDS", 1)
     with pytest.raises(CurationError, match="no Dask scheduler") as caught:
         curate_footage(find_clips(footage), tmp_path, SMALL, scheduler="tcp://127.0.0.1:9")
     assert "\n" not in str(caught.value)

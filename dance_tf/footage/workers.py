@@ -1,0 +1,60 @@
+"""Where joblib's loops run: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from joblib import parallel_config
+
+SCHEDULER = "DANCE_TF_SCHEDULER"  # the environment variable that names a cluster for every loop of a program
+SCHEDULER_SECONDS = 20  # how long a Dask scheduler may take to answer
+
+
+class SchedulerError(RuntimeError):
+    """No Dask scheduler where one was named."""
+
+
+def named_scheduler(scheduler: str | None = None) -> str | None:
+    """The scheduler that was asked for, or else the one that the environment names."""
+    return scheduler or os.environ.get(SCHEDULER) or None
+
+
+@contextmanager
+def cluster(scheduler: str) -> Iterator[None]:
+    """Have joblib's loops inside this block run on a Dask cluster; its workers must see the same folders.
+
+    Args:
+        scheduler: its address, such as "tcp://host:8786".
+
+    Raises:
+        SchedulerError: nobody answers there.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SchedulerError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
+    with client, parallel_config(backend="dask", client=client):
+        yield
+
+
+@contextmanager
+def side_by_side(processes: int, scheduler: str | None = None) -> Iterator[None]:
+    """Have joblib's loops inside this block run in processes of one thread each, or on a Dask cluster.
+
+    Args:
+        processes: on this machine; a cluster's workers count instead.
+        scheduler: address of a Dask scheduler; None for the one that DANCE_TF_SCHEDULER names, if it names one.
+
+    Raises:
+        SchedulerError: nobody answers there.
+    """
+    if address := named_scheduler(scheduler):
+        with cluster(address):
+            yield
+    else:
+        with parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
+            yield

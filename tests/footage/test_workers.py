@@ -1,0 +1,55 @@
+"""Loops on this machine and on a Dask cluster."""
+
+import os
+
+import joblib
+import pytest
+
+from dance_tf.footage.workers import SCHEDULER, SchedulerError, named_scheduler, side_by_side
+
+
+def who(number: int) -> tuple[int, int]:
+    return number, os.getpid()
+
+
+def asked() -> list[tuple[int, int]]:
+    return joblib.Parallel()(joblib.delayed(who)(number) for number in range(4))
+
+
+@pytest.fixture(scope="module")
+def running():
+    distributed = pytest.importorskip("distributed")
+    # of a single worker joblib thinks little: it then loops in this process
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            workers = set(client.run(os.getpid).values())
+        yield cluster.scheduler_address, workers
+
+
+def test_one_process_is_this_one(monkeypatch):
+    monkeypatch.delenv(SCHEDULER, raising=False)
+    with side_by_side(1):
+        assert asked() == [(number, os.getpid()) for number in range(4)]
+
+
+@pytest.mark.parametrize("named", ["argument", "environment"])
+def test_a_cluster_does_the_work_where_one_is_named(running, monkeypatch, named):
+    address, workers = running
+    monkeypatch.setenv(SCHEDULER, address if named == "environment" else "tcp://127.0.0.1:9")
+    with side_by_side(1, address if named == "argument" else None):
+        found = asked()
+    assert [number for number, _ in found] == list(range(4))
+    assert {process for _, process in found} <= workers
+
+
+def test_an_empty_name_is_none(monkeypatch):
+    monkeypatch.setenv(SCHEDULER, "")
+    assert named_scheduler() is None and named_scheduler("tcp://one:1") == "tcp://one:1"
+
+
+def test_a_cluster_that_is_not_there_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr("dance_tf.footage.workers.SCHEDULER_SECONDS", 1)
+    with pytest.raises(SchedulerError, match="tcp://127.0.0.1:9: no Dask scheduler answers there"):
+        with side_by_side(2, "tcp://127.0.0.1:9"):
+            pass
