@@ -15,10 +15,6 @@ from dance_tf.report.robustness_tables import paper_drop, row_name
 from dance_tf.report.tables import percent, percent_interval
 
 LINES = 360  # of the paper's last condition
-ONE_RUN = (
-    "Each side is one short training run: the intervals say what other dancers might change, not what another seed "
-    "might, and of so many conditions one interval may miss by chance."
-)
 
 
 def robustness_chapter(found: RobustnessFindings) -> Chapter:
@@ -103,7 +99,7 @@ def attention_sentences(found: RobustnessFindings) -> str:
         f"{verdict}. At the comparison's budget, the hybrid with attention less the one without it has "
         f"{_percent(clean)} points of frame accuracy on clean footage; it is ahead in {positive} of {len(gains)} "
         f"conditions, and the interval over dancers excludes zero in its favour in {len(ahead)}"
-        f"{_named(ahead)} and to its disadvantage in {len(behind)}{_named(behind)}. {ONE_RUN}"
+        f"{_named(ahead)} and to its disadvantage in {len(behind)}{_named(behind)}. {_caution(clean.runs)}"
     )
 
 
@@ -125,7 +121,16 @@ def transfer_sentences(transfers: Sequence[Transfer]) -> str:
             f"{_percent(found.none)} % without any training against degradations ({_percent(found.gain_without)} "
             f"points) and {_percent(found.all)} % with {found.family} trained on. {_carries_over(found)}"
         )
-    return " ".join([*sentences, ONE_RUN]) if sentences else ""
+    return " ".join([*sentences, _caution((clean or transfers[0]).none.runs)]) if sentences else ""
+
+
+def _caution(runs: int) -> str:
+    """What intervals from so few training runs do not say."""
+    side = "one short training run" if runs == 1 else f"the mean of {runs} short training runs, one a fold"
+    return (
+        f"Each side is {side}: the intervals say what other dancers might change, not what another seed might, and of "
+        "so many conditions one interval may miss by chance."
+    )
 
 
 def _carries_over(found: Transfer) -> str:

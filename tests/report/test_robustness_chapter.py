@@ -144,6 +144,9 @@ def test_attention_helps_only_where_it_is_ahead_by_more_than_clean(findings):
 def test_what_carries_over_is_said_whichever_way_it_comes_out(findings):
     clean, noise = findings.transfers
     assert "Robustness carries over" in transfer_sentences([clean, noise])
+    several = replace(clean, none=replace(clean.none, runs=3))
+    assert "Each side is one short training run:" in transfer_sentences([replace(clean, none=estimate(0.5, 0.4, 0.6))])
+    assert "Each side is the mean of 3 short training runs, one a fold:" in transfer_sentences([several, noise])
     assert "makes this one worse" in transfer_sentences([replace(noise, gain_without=estimate(-0.2, -0.3, -0.1))])
     assert "cannot be told" in transfer_sentences([replace(noise, gain_without=estimate(0.1, -0.1, 0.3))])
     assert "cannot be told" in transfer_sentences([replace(noise, gain_without=estimate(0.1, np.nan, np.nan))])
