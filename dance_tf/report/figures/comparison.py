@@ -125,22 +125,23 @@ def accuracy_against_cost(
     """
     figure = new_figure(4.8, f"{score[:1].upper()}{score[1:]} against cost", source)
     axes = figure.subplots()
-    middle = np.exp(np.log(rows["cost"].to_numpy(float)).mean())
-    for colour, (_, row) in zip([*PALETTE] * len(rows), rows.iterrows(), strict=False):
-        _with_interval(axes, row.to_frame().T, [row["cost"]], colour, None, across=False)
-        axes.annotate(
-            row["strategy"], (row["cost"], row["mean"]), textcoords="offset points", color=colour, fontweight="bold",
-            xytext=(9, 7) if row["cost"] <= middle else (-9, 7), ha="left" if row["cost"] <= middle else "right",
-        )  # fmt: skip
+    colours = dict(zip(rows.index, [*PALETTE] * len(rows), strict=False))
+    for place, row in rows.sort_values("mean", ascending=False).iterrows():
+        _with_interval(axes, row.to_frame().T, [row["cost"]], colours[place], row["strategy"], across=False)
     _chance_line(axes, chance, across=False)
     axes.set(xscale="log", xlabel=cost, ylabel=score)
     for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         formatter(lambda number, _: f"{number:g}" if f"{number:e}"[0] in "1235" else "")
     axes.margins(x=0.12)
-    axes.set_ylim(bottom=0, top=1)
+    axes.set_ylim(0, min(1.0, 1.2 * float(np.nanmax(rows[["mean", "high"]].to_numpy(float)))))
     percent_axis(axes)
-    if chance is not None:
-        axes.legend(loc="lower right")
+    # names beside the plot, the most accurate first: strategies of like cost lie too near each other to be named there
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda place: labels[place].startswith("chance"))
+    axes.legend(
+        [handles[place] for place in order], [labels[place] for place in order],
+        loc="center left", bbox_to_anchor=(1.01, 0.5),
+    )  # fmt: skip
     return figure
 
 
