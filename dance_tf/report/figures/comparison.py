@@ -163,7 +163,9 @@ def leakage_gap(
         gaps: columns strategy, room, mean, low, high: the gap between the frame's and the dancer's split with its
             interval, written beside the dots; without it the plain difference is.
     """
-    strategies, rooms = list(dict.fromkeys(rows["strategy"])), list(dict.fromkeys(rows["room"]))
+    rooms = list(dict.fromkeys(rows["room"]))
+    fullest = max(rooms, key=list(rows["room"]).count)  # a short run may keep the room for some strategies alone
+    strategies = list(dict.fromkeys([*rows.loc[rows["room"] == fullest, "strategy"], *rows["strategy"]]))
     figure = new_figure(1.6 + 0.62 * len(strategies), "What leaks through the split", source)
     panels = figure.subplots(1, len(rooms), squeeze=False, sharey=True)[0]
     splits = list(dict.fromkeys(rows["split"]))

@@ -83,3 +83,7 @@ def test_the_leakage_gap_is_the_frame_split_less_the_dancer_split(sound):
     gaps = pd.DataFrame([("CNN", "kept", 0.55, 0.41, 0.7)], columns=["strategy", "room", "mean", "low", "high"])
     kept, removed = sound(leakage_gap(rows, "synthetic", gaps=gaps)).axes
     assert (texts(kept), texts(removed)) == (["gap 55.0 [41.0, 70.0]"], [""])
+    more = rows[rows["room"] == "removed"].assign(strategy="ResNet")
+    kept, removed = sound(leakage_gap(pd.concat([rows[:3], more, rows[3:]]), "synthetic")).axes
+    assert [label.get_text() for label in kept.get_yticklabels()] == ["ResNet", "CNN"]
+    assert (texts(kept), texts(removed)) == (["", "gap 55.0"], ["gap 45.0", "gap 45.0"])
