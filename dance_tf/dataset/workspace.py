@@ -47,6 +47,11 @@ class Workspace:
         """The curated clip of a row, by itself, with the frames that were dropped."""
         return parts_folder(self.dataset) / row.part
 
+    def clip_path(self, row: CurationRow) -> Path:
+        """The file that a row's clip was read from, also when the work folder has been moved since."""
+        moved = self.footage / f"{row.clip_id}{Path(row.path).suffix}"
+        return moved if moved.exists() else Path(row.path)
+
     def truth(self, clip_id: str) -> ClipTruth | None:
         """What is known of a made-up clip; None for real footage."""
         path = self.footage / "truth" / f"{clip_id}.json"

@@ -1,4 +1,4 @@
-"""How well curation finds what is wrong, where the truth is known; and a clip's filmstrip to look at."""
+"""How well curation finds what is wrong, where the truth is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,21 +27,6 @@ class ReasonScore:
     right: int
     precision: float
     recall: float
-
-
-@dataclass(frozen=True)
-class Filmstrip:
-    """Frames of a clip, evenly spread, with what became of them.
-
-    Attributes:
-        pictures: uint8 [k, h, w].
-        timestamps: float64 [k], seconds.
-        reasons: k reasons for dropping; "" for a frame that was kept.
-    """
-
-    pictures: np.ndarray
-    timestamps: np.ndarray
-    reasons: tuple[str, ...]
 
 
 def frame_reasons(curated: CuratedClip) -> tuple[str, ...]:
@@ -82,22 +67,3 @@ def score_curation(dropped: Sequence[Sequence[str]], truth: Sequence[Sequence[st
             )
         )
     return tuple(scores)
-
-
-def filmstrip(frames: np.ndarray, timestamps: np.ndarray, curated: CuratedClip, pictures: int = 24) -> Filmstrip:
-    """Pick frames for a picture of what curation did.
-
-    Args:
-        frames: uint8 [n, h, w], all frames that curation saw.
-        timestamps: float64 [n].
-        curated: what it made of them.
-        pictures: how many to pick; fewer where the clip has fewer.
-
-    Raises:
-        ValueError: the frames are not those of the clip.
-    """
-    if len(frames) != curated.seen:
-        raise ValueError(f"{len(frames)} frames given, but curation saw {curated.seen}")
-    picks = np.unique(np.linspace(0, len(frames) - 1, min(pictures, len(frames))).round().astype(int))
-    reasons = frame_reasons(curated)
-    return Filmstrip(frames[picks], timestamps[picks], tuple(reasons[pick] for pick in picks))

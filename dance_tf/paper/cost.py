@@ -146,8 +146,7 @@ def _measure(rivals, dataset, clips, work, machine, frames, repeats) -> Costs:
 
 def clip_files(workspace: Workspace) -> list[Path]:
     """The files that a workspace's clips were read from."""
-    kept = [row for row in workspace.rows() if row.part]
-    return [workspace.footage / f"{row.clip_id}{Path(row.path).suffix}" for row in kept]
+    return [workspace.clip_path(row) for row in workspace.rows() if row.part]
 
 
 def time_decoding(clips: Sequence[Path], frames: int, repeats: int) -> tuple[float, tuple[int, int]]:

@@ -13,7 +13,7 @@ from dance_tf.footage.curation import (
     curate_clip,
     curate_frames,
 )
-from dance_tf.footage.curation_score import filmstrip, frame_reasons, score_curation
+from dance_tf.footage.curation_score import frame_reasons, score_curation
 from dance_tf.footage.settings import ReadSettings
 
 CLIP = Clip(Path("a.mp4"), "Tok", "d1", "a")
@@ -91,17 +91,6 @@ def test_scores_by_hand():
     assert (still.precision, still.recall) == (1, 1)
     with pytest.raises(ValueError):
         score_curation([[""]], [["", ""]])
-
-
-def test_a_filmstrip_marks_what_was_dropped(make_dance):
-    frames, timestamps, _ = faulty(make_dance)
-    curated = curate_frames(CLIP, frames, timestamps, 3.0)
-    strip = filmstrip(frames, timestamps, curated, 10)
-    assert np.array_equal(strip.timestamps, timestamps[np.linspace(0, 89, 10).round().astype(int)])
-    assert strip.pictures.shape == (10, 96, 64)
-    assert strip.reasons[0] == BLANK and strip.reasons[2] == "" and strip.reasons[-1] == NO_DANCING
-    with pytest.raises(ValueError, match="saw 90"):
-        filmstrip(frames[:5], timestamps[:5], curated)
 
 
 def test_a_short_rest_is_part_of_the_dance(make_dance):

@@ -74,10 +74,9 @@ def choose_frames(timestamps: np.ndarray, dropped: Sequence[DroppedFrame], count
     runs = sorted(runs, key=len, reverse=True)[: count // 2]
     middles = [run[len(run) // 2].timestamp for run in runs]
     chosen = {int(np.abs(timestamps - moment).argmin()) for moment in middles}
-    for position in np.linspace(0, len(timestamps) - 1, count).round().astype(int):
-        if len(chosen) < count:
-            chosen.add(int(position))
-    return sorted(chosen)
+    rest = [position for position in range(len(timestamps)) if position not in chosen]
+    spread_out = np.linspace(0, len(rest) - 1, count - len(chosen)).round().astype(int)
+    return sorted(chosen | {rest[place] for place in spread_out})
 
 
 @drawn

@@ -1,0 +1,59 @@
+"""Every curated clip gets its film strip, once, with the frames that were left out among those shown."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dance_tf.dataset.build import curate_folder
+from dance_tf.dataset.workspace import Workspace
+from dance_tf.footage.parts import read_part
+from dance_tf.report.clip_strips import PICTURES, strip_frames, strips_folder, write_strips
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Two clips as image sequences; the first begins with ten blank frames."""
+    clips = tmp_path / "clips"
+    random = np.random.default_rng(0)
+    room = cv2.GaussianBlur(random.integers(0, 256, (96, 96), np.uint8), (0, 0), 2) * 1.0
+    for style, blanks in (("wave", 10), ("spin", 0)):
+        folder = clips / style / "ann_1"
+        folder.mkdir(parents=True)
+        for number in range(40):
+            picture = np.clip((room - 128) * 3 + 128, 0, 255).astype(np.uint8)
+            if number < blanks:
+                picture[:] = 17
+            else:
+                cv2.circle(picture, (10 + 2 * number, 40 + number % 9), 12, 255, -1)
+            cv2.imwrite(str(folder / f"{number:03}.png"), picture)
+    dataset = tmp_path / "data"
+    curate_folder(clips, dataset, 1)
+    return Workspace(clips, dataset, tmp_path / "work", "made up")
+
+
+def test_each_clip_gets_a_strip_and_keeps_it(workspace):
+    places = write_strips(workspace.dataset, workspace.clip_path, "made up")
+    assert [place.relative_to(strips_folder(workspace.dataset)) for place in places] == [
+        Path(f"{row.clip_id}.png") for row in workspace.rows()
+    ]
+    for place in places:
+        assert cv2.imread(str(place)).std() > 10  # a picture that shows something
+    first, second = (place.stat().st_mtime_ns for place in places)
+    places[1].unlink()
+    write_strips(workspace.dataset, workspace.clip_path, "made up")
+    assert places[0].stat().st_mtime_ns == first and places[1].stat().st_mtime_ns > second
+    assert not list(strips_folder(workspace.dataset).rglob(".*"))
+
+
+def test_a_strip_shows_what_was_left_out_and_reaches_the_end(workspace):
+    row = next(row for row in workspace.rows() if row.blank)
+    clip = read_part(workspace.part(row))
+    pictures, times = strip_frames(clip, workspace.clip_path(row))
+    assert pictures.shape == (len(times), 128, 128) and len(times) <= PICTURES
+    left_out = {round(frame.timestamp, 6) for frame in clip.dropped}
+    shown = [round(moment, 6) in left_out for moment in times]
+    assert any(shown) and not all(shown)
+    assert times[-1] == max(clip.timestamps[-1], *left_out)
+    assert pictures[shown].std(axis=(1, 2)).max() < 1 < pictures[~np.array(shown)].std(axis=(1, 2)).min()
