@@ -46,7 +46,9 @@ def fail(line: str) -> None:
 
 def show(document: dict, as_json: bool, text: str) -> None:
     """Print the JSON document, or the text that says the same to a person."""
-    typer.echo(json.dumps(document, ensure_ascii=False) if as_json else text)
+    text = json.dumps(document, ensure_ascii=False) if as_json else text
+    # a file name that is no UTF-8 holds lone surrogates, which cannot be printed; JSON has the same escape for them
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def cores() -> int:

@@ -14,10 +14,10 @@ by dancer then keeps every such clip whole, but cannot know that two of them sho
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dance_tf.footage.clip import Clip, Refusal, is_image_sequence, listed
+from dance_tf.footage.clip import Clip, Refusal, is_image_sequence, legible, listed
 from dance_tf.footage.layouts import SPLITS, from_getari, from_loose, from_styles, from_tiktok, labelled
 
 __all__ = ["Catalog", "CatalogError", "Clip", "Refusal", "find_clips", "is_image_sequence"]
@@ -57,7 +57,7 @@ def find_clips(footage: Path) -> Catalog:
     if not footage.exists():
         raise CatalogError(f"{footage}: no such file or folder")
     if footage.is_file() and footage.name != MANIFEST:
-        return Catalog((Clip(footage, clip_id=footage.stem),), (), "single")
+        return Catalog((Clip(footage, clip_id=legible(footage.stem)),), (), "single")
     if footage.name == MANIFEST:
         footage = footage.parent
     try:
@@ -122,14 +122,18 @@ def _from_manifest(root: Path) -> tuple[list[Clip], list[Refusal]]:
 
 
 def _unique(clips: list[Clip], root: Path) -> tuple[Clip, ...]:
-    """Where two files differ only in their extension, it stays in their clip ids."""
+    """Make labels text that UTF-8 can hold; where two files differ only in extension, it stays in their clip ids."""
+    clips = [
+        replace(clip, style=legible(clip.style), dancer=legible(clip.dancer), clip_id=legible(clip.clip_id))
+        for clip in clips
+    ]
     counts: dict[str, int] = {}
     for clip in clips:
         counts[clip.clip_id] = counts.get(clip.clip_id, 0) + 1
     result = []
     for clip in clips:
         if counts[clip.clip_id] > 1:
-            name = clip.clip_id + clip.path.suffix
+            name = clip.clip_id + legible(clip.path.suffix)
             dancer = name if clip.dancer == clip.clip_id else clip.dancer
             clip = Clip(clip.path, clip.style, dancer, name, clip.source, clip.consent)
         result.append(clip)

@@ -1,5 +1,6 @@
 """One clip, what is not one, and how files and folders are told apart."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,3 +81,8 @@ def clip_id(root: Path, path: Path) -> str:
     """Name a clip by its path below the footage folder, without extension."""
     relative = path.relative_to(root) if path.is_relative_to(root) else path.relative_to(path.anchor)
     return (relative if path.is_dir() else relative.with_suffix("")).as_posix()
+
+
+def legible(name: str) -> str:
+    r"""Write the bytes of a file name that are no UTF-8, which Python holds as lone surrogates, as `\xe9`."""
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", name)

@@ -7,12 +7,16 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from dance_tf.footage.clip import legible
+
 KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
 
 
 @dataclass(frozen=True)
 class CurationRow:
-    """What became of one file that was offered.
+    r"""What became of one file that was offered.
+
+    Every text is made one that UTF-8 can hold: the byte E9 of a file name that is no UTF-8 becomes `\xe9`.
 
     Attributes:
         path: what was offered.
@@ -57,6 +61,11 @@ class CurationRow:
     frame_rate: float = 0.0
     room_known: bool = False
     part: str = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), str):
+                object.__setattr__(self, field.name, legible(value))
 
 
 def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:

@@ -12,6 +12,7 @@ Its name is the hash of all that went into it: the clip's content and labels, th
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -78,8 +79,10 @@ def content_sha256(path: Path) -> str:
     if path.is_dir():
         digest = hashlib.sha256()
         for file in sorted(inner for inner in path.iterdir() if inner.is_file() and not inner.name.startswith(".")):
-            digest.update(file.name.encode() + b"\0" + bytes.fromhex(content_sha256(file)))
+            digest.update(os.fsencode(file.name) + b"\0" + bytes.fromhex(content_sha256(file)))
         return digest.hexdigest()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "neither a file nor a folder")  # to open a pipe could wait for ever
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
