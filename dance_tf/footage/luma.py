@@ -17,7 +17,7 @@ from dance_tf.footage.framing import Fit, fit_luma
 if TYPE_CHECKING:
     from av import VideoFrame
 
-FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 RGB_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JPEG
 
 
@@ -130,6 +130,7 @@ class _PlaneLayout:
     bits: int
     shift: int
     full: bool
+    gray: bool
 
 
 @lru_cache(maxsize=64)
@@ -153,7 +154,8 @@ def _plane_layout(name: str) -> _PlaneLayout:
         step=2 if packed else 1,
         bits=bits,
         shift=16 - bits if high_bits else 0,
-        full=name.startswith(("yuvj", "gray")),
+        full=name.startswith("yuvj"),
+        gray=name.startswith("gray"),
     )
 
 
@@ -167,7 +169,8 @@ def _luma_plane(frame: VideoFrame) -> tuple[np.ndarray, int, int]:
     luma = rows[:, layout.first : layout.first + layout.step * frame.width : layout.step]
     if not luma.dtype.isnative:
         luma = luma.astype(np.uint16)
-    if layout.full or frame.color_range == FULL_RANGE:
+    # gray pictures are full range unless they say otherwise, as a monochrome video may
+    if layout.full or frame.color_range == FULL_RANGE or (layout.gray and frame.color_range != LIMITED_RANGE):
         return luma, 0, ((1 << layout.bits) - 1) << layout.shift
     scale = 1 << (layout.bits - 8 + layout.shift)
     return luma, 16 * scale, 235 * scale
