@@ -18,11 +18,15 @@ from dance_tf.assessment.predictions import Predictions
 
 @dataclass(frozen=True, eq=False)
 class DegradedRuns:
-    """Runs of one model under one condition at one severity: a run for each fold and seed."""
+    """Runs of one model under one condition at one severity: a run for each fold and seed.
+
+    `changed` is False where the condition left all of the clips as they were: nothing was tried, so nothing is counted.
+    """
 
     condition: str
     severity: float
     runs: tuple[Predictions, ...]
+    changed: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ def summarise_corruption(
     """Estimate mPC and rPC of all scores.
 
     Each condition counts once, however many severities and seeds it was tested at. Named levels of one effect ("mild
-    fog", "heavy fog") are conditions of their own, as they are rows of Table 5. rPC is nan for a score that is 0 on
-    clean footage.
+    fog", "heavy fog") are conditions of their own, as they are rows of Table 5. A condition that changed nothing does
+    not count; where none did, mPC and rPC are nan. rPC is nan for a score that is 0 on clean footage.
     """
     everyone = [*clean, *(run for entry in degraded for run in entry.runs)]
     if not clean or not degraded or any(not entry.runs for entry in degraded):
@@ -59,8 +63,10 @@ def summarise_corruption(
     draw = np.concatenate([np.ones((1, len(dancers))), drawn])  # the first row is what was really seen
     levels: dict[str, list[np.ndarray]] = {}
     for entry in degraded:
-        levels.setdefault(entry.condition, []).append(_scores_by_draw(entry.runs, by, dancers, draw))
-    mean = np.mean([np.mean(scores, axis=0) for scores in levels.values()], axis=0)
+        if entry.changed:
+            levels.setdefault(entry.condition, []).append(_scores_by_draw(entry.runs, by, dancers, draw))
+    nothing = [np.full((1, len(draw), len(SCORES)), np.nan)]
+    mean = np.mean([np.mean(scores, axis=0) for scores in levels.values() or nothing], axis=0)
     reference = _scores_by_draw(clean, by, dancers, draw)
     relative = np.divide(mean, reference, out=np.full_like(mean, np.nan), where=reference > 0)
     runs = min(len(clean), *(len(entry.runs) for entry in degraded))

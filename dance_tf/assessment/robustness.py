@@ -51,6 +51,7 @@ class ConditionRobustness:
         drop: clean minus degraded, by frame and by clip; above 0 where the condition harms.
         worst_dancer: the dancer with the fewest right verdicts.
         worst_style: the style with the fewest right verdicts.
+        changed: False where the condition left all of the clips as they were, so that it was not tried.
     """
 
     condition: str
@@ -59,11 +60,13 @@ class ConditionRobustness:
     drop: RunSummary
     worst_dancer: Worst
     worst_style: Worst
+    changed: bool = True
 
     def to_json(self) -> dict:
-        """Severity, `frame` and `clip` scores, `drop` by frame and clip, and the worst."""
+        """Severity, whether clips changed, `frame` and `clip` scores, `drop` by frame and clip, and the worst."""
         return {
             "severity": self.severity,
+            "changed": self.changed,
             **self.scores.to_json(),
             "drop": self.drop.to_json(),
             "worst_dancer": self.worst_dancer.to_json(),
@@ -79,6 +82,11 @@ class Robustness:
     conditions: tuple[ConditionRobustness, ...]
     frame: CorruptionSummary
     clip: CorruptionSummary
+
+    @property
+    def tried(self) -> tuple[ConditionRobustness, ...]:
+        """The conditions that changed a clip: those that `frame` and `clip` sum up."""
+        return tuple(row for row in self.conditions if row.changed)
 
     def to_json(self) -> dict:
         """`clean`, `conditions` by "name@severity", and `frame` and `clip` with mPC and rPC."""
@@ -122,6 +130,7 @@ def assess_robustness(
                 drop=RunSummary(*drops),
                 worst_dancer=find_worst_dancer(clean, entry.runs),
                 worst_style=find_worst_style(clean, entry.runs),
+                changed=entry.changed,
             )
         )
     return Robustness(

@@ -75,3 +75,10 @@ def test_nothing_to_sum_up_is_refused():
     for clean, degraded in (([], [DegradedRuns("fog", 1, (ALL,))]), ([ALL], []), ([ALL], [DegradedRuns("fog", 1, ())])):
         with pytest.raises(ValueError, match="at least one run"):
             summarise_corruption(clean, degraded)
+
+
+def test_a_condition_that_changed_nothing_does_not_count():
+    degraded = [DegradedRuns("fog", 3, (HALF,)), DegradedRuns("few lines", 3, (ALL,), changed=False)]
+    assert summarise_corruption([ALL], degraded).mean.accuracy.mean == pytest.approx(0.5)
+    nothing = summarise_corruption([ALL], degraded[1:])
+    assert np.isnan(nothing.mean.accuracy.mean) and np.isnan(nothing.relative.accuracy.low)

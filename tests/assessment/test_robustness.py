@@ -103,6 +103,15 @@ def test_the_table_is_in_percent(robustness):
     assert np.isnan(table.loc["clean", "drop"])
 
 
+def test_a_condition_that_changed_nothing_keeps_its_row_and_does_not_count():
+    degraded = [DegradedRuns("rain", 3, (RAINY,)), DegradedRuns("few lines", 3, (CLEAN,), changed=False)]
+    found = assess_robustness([CLEAN], degraded, resamples=50)
+    assert [row.condition for row in found.conditions] == ["rain", "few lines"]
+    assert [row.condition for row in found.tried] == ["rain"]
+    assert found.clip.mean.accuracy.mean == pytest.approx(9 / 12)
+    assert found.to_json()["conditions"]["few lines@3"]["changed"] is False
+
+
 def test_json_is_plain(robustness):
     document = json.loads(json.dumps(robustness.to_json(), allow_nan=False))
     assert set(document) == {"clean", "conditions", "frame", "clip"}
