@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dance_tf.assessment.aggregation import aggregate_clips
 from dance_tf.assessment.intervals import Estimate, RunSummary, ScoreEstimates, estimate_difference, summarise_runs
+from dance_tf.assessment.paired import DancerDifference, compare_dancers
 from dance_tf.dataset.splits import Unit
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import TrainingSettings
@@ -131,28 +133,34 @@ class Difference:
         folds: by frame, on the validation folds.
         held_out: by frame, on the part held out.
         held_out_clip: by clip, on the part held out.
+        tests: of the same three, by their names: what a claim rests on, as a bootstrap over few dancers is too narrow.
     """
 
     folds: Estimate
     held_out: Estimate
     held_out_clip: Estimate
+    tests: Mapping[str, DancerDifference]
 
     def to_json(self) -> dict[str, dict]:
-        """The three estimates."""
-        return {
-            "frame": self.folds.to_json(),
-            "held_out": {"frame": self.held_out.to_json(), "clip": self.held_out_clip.to_json()},
-        }
+        """The three estimates, each with its test as `paired_t`."""
+        frame, held_out, clip = (
+            {**getattr(self, name).to_json(), "paired_t": self.tests[name].to_json()}
+            for name in ("folds", "held_out", "held_out_clip")
+        )
+        return {"frame": frame, "held_out": {"frame": held_out, "clip": clip}}
 
 
 def differ(first: Sequence[Result], second: Sequence[Result], resamples: int = 1000, seed: int = 0) -> Difference:
     """First less second; dancers are drawn for both at once, since both were tested on the same ones."""
     validation = [run.validation for run in first], [run.validation for run in second]
     test = [run.test for run in first], [run.test for run in second]
+    by_clip = [[aggregate_clips(run) for run in side] for side in test]
+    sides = {"folds": validation, "held_out": test, "held_out_clip": by_clip}
     return Difference(
         folds=estimate_difference(*validation, "frame", resamples, seed).accuracy,
         held_out=estimate_difference(*test, "frame", resamples, seed).accuracy,
         held_out_clip=estimate_difference(*test, "clip", resamples, seed).accuracy,
+        tests={name: compare_dancers([(1, one), (-1, other)]) for name, (one, other) in sides.items()},
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from dance_tf.assessment.aggregation import aggregate_clips
 from dance_tf.assessment.metrics import confusion
+from dance_tf.assessment.paired import holm
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.paper.ablation import BASE, Ablation
 from dance_tf.paper.comparison import PROPOSED, Difference, RivalScores, differ, score_rival
@@ -82,8 +83,9 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earli
         found = differences[question]
         paragraphs.append(
             f"### {question}\n\n{STRATEGIES[first].title} less {STRATEGIES[second].title}, accuracy on dancers held "
-            f"out: by frame {tell(found.held_out)}; by clip {tell(found.held_out_clip)}. On the validation folds by "
-            f"frame, the paper's kind of number: {tell(found.folds)}."
+            f"out: by frame {tell(found.held_out, found.tests['held_out'])}; by clip "
+            f"{tell(found.held_out_clip, found.tests['held_out_clip'])}. On the validation folds by frame, the paper's "
+            f"kind of number: {tell(found.folds, found.tests['folds'])}."
         )
     return Page("\n\n".join(paragraphs), _strategy_metrics(scores, rivals, differences, earlier), tables, pictures)
 
@@ -140,11 +142,13 @@ def ablation_page(ablated: Mapping[str, Runs], rows: Sequence[Ablation], draws: 
         f"{titles[name]} {percent_interval(found.held_out.mean, found.held_out.low, found.held_out.high)} points"
         for name, found in differences.items()
     ]
-    clear = [name for name, found in differences.items() if found.held_out.low > 0 or found.held_out.high < 0]
+    tests = holm({name: found.tests["held_out"] for name, found in differences.items()})
+    shown = [titles[name] for name, test in tests.items() if test.above or test.below]
     text = (
         f"### What else could be left out or changed?\n\nAgainst the network as proposed, accuracy by frame on dancers "
-        f"held out: {'; '.join(told)}. {len(clear)} of {len(told)} intervals leave zero out. Many rows are compared "
-        "here, so that one such row may well be luck."
+        f"held out: {'; '.join(told)}. Paired t-tests over "
+        f"{max((test.dancers for test in tests.values()), default=0)} dancers, corrected for their number (Holm), show "
+        f"{len(shown)} of {len(told)} to differ{': ' + ', '.join(shown) if shown else ''}."
     )
     metrics = {
         name: {**found.to_json(), **({"difference": differences[name].to_json()} if name in differences else {})}

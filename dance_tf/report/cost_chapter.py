@@ -34,15 +34,17 @@ def thinning_page(thinned: Mapping[tuple[int, int], Runs], source: str, draws: D
         paragraphs.append(
             f"### What does one frame in {most} cost?\n\nLearnt from one random frame of every {most}, "
             f"{STRATEGIES[PROPOSED].title} changes its accuracy by frame on dancers held out by "
-            f"{tell(found.held_out)}. Every row is scored on the same frames; the autoencoder too is grown on "
-            "the thinned ones. Where fewer frames of a clip are left than an epoch draws, its epochs are shorter."
+            f"{tell(found.held_out, found.tests['held_out'])}. Every row is scored on the same frames; the autoencoder "
+            "too is grown on the thinned ones. Where fewer frames of a clip are left than an epoch draws, its epochs "
+            "are shorter."
         )
     smallest = min(side for side, _ in thinned)
     if smallest < size and (size, 1) in thinned and (smallest, 1) in thinned:
         found = differ(thinned[smallest, 1], thinned[size, 1], *given)
         metrics.setdefault("difference", {})[f"size_{smallest}"] = found.to_json()
         paragraphs.append(
-            f"Frames shrunk to {smallest} × {smallest} pixels and enlarged again: by frame {tell(found.held_out)}."
+            f"Frames shrunk to {smallest} × {smallest} pixels and enlarged again: by frame "
+            f"{tell(found.held_out, found.tests['held_out'])}."
         )
     drawn = measures[(measures["dancers"] == HELD_OUT) & (measures["by"] == "frame")]
     table = Table("t3_frame_interval", "One frame of every n, at several frame sizes (Table 3)", table_3(measures),

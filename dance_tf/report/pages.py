@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dance_tf.assessment.intervals import Estimate
+from dance_tf.assessment.paired import DancerDifference
 from dance_tf.paper.runs import Result
 from dance_tf.report.sections import Picture, Table, merge_metrics
 from dance_tf.report.tables import percent_interval
@@ -63,11 +64,12 @@ def dancers_of(runs: Runs) -> str:
     return f"intervals are drawn from {len(held_out)} dancers held out and {len(validated)} validated on"
 
 
-def tell(difference: Estimate) -> str:
-    """A difference in words, with whether its interval leaves its sign open."""
+def tell(difference: Estimate, test: DancerDifference) -> str:
+    """A difference in words; whether it is shown is for its test to say, not for its interval."""
     points = f"{percent_interval(difference.mean, difference.low, difference.high)} points"
-    if np.isnan(difference.low):
-        return f"{points}, of one dancer: no interval can be told"
-    if difference.low <= 0 <= difference.high:
-        return f"{points}: the interval holds zero, so that these runs do not tell"
-    return f"{points}: {'better' if difference.mean > 0 else 'worse'}, and the interval leaves zero out"
+    if not test.tested:
+        return f"{points}, of one dancer: nothing can be tested"
+    tested = f"{points} (paired t over {test.dancers} dancers: p = {test.p:.2g})"
+    if test.above or test.below:
+        return f"{tested}, {'better' if test.above else 'worse'}"
+    return f"{tested}, so that these runs do not tell"

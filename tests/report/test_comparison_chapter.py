@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 
 from dance_tf.assessment.intervals import Estimate
+from dance_tf.assessment.paired import DancerDifference, compare_dancers
 from dance_tf.assessment.predictions import Predictions
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import TrainingSettings
@@ -149,7 +150,13 @@ def test_ablations_stand_against_the_network_as_proposed(make):
     branch = page.metrics["ablations"]
     means = {name: branch[name]["held_out"]["frame"]["accuracy"]["mean"] for name in branch}
     assert branch["off"]["difference"]["held_out"]["frame"]["mean"] == pytest.approx(means["off"] - means[BASE])
-    assert "1 of 1 intervals leave zero out" in page.text
+    assert "Paired t-tests over 4 dancers" in page.text
+    sides = [(1, [run.test for run in ablated["off"]]), (-1, [run.test for run in ablated[BASE]])]
+    test = compare_dancers(sides)
+    assert branch["off"]["difference"]["held_out"]["frame"]["paired_t"] == test.to_json()
+    assert test.below and "show 1 of 1 to differ: attention off." in page.text
+    same = ablation_page({BASE: ablated[BASE], "off": ablated[BASE]}, rows, DRAWS)
+    assert "show 0 of 1 to differ." in same.text
 
 
 def test_attention_tells_how_far_styles_differ(rivals):
@@ -160,17 +167,14 @@ def test_attention_tells_how_far_styles_differ(rivals):
 
 
 @pytest.mark.parametrize(
-    ("estimate", "said"),
-    [
-        (Estimate(0.05, 0.01, 0.09), "better"),
-        (Estimate(-0.05, -0.09, -0.01), "worse"),
-        (Estimate(0.05, -0.01, 0.09), "do not tell"),
-        (Estimate(0.05, float("nan"), float("nan")), "no interval can be told"),
-    ],
+    ("mean", "p", "said"),
+    [(0.05, 0.01, "better"), (-0.05, 0.01, "worse"), (0.05, 0.2, "do not tell"), (0.05, float("nan"), "can be tested")],
 )
-def test_words_follow_the_interval(estimate, said):
-    assert said in tell(estimate)
-    assert tell(estimate).startswith(("5.0", "-5.0"))
+def test_words_follow_the_test_and_not_the_interval(mean, p, said):
+    told = tell(Estimate(mean, mean - 0.01, mean + 0.01), DancerDifference(mean, mean - 0.1, mean + 0.1, p, 4))
+    assert said in told
+    assert told.startswith(("5.0", "-5.0"))
+    assert ("over 4 dancers: p = " in told) == (p == p)
 
 
 def test_pages_are_joined_in_their_order(rivals):

@@ -80,7 +80,7 @@ def test_table_4_and_its_ratios(costs):
 
 
 def test_differences_and_ablations_are_in_points():
-    found = Difference(Estimate(0.02, -0.01, 0.05, 3), Estimate(0.1, 0.05, 0.15, 3), Estimate(-0.1, -0.2, 0.0, 3))
+    found = Difference(Estimate(0.02, -0.01, 0.05, 3), Estimate(0.1, 0.05, 0.15, 3), Estimate(-0.1, -0.2, 0.0, 3), {})
     row = difference_table({"A less B": found}).iloc[0]
     assert list(row) == ["A less B", "2.0 [-1.0, 5.0]", "10.0 [5.0, 15.0]", "-10.0 [-20.0, 0.0]", 3]
     table = ablation_table({"a": "as proposed", "b": "changed"}, {"a": scores(0.5), "b": scores(0.6)}, {"b": found})
