@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dance_tf.footage.container_index import key_times, nominal_rate, packet_times, seconds_within
 from dance_tf.footage.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
 from dance_tf.footage.sampling import Sampling, fill_in
 from dance_tf.footage.settings import ReadSettings
 from dance_tf.footage.source import ReadError, Source
+from dance_tf.footage.stills import check_still_pixels
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-SEEKABLE = ("mov", "matroska")  # containers whose index says where key frames are
+FAULTS = {
+    "broken": "{} broken packets left out",
+    "backwards": "timestamps go backwards {} times",
+    "damaged": "{} frames are damaged",
+}
 
 
 class ContainerSource(Source):
@@ -27,7 +35,8 @@ class ContainerSource(Source):
 
     def __init__(self, path: Path, settings: ReadSettings) -> None:
         super().__init__(path, settings)
-        self.broken = False
+        self.skipping = settings.skip_nonref
+        self._faults: Counter[str] = Counter()
 
     def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
         """Yield (seconds from the first frame, uint8 [size, size]) for the frames that the settings ask for.
@@ -45,10 +54,17 @@ class ContainerSource(Source):
             raise ReadError(f"{self.path.name}: not a video that can be opened ({plain(error)})") from error
         with container:
             stream = self._video_stream(container)
+            if stream.start_time is None:
+                self.skipping = False  # no clock tells where the frames left out would have been
             timed = self._read(container, stream, alive)
-            if self.settings.skip_nonref and self.settings.every_frame:
-                timed = fill_in(timed, self._packet_times(stream))
-            yield from timed
+            if not (self.skipping and self.settings.every_frame):
+                yield from timed
+                return
+            moments, whole = packet_times(self.path, stream)
+            self.broken |= not whole  # its frames will meet the same fault, and name it
+            yield from fill_in(timed, moments)
+            if moments:  # the last picture may be one that was left out
+                self.seconds = max(self.seconds, moments[-1] + 1 / self.frame_rate)
 
     def _read(
         self, container: InputContainer, stream: VideoStream, alive: Callable[[], None]
@@ -62,10 +78,13 @@ class ContainerSource(Source):
         promised = self._promised_seconds(container, stream)
         if settings.frames_in_all is not None and promised is None:
             # the header has no length: that of the last packet, nothing decoded
-            promised = max(max(self._packet_times(stream, ends=True), default=0.0), 1e-3)
+            ends, whole = packet_times(self.path, stream, ends=True)
+            self.broken |= not whole
+            promised = max(max(ends, default=0.0), 1e-3)
         sampling = Sampling(settings, promised)
         orientation, described = UPRIGHT, False
-        for time, frame in sampling.choose(self._timed(container, stream, sampling, alive), lambda: self.seconds):
+        timed = self._timed(container, stream, sampling, alive)
+        for time, frame in sampling.choose(timed, lambda: self.seconds):
             if not described:
                 orientation, described = frame_orientation(frame), True
                 if not orientation.exact:
@@ -76,11 +95,18 @@ class ContainerSource(Source):
                 yield time, gray_picture(frame, orientation)
             else:
                 yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation, settings.quick_shrink)
+        timed.close()
         if not described:
+            check_still_pixels(self)
             raise ReadError(f"{self.path.name}: no frame of it can be decoded")
-        if sampling.every and promised is not None and promised - self.seconds > max(0.5, 0.03 * promised):
+        self.broken |= bool(self._faults["broken"] or self._faults["damaged"])
+        self.warnings += [text.format(self._faults[fault]) for fault, text in FAULTS.items() if self._faults[fault]]
+        # where sampling had all it asked for before the end came, the index alone can say what is missing
+        reached = self.seconds or seconds_within(self.path, container, stream) or promised
+        if promised is not None and promised - reached > max(0.5, 0.03 * promised):
             self.broken = True
-            self.warnings.append(f"breaks off after {self.seconds:.2f} of {promised:.2f} s")
+            self.warnings.append(f"breaks off after {reached:.2f} of {promised:.2f} s")
+            self.seconds = reached
         elif not sampling.every:
             self.seconds = promised or self.seconds
 
@@ -101,7 +127,7 @@ class ContainerSource(Source):
         if self.settings.skip_loop_filter:
             options["skip_loop_filter"] = "all"
         codec.options = options
-        if self.settings.skip_nonref:
+        if self.skipping:
             codec.skip_frame = "NONREF"
 
     def _promised_seconds(self, container: InputContainer, stream: VideoStream) -> float | None:
@@ -119,37 +145,30 @@ class ContainerSource(Source):
             )
         return seconds
 
-    def _packet_times(self, stream: VideoStream, ends: bool = False) -> list[float]:
-        """When each picture is shown, or (with `ends`) until when: seconds from the first, rising; nothing decoded."""
-        import av
-
-        times, first = [], None
-        try:
-            with av.open(str(self.path), metadata_errors="replace") as again:
-                for packet in again.demux(again.streams[stream.index]):
-                    if packet.pts is not None and not packet.is_discard:
-                        begin = float(packet.pts * packet.time_base)
-                        first = begin if first is None else min(first, begin)
-                        times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
-        except (av.FFmpegError, ValueError):
-            self.broken = True  # its frames will meet the same fault, and name it
-        return sorted(time - first for time in times)
-
     def _timed(
         self, container: InputContainer, stream: VideoStream, sampling: Sampling, alive: Callable[[], None]
     ) -> Iterator[tuple[float, VideoFrame]]:
         """All decoded frames with their times, but for stretches that a seek steps over."""
         limits = self.settings.limits
-        nominal = float(stream.average_rate or stream.guessed_rate or 0) or 25.0
+        nominal = self.frame_rate = nominal_rate(stream)
         time_base = float(stream.time_base or 1 / nominal)
-        keys = [] if sampling.every else self._key_times(container, stream)
+        keys = places = [] if sampling.every else key_times(container, stream)
         # AVI numbers packets in the order of decoding; the pictures come out in the order of time all the same
         unordered = container.format.name == "avi"
-        count = decoded_bytes = backwards = damaged = 0
+        count = decoded_bytes = 0
         origin = last = 0.0
-        sought = -1
+        sought, leaping, again, broken = -1, False, False, 0
         frames = self._decoded(container, stream)
-        while (frame := next(frames, None)) is not None:
+        while True:
+            if (frame := next(frames, None)) is None:
+                if not leaping:
+                    break
+                # the seek led into nothing, as in a file cut off: go back, and on from there without another
+                keys, leaping, again = [], False, True
+                self._faults["broken"] = broken  # or what is met again would count twice
+                back = places[max(0, bisect_right(places, last) - 1)]
+                frames = self._landed(container, stream, floor((back + origin) / time_base))
+                continue
             alive()
             decoded_bytes += sum(plane.buffer_size for plane in frame.planes)
             if decoded_bytes > limits.decoded_bytes:
@@ -158,41 +177,51 @@ class ContainerSource(Source):
             if count == 0:
                 origin = ticks * time_base if ticks is not None else 0.0
             time = ticks * time_base - origin if ticks is not None else last + (count > 0) / nominal
+            if (leaping or again) and time <= last:
+                keys, leaping, again = [], False, True  # an index that lies: what was seen already comes again
+                continue
+            leaping = again = False
             if time < last:
-                time, backwards = last, backwards + 1
+                time = last
+                self._faults["backwards"] += 1
             if time > limits.seconds:
                 raise ReadError(f"{self.path.name}: longer than the limit of {limits.seconds:g} s")
-            damaged += bool(frame.is_corrupt)
+            self._faults["damaged"] += bool(frame.is_corrupt)
             yield time, frame
             last, count = time, count + 1
             # the key frame nearest before the next moment; worth a seek only where decoding has not come so far yet
             place = bisect_right(keys, sampling.next) - 1 if keys and sampling.next is not None else -1
             if place > sought and keys[place] > last + 1 / nominal:
-                sought = place  # an index that lies could lead back here for ever
+                sought, leaping, broken = place, True, self._faults["broken"]
                 frames.close()
-                container.seek(round((keys[place] + origin) / time_base), stream=stream, backward=True)
-                frames = self._decoded(container, stream)
-        partly = keys or self.settings.skip_nonref
-        self.frame_rate = nominal if partly or last <= 0 else (count - 1) / last
+                frames = self._landed(container, stream, floor((sampling.next + 5e-7 + origin) / time_base))
+        if not (places or self.skipping or last <= 0):
+            self.frame_rate = (count - 1) / last
         self.seconds = last + 1 / self.frame_rate if count else 0.0
-        if backwards:
-            self.warnings.append(f"timestamps go backwards {backwards} times")
-        if damaged:
-            self.broken = True
-            self.warnings.append(f"{damaged} frames are damaged")
+
+    def _landed(self, container: InputContainer, stream: VideoStream, ticks: int) -> Iterator[VideoFrame]:
+        """Frames from the key frame at or before a time on, or none where the file cannot be sought in."""
+        import av
+
+        try:
+            container.seek(ticks, stream=stream, backward=True)
+        except (av.FFmpegError, ValueError):
+            return iter(())
+        return self._decoded(container, stream)
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Frames as the decoder hands them out; what cannot be decoded is stepped over and counted."""
         import av
 
-        broken = in_a_row = 0
+        in_a_row = 0
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, ValueError) as error:
                 self.broken = True
-                self.warnings.append(f"breaks off ({plain(error)})")
+                if (warning := f"breaks off ({plain(error)})") not in self.warnings:
+                    self.warnings.append(warning)
                 packet = None
             try:
                 frames = stream.decode(None) if packet is None else packet.decode()
@@ -200,27 +229,14 @@ class ContainerSource(Source):
             except av.EOFError:
                 break
             except (av.FFmpegError, ValueError):
-                frames, broken, in_a_row = [], broken + 1, in_a_row + 1
+                frames, in_a_row = [], in_a_row + 1
+                self._faults["broken"] += 1
             yield from frames
             if packet is None:
                 break
             if in_a_row > self.settings.limits.broken_packets:
                 self.warnings.append("given up after too many broken packets in a row")
                 break
-        if broken:
-            self.broken = True
-            self.warnings.append(f"{broken} broken packets left out")
-
-    def _key_times(self, container: InputContainer, stream: VideoStream) -> list[float]:
-        if not container.format.name.startswith(SEEKABLE):
-            return []
-        if container.format.name.startswith("mov") and stream.frames != len(stream.index_entries):
-            return []  # a fragmented file, whose index grows as it is read
-        start = stream.start_time or 0
-        times = [
-            float((entry.timestamp - start) * stream.time_base) for entry in stream.index_entries if entry.is_keyframe
-        ]
-        return sorted(times) if len(times) > 1 else []
 
 
 def plain(error: Exception) -> str:

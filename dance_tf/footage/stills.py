@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from dance_tf.footage.clip import IMAGE_SUFFIXES
 from dance_tf.footage.sampling import Sampling
 from dance_tf.footage.source import ReadError, Source
 
-IMAGE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError, Image.DecompressionBombError)
+IMAGE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError)
+STILL_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF")
 
 
 class ImageSequenceSource(Source):
@@ -43,8 +45,7 @@ class ImageSequenceSource(Source):
         for time, path in Sampling(settings, self.seconds).choose(zip(times, paths, strict=True), lambda: self.seconds):
             alive()
             try:
-                with _quiet(), Image.open(path) as image:
-                    self.check_pixels(*image.size)
+                with opened_image(self, path) as image:
                     luma = image_luma(image)
             except IMAGE_FAULTS as error:
                 if isinstance(error, ReadError):
@@ -77,8 +78,7 @@ class AnimationSource(Source):
         """
         settings = self.settings
         try:
-            with _quiet(), Image.open(self.path) as image:
-                self.check_pixels(*image.size)
+            with opened_image(self, self.path) as image:
                 self.set_size(*image.size)
                 sampling = Sampling(settings, self._length(image) if settings.frames_in_all else None)
                 yield from sampling.choose(self._timed(image, alive), lambda: self.seconds)
@@ -111,6 +111,45 @@ class AnimationSource(Source):
             total += _duration(picture)
         image.seek(0)
         return total
+
+
+@contextmanager
+def opened_image(source: Source, path: Path, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+    """Open an image whose pixels are within the limit; of a larger one only the head is read.
+
+    Args:
+        source: what the image belongs to; it knows the limit.
+        path: of the image.
+        formats: what it may be, by Pillow's names; None for all that Pillow knows.
+
+    Raises:
+        ReadError: it has too many pixels.
+        OSError: or another of `IMAGE_FAULTS`: it is no image that can be opened.
+    """
+    try:
+        with _quiet(), Image.open(path, formats=formats) as image:
+            source.check_pixels(*image.size)
+            yield image
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow stops here of itself, before it tells the size
+        limit = min(most, source.settings.limits.pixels)
+        raise ReadError(
+            f"{source.path.name}: over {most:,} pixels in {path.name}, over the limit of {limit:,}"
+        ) from error
+
+
+def check_still_pixels(source: Source) -> None:
+    """Look whether a file of which FFmpeg decodes nothing is an image beyond the limit; FFmpeg tells no size then.
+
+    Raises:
+        ReadError: it is.
+    """
+    try:
+        with opened_image(source, source.path, STILL_FORMATS):
+            pass
+    except IMAGE_FAULTS as error:
+        if isinstance(error, ReadError):
+            raise
 
 
 def is_webp(path: Path) -> bool:

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,6 +66,33 @@ def test_limits_hold_for_images(tmp_path):
         read_footage(tmp_path, ReadSettings(limits=ReadLimits(seconds=0.5)))
     with pytest.raises(ReadError, match="decoded pictures"):
         read_footage(tmp_path, ReadSettings(limits=ReadLimits(decoded_bytes=20_000)))
+
+
+def huge_png(path, side=30_000):
+    """A PNG whose head states more pixels than any screen has; its picture is hardly there."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b""))
+    return path
+
+
+@pytest.mark.parametrize("good", [0, 3])
+def test_an_image_too_large_even_to_be_opened_is_refused_for_its_pixels(tmp_path, good):
+    for number in range(good):
+        save(tmp_path / f"{number}.png", 10)
+    huge_png(tmp_path / "9.png")
+    with pytest.raises(ReadError, match=r"pixels in 9\.png, over the limit of 67,108,864$"):
+        read_footage(tmp_path)
+
+
+def test_a_single_image_beyond_the_decoder_is_refused_for_its_pixels(tmp_path):
+    with pytest.raises(ReadError, match=r"over the limit of 67,108,864$"):
+        read_footage(huge_png(tmp_path / "one.png"))
+    with pytest.raises(ReadError, match=r"over the limit of 10$"):
+        read_footage(huge_png(tmp_path / "one.png"), ReadSettings(limits=ReadLimits(pixels=10)))
 
 
 def test_the_exif_flag_turns_a_photo(tmp_path):

@@ -1,0 +1,67 @@
+"""What a video file says of its pictures before any is decoded: when they are shown, where key frames are, its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+SEEKABLE = ("mov", "matroska")  # containers whose index says where key frames are
+
+
+def nominal_rate(stream: VideoStream) -> float:
+    """Frames per second as the file states them, or 25."""
+    return float(stream.average_rate or stream.guessed_rate or 0) or 25.0
+
+
+def packet_times(path: Path, stream: VideoStream, ends: bool = False) -> tuple[list[float], bool]:
+    """When each picture is shown, or (with `ends`) until when.
+
+    The file is opened once more and read through. Packets without any clock, as in raw H.264, follow each other at the
+    nominal rate.
+
+    Returns:
+        seconds from the first picture, rising, and whether the file could be read to its end.
+    """
+    import av
+
+    times, first, clockless, whole = [], None, 0, True
+    try:
+        with av.open(str(path), metadata_errors="replace") as again:
+            for packet in again.demux(again.streams[stream.index]):
+                clockless += packet.pts is None and packet.size > 0
+                if packet.pts is not None and not packet.is_discard:
+                    begin = float(packet.pts * packet.time_base)
+                    first = begin if first is None else min(first, begin)
+                    times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
+    except (av.FFmpegError, ValueError):
+        whole = False
+    if not times:
+        return [(number + ends) / nominal_rate(stream) for number in range(clockless)], whole
+    return sorted(time - first for time in times), whole
+
+
+def key_times(container: InputContainer, stream: VideoStream) -> list[float]:
+    """Seconds at which key frames are shown, or a little later, rising; empty where there is no index to choose from.
+
+    The index of an mp4 file knows when a picture is decoded; it is shown later by as much as the first one is.
+    """
+    if not container.format.name.startswith(SEEKABLE):
+        return []
+    if container.format.name.startswith("mov") and stream.frames != len(stream.index_entries):
+        return []  # a fragmented file, whose index grows as it is read
+    ticks = sorted(entry.timestamp for entry in stream.index_entries if entry.is_keyframe)
+    start = min(ticks[0], stream.start_time or 0) if ticks else 0
+    return [float((tick - start) * stream.time_base) for tick in ticks] if len(ticks) > 1 else []
+
+
+def seconds_within(path: Path, container: InputContainer, stream: VideoStream) -> float | None:
+    """How far the pictures reach that lie within the file, of those in its index; None where all do, or none tells."""
+    if not container.format.name.startswith("mov"):
+        return None
+    size, start = path.stat().st_size, stream.start_time or 0
+    missing = [entry.timestamp - start for entry in stream.index_entries if entry.pos + entry.size > size]
+    return max(0.0, float(min(missing) * stream.time_base)) if missing else None
