@@ -232,11 +232,6 @@ def _blocks(frames: int, size: int = 4096) -> list[np.ndarray]:
     return np.array_split(np.arange(frames), max(1, -(-frames // size)))
 
 
-def gap_for(gaps: Sequence[Gap], strategy: str, view: View) -> Gap:
-    """The gap of a strategy and view."""
-    return next(gap for gap in gaps if (gap.strategy, gap.view) == (strategy, view))
-
-
 def scores_for(scores: Sequence[SplitScores], strategy: str, view: View) -> Mapping[Unit, SplitScores]:
     """Scores of a strategy and view by split."""
     return {score.unit: score for score in scores if (score.strategy, score.view) == (strategy, view)}
