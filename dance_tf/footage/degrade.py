@@ -12,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from dance_tf.footage.degrade_camera import WholeClip
 from dance_tf.footage.degrade_conditions import (
     CONDITION_NAMES,
     CONDITIONS,
@@ -30,6 +31,7 @@ __all__ = [
     "Condition",
     "Degraded",
     "Parameter",
+    "WholeClip",
     "condition_table",
     "degrade",
     "effect_generator",
@@ -67,6 +69,7 @@ def degrade(
     severity: float | None = None,
     seed: int = 0,
     timestamps: np.ndarray | None = None,
+    clip: WholeClip | None = None,
 ) -> Degraded:
     """Put one clip under one condition.
 
@@ -77,6 +80,8 @@ def degrade(
         severity: 0 (the clip as it is) to 5; the paper's named level where left out.
         seed: 0 or more; the same seed gives the same frames on any number of threads.
         timestamps: seconds [n] from the start of the clip; 30 frames per second where left out.
+        clip: where `frames` are only some of a gray clip's. Each then comes out as if the whole clip had been given,
+            but for noise, which is another draw, and compression and lost frames, which need the whole clip anyway.
 
     Raises:
         ValueError: an unknown condition, a severity outside 0..5, frames of another dtype or shape, or timestamps of
@@ -93,6 +98,8 @@ def degrade(
     seconds = np.arange(count) / DEFAULT_RATE if timestamps is None else np.asarray(timestamps, np.float64)
     if seconds.shape != (count,):
         raise ValueError(f"{count} frames need as many timestamps, not {list(seconds.shape)}")
+    if clip is not None and frames.ndim != 3:
+        raise ValueError("frames that are part of a whole clip must be gray, uint8 [n, h, w]")
     everything = np.arange(count, dtype=np.int64)
     if severity == 0 or count == 0:
         return Degraded(frames.copy(), everything)
@@ -100,6 +107,8 @@ def degrade(
     if not condition.spatial:
         kept = condition.effect(count, effect_generator(condition, seed), **settings)
         return Degraded(frames[kept], kept)
+    if clip is not None and condition.whole:
+        settings["clip"] = clip
     if frames.ndim == 3:
         return Degraded(
             condition.effect(np.ascontiguousarray(frames), seconds, effect_generator(condition, seed), **settings),

@@ -3,8 +3,12 @@
 Every effect has one signature, `effect(frames, seconds, generator, **settings)`: frames uint8 [n, h, w], seconds
 float64 [n] from the start of the clip, a random generator of its own, and the settings of one severity. It returns new
 frames of the same shape and dtype and never writes into what it was given.
+
+Two effects look beyond the frame at hand: the sway of a camera is centred over the clip, and a dancer is told from the
+clip's median. Given a part of a clip's frames, they take `clip`, a `WholeClip`, and treat each frame as in the whole.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -13,6 +17,19 @@ import numpy as np
 
 QUANTILES = 1 << 16
 SHAKE_SWING = 0.5  # how far a frame's streak may be from the clip's mean streak, as a share of it
+
+
+@dataclass(frozen=True, eq=False)
+class WholeClip:
+    """What an effect must know of a clip of which it is given only some frames.
+
+    Attributes:
+        seconds: float64 [n], of all its frames.
+        samples: uint8 [k, h, w], frames that `degrade_light.sample_places` names.
+    """
+
+    seconds: np.ndarray
+    samples: np.ndarray
 
 
 @lru_cache(maxsize=1)
@@ -59,24 +76,42 @@ def streak_kernel(length: float) -> np.ndarray:
     return (covered / covered.sum()).astype(np.float32)[None, :]
 
 
-def streak_lengths(length: float, seconds: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def streak_lengths(
+    length: float, seconds: np.ndarray, generator: np.random.Generator, clip_seconds: np.ndarray | None = None
+) -> np.ndarray:
     """How far the image moves during each frame's exposure while a hand-held camera sways from side to side.
 
     The speed is a sum of three sines of 0.5 to 3 Hz (hand tremor and breathing), so neighbouring frames streak alike;
     its mean over the clip is the length asked for, and a clip of one frame has exactly that.
 
+    Args:
+        length: mean over the clip, in pixels.
+        seconds: float64 [n] of the frames.
+        generator: of rates and phases.
+        clip_seconds: of all the clip's frames, where `seconds` are only some of them.
+
     Returns:
         float64 [n], pixels, each within 50 % of `length`.
     """
     rates, phases = generator.uniform(0.5, 3.0, 3), generator.uniform(0, 2 * np.pi, 3)
-    sway = np.sin(2 * np.pi * rates * np.asarray(seconds, np.float64)[:, None] + phases).sum(1)
-    sway = sway - sway.mean() if sway.size else sway
-    largest = np.abs(sway).max(initial=0.0)
+
+    def sway_at(moments: np.ndarray) -> np.ndarray:
+        return np.sin(2 * np.pi * rates * np.asarray(moments, np.float64)[:, None] + phases).sum(1)
+
+    whole = sway_at(seconds if clip_seconds is None else clip_seconds)
+    centre = whole.mean() if whole.size else 0.0
+    sway = sway_at(seconds) - centre
+    largest = np.abs(whole - centre).max(initial=0.0)
     return length * (1 + SHAKE_SWING * (sway / largest if largest > 1e-9 else np.zeros_like(sway)))
 
 
 def blur_by_motion(
-    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, streak: float
+    frames: np.ndarray,
+    seconds: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    streak: float,
+    clip: WholeClip | None = None,
 ) -> np.ndarray:
     """Horizontal streaks of a shaking camera (section 4: a kernel "to mimic horizontal streaking caused by camera
     movement").
@@ -84,9 +119,11 @@ def blur_by_motion(
     Args:
         streak: mean length of the streak as a share of the frame's short side, so that it survives a later change of
             size.
+        clip: where `frames` are only some of a clip's.
     """
     blurred = np.empty_like(frames)
-    lengths = streak_lengths(streak * min(frames.shape[1:]), seconds, generator)
+    whole = None if clip is None else clip.seconds
+    lengths = streak_lengths(streak * min(frames.shape[1:]), seconds, generator, whole)
     for i, (frame, length) in enumerate(zip(frames, lengths, strict=True)):
         kernel = streak_kernel(length)
         cv2.filter2D(frame, -1, kernel, dst=blurred[i], borderType=cv2.BORDER_REPLICATE)

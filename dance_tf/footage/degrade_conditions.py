@@ -52,6 +52,7 @@ class Condition:
         parameters: what the severity sets.
         spatial: True where it changes frames at the clip's own resolution; False where it takes frames out of the clip.
         seeded: False where nothing in it is random, so that every seed gives the same.
+        whole: True where the effect looks at more of the clip than the frame at hand, and takes it as `clip`.
         note: what a reader of its numbers must know.
     """
 
@@ -63,6 +64,7 @@ class Condition:
     parameters: tuple[Parameter, ...]
     spatial: bool = True
     seeded: bool = True
+    whole: bool = False
     note: str = ""
 
     def settings(self, severity: float) -> dict[str, float]:
@@ -110,8 +112,12 @@ CONDITIONS: tuple[Condition, ...] = (
     ),
     Condition("mild_noise", "noise", "Mild Gaussian noise", add_gaussian_noise, 2, _NOISE, note=_NOISE_NOTE),
     Condition("severe_noise", "noise", "Severe Gaussian noise", add_gaussian_noise, 4, _NOISE, note=_NOISE_NOTE),
-    Condition("mild_motion_blur", "blur", "Mild motion blur", blur_by_motion, 2, _STREAK, note=_STREAK_NOTE),
-    Condition("severe_motion_blur", "blur", "Severe motion blur", blur_by_motion, 4, _STREAK, note=_STREAK_NOTE),
+    Condition(
+        "mild_motion_blur", "blur", "Mild motion blur", blur_by_motion, 2, _STREAK, whole=True, note=_STREAK_NOTE
+    ),
+    Condition(
+        "severe_motion_blur", "blur", "Severe motion blur", blur_by_motion, 4, _STREAK, whole=True, note=_STREAK_NOTE
+    ),
     Condition(
         "low_light", "light", "Low light", dim, 3, _BRIGHTNESS, seeded=False, note="of gray levels, not of light"
     ),
@@ -122,6 +128,7 @@ CONDITIONS: tuple[Condition, ...] = (
         light_from_behind,
         4,
         _BACKLIGHT,
+        whole=True,
         note="the dancer is found by motion: what keeps still all through may stay lit",
     ),
     Condition("moving_shadows", "light", "Moving shadows", cast_moving_shadows, 3, _SHADOWS),

@@ -6,6 +6,8 @@ The effects have the signature that `degrade_camera` describes.
 import cv2
 import numpy as np
 
+from dance_tf.footage.degrade_camera import WholeClip
+
 WORKING_SIDE = 128  # silhouettes are found at this short side: finer contours vanish at the network's 128 pixels anyway
 ROOM_SAMPLES = 15  # frames, spread over the clip, whose median is the still room
 LEAST_MOVING = 0.005  # share of the picture; below it there is nobody to find
@@ -32,22 +34,47 @@ def _enlarge(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
 
 
-def silhouettes(frames: np.ndarray) -> np.ndarray | None:
+def sample_places(count: int) -> np.ndarray:
+    """Which frames of a clip its still room is told from: up to 15 places int64, evenly spread."""
+    return np.linspace(0, count - 1, min(count, ROOM_SAMPLES)).astype(int)
+
+
+def silhouettes(frames: np.ndarray, samples: np.ndarray | None = None) -> np.ndarray | None:
     """Where the dancer is, from the difference to the still room (the median of frames spread over the clip).
 
     Args:
         frames: uint8 [n, h, w].
+        samples: uint8 [k, h, w], the clip's frames at `sample_places`, where `frames` are only some of its frames. The
+            room is then told from them, and from them also whether there is a dancer, so that it does not hang on which
+            frames are asked for.
 
     Returns:
         float32 [n, h', w'], 0..1, at a short side of at most 128; None where it cannot be told: fewer than three
         frames, nothing moves, or the camera does.
     """
-    count, height, width = frames.shape
-    if count < 3:
+    given = frames if samples is None else samples
+    if len(given) < 3:
         return None
-    size = _working_size(height, width, WORKING_SIDE)
-    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
-    room = np.median(small[np.linspace(0, count - 1, min(count, ROOM_SAMPLES)).astype(int)], axis=0).astype(np.uint8)
+    size = _working_size(*frames.shape[1:], WORKING_SIDE)
+    small, spread = _shrunk(frames, size), None if samples is None else _shrunk(samples, size)
+    sample = small[sample_places(len(small))] if spread is None else spread
+    room = np.median(sample, axis=0).astype(np.uint8)
+    masks = _moving(small, room)
+    over_clip = masks if spread is None else _moving(spread, room)
+    return masks if LEAST_MOVING < over_clip.mean() < MOST_MOVING else None
+
+
+def _shrunk(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [n, h', w'] of `size` (w', h')."""
+    small = np.empty((len(frames), size[1], size[0]), np.uint8)
+    for i, frame in enumerate(frames):
+        small[i] = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
+def _moving(small: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """What differs from the room, specks taken out and gaps closed: float32 [n, h', w'], 0..1."""
+    size = small.shape[:0:-1]
     ramp = np.clip((np.arange(256) - 10) * (255 / 14), 0, 255).astype(np.uint8)
     # specks and thin lines go; gaps are closed all around, and further upwards: people stand, and a chest that keeps
     # still is between a head and legs that move
@@ -62,7 +89,7 @@ def silhouettes(frames: np.ndarray) -> np.ndarray | None:
         between = np.minimum(np.maximum.accumulate(moved, 0), np.maximum.accumulate(moved[::-1], 0)[::-1])
         moved = np.minimum(cv2.morphologyEx(moved, cv2.MORPH_CLOSE, chest), between)
         np.multiply(cv2.blur(moved, (3, 3)), np.float32(1 / 255), out=masks[i])
-    return masks if LEAST_MOVING < masks.mean() < MOST_MOVING else None
+    return masks
 
 
 def light_behind(height: int, width: int, generator: np.random.Generator) -> np.ndarray:
@@ -89,6 +116,7 @@ def light_from_behind(
     fill: float,
     glow: float,
     one_clip: bool = True,
+    clip: WholeClip | None = None,
 ) -> np.ndarray:
     """Strong light behind the dancer: the room burns out towards the lamp, the dancer turns to a silhouette.
 
@@ -102,13 +130,14 @@ def light_from_behind(
         fill: 0..1, how much of the light from the front is left to the dancer.
         glow: 0..1, how far the room is pulled to white where the lamp is brightest.
         one_clip: False where the frames are strangers to each other, so that no motion can be told.
+        clip: where `frames` are only some of a clip's.
     """
     height, width = frames.shape[1:]
     lamp = light_behind(height, width, generator)
     kept, added = 1 - glow * lamp, 255 * glow * lamp + np.float32(0.5)
     grays = np.arange(256) / 255
     dark, dimmed = (np.rint(255 * curve).astype(np.uint8) for curve in (fill * grays**gamma, grays ** (gamma**0.5)))
-    masks = silhouettes(frames) if one_clip else None
+    masks = silhouettes(frames, None if clip is None else clip.samples) if one_clip else None
     unlit = 1 - lamp
     lit = np.empty_like(frames)
     room, dancer = np.empty((2, height, width), np.float32)

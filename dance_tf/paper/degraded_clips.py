@@ -3,14 +3,13 @@
 A clip's file is read again, degraded, brought to 128 pixels, and its still room taken anew from degraded frames, as
 happens to a clip that comes degraded. What curation kept of the clean clip is kept here too, so that clean and degraded
 scores are of the same moments; a curation of its own would throw out the worst frames and flatter the network. Only
-frames that are scored, and those the room is told from, are degraded: every effect but compression knows a frame's
-place in the clip from its time, so what is left out changes nothing. Compression is of the whole clip, in stretches of
-250 frames, which is as far as x264 lets one keyframe reach.
+frames that are scored, and those the room is told from, are degraded; `degrade_file` says how that differs from
+degrading the whole clip. Each file is read in a process of its own: one that native code dies of costs that clip alone.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import joblib
@@ -22,18 +21,17 @@ from dance_tf.dataset.batches import spread, windows
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.footage.degrade import degrade
-from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, measure_compression
-from dance_tf.footage.framing import fit_luma
+from dance_tf.footage.degrade_file import FrameRequest, compress_file, degrade_file, middle_under
+from dance_tf.footage.isolation import DecodingProcess, LostProcess
 from dance_tf.footage.progress import bar_hidden
 from dance_tf.footage.room import ROOM_SAMPLE, estimate_room
-from dance_tf.footage.settings import READ_DEFAULTS
 from dance_tf.footage.source import ReadError
 from dance_tf.footage.workers import side_by_side
 from dance_tf.model.training import key_of
-from dance_tf.paper.disturbances import FORMAT, Disturbance
+from dance_tf.paper.disturbances import CLEAN, FORMAT, Disturbance
 
-STRETCH = 250  # frames; x264's longest way from one keyframe to the next
-SAME_TIME = 1e-6  # seconds
+SILENCE_SECONDS = 120.0  # one condition on one clip's frames must be done within it
+MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and are held a few times over
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,7 @@ def find_held_out(workspace: Workspace, dataset: Dataset, test: np.ndarray) -> t
     clips = []
     for number in np.unique(dataset.clip_index[test]):
         row = rows[dataset.clips[number].clip_id]
-        path = workspace.footage / f"{row.clip_id}{Path(row.path).suffix}"
-        path = (path if path.exists() else Path(row.path)).resolve()
+        path = workspace.clip_path(row).resolve()
         times = dataset.timestamps[test][dataset.clip_index[test] == number]
         clips.append(
             HeldOutClip(row.clip_id, path, row.sha256, tuple(times.tolist()), min(int(row.width), int(row.height)))
@@ -125,15 +122,28 @@ def degrade_held_out(
     sampling: FrameSampling = SAMPLING,
     processes: int = 1,
     progress: bool = True,
-) -> None:
-    """Put every clip under every disturbance, once, into files under `work`; those that are there already stay."""
+) -> dict[str, str]:
+    """Put every clip under every disturbance, once, into files under `work`; those that are there already stay.
+
+    Returns:
+        why, by the id of each clip that cannot be read any more; it has no files, or not all.
+
+    Raises:
+        ReadError: none of the clips can be read.
+    """
     disturbances = tuple(dict.fromkeys(disturbances))
+    refused = {}
     with side_by_side(processes):
-        todo = joblib.Parallel(return_as="generator_unordered")(
+        todo = joblib.Parallel(return_as="generator")(
             joblib.delayed(_degrade_clip)(clip, disturbances, str(work), sampling) for clip in clips
         )
-        for _ in tqdm(todo, total=len(clips), desc="degraded clips", disable=bar_hidden(progress), unit="clip"):
-            pass
+        bar = tqdm(todo, total=len(clips), desc="degraded clips", disable=bar_hidden(progress), unit="clip")
+        for clip, reason in zip(clips, bar, strict=True):
+            if reason:
+                refused[clip.clip_id] = reason
+    if clips and len(refused) == len(clips):
+        raise ReadError(f"none of the {len(clips)} held-out clips can be degraded: {next(iter(refused.values()))}")
+    return refused
 
 
 def load_degraded(clip: HeldOutClip, disturbance: Disturbance, work: Path, sampling: FrameSampling) -> DegradedClip:
@@ -160,17 +170,55 @@ def rooms_unknown(
     }
 
 
-def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: str, sampling: FrameSampling) -> None:
-    """All disturbances of one clip that are not there yet; its file is read once, or not at all."""
-    import cv2
+def unchanged_levels(
+    clips: Sequence[HeldOutClip], disturbances: Sequence[Disturbance], work: Path, sampling: FrameSampling
+) -> frozenset[tuple[str, float]]:
+    """Conditions and severities that left every clip as it was, told by comparing what the networks are shown.
 
-    cv2.setNumThreads(1)
+    Args:
+        clips: as `degrade_held_out` was given.
+        disturbances: clean footage among them.
+        work: where degraded clips lie.
+        sampling: as `degrade_held_out` was given.
+    """
+    clean = next(each for each in disturbances if each.condition == CLEAN)
+    levels: dict[tuple[str, float], list[Disturbance]] = {}
+    for each in disturbances:
+        if each.condition != CLEAN:
+            levels.setdefault((each.condition, each.severity), []).append(each)
+    left = dict(levels)
+    for clip in clips:
+        before = load_degraded(clip, clean, work, sampling)
+        for level, several in tuple(left.items()):
+            if any(_differ(before, load_degraded(clip, each, work, sampling)) for each in several):
+                del left[level]
+    return frozenset(left)
+
+
+def _differ(one: DegradedClip, other: DegradedClip) -> bool:
+    """Whether what is scored of two clips, or their room, is not the same."""
+    scored = one.frames[:, -1], other.frames[:, -1]
+    return not (np.array_equal(*scored) and np.array_equal(one.room, other.room))
+
+
+def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: str, sampling: FrameSampling) -> str:
+    """All disturbances of one clip that are not there yet; its file is read once, or not at all.
+
+    Returns:
+        why the clip cannot be read; empty where it can.
+    """
     missing = [each for each in disturbances if not place_of(clip, each, Path(work), sampling).is_file()]
     if not missing:
-        return
+        return ""
     chosen = {each: choose_frames(_remaining(each, len(clip.times)), sampling, each.window) for each in missing}
     needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
-    for each, squares in _squares(clip, needed):
+    requests = [_request(each, needed[each]) for each in missing]
+    try:
+        with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
+            found = process.call(degrade_file, clip.path, np.array(clip.times), requests)
+    except (ReadError, LostProcess, MemoryError) as error:
+        return str(error).removeprefix(f"{clip.path.name}: ") or "more memory than a clip may take"
+    for each, squares in zip(missing, found, strict=True):
         scored, room_picks = (np.searchsorted(needed[each], part) for part in chosen[each])
         room = estimate_room(squares[room_picks])
         used, places = np.unique(scored, return_inverse=True)
@@ -186,6 +234,14 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
                 room_known=room.known,
             )
         os.replace(partial, path)
+    return ""
+
+
+def _request(disturbance: Disturbance, places: np.ndarray) -> FrameRequest:
+    """Frames of a clip under a disturbance; one that only loses frames leaves the others as they are."""
+    if disturbance.spares_frames:
+        return FrameRequest(places)
+    return FrameRequest(places, disturbance.condition, disturbance.severity, disturbance.seed)
 
 
 def _remaining(disturbance: Disturbance, count: int) -> np.ndarray:
@@ -196,76 +252,15 @@ def _remaining(disturbance: Disturbance, count: int) -> np.ndarray:
     return degrade(nothing, disturbance.condition, disturbance.severity, disturbance.seed).kept_indices
 
 
-def _squares(clip: HeldOutClip, needed: dict[Disturbance, np.ndarray]) -> Iterator[tuple[Disturbance, np.ndarray]]:
-    """Each disturbance's needed frames, degraded and framed: uint8 [n, 128, 128]."""
-    coded = [each for each in needed if each.coded]
-    wanted = np.unique(np.concatenate(list(needed.values())))
-    frames, squares, aspect = {}, {each: {} for each in coded}, 1.0
-    for places, times, pictures, aspect in _stretches(clip):
-        for each in coded:
-            kept = np.isin(places, needed[each])
-            if kept.any():
-                changed = degrade(pictures, each.condition, each.severity, each.seed, times).frames
-                squares[each].update((place, _square(changed[i], aspect)) for i, place in enumerate(places) if kept[i])
-        frames.update((place, pictures[i].copy()) for i, place in enumerate(places) if place in wanted)
-    if len(frames) < len(wanted):
-        raise ReadError(f"{clip.path.name}: {len(wanted) - len(frames)} frames that curation kept are not there")
-    seconds = np.array(clip.times)
-    for each, places in needed.items():
-        if each in squares:
-            yield each, np.stack([squares[each][place] for place in places])
-            continue
-        pictures = np.stack([frames[place] for place in places])
-        if not each.spares_frames:
-            pictures = degrade(pictures, each.condition, each.severity, each.seed, seconds[places]).frames
-        yield each, np.stack([_square(picture, aspect) for picture in pictures])
-
-
-def _square(picture: np.ndarray, aspect: float) -> np.ndarray:
-    return fit_luma(picture, READ_DEFAULTS.size, READ_DEFAULTS.fit, aspect)
-
-
-def _stretches(clip: HeldOutClip) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
-    """A clip at its own size, 250 frames at a time.
-
-    Yields:
-        place among the frames that curation kept int64 [n] (-1 for one it dropped), seconds float64 [n], pictures uint8
-        [n, h, w], and the pixels' aspect.
-    """
-    from dance_tf.footage.video import FootageReader
-
-    reader = FootageReader(clip.path, replace(READ_DEFAULTS, threads=1))
-    known = np.array(clip.times)
-    next_place = 0
-    stretch: list[tuple[int, float, np.ndarray]] = []
-    for time, picture in reader.pictures():
-        place = -1
-        if next_place < len(known) and abs(time - known[next_place]) < SAME_TIME:
-            place, next_place = next_place, next_place + 1
-        if stretch and stretch[0][2].shape != picture.shape:
-            raise ReadError(f"{clip.path.name}: its pictures change their size, so no clip can be made of them")
-        stretch.append((place, time, picture))
-        if len(stretch) == STRETCH:
-            yield *(np.array(column) for column in zip(*stretch, strict=True)), reader.source.pixel_aspect
-            stretch = []
-    if stretch:
-        yield *(np.array(column) for column in zip(*stretch, strict=True)), reader.source.pixel_aspect
-
-
 def picture_under_conditions(clip: HeldOutClip, disturbances: Sequence[Disturbance]) -> dict[Disturbance, np.ndarray]:
     """One moment of a clip, about the middle of its first 250 frames, under each disturbance, at its own size.
 
     Returns:
         uint8 [h, w] each. A disturbance that loses frames shows the frame as it is.
     """
-    _, times, pictures, _ = next(_stretches(clip))
-    middle = len(pictures) // 2
-    shown = {}
-    for each in disturbances:
-        spared = each.spares_frames
-        changed = pictures if spared else degrade(pictures, each.condition, each.severity, each.seed, times).frames
-        shown[each] = changed[middle]
-    return shown
+    requests = [_request(each, np.empty(0, np.int64)) for each in disturbances]
+    with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
+        return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
 
 
 def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:
@@ -274,11 +269,9 @@ def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) 
     Returns:
         columns CRF, PSNR (dB), kbit/s, bits per pixel, clips.
     """
-    rows = []
-    for clip in clips:
-        _, times, pictures, _ = next(_stretches(clip))
-        rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else FRAMES_PER_SECOND
-        rows += [asdict(measure) for measure in measure_compression(pictures, crf_values, rate)]
+    with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
+        measures = [measure for clip in clips for measure in process.call(compress_file, clip.path, crf_values)]
     names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
-    table = pd.DataFrame(rows).groupby("crf", as_index=False).mean().rename(columns=names)
+    table = pd.DataFrame([asdict(measure) for measure in measures])
+    table = table.groupby("crf", as_index=False).mean().rename(columns=names)
     return table.assign(clips=len(clips))

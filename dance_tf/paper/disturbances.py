@@ -7,7 +7,8 @@ from dance_tf.footage.degrade_conditions import CONDITIONS, find_condition
 from dance_tf.model.training import key_of
 
 CLEAN = "clean"
-FORMAT = 1  # raised when the same disturbance would give other frames
+FORMAT = 1  # raised when every disturbance would give other frames
+LATER_FORMATS = {"mild_motion_blur": 2, "severe_motion_blur": 2, "backlight": 2}  # raised for one condition alone
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Disturbance:
     def key(self) -> str:
         """Of all that decides the frames, besides the clip and the sampling."""
         parameters = {} if self.condition == CLEAN else find_condition(self.condition).settings(self.severity)
-        return f"{self.condition}-{key_of(FORMAT, asdict(self), parameters)}"
+        return f"{self.condition}-{key_of(LATER_FORMATS.get(self.condition, FORMAT), asdict(self), parameters)}"
 
     @property
     def temporal(self) -> bool:
@@ -44,11 +45,6 @@ class Disturbance:
     def spares_frames(self) -> bool:
         """Whether each frame that is left is as it was."""
         return self.condition == CLEAN or self.temporal
-
-    @property
-    def coded(self) -> bool:
-        """Whether a frame hangs on those before it, so that the whole clip must be treated."""
-        return self.condition != CLEAN and find_condition(self.condition).family == "compression"
 
 
 def paper_disturbances(seeds: int = 1, window: int = 1) -> tuple[Disturbance, ...]:

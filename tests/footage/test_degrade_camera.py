@@ -65,6 +65,14 @@ def test_the_camera_sways_smoothly_around_the_mean_streak():
     np.testing.assert_allclose(streak_lengths(10, np.array([4.0]), np.random.default_rng(1)), [10])
 
 
+def test_some_frames_streak_as_in_the_whole_clip():
+    seconds = np.arange(90) / 30
+    whole = streak_lengths(10, seconds, np.random.default_rng(1))
+    some = streak_lengths(10, seconds[20:25], np.random.default_rng(1), seconds)
+    np.testing.assert_allclose(some, whole[20:25])
+    assert np.abs(streak_lengths(10, seconds[20:25], np.random.default_rng(1)) - some).max() > 1
+
+
 @pytest.mark.parametrize(("count", "lost"), [(0, 0), (1, 0), (2, 0), (3, 1), (5, 1), (8, 2), (100, 20), (263, 53)])
 def test_a_fifth_of_the_frames_is_lost_exactly(count, lost):
     clip = np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)

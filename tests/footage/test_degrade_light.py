@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dance_tf.footage.degrade import degrade, effect_generator, find_condition
-from dance_tf.footage.degrade_light import light_behind, light_from_behind, silhouettes
+from dance_tf.footage.degrade_camera import WholeClip
+from dance_tf.footage.degrade_light import light_behind, light_from_behind, sample_places, silhouettes
 
 
 def walking_square(count: int = 30, side: int = 128) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +43,17 @@ def test_no_dancer_is_claimed_where_none_can_be_told():
     assert silhouettes(still) is None
     assert silhouettes(shaking) is None
     assert silhouettes(walking_square(2)[0]) is None
+
+
+def test_some_frames_are_lit_as_in_the_whole_clip():
+    clip, _ = walking_square()
+    places = np.array([3, 4])
+    whole = WholeClip(np.arange(len(clip)) / 30, clip[sample_places(len(clip))])
+    lit = degrade(clip[places], "backlight", 4, 1, places / 30, whole).frames
+    np.testing.assert_array_equal(lit, degrade(clip, "backlight", 4, 1).frames[places])
+    assert (lit != degrade(clip[places], "backlight", 4, 1).frames).any()
+    with pytest.raises(ValueError, match="must be gray"):
+        degrade(clip[places, ..., None], "backlight", 4, 1, places / 30, whole)
 
 
 def test_backlight_blackens_the_dancer_and_lights_the_room():

@@ -1,11 +1,14 @@
 """Clips degraded at their own size: which frames, from where, and what becomes of them."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from dance_tf.footage import degrade_file as file_module
 from dance_tf.footage.degrade import degrade
+from dance_tf.footage.degrade_file import FrameRequest, degrade_file
 from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.room import estimate_room
 from dance_tf.footage.video import FootageReader, ReadError, read_footage
@@ -20,6 +23,7 @@ from dance_tf.paper.degraded_clips import (
     picture_under_conditions,
     place_of,
     rooms_unknown,
+    unchanged_levels,
 )
 from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances
 
@@ -83,27 +87,38 @@ def test_clean_frames_are_those_that_curation_read(clip, tmp_path):
     assert found.room_known
 
 
-@pytest.mark.parametrize("name", ["low_light", "heavy_fog", "severe_noise", "backlight"])
-def test_frames_are_degraded_before_they_are_shrunk_and_the_room_is_told_anew(name, clip, tmp_path):
-    disturbance = Disturbance(name, 4, seed=1)
-    found = degraded(clip, disturbance, tmp_path)
-    scored, room = choose_frames(np.arange(20), SAMPLING)
-    needed = np.unique(np.r_[scored.ravel(), room])
-    seconds = np.array(clip.times)[needed]
-    shrunk = squares(degrade(frames_of(clip)[4:][needed], name, 4, 1, seconds).frames)
-    np.testing.assert_array_equal(found.frames[:, 0, ..., 0], shrunk[np.searchsorted(needed, scored[:, 0])])
-    np.testing.assert_array_equal(found.room[..., 0], estimate_room(shrunk[np.searchsorted(needed, room)]).picture)
+@pytest.mark.parametrize(
+    "name", ["low_light", "mild_motion_blur", "severe_motion_blur", "backlight", "moving_shadows", "rain", "heavy_fog"]
+)
+@pytest.mark.parametrize("sampling", [SAMPLING, FrameSampling(scored=1, room=1)])
+def test_a_few_frames_are_degraded_as_in_the_whole_clip_and_the_room_is_told_anew(name, sampling, clip, tmp_path):
+    found = degraded(clip, Disturbance(name, 4, seed=1), tmp_path, sampling)
+    scored, room = choose_frames(np.arange(20), sampling)
+    whole = squares(degrade(frames_of(clip)[4:], name, 4, 1, np.array(clip.times)).frames)
+    np.testing.assert_array_equal(found.frames[:, 0, ..., 0], whole[scored[:, 0]])
+    np.testing.assert_array_equal(found.room[..., 0], estimate_room(whole[room]).picture)
+
+
+def test_noise_is_another_draw_than_the_whole_clips(clip, tmp_path):
+    found = degraded(clip, Disturbance("severe_noise", 4, seed=1), tmp_path)
+    scored, _ = choose_frames(np.arange(20), SAMPLING)
+    pictures = frames_of(clip)[4:]
+    clean, whole = squares(pictures), squares(degrade(pictures, "severe_noise", 4, 1).frames)
+    sides = found.frames[:, 0, ..., 0], whole[scored[:, 0]]
+    ours, theirs = (side.astype(float) - clean[scored[:, 0]] for side in sides)
+    assert (ours != theirs).any() and ours.std() == pytest.approx(theirs.std(), rel=0.03)
 
 
 @pytest.mark.parametrize("stretch", [250, 10])
-def test_compression_is_of_the_whole_clip_in_stretches(stretch, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(degraded_clips, "STRETCH", stretch)
-    found = degraded(clip, Disturbance("severe_compression", 4), tmp_path)
+def test_compression_is_of_the_whole_clip_in_stretches(stretch, clip, monkeypatch):
+    monkeypatch.setattr(file_module, "STRETCH", stretch)
     pictures, times = frames_of(clip), read_footage(clip.path).timestamps
     parts = [slice(start, start + stretch) for start in range(0, COUNT, stretch)]
     coded = [degrade(pictures[part], "severe_compression", timestamps=times[part]).frames for part in parts]
-    scored, _ = choose_frames(np.arange(20), SAMPLING)
-    np.testing.assert_array_equal(found.frames[:, 0, ..., 0], squares(np.concatenate(coded)[4:][scored[:, 0]]))
+    places = np.array([0, 9, 19])
+    request = FrameRequest(places, "severe_compression", 4)
+    (found,) = degrade_file(clip.path, np.array(clip.times), [request])
+    np.testing.assert_array_equal(found, squares(np.concatenate(coded)[4:][places]))
 
 
 def test_lost_frames_leave_the_others_as_they_are(clip, tmp_path):
@@ -146,10 +161,52 @@ def test_seeds_differ_and_a_seed_repeats(clip, tmp_path):
     assert (one != other).any()
 
 
-def test_a_clip_without_the_frames_that_curation_kept_is_refused(clip, tmp_path):
-    other = HeldOutClip("bar", clip.path, "b" * 64, (*clip.times, clip.times[-1] + 1), WIDTH)
-    with pytest.raises(ReadError, match="1 frames that curation kept"):
-        degrade_held_out([other], [Disturbance(CLEAN)], tmp_path, FrameSampling(30, 30), progress=False)
+def test_a_level_that_left_every_clip_as_it_was_is_told_from_the_frames(clip, tmp_path):
+    levels = [*paper_disturbances(2), Disturbance("low_resolution", 2), Disturbance("low_resolution", 5)]
+    degrade_held_out([clip], levels, tmp_path, SAMPLING, progress=False)
+    assert unchanged_levels([clip], levels, tmp_path, SAMPLING) == {("low_resolution", 3.0), ("low_resolution", 2.0)}
+
+
+def test_a_level_that_changed_one_clip_was_tried(clip, tmp_path):
+    levels = [Disturbance(CLEAN, window=2), Disturbance("low_resolution", 3, window=2)]
+    clips = [clip, replace(clip, clip_id="larger", sha256="c" * 64)]
+    degrade_held_out(clips, levels, tmp_path, SAMPLING, progress=False)
+    assert unchanged_levels(clips, levels, tmp_path, SAMPLING) == {("low_resolution", 3.0)}
+    place = place_of(clips[1], levels[1], tmp_path, SAMPLING)
+    with np.load(place) as file:
+        parts = dict(file)
+    parts["frames"][parts["windows"][-1, -1]] += 1
+    np.savez(place, **parts)
+    assert unchanged_levels(clips, levels, tmp_path, SAMPLING) == frozenset()
+
+
+def test_a_clip_that_cannot_be_read_is_refused_alone(clip, tmp_path):
+    other = HeldOutClip("other", clip.path, "b" * 64, (*clip.times, clip.times[-1] + 1), WIDTH)
+    wanted = [Disturbance(CLEAN)], tmp_path, FrameSampling(30, 30)
+    refused = degrade_held_out([other, clip], *wanted, progress=False)
+    assert refused == {"other": "1 frames that curation kept are not there"}
+    assert load_degraded(clip, *wanted[0], *wanted[1:]).frames.shape[0] == 20
+    with pytest.raises(ReadError, match="none of the 1 held-out clips"):
+        degrade_held_out([other], *wanted, progress=False)
+
+
+def test_a_clip_that_native_code_dies_of_is_refused_alone(clip, tmp_path, monkeypatch):
+    module = tmp_path / "dies_of_other_clips.py"
+    module.write_text(
+        "import os\nfrom dance_tf.footage.degrade_file import degrade_file\n"
+        "def fragile(path, seconds, requests, alive):\n"
+        "    if len(seconds) < 20:\n        os.abort()\n"
+        "    return degrade_file(path, seconds, requests, alive)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import dies_of_other_clips
+
+    monkeypatch.setattr(degraded_clips, "degrade_file", dies_of_other_clips.fragile)
+    other = HeldOutClip("other", clip.path, "b" * 64, clip.times[:-1], WIDTH)
+    refused = degrade_held_out([other, clip], [Disturbance(CLEAN)], tmp_path, SAMPLING, progress=False)
+    assert refused == {"other": "the decoder crashed (SIGABRT)"}
+    assert load_degraded(clip, Disturbance(CLEAN), tmp_path, SAMPLING).frames.shape[0] == 3
 
 
 def test_one_moment_under_every_condition(clip):

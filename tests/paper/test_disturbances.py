@@ -35,5 +35,4 @@ def test_keys_tell_disturbances_apart():
 def test_what_a_disturbance_does_to_frames():
     assert Disturbance(CLEAN).spares_frames and not Disturbance(CLEAN).temporal
     assert Disturbance("dropped_frames", 3).temporal and Disturbance("dropped_frames", 3).spares_frames
-    assert Disturbance("mild_compression", 3).coded and not Disturbance("rain", 3).coded
     assert not Disturbance("rain", 3).spares_frames
