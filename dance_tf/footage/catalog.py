@@ -5,19 +5,24 @@ Layouts, tried in this order:
 - `manifest.csv` with the columns path and style, and optionally dancer, source and consent;
 - a single video file, or one folder of numbered images: one clip without labels;
 - TikTok (Kaggle): `TikTok_dataset/NNNNN/images/*.png` and `TikTok_Raw_Videos/seq_A_B/*.mp4` with `dance_name.txt`;
-- GETARI (Mendeley): `{train,val,test}/<Class>/<Class>_<n>.mp4`;
+- GETARI (Mendeley): `{train,val,test}/<Class>/<Class>_<n>.mp4`; two of these folders are enough to tell it;
 - `<style>/<dancer>_*.ext`, `<style>/<dancer>/*.ext`, and image-sequence folders in the place of files;
 - loose files or image-sequence folders side by side: clips without style or dancer.
+
+A file whose extension is not known is offered to the decoder; texts, tables and the like beside the clips are passed
+over. Whatever else lies at a place where the layout has no clips is refused by name. A manifest says itself what is
+offered: what it does not list is not.
 
 A labelled clip whose layout names no dancer counts as danced by someone of its own: its dancer is its clip id. A split
 by dancer then keeps every such clip whole, but cannot know that two of them show the same person.
 """
 
 import csv
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dance_tf.footage.clip import Clip, Refusal, is_image_sequence, legible, listed
+from dance_tf.footage.clip import USUAL_SUFFIXES, Clip, Refusal, is_image_sequence, legible, listed
 from dance_tf.footage.layouts import SPLITS, from_getari, from_loose, from_styles, from_tiktok, labelled
 
 __all__ = ["Catalog", "CatalogError", "Clip", "Refusal", "find_clips", "is_image_sequence"]
@@ -81,8 +86,8 @@ def _read_layout(root: Path) -> tuple[list[Clip], list[Refusal], str]:
     names = {path.name for path in folders}
     if names & {"TikTok_dataset", "TikTok_Raw_Videos"} or root.name in ("TikTok_dataset", "TikTok_Raw_Videos"):
         return *from_tiktok(root), "tiktok"
-    if names and names <= SPLITS:
-        return *from_getari(root, folders), "getari"
+    if names and names <= SPLITS or len(names & SPLITS) > 1:
+        return *from_getari(root), "getari"
     if any(not is_image_sequence(folder) for folder in folders):
         return *from_styles(root), "styles"
     return *from_loose(root), "loose"
@@ -122,17 +127,20 @@ def _from_manifest(root: Path) -> tuple[list[Clip], list[Refusal]]:
 
 
 def _unique(clips: list[Clip], root: Path) -> tuple[Clip, ...]:
-    """Make labels text that UTF-8 can hold; where two files differ only in extension, it stays in their clip ids."""
+    """Make labels text that UTF-8 can hold; where two files differ only in extension, it stays in their clip ids.
+
+    An unusual extension always gives way: a stray file beside a video must not change the id that its part hangs on.
+    """
     clips = [
         replace(clip, style=legible(clip.style), dancer=legible(clip.dancer), clip_id=legible(clip.clip_id))
         for clip in clips
     ]
-    counts: dict[str, int] = {}
-    for clip in clips:
-        counts[clip.clip_id] = counts.get(clip.clip_id, 0) + 1
+    usual = [clip.path.suffix.lower() in USUAL_SUFFIXES or clip.path.is_dir() for clip in clips]
+    counts = Counter(clip.clip_id for clip in clips)
+    usual_counts = Counter(clip.clip_id for clip, is_usual in zip(clips, usual, strict=True) if is_usual)
     result = []
-    for clip in clips:
-        if counts[clip.clip_id] > 1:
+    for clip, is_usual in zip(clips, usual, strict=True):
+        if (usual_counts if is_usual else counts)[clip.clip_id] > 1:
             name = clip.clip_id + legible(clip.path.suffix)
             dancer = name if clip.dancer == clip.clip_id else clip.dancer
             clip = Clip(clip.path, clip.style, dancer, name, clip.source, clip.consent)

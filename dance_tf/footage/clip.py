@@ -4,12 +4,23 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-VIDEO_SUFFIXES = frozenset(
+USUAL_SUFFIXES = frozenset(
     ".3g2 .3gp .apng .asf .avi .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg"
     " .mts .mxf .obu .ogm .ogv .qt .rm .ts .vob .webm .webp .wmv .y4m".split()
 )
+RARE_SUFFIXES = frozenset(
+    ".264 .265 .266 .amv .av1 .divx .dv .evo .f4v .insv .lrv .m1v .m2p .m2t .mj2 .mk3d .mkv3d .mod .mp2v .mpe .mpv .nsv"
+    " .nut .ogx .rmvb .tod .trp .tp .vc1 .vro .vvc .wtv .xvid".split()
+)
+VIDEO_SUFFIXES = USUAL_SUFFIXES | RARE_SUFFIXES
 IMAGE_SUFFIXES = frozenset(".avif .bmp .jp2 .jpeg .jpg .png .tif .tiff".split())
-SIDE_SUFFIXES = frozenset(".csv .json .md .npz .srt .txt .vtt .yaml .yml".split())
+STILL_SUFFIXES = IMAGE_SUFFIXES | frozenset(
+    ".arw .cr2 .cr3 .dng .exr .hdr .heic .heif .ico .jfif .jxl .nef .pbm .pcx .pgm .ppm .psd .svg .tga".split()
+)
+SIDE_SUFFIXES = frozenset(
+    ".aae .ass .csv .doc .docx .htm .html .ini .ipynb .json .log .md .nfo .npy .npz .pdf .py .rst .rtf .srt .ssa .sub"
+    " .thm .toml .txt .vtt .xls .xlsx .xml .xmp .yaml .yml".split()
+)
 
 
 @dataclass(frozen=True)
@@ -64,17 +75,25 @@ def is_ignored(path: Path) -> bool:
 
 
 def is_clip(path: Path) -> bool:
-    """Tell by names alone whether a file or folder may be a clip."""
-    return is_image_sequence(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+    """Tell by names alone whether a file or folder may be a clip.
+
+    A file whose name says nothing may be one: only the decoder knows all that it can read.
+    """
+    return is_image_sequence(path) if path.is_dir() else path.suffix.lower() not in SIDE_SUFFIXES | STILL_SUFFIXES
+
+
+def is_aside(path: Path) -> bool:
+    """Tell by its name whether a file is no footage at all, but something written beside it."""
+    return path.suffix.lower() in SIDE_SUFFIXES and not path.is_dir()
 
 
 def refusal_reason(path: Path) -> str:
     """Say why something that is no clip by its name is none."""
     if path.is_dir():
-        return "a folder that is neither an image sequence nor at a place where the layout has folders"
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return "a folder at a place where the layout has no clips"
+    if path.suffix.lower() in STILL_SUFFIXES:
         return "a single image among videos"
-    return f"not a video by its extension ({path.suffix or 'none'})"
+    return "at a place where the layout has no clips"
 
 
 def clip_id(root: Path, path: Path) -> str:

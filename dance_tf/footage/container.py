@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+TEXT_FORMATS = ("adf", "bin", "idf", "tty", "xbin")  # which FFmpeg would show as on an old screen
 FAULTS = {
     "broken": "{} broken packets left out",
     "backwards": "timestamps go backwards {} times",
@@ -53,6 +54,8 @@ class ContainerSource(Source):
         except (av.FFmpegError, ValueError) as error:
             raise ReadError(f"{self.path.name}: not a video that can be opened ({plain(error)})") from error
         with container:
+            if container.format.name in TEXT_FORMATS:
+                raise ReadError(f"{self.path.name}: text, not a video")
             stream = self._video_stream(container)
             if stream.start_time is None:
                 self.skipping = False  # no clock tells where the frames left out would have been

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 from dance_tf.footage.clip import (
-    SIDE_SUFFIXES,
-    VIDEO_SUFFIXES,
+    STILL_SUFFIXES,
     Clip,
     Refusal,
     clip_id,
+    is_aside,
     is_clip,
     is_image_sequence,
     listed,
@@ -16,42 +16,63 @@ from dance_tf.footage.clip import (
 )
 
 SPLITS = frozenset(("train", "val", "test", "valid", "validation"))
+DERIVED = frozenset(("masks", "densepose"))  # pictures that the TikTok dataset has beside a sequence's images
 
 
 def from_tiktok(root: Path) -> tuple[list[Clip], list[Refusal]]:
     """List the clips of the TikTok dataset (Kaggle `yasaminjafarian/tiktokdataset`): sequences and raw videos."""
     clips, refused = [], []
-    for folder in sorted(root.rglob("*")) if root.is_dir() else ():
-        if folder.is_dir() and folder.name == "images" and re.fullmatch(r"\d+", folder.parent.name):
-            name = folder.parent.relative_to(root).as_posix()
-            if is_image_sequence(folder):
-                clips.append(Clip(folder, "", name, name, "TikTok dataset (Kaggle), image sequence"))
-            else:
-                refused.append(Refusal(folder, "a folder without images"))
-        elif folder.is_dir() and folder.name.startswith("seq_"):
-            name_file = folder / "dance_name.txt"
-            style = name_file.read_text("utf-8", errors="replace").strip() if name_file.is_file() else ""
-            for path in listed(folder):
-                if path.suffix.lower() in VIDEO_SUFFIXES:
-                    name = clip_id(root, path)
-                    clips.append(Clip(path, style, name, name, "TikTok dataset (Kaggle), raw video"))
-                elif path.suffix.lower() not in SIDE_SUFFIXES:
-                    refused.append(Refusal(path, refusal_reason(path)))
+    _walk_tiktok(root, root, clips, refused)
     return clips, refused
 
 
-def from_getari(root: Path, splits: list[Path]) -> tuple[list[Clip], list[Refusal]]:
+def _walk_tiktok(root: Path, folder: Path, clips: list[Clip], refused: list[Refusal]) -> None:
+    raw, sequence = folder.name.startswith("seq_"), re.fullmatch(r"\d+", folder.name)
+    name_file = folder / "dance_name.txt"
+    style = name_file.read_text("utf-8", errors="replace").strip() if raw and name_file.is_file() else ""
+    strewn = is_image_sequence(folder)
+    if strewn:  # refused as one: there may be thousands
+        refused.append(Refusal(folder, refusal_reason(folder)))
+    for path in listed(folder):
+        if path.is_dir():
+            if sequence and path.name == "images" and is_image_sequence(path):
+                name = folder.relative_to(root).as_posix()
+                clips.append(Clip(path, "", name, name, "TikTok dataset (Kaggle), image sequence"))
+            elif sequence and path.name == "images":
+                refused.append(Refusal(path, "a folder without images"))
+            elif raw or path.is_symlink():  # a link may lead back here for ever
+                refused.append(Refusal(path, refusal_reason(path)))
+            elif not (sequence and path.name in DERIVED):
+                _walk_tiktok(root, path, clips, refused)
+        elif raw and is_clip(path):
+            name = clip_id(root, path)
+            clips.append(Clip(path, style, name, name, "TikTok dataset (Kaggle), raw video"))
+        elif not is_aside(path) and not (strewn and path.suffix.lower() in STILL_SUFFIXES):
+            refused.append(Refusal(path, refusal_reason(path)))
+
+
+def from_getari(root: Path) -> tuple[list[Clip], list[Refusal]]:
     """List the clips of GETARI (Mendeley `s2gv9d6gpb/2`), whose first folders are its splits."""
     clips, refused = [], []
-    for split in splits:
+    for split in listed(root):
+        if split.name not in SPLITS or not split.is_dir():
+            refused += _unplaced(split)
+            continue
         for style in listed(split):
             for path in listed(style) if style.is_dir() else (style,):
                 if style.is_dir() and is_clip(path):
                     clip = labelled(root, path, style.name, "")
                     clips.append(Clip(path, clip.style, clip.dancer, clip.clip_id, f"GETARI (Mendeley), {split.name}"))
-                elif path.suffix.lower() not in SIDE_SUFFIXES:
-                    refused.append(Refusal(path, refusal_reason(path)))
+                else:
+                    refused += _unplaced(path)
     return clips, refused
+
+
+def _unplaced(path: Path) -> list[Refusal]:
+    """Refuse each file at a place where the layout has no clips; a folder of images, or a link to one, as one."""
+    if path.is_dir() and not path.is_symlink() and not is_image_sequence(path):
+        return [refusal for inner in listed(path) for refusal in _unplaced(inner)]
+    return [] if is_aside(path) else [Refusal(path, refusal_reason(path))]
 
 
 def from_styles(root: Path) -> tuple[list[Clip], list[Refusal]]:
@@ -59,7 +80,7 @@ def from_styles(root: Path) -> tuple[list[Clip], list[Refusal]]:
     clips, refused = [], []
     for style in listed(root):
         if style.is_file():
-            if style.suffix.lower() not in SIDE_SUFFIXES:
+            if not is_aside(style):
                 refused.append(Refusal(style, "lies outside the folder of any style"))
             continue
         for path in listed(style):
@@ -70,9 +91,9 @@ def from_styles(root: Path) -> tuple[list[Clip], list[Refusal]]:
                 for inner in listed(path):
                     if is_clip(inner):
                         clips.append(labelled(root, inner, style.name, path.name))
-                    elif inner.is_dir() or inner.suffix.lower() not in SIDE_SUFFIXES:
-                        refused.append(Refusal(inner, refusal_reason(inner)))
-            elif path.suffix.lower() not in SIDE_SUFFIXES:
+                    else:
+                        refused += _unplaced(inner)
+            elif not is_aside(path):
                 refused.append(Refusal(path, refusal_reason(path)))
     return clips, refused
 
@@ -83,7 +104,7 @@ def from_loose(root: Path) -> tuple[list[Clip], list[Refusal]]:
     for path in listed(root):
         if is_clip(path):
             clips.append(Clip(path, clip_id=clip_id(root, path)))
-        elif path.suffix.lower() not in SIDE_SUFFIXES:
+        elif not is_aside(path):
             refused.append(Refusal(path, refusal_reason(path)))
     return clips, refused
 

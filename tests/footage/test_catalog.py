@@ -60,12 +60,36 @@ def test_folders_of_styles(tmp_path):
         "Tok/bob/1": ("Tok", "bob"),
         "Tok/bob/2": ("Tok", "bob"),
         "Tok/solo": ("Tok", "Tok/solo"),
+        "BL/thing": ("BL", "BL/thing"),  # whether it is a video the decoder will tell
     }
     assert {refusal.path.name: refusal.reason for refusal in catalog.refused} == {
         "stray.mp4": "lies outside the folder of any style",
-        "thing.xyz": "not a video by its extension (.xyz)",
         "cover.jpg": "a single image among videos",
     }
+
+
+def test_rare_and_unknown_extensions_are_offered_and_texts_are_not(tmp_path):
+    names = ["a.dv", "b.MOD", "c.f4v", "d.mpe", "e.divx", "f.insv", "g.rmvb", "h.unheard", "bare"]
+    aside = ["n.txt", "n.csv", "n.json", "n.md", "n.pdf", "n.nfo", "n.xlsx", ".DS_Store", "Thumbs.db"]
+    touch(tmp_path, *names, *aside, "photo.jpg", "photo.HEIC")
+    catalog = find_clips(tmp_path)
+    assert [clip.path.name for clip in catalog.clips] == sorted(names)
+    assert {refusal.path.name: refusal.reason for refusal in catalog.refused} == {
+        "photo.jpg": "a single image among videos",
+        "photo.HEIC": "a single image among videos",
+    }
+
+
+def test_a_rare_video_beside_its_cover_is_no_image_sequence(tmp_path):
+    touch(tmp_path, "Tok/bob/tape.MOD", "Tok/bob/cover.jpg", "Tok/ann_1/1.png", "Tok/ann_1/checksums")
+    catalog = find_clips(tmp_path)
+    assert set(listed(catalog)) == {"Tok/bob/tape", "Tok/ann_1"}
+    assert [refusal.path.name for refusal in catalog.refused] == ["cover.jpg"]
+
+
+def test_a_stray_file_changes_no_id_of_the_video_beside_it(tmp_path):
+    touch(tmp_path, "Tok/ann_1.mp4", "Tok/ann_1.xyz", "Tok/ann_1.lrv", "Tok/ann_1.xmp")
+    assert set(listed(find_clips(tmp_path))) == {"Tok/ann_1", "Tok/ann_1.xyz", "Tok/ann_1.lrv"}
 
 
 def test_loose_files_have_no_labels(tmp_path):
@@ -107,6 +131,62 @@ def test_the_mendeley_layout(tmp_path):
     }
     # its class is no dancer
     assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+
+
+def assert_every_file_is_told_of(root, catalog):
+    """Each file is a clip's, refused, or in a folder that is one of these."""
+    told = {clip.path for clip in catalog.clips} | {refusal.path for refusal in catalog.refused}
+    files = {path for path in root.rglob("*") if path.is_file()}
+    assert {path for path in files if not told & {path, *path.parents}} == set()
+
+
+def test_what_the_kaggle_layout_does_not_place_is_refused(tmp_path):
+    touch(tmp_path, "TikTok_dataset/00007/images/1.png", "TikTok_Raw_Videos/seq_1_2/x.mp4", "TikTok_dataset/x.mp4")
+    touch(tmp_path, "TikTok_Raw_Videos/loose.mp4", "TikTok_Raw_Videos/seq_1_2/deep/z.mp4", "other/y.mp4", "top.mov")
+    touch(tmp_path, "TikTok_dataset/00007/extra.png", "TikTok_dataset/00008/pictures/1.png", "photo.jpg")
+    (tmp_path / "other" / "back").symlink_to(tmp_path)
+    catalog = find_clips(tmp_path)
+    assert [clip.clip_id for clip in catalog.clips] == ["TikTok_Raw_Videos/seq_1_2/x", "TikTok_dataset/00007"]
+    assert [refusal.path.relative_to(tmp_path).as_posix() for refusal in catalog.refused] == [
+        "TikTok_Raw_Videos/loose.mp4",
+        "TikTok_Raw_Videos/seq_1_2/deep",
+        "TikTok_dataset/00007",
+        "TikTok_dataset/00008/pictures",
+        "TikTok_dataset/x.mp4",
+        "other/back",
+        "other/y.mp4",
+        "photo.jpg",
+        "top.mov",
+    ]
+    assert {refusal.reason for refusal in catalog.refused} == {
+        "a folder at a place where the layout has no clips",
+        "at a place where the layout has no clips",
+        "a single image among videos",
+    }
+    assert_every_file_is_told_of(tmp_path, catalog)
+
+
+def test_what_the_mendeley_layout_does_not_place_is_refused(tmp_path):
+    touch(tmp_path, "train/Garba/1.mp4", "test/Garba/2.mp4", "extra.mp4", "val/loose.mp4", "train/Garba/deep/3.mp4")
+    touch(tmp_path, "other/y.mp4", "other/seq/1.png", "other/seq/2.png")
+    catalog = find_clips(tmp_path)
+    assert catalog.layout == "getari"
+    assert [clip.clip_id for clip in catalog.clips] == ["test/Garba/2", "train/Garba/1"]
+    assert [refusal.path.relative_to(tmp_path).as_posix() for refusal in catalog.refused] == [
+        "extra.mp4",
+        "other/seq",
+        "other/y.mp4",
+        "train/Garba/deep/3.mp4",
+        "val/loose.mp4",
+    ]
+    assert_every_file_is_told_of(tmp_path, catalog)
+
+
+def test_what_lies_too_deep_among_styles_is_refused_file_by_file(tmp_path):
+    touch(tmp_path, "Tok/bob/1.mp4", "Tok/bob/deep/2.mp4", "Tok/bob/deep/er/3.mp4", "stray.mp4")
+    catalog = find_clips(tmp_path)
+    assert [refusal.path.name for refusal in catalog.refused] == ["2.mp4", "3.mp4", "stray.mp4"]
+    assert_every_file_is_told_of(tmp_path, catalog)
 
 
 def test_names_that_differ_only_in_extension_stay_apart(tmp_path):

@@ -151,3 +151,16 @@ def test_a_monochrome_video_that_says_limited_range_is_stretched(tmp_path, make_
             assert next(container.decode(video=0)).format.name == "gray"
         shown[mark] = read_footage(path, ReadSettings(size=96)).frames[1, 48, [16, 48, 80]].tolist()
     assert shown == {"limited": [0, 128, 255], "full": [16, 126, 235]}
+
+
+@pytest.mark.parametrize("name", ["screen.ans", "art.bin", "old.vt", "notes", "strange.xyz"])
+def test_a_text_of_any_name_is_no_video(tmp_path, name):
+    (tmp_path / name).write_text("\x1b[1;31mnot a dance\x1b[0m\n" * 200)
+    with pytest.raises(ReadError, match="text, not a video|not a video that can be opened"):
+        read_footage(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["tape.dv", "tape.MOD", "tape.unheard", "tape"])
+def test_a_video_of_any_name_is_one(tmp_path, streamable_file, name):
+    (tmp_path / name).write_bytes(streamable_file.read_bytes())
+    assert len(read_footage(tmp_path / name, ReadSettings(size=32)).frames) == 150

@@ -35,7 +35,7 @@ def footage(tmp_path_factory, make_video, make_dance):
     (root / "Tok" / "dan_1.mp4").write_bytes((root / "Tok" / "ann_1.mp4").read_bytes())
     (root / "BL" / "eve_1.mp4").write_bytes((root / "BL" / "ann_1.mp4").read_bytes()[:900])
     (root / "BL" / "fay_1.mp4").write_bytes(b"")
-    (root / "BL" / "what.xyz").write_bytes(b"?")
+    (root / "BL" / "what.jpg").write_bytes(b"?")
     return root
 
 
@@ -58,7 +58,7 @@ def test_every_file_has_its_row(footage, curated):
     assert Counter(row.status for row in rows) == {"kept": 4, "partly kept": 2, "refused": 4}
     assert by_name["t-dan_1.mp4"].reason == "same content as Tok/ann_1"
     assert by_name["fay_1.mp4"].reason == "the file is empty"
-    assert by_name["what.xyz"].reason.startswith("not a video")
+    assert by_name["what.jpg"].reason == "a single image among videos"
     assert "opened" in by_name["eve_1.mp4"].reason
     part = by_name["cy_1.mp4"]
     assert (part.seen, part.kept, part.blank, part.reason) == (45, 36, 9, "9 blank")
