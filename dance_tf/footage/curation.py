@@ -1,15 +1,23 @@
 """Which frames of a clip are kept, and for each dropped frame the reason and the measure behind it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dance_tf.footage.catalog import Clip
+from dance_tf.footage.frame_file import BLOCK, FrameFile
 from dance_tf.footage.framing import picture_area
-from dance_tf.footage.measures import contrast, entropy, motion_energy, sharpness
-from dance_tf.footage.room import estimate_room
+from dance_tf.footage.measures import Pictures, contrast, entropy, motion_energy, sharpness
+from dance_tf.footage.progress import silent
+from dance_tf.footage.room import Room, estimate_room
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
+
+if TYPE_CHECKING:
+    from dance_tf.footage.video import Footage
 
 BLANK, BLURRED, NO_DANCING = "blank", "blurred", "no_dancing"
 REASONS = (BLANK, BLURRED, NO_DANCING)
@@ -86,12 +94,22 @@ class CuratedClip:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Sorted:
+    """What becomes of a clip's frames: bool [n] of those kept, those dropped, and the room behind those kept."""
+
+    kept: np.ndarray
+    dropped: tuple[DroppedFrame, ...]
+    room: Room
+
+
 def curate_frames(
     clip: Clip,
     frames: np.ndarray,
     timestamps: np.ndarray,
     seconds: float,
     settings: CurationSettings = CURATION_DEFAULTS,
+    alive: Callable[[], None] = silent,
 ) -> CuratedClip:
     """Sort a clip's frames into kept and dropped, and take its still room.
 
@@ -101,25 +119,65 @@ def curate_frames(
         timestamps: float64 [n], seconds from the start.
         seconds: length of the clip.
         settings: the thresholds.
+        alive: called for each frame and measure as a sign of life.
 
     Raises:
         ValueError: no frames, or as many timestamps as there are not frames.
     """
+    found = _sort(frames, timestamps, settings, alive)
+    return _curated(clip, found, frames[found.kept], timestamps, seconds)
+
+
+def curate_held(
+    clip: Clip,
+    footage: Footage,
+    held: FrameFile,
+    settings: CurationSettings = CURATION_DEFAULTS,
+    alive: Callable[[], None] = silent,
+) -> CuratedClip:
+    """`curate_frames` of footage that was read into `held`; the frames stay on the disk.
+
+    Those dropped are taken out of `held`, and with it out of `footage`.
+
+    Raises:
+        FrameFileError: the disk is gone.
+    """
+    found = _sort(footage.frames, footage.timestamps, settings, alive)
+    if not found.kept.all():
+        held.keep(found.kept)
+    return _curated(clip, found, held.frames(), footage.timestamps, footage.seconds)
+
+
+def _curated(clip: Clip, found: _Sorted, frames: np.ndarray, timestamps: np.ndarray, seconds: float) -> CuratedClip:
+    return CuratedClip(
+        clip,
+        frames[..., None],
+        timestamps[found.kept],
+        found.room.picture[..., None],
+        found.room.known,
+        len(timestamps),
+        found.dropped,
+        seconds,
+    )
+
+
+def _sort(frames: np.ndarray, timestamps: np.ndarray, settings: CurationSettings, alive: Callable[[], None]) -> _Sorted:
     if len(frames) == 0 or len(frames) != len(timestamps):
         raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
-    rows, columns = picture_area(frames)
-    picture = np.ascontiguousarray(frames[:, rows, columns])
-    bits = entropy(picture)
+    rows, columns = picture_area(_brightest(frames, alive)[None])
+    picture = Pictures(frames, np.arange(len(frames)), rows, columns)
+    bits = entropy(picture, alive)
     blank = bits < settings.blank_entropy
-    sharp = sharpness(picture)
+    sharp = sharpness(picture, alive)
     typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
     blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
     frame_rate = (len(frames) - 1) / (timestamps[-1] - timestamps[0]) if timestamps[-1] > timestamps[0] else 30.0
     # motion is told from the frames that show something: blank ones would look like rests, cuts to them like motion
     usable = ~(blank | blurred)
+    shown = Pictures(frames, np.flatnonzero(usable), rows, columns)
     energy = np.full(len(frames), np.inf)
-    energy[usable] = motion_energy(picture[usable], frame_rate, settings.still_lag, settings.still_seconds)
-    share = min(1.0, contrast(picture[usable]) / settings.still_contrast)
+    energy[usable] = motion_energy(shown, frame_rate, settings.still_lag, settings.still_seconds, alive)
+    share = min(1.0, contrast(shown) / settings.still_contrast)
     still = _long_runs(energy < settings.still_energy * share**2, settings.still_shortest * frame_rate)
     dropped = []
     for index, time in enumerate(timestamps):
@@ -129,17 +187,17 @@ def curate_frames(
                 dropped.append(DroppedFrame(index, float(time), reason, float(measure[index])))
                 break
     kept = usable & ~still
-    room = estimate_room(frames[kept] if kept.any() else frames)
-    return CuratedClip(
-        clip,
-        frames[kept][..., None],
-        timestamps[kept],
-        room.picture[..., None],
-        room.known,
-        len(frames),
-        tuple(dropped),
-        seconds,
-    )
+    room = estimate_room(Pictures(frames, np.flatnonzero(kept if kept.any() else ~kept)))
+    return _Sorted(kept, tuple(dropped), room)
+
+
+def _brightest(frames: np.ndarray, alive: Callable[[], None]) -> np.ndarray:
+    """The brightest that each pixel ever is: uint8 [h, w]."""
+    brightest = frames[0]
+    for first in range(0, len(frames), BLOCK):
+        alive()
+        brightest = np.maximum(brightest, frames[first : first + BLOCK].max(axis=0))
+    return brightest
 
 
 def _long_runs(marked: np.ndarray, shortest: float) -> np.ndarray:
@@ -151,22 +209,23 @@ def _long_runs(marked: np.ndarray, shortest: float) -> np.ndarray:
     return result
 
 
-def _silent() -> None:
-    """The sign of life of a process that nobody watches."""
-
-
 def curate_clip(
     clip: Clip,
     read: ReadSettings = READ_DEFAULTS,
     curation: CurationSettings = CURATION_DEFAULTS,
-    alive: Callable[[], None] = _silent,
+    alive: Callable[[], None] = silent,
 ) -> CuratedClip:
-    """Read a clip in this process and curate it; `isolation.call_apart` does it where a crash does no harm.
+    """Read a clip in this process and curate it; `curation_apart` does it where a crash does no harm.
+
+    The frames lie in a temporary file that is gone with them; `frames` of the result reads from it. Memory holds a few
+    frames at a time, and some 200 bytes for each frame of the clip: its time, its measures, why it was dropped.
 
     Raises:
         ReadError: the clip cannot be read.
+        FrameFileError: the folder for temporary files has no room for its frames.
     """
     from dance_tf.footage.video import read_footage
 
-    footage = read_footage(clip.path, read, alive)
-    return curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, curation)
+    with FrameFile() as held:
+        footage = read_footage(clip.path, read, alive, held)
+        return curate_held(clip, footage, held, curation, alive)

@@ -16,9 +16,11 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from dance_tf.footage.catalog import Catalog, Clip
-from dance_tf.footage.curation import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
+from dance_tf.footage.curation import CURATION_DEFAULTS, REASONS, CurationSettings, curate_held
+from dance_tf.footage.curation_apart import told
 from dance_tf.footage.curation_table import KEPT, PARTLY_KEPT, REFUSED, CurationRow, read_rows, write_rows
-from dance_tf.footage.isolation import DecodingProcess, LostProcess
+from dance_tf.footage.frame_file import FrameFile, FrameFileError
+from dance_tf.footage.isolation import DecodingProcess, steady
 from dance_tf.footage.parts import (
     PartError,
     PartSummary,
@@ -29,7 +31,6 @@ from dance_tf.footage.parts import (
     write_part,
 )
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
-from dance_tf.footage.source import ReadError
 from dance_tf.footage.workers import SchedulerError, cluster, named_scheduler
 
 __all__ = [
@@ -68,7 +69,7 @@ def curate_footage(
         jobs: clips at a time; None is one for each core, or all that a cluster has.
         scheduler: address of a Dask scheduler ("tcp://host:8786"); its workers must see the same folders. None works
             on this machine.
-        timeout_s: seconds without a decoded frame after which a clip is given up.
+        timeout_s: seconds without a sign of life (a frame decoded, a measure taken) after which a clip is given up.
         progress: called with each row as it comes.
 
     Returns:
@@ -129,8 +130,8 @@ def _workers(jobs: int, scheduler: str | None) -> Iterator[Parallel]:
 def _hash(path: Path) -> tuple[str, str]:
     try:
         return content_sha256(path), ""
-    except OSError as error:
-        return "", f"cannot be read ({error.strerror})"
+    except (OSError, ValueError) as error:  # ValueError: a name in a folder of images that is no UTF-8
+        return "", f"cannot be read ({getattr(error, 'strerror', None) or error})"
 
 
 _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # of this Python process, or of this Dask worker
@@ -182,12 +183,8 @@ def _offer(
             summary = read_summary(part)
         except PartError:
             raise
-        except (ReadError, LostProcess) as error:
-            return replace(row, reason=str(error).removeprefix(f"{clip.path.name}: "))
-        except MemoryError:
-            return replace(row, reason="needs more memory than a decoding process may take")
         except Exception as error:  # noqa: BLE001 - whatever one file provokes, the run goes on and names it
-            return replace(row, reason=f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
+            return replace(row, reason=told(error).removeprefix(f"{clip.path.name}: "))
     return _described(row, summary, part)
 
 
@@ -199,23 +196,29 @@ def _make_part(
     from dance_tf.footage.video import read_footage
 
     cv2.setNumThreads(read.threads)
-    footage = read_footage(clip.path, read, alive)
-    curated = curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, curation)
-    reasons = [frame.reason for frame in curated.dropped]
-    summary = PartSummary(
-        clip,
-        sha256,
-        curated.seen,
-        len(curated.frames),
-        tuple(reasons.count(reason) for reason in REASONS),
-        footage.seconds,
-        footage.width,
-        footage.height,
-        footage.frame_rate,
-        curated.room_known,
-        footage.warnings,
-    )
-    write_part(part, curated, summary)
+    try:
+        # beside the part: a disk that has room for it, and no memory in a disk's clothes as /tmp may be
+        with FrameFile(part.parent) as held:
+            footage = read_footage(clip.path, read, alive, held)
+            curated = curate_held(clip, footage, held, curation, alive)
+            reasons = [frame.reason for frame in curated.dropped]
+            summary = PartSummary(
+                clip,
+                sha256,
+                curated.seen,
+                len(curated.frames),
+                tuple(reasons.count(reason) for reason in REASONS),
+                footage.seconds,
+                footage.width,
+                footage.height,
+                footage.frame_rate,
+                curated.room_known,
+                footage.warnings,
+            )
+            with steady(alive):
+                write_part(part, curated, summary)
+    except FrameFileError as error:
+        raise PartError(f"{part}: cannot be written ({error})") from error
 
 
 def _described(row: CurationRow, summary: PartSummary, part: Path) -> CurationRow:

@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -117,6 +118,27 @@ def call_apart(function: Callable[..., Any], *arguments: Any, silence_s: float =
     """Run one call in a process of its own; see `DecodingProcess.call`."""
     with DecodingProcess(silence_s) as process:
         return process.call(function, *arguments)
+
+
+@contextmanager
+def steady(alive: Callable[[], None]) -> Iterator[None]:
+    """Give signs of life from a thread while this block waits for a disk.
+
+    Decoding does not belong into such a block: whether it hangs could no longer be told.
+    """
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS / 2):
+            alive()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _end(process: subprocess.Popen) -> int:

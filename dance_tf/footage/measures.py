@@ -1,10 +1,13 @@
 """What curation measures on each frame: how much there is to see, how sharp it is, how much moves in it."""
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from scipy.ndimage import median_filter
+
+from dance_tf.footage.progress import silent
 
 CELL = 8  # side of the square that motion is averaged over, in pixels: about a limb at 128×128
 NOISE_CELLS = 1.5  # how many times the typical cell's change counts as noise or camera
@@ -12,40 +15,71 @@ CUT = 15.0  # gray levels: where half the picture changes more than this, the sc
 MARGIN = 3  # pixels left out at each edge, where a shifted picture has no content
 
 
-def entropy(frames: np.ndarray) -> np.ndarray:
+class Pictures(Sequence):
+    """Some of a clip's frames without the bars around them, copied out one by one when they are looked at.
+
+    Args:
+        frames: uint8 [n, h, w]; may lie on a disk.
+        places: int [m], which of them.
+        rows: of the picture between the bars; all by default.
+        columns: of the picture between the bars; all by default.
+    """
+
+    def __init__(
+        self, frames: np.ndarray, places: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> None:
+        self._frames, self._places, self._rows, self._columns = frames, places, rows, columns
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+        return len(self._places)
+
+    def __getitem__(self, which: int | slice | np.ndarray) -> np.ndarray:
+        """One frame uint8 [h, w] for a number, several uint8 [k, h, w] for a slice or an array of numbers."""
+        return np.ascontiguousarray(self._frames[self._places[which], self._rows, self._columns])
+
+
+def entropy(frames: Sequence[np.ndarray], alive: Callable[[], None] = silent) -> np.ndarray:
     """Shannon entropy of each frame's gray values, in bits.
 
     Args:
-        frames: uint8 [n, h, w].
+        frames: uint8 [n, h, w], an array or `Pictures`, as in all functions here.
+        alive: called for each frame as a sign of life.
 
     Returns:
         float64 [n], 0 for a plain picture, at most 8.
     """
     result = np.empty(len(frames))
     for index, frame in enumerate(frames):
+        alive()
         share = np.bincount(frame.ravel(), minlength=256) / frame.size
         share = share[share > 0]
         result[index] = abs((share * np.log2(share)).sum())
     return result
 
 
-def sharpness(frames: np.ndarray) -> np.ndarray:
+def sharpness(frames: Sequence[np.ndarray], alive: Callable[[], None] = silent) -> np.ndarray:
     """How steep a frame's sharpest edges are: the 98th percentile of its absolute Laplacian, in gray levels.
 
     The mean would follow sensor noise and captions, which stay as they are when a camera loses its focus.
 
     Args:
         frames: uint8 [n, h, w].
+        alive: called for each frame as a sign of life.
 
     Returns:
         float64 [n].
     """
     place = int(0.98 * (frames[0].size - 1)) if len(frames) else 0
-    edges = (np.abs(cv2.Laplacian(frame, cv2.CV_16S)).ravel() for frame in frames)
-    return np.array([np.partition(edge, place)[place] for edge in edges], np.float64)
+    result = np.empty(len(frames))
+    for index, frame in enumerate(frames):
+        alive()
+        edges = np.abs(cv2.Laplacian(frame, cv2.CV_16S)).ravel()
+        result[index] = np.partition(edges, place)[place]
+    return result
 
 
-def contrast(frames: np.ndarray) -> float:
+def contrast(frames: Sequence[np.ndarray]) -> float:
     """Gray levels between the 5th and the 95th percentile of up to 32 frames uint8 [n, h, w]; 0 of none."""
     if len(frames) == 0:
         return 0.0
@@ -53,7 +87,13 @@ def contrast(frames: np.ndarray) -> float:
     return float(high - low)
 
 
-def motion_energy(frames: np.ndarray, frame_rate: float, lag_seconds: float, seconds: float) -> np.ndarray:
+def motion_energy(
+    frames: Sequence[np.ndarray],
+    frame_rate: float,
+    lag_seconds: float,
+    seconds: float,
+    alive: Callable[[], None] = silent,
+) -> np.ndarray:
     """How strongly the liveliest place of a frame moves, beyond what moves everywhere.
 
     Two frames `lag_seconds` apart are compared, not neighbours: many clips hold frames twice. A pixel counts by the
@@ -68,6 +108,7 @@ def motion_energy(frames: np.ndarray, frame_rate: float, lag_seconds: float, sec
         frame_rate: of the frames, per second.
         lag_seconds: time between the two frames compared.
         seconds: length of the running median.
+        alive: called for each frame as a sign of life.
 
     Returns:
         float64 [n], gray levels; infinite where it cannot be told.
@@ -75,7 +116,10 @@ def motion_energy(frames: np.ndarray, frame_rate: float, lag_seconds: float, sec
     lag = max(1, round(lag_seconds * frame_rate))
     if len(frames) <= lag:
         return np.full(len(frames), np.inf)
-    change = np.array([_local_change(one, two) for one, two in zip(frames[:-lag], frames[lag:], strict=True)])
+    change = np.empty(len(frames) - lag)
+    for index in range(len(change)):
+        alive()
+        change[index] = _local_change(frames[index], frames[index + lag])
     unknown = np.full(lag, np.inf)
     energy = np.minimum(np.r_[unknown, change], np.r_[change, unknown])
     width = max(1, int(seconds * frame_rate) | 1)

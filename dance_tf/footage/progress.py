@@ -1,4 +1,4 @@
-"""Whether a progress bar is shown."""
+"""How work shows that it goes on: progress bars for people, signs of life for whoever waits for a process."""
 
 import os
 
@@ -9,3 +9,7 @@ def bar_hidden(progress: bool) -> bool:
     tqdm heeds that variable only where its own `disable` is not given.
     """
     return not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+
+
+def silent() -> None:
+    """The sign of life of a process that nobody watches."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dance_tf.footage.framing import picture_area
+from dance_tf.footage.measures import Pictures
 
 ROOM_SAMPLE = 48  # frames that the median is taken over, whatever the clip's length
 UNSTEADY_LEVELS = 8  # gray levels that a pixel may typically lie off the room and still belong to it
@@ -27,7 +28,7 @@ class Room:
     motion: float
 
 
-def estimate_room(frames: np.ndarray) -> Room:
+def estimate_room(frames: np.ndarray | Pictures) -> Room:
     """Take the temporal median of up to `ROOM_SAMPLE` frames, evenly spread, as the clip's still room.
 
     The room counts as known while most of the picture stays near the median most of the time. A dancer who fills much
@@ -36,7 +37,7 @@ def estimate_room(frames: np.ndarray) -> Room:
     dancer drags it along.)
 
     Args:
-        frames: uint8 [n, h, w], n at least 1.
+        frames: uint8 [n, h, w], n at least 1; of `Pictures` no more than `ROOM_SAMPLE` are held at once.
 
     Raises:
         ValueError: no frames.

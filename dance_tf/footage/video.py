@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from dance_tf.footage.container import ContainerSource
+from dance_tf.footage.frame_file import FrameFile
+from dance_tf.footage.progress import silent
 from dance_tf.footage.settings import READ_DEFAULTS, ReadLimits, ReadSettings
 from dance_tf.footage.source import ReadError, Source
 from dance_tf.footage.stills import AnimationSource, ImageSequenceSource, is_webp
@@ -43,10 +45,6 @@ class Footage:
     warnings: tuple[str, ...]
 
 
-def _silent() -> None:
-    """The sign of life of a process that nobody watches."""
-
-
 class FootageReader:
     """Reads a clip frame by frame; what it holds does not grow with the clip's length.
 
@@ -62,7 +60,7 @@ class FootageReader:
         ReadError: there is no such file; on iteration, where the clip cannot be read or exceeds a limit.
     """
 
-    def __init__(self, path: Path, settings: ReadSettings = READ_DEFAULTS, alive: Callable[[], None] = _silent) -> None:
+    def __init__(self, path: Path, settings: ReadSettings = READ_DEFAULTS, alive: Callable[[], None] = silent) -> None:
         self._alive = alive
         self.source = _source(Path(path), settings)
 
@@ -79,8 +77,13 @@ class FootageReader:
         return self.source.squares(self._alive)
 
 
-def read_footage(path: Path, settings: ReadSettings = READ_DEFAULTS, alive: Callable[[], None] = _silent) -> Footage:
-    """Read a whole clip into memory as gray squares (16 KiB a frame).
+def read_footage(
+    path: Path,
+    settings: ReadSettings = READ_DEFAULTS,
+    alive: Callable[[], None] = silent,
+    held: FrameFile | None = None,
+) -> Footage:
+    """Read a whole clip as gray squares (16 KiB a frame), into memory or into a file.
 
     A file that decodes with errors is read again on one thread: what a decoder makes of broken data may depend on how
     many threads share it, and a result must not.
@@ -89,20 +92,23 @@ def read_footage(path: Path, settings: ReadSettings = READ_DEFAULTS, alive: Call
         path: a video file, an animated image, or a folder with an image sequence.
         settings: how to read it.
         alive: called for each frame as a sign of life.
+        held: takes the frames in the place of memory, and loses those it had; memory then holds one frame at a time.
 
     Raises:
         ReadError: the clip cannot be read or exceeds a limit; one line says why.
+        FrameFileError: `held` cannot take the frames.
     """
     reader = FootageReader(path, settings, alive)
-    times, frames = [], []
+    times, frames = [], [] if held is None else held
+    frames.clear()
     for time, frame in reader:
         times.append(time)
         frames.append(frame)
     source = reader.source
     if source.broken and settings.threads != 1 and isinstance(source, ContainerSource):
-        return read_footage(path, replace(settings, threads=1), alive)
+        return read_footage(path, replace(settings, threads=1), alive, held)
     return Footage(
-        np.stack(frames),
+        np.stack(frames) if held is None else held.frames(),
         np.array(times, np.float64),
         source.width,
         source.height,

@@ -34,6 +34,14 @@ def work_long(seconds, alive):
     return "done"
 
 
+def write_slowly(seconds, alive):
+    from dance_tf.footage.isolation import steady
+
+    with steady(alive):
+        time.sleep(seconds)
+    return "written"
+
+
 def fail(alive):
     raise EOFError("its own error")
 

@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,8 @@ from dance_tf.footage.curation import (
 )
 from dance_tf.footage.curation_score import frame_reasons, score_curation
 from dance_tf.footage.settings import ReadSettings
+from dance_tf.footage.source import ReadError
+from dance_tf.footage.video import read_footage
 
 CLIP = Clip(Path("a.mp4"), "Tok", "d1", "a")
 
@@ -79,6 +82,49 @@ def test_frames_and_times_must_match(frames):
 def test_curate_clip_reads_and_curates(dance_file):
     curated = curate_clip(Clip(dance_file, clip_id="d"), ReadSettings(size=64))
     assert curated.frames.shape == (40, 64, 64, 1) and curated.dropped == () and curated.room_known
+
+
+def test_a_clip_on_the_disk_is_curated_as_one_in_memory(make_dance, make_video, tmp_path):
+    frames, _, _ = faulty(make_dance)
+    clip = Clip(make_video(tmp_path / "a.mp4", frames, options={"crf": "5"}))
+    footage = read_footage(clip.path)
+    expected = curate_frames(clip, footage.frames, footage.timestamps, footage.seconds)
+    found = curate_clip(clip)
+    assert {frame.reason for frame in found.dropped} == {BLANK, BLURRED, NO_DANCING}
+    assert found.dropped == expected.dropped and found.room_known == expected.room_known
+    for name in ("frames", "timestamps", "room"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+
+
+def test_memory_does_not_grow_with_the_clip(make_dance, make_video, tmp_path):
+    peaks, frames = [], make_dance(40, 128, 128)
+    frames[5:10] = 0  # so that the others have to move up
+    curate_clip(Clip(make_video(tmp_path / "first.mp4", frames)))  # what is imported and cached at first
+    for repeats in (10, 40):
+        path = make_video(tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options={"g": "250"})
+        tracemalloc.start()
+        curated = curate_clip(Clip(path))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert curated.seen == 40 * repeats and len(curated.frames) == 35 * repeats
+    # frames of 16 KiB each: a single copy of those 1,200 would be 20 MB
+    assert peaks[1] - peaks[0] < 1_000_000, peaks
+
+
+def test_nothing_is_left_in_the_folder_for_temporary_files(dance_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    curated = curate_clip(Clip(dance_file))
+    assert list(tmp_path.iterdir()) == []
+    assert curated.frames.mean() > 0
+    with pytest.raises(ReadError):
+        curate_clip(Clip(tmp_path / "absent.mp4"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_measure_gives_a_sign_of_life_for_each_frame(make_dance):
+    beats = []
+    curate_frames(CLIP, make_dance(60), np.arange(60) / 30, 2.0, alive=lambda: beats.append(1))
+    assert len(beats) >= 3 * (60 - 3)  # entropy, sharpness, and motion over three frames
 
 
 def test_scores_by_hand():

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from dance_tf.footage.catalog import Clip, find_clips
-from dance_tf.footage.curation import curate_clip
-from dance_tf.footage.curation_run import CurationError, curate_footage, read_rows, write_rows
-from dance_tf.footage.parts import read_part
+from dance_tf.footage.curation import CurationSettings, curate_clip
+from dance_tf.footage.curation_run import CurationError, _make_part, curate_footage, read_rows, write_rows
+from dance_tf.footage.frame_file import FrameFile, FrameFileError
+from dance_tf.footage.parts import PartError, content_sha256, read_part
 from dance_tf.footage.settings import ReadSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,43 @@ def test_parts_hold_what_curation_gives(footage, curated):
     stored, fresh = read_part(parts / row.part), curate_clip(clip, SMALL)
     assert np.array_equal(stored.frames, fresh.frames) and np.array_equal(stored.room, fresh.room)
     assert stored.dropped == fresh.dropped and stored.clip == replace(clip, path=clip.path.resolve())
+
+
+def test_long_work_on_a_clip_is_no_hang(dance_file, tmp_path):
+    beats = []
+    part = tmp_path / "p.npz"
+    _make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), alive=lambda: beats.append(1))
+    # one for each of 40 frames when it is decoded, and in each of three measures
+    assert len(beats) >= 40 + 40 + 40 + 37
+    assert list(tmp_path.iterdir()) == [part]
+
+
+def test_a_full_disk_stops_the_run_in_one_line(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.footage.curation_run.FrameFile", FullDisk)
+    with pytest.raises(PartError, match="cannot be written .no space"):
+        clip = find_clips(footage).clips[0]
+        _make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+
+
+class FullDisk(FrameFile):
+    def append(self, frame):
+        raise FrameFileError("no space")
+
+
+def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
+    def fragile(path):
+        if path.name == "ann_1.mp4" and path.parent.name == "Tok":
+            "\udcff".encode()
+        if path.name == "bob_1.mp4" and path.parent.name == "Tok":
+            raise PermissionError(13, "Permission denied")
+        return content_sha256(path)
+
+    monkeypatch.setattr("dance_tf.footage.curation_run.content_sha256", fragile)
+    rows = curate_footage(find_clips(footage), tmp_path, SMALL, jobs=1)
+    reasons = {row.clip_id: row.reason for row in rows}
+    assert reasons["Tok/ann_1"].startswith("cannot be read ('utf-8' codec")
+    assert reasons["Tok/bob_1"] == "cannot be read (Permission denied)"
+    assert sum(row.status != "refused" for row in rows) == 5  # dan_1, the same as ann_1, now stands for it
 
 
 def test_what_is_there_is_not_made_again(footage, curated):
