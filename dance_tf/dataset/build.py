@@ -1,14 +1,17 @@
 """Footage in, dataset out: curation's parts gathered into a TFDS directory, or made-up dancers straight into arrays."""
 
 import hashlib
+import math
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import write_store
-from dance_tf.footage.catalog import find_clips
+from dance_tf.footage.catalog import Catalog, find_clips
 from dance_tf.footage.curation import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
 from dance_tf.footage.curation_run import CurationRow, curate_footage, write_rows
 from dance_tf.footage.parts import read_part
@@ -17,6 +20,7 @@ from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import render_arrays
 
+TABLE_SECONDS = 10.0  # of work at most are missing from the table of a run that is killed
 KNOWN_STYLES = tuple(style.name for style in STYLES)
 
 
@@ -63,7 +67,7 @@ def curate_folder(
 
     Returns:
         what became of each file. `curation.csv` in `out` says the same; the one in the parts' folder also has the
-        files that earlier runs were offered.
+        files that earlier runs were offered, and is kept up to date while the run goes on.
 
     Raises:
         CatalogError: the folder holds no footage.
@@ -73,7 +77,8 @@ def curate_folder(
     out = Path(out).resolve()
     catalog = find_clips(Path(footage))
     parts = parts_folder(out)
-    rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=progress)
+    with _told(catalog, parts / "curation.csv", progress) as note:
+        rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=note)
     write_rows(parts / "curation.csv", rows)
     kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
     if not kept:
@@ -84,6 +89,36 @@ def curate_folder(
     (out / "curation.csv").unlink(missing_ok=True)  # or rows of files offered earlier, elsewhere, would stay in it
     write_rows(out / "curation.csv", rows)
     return Curated(out, catalog.layout, rows)
+
+
+@contextmanager
+def _told(
+    catalog: Catalog, table: Path, progress: Callable[[CurationRow], None] | None
+) -> Iterator[Callable[[CurationRow], None]]:
+    """Lend a note-taker that writes the table every few seconds, and when the run stops early for whatever reason.
+
+    A killed run then leaves a table of the files that it got to, beside the parts of the clips that it finished.
+    """
+    refused = tuple(CurationRow(str(refusal.path), reason=refusal.reason) for refusal in catalog.refused)
+    noted: list[CurationRow] = []
+    written = -math.inf
+
+    def note(row: CurationRow) -> None:
+        nonlocal written
+        noted.append(row)
+        if time.monotonic() - written >= TABLE_SECONDS:
+            write_rows(table, (*noted, *refused))
+            written = time.monotonic()
+        if progress:
+            progress(row)
+
+    try:
+        yield note
+    except BaseException:
+        if noted:
+            with suppress(OSError, ValueError):  # what stopped the run is what has to be told
+                write_rows(table, (*noted, *refused))
+        raise
 
 
 def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1) -> Path:

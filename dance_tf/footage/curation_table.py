@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import uuid
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -76,12 +77,15 @@ def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
     """
     offered = {row.path for row in rows}
     earlier = [row for row in read_rows(path) if row.path not in offered] if path.is_file() else []
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(CurationRow)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in (*rows, *earlier))
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [field.name for field in fields(CurationRow)], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(asdict(row) for row in (*rows, *earlier))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_rows(path: Path) -> tuple[CurationRow, ...]:
