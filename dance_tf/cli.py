@@ -208,17 +208,18 @@ def classify(
 ) -> None:
     """Say which style each clip is."""
     start_tensorflow()
-    from dance_tf.footage.source import ReadError
+    from dance_tf.footage.isolation import DecodingProcess
     from dance_tf.model.bundle import load_bundle
-    from dance_tf.serving.verdict import VerdictError, classify_clip
+    from dance_tf.serving.verdict import classify_clip, refusal
 
     bundle = load_bundle(model)
     verdicts, refused = [], []
-    for clip in clips:
-        try:
-            verdicts.append(classify_clip(bundle, clip))
-        except (ReadError, VerdictError) as error:
-            refused.append({"clip": str(clip), "reason": " ".join(str(error).split())})
+    with DecodingProcess() as process:
+        for clip in clips:
+            try:
+                verdicts.append(classify_clip(bundle, clip, process=process))
+            except Exception as error:  # noqa: BLE001 - whatever one clip provokes, the others get their verdicts
+                refused.append({"clip": str(clip), "reason": refusal(error)})
     lines = [
         f"{verdict.clip}: {verdict.style}, {verdict.confidence:.0%} sure"
         + "".join(f" ({note})" for note in verdict.notes)
@@ -226,8 +227,8 @@ def classify(
     ]
     document = {"model": str(model), "clips": [verdict.to_json() for verdict in verdicts], "refused": refused}
     show(document, as_json, "\n".join(lines))
-    for refusal in refused:
-        typer.echo(f"refused {refusal['clip']}: {refusal['reason']}", err=True)
+    for each in refused:
+        typer.echo(f"refused {each['clip']}: {each['reason']}", err=True)
     raise typer.Exit(FAILED if not verdicts else DONE_WITH_REFUSALS if refused else DONE)
 
 

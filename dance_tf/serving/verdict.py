@@ -1,8 +1,10 @@
 """What a trained model says about one clip."""
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import numpy as np
 
 from dance_tf.dataset.batches import see, windows
 from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CurationSettings, curate_clip
+from dance_tf.footage.curation import CuratedClip, CurationSettings
+from dance_tf.footage.curation_apart import curate_apart, told
+from dance_tf.footage.isolation import DecodingProcess
 from dance_tf.footage.settings import ReadSettings
 from dance_tf.model.bundle import ModelBundle
 
@@ -20,6 +24,11 @@ PIECE = 2048  # frames, or windows that end at them, that go through the network
 
 class VerdictError(ValueError):
     """A clip that no verdict can be given on; the message says why."""
+
+
+def refusal(error: Exception) -> str:
+    """Why a clip has no verdict, in one line, from what `classify_clip` raised."""
+    return " ".join(str(error).split()) if isinstance(error, VerdictError) else told(error)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ def classify_clip(
     path: Path,
     read_settings: ReadSettings | None = None,
     curation_settings: CurationSettings | None = None,
+    process: DecodingProcess | None = None,
 ) -> Verdict:
     """Read, curate and classify a clip; its probabilities are the mean over the frames that curation kept.
 
@@ -77,13 +87,25 @@ def classify_clip(
         path: a video file or a folder of images.
         read_settings: how to read; as the defaults are.
         curation_settings: what to drop; as the defaults are.
+        process: reads and curates the clip, and stays warm for the next one; None starts one for this clip.
 
     Raises:
         VerdictError: when curation leaves no frame.
         ReadError: when the clip cannot be read.
+        LostProcess: when it crashes the decoder, or makes it hang.
+        MemoryError: when it needs more memory than a decoding process may take.
     """
     started = time.perf_counter()
-    curated = curate_clip(Clip(Path(path)), read_settings or ReadSettings(), curation_settings or CurationSettings())
+    clip = Clip(Path(path).absolute())  # the other process may have been started elsewhere
+    lent = DecodingProcess() if process is None else nullcontext(process)
+    with lent as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        curated = curate_apart(
+            decoding, clip, Path(folder), read_settings or ReadSettings(), curation_settings or CurationSettings()
+        )
+        return _judge(bundle, path, curated, started)
+
+
+def _judge(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
     dropped = Counter(frame.reason for frame in curated.dropped)
     if not len(curated.frames):
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(dropped.items()))
@@ -110,11 +132,15 @@ def classify_clip(
 
 def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray) -> np.ndarray:
     """Probabilities float32 [n, styles] of a clip's frames uint8 [n, 128, 128, 1] in its room uint8 [128, 128, 1]."""
-    seen = see(frames, np.broadcast_to(room, frames.shape), bundle.description.view)
     length = bundle.description.sequence_length
-    places = np.arange(len(seen))
+    places = np.arange(len(frames))
     if length > 1:
-        places = windows(places, np.zeros(len(seen), dtype=np.int64), length)
+        places = windows(places, np.zeros(len(frames), dtype=np.int64), length)
     # piece by piece: all windows of a long clip at once would hold each frame `length` times
-    parts = [seen[part] for part in np.array_split(places, -(-len(places) // PIECE))]
-    return np.concatenate([bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in parts])
+    parts = []
+    for piece in np.array_split(places, -(-len(places) // PIECE)):
+        first, last = piece.min(), piece.max()
+        stretch = frames[first : last + 1]
+        seen = see(stretch, np.broadcast_to(room, stretch.shape), bundle.description.view)
+        parts.append(bundle.model.predict(seen[piece - first], batch_size=BATCH, verbose=0))
+    return np.concatenate(parts)

@@ -1,18 +1,28 @@
 import dataclasses
+import importlib
 import json
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
 import keras
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dance_tf.cli import app
+from dance_tf.footage import curation_apart
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import CurationSettings, curate_clip
-from dance_tf.footage.settings import ReadSettings
+from dance_tf.footage.isolation import DecodingProcess, LostProcess
+from dance_tf.footage.settings import ReadLimits, ReadSettings
+from dance_tf.footage.source import ReadError
 from dance_tf.model.bundle import ModelBundle, ModelDescription
-from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities
+from dance_tf.serving import verdict as serving_verdict
+from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities, refusal
+from dance_tf.terminal import DONE_WITH_REFUSALS, FAILED
 
 STYLES = ("dark", "bright", "brightest")
 
@@ -92,6 +102,15 @@ def test_windows_end_at_each_frame(bundles):
     np.testing.assert_allclose(found, probabilities_by_hand(np.arange(5) * 50 / 255), rtol=1e-3)
 
 
+def test_pieces_make_no_difference(bundles, monkeypatch):
+    frames, room = dance(11)[..., None], dance(1, seed=3)[0][..., None]
+    for bundle in bundles.values():
+        whole = frame_probabilities(bundle, frames, room)
+        monkeypatch.setattr(serving_verdict, "PIECE", 3)
+        np.testing.assert_allclose(frame_probabilities(bundle, frames, room), whole, rtol=1e-5)
+        monkeypatch.undo()
+
+
 def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip):
     verdict = classify_clip(bundles["frame"], clip)
     curated = curate_clip(Clip(clip))
@@ -121,6 +140,75 @@ def test_reading_and_curation_can_be_set(bundles, clip):
     lenient = CurationSettings(blank_entropy=-1, blur_relative=0, blur_absolute=0, still_energy=-1)
     whole = classify_clip(bundles["frame"], clip, curation_settings=lenient)
     assert (whole.used, dict(whole.dropped)) == (25, {})
+
+
+@pytest.fixture
+def faults(monkeypatch):
+    """Calls that go wrong as native code does, importable in the decoding process too."""
+    folder = str(Path(__file__).resolve().parents[1] / "footage")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
+    return importlib.import_module("native_faults")
+
+
+def test_a_clip_that_kills_its_process_leaves_the_others_their_verdicts(bundles, clip, faults, monkeypatch):
+    working = curation_apart._curate_to
+    with DecodingProcess() as process:
+        before = classify_clip(bundles["frame"], clip, process=process)
+        warm = process.call(faults.process_id)
+        assert classify_clip(bundles["frame"], clip, process=process).probabilities == before.probabilities
+        assert process.call(faults.process_id) == warm  # one process for all clips
+        monkeypatch.setattr("dance_tf.footage.curation_apart._curate_to", faults.crash)
+        with pytest.raises(LostProcess, match="SIGSEGV") as lost:
+            classify_clip(bundles["frame"], clip, process=process)
+        assert refusal(lost.value) == "the decoder crashed (SIGSEGV)"
+        monkeypatch.setattr("dance_tf.footage.curation_apart._curate_to", working)
+        assert classify_clip(bundles["frame"], clip, process=process).probabilities == before.probabilities
+
+
+def classify_all(bundle, paths, monkeypatch):
+    """The verb on some clips, with this model: its exit status and its document."""
+    monkeypatch.setattr("dance_tf.model.bundle.load_bundle", lambda folder: bundle)
+    result = CliRunner().invoke(app, ["classify", "model", *map(str, paths), "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (LostProcess("the decoder hung: no sign of life for 20 s"), "the decoder hung: no sign of life for 20 s"),
+        (MemoryError(), "needs more memory than a decoding process may take"),
+        (cv2.error("bad\nargument"), "unexpected error: bad argument"),
+    ],
+)
+def test_one_bad_clip_among_others_is_refused_alone(bundles, clip, tmp_path, monkeypatch, fault, reason):
+    bad = tmp_path / "bad.mp4"
+    working = curation_apart.curate_apart
+
+    def fragile(process, offered, *settings):
+        if offered.path == bad:
+            raise fault
+        return working(process, offered, *settings)
+
+    monkeypatch.setattr(serving_verdict, "curate_apart", fragile)
+    status, document = classify_all(bundles["frame"], [clip, bad, clip], monkeypatch)
+    assert status == DONE_WITH_REFUSALS
+    assert [verdict["clip"] for verdict in document["clips"]] == [str(clip)] * 2
+    assert document["refused"] == [{"clip": str(bad), "reason": reason}]
+    assert classify_all(bundles["frame"], [bad], monkeypatch)[0] == FAILED
+
+
+def test_refusals_travel_from_the_other_process(bundles, clip, tmp_path):
+    with pytest.raises(ReadError, match="over the limit"):
+        classify_clip(bundles["frame"], clip, ReadSettings(limits=ReadLimits(seconds=1.0)))
+    with pytest.raises(ReadError, match="absent.mp4: no such file"):
+        classify_clip(bundles["frame"], tmp_path / "absent.mp4")
+
+
+def test_reasons_are_one_line():
+    assert refusal(VerdictError("no frame\nis left")) == "no frame is left"
+    assert refusal(MemoryError()) == "needs more memory than a decoding process may take"
+    assert refusal(KeyError("a")) == "unexpected KeyError: 'a'"
 
 
 def test_a_clip_with_nobody_in_it_is_refused_with_the_reason(bundles, tmp_path):
