@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dance_tf.assessment.intervals import Estimate, estimate_difference, estimate_scores
+from dance_tf.assessment.intervals import Estimate, estimate_scores
+from dance_tf.assessment.paired import holm
 from dance_tf.footage.degrade_augment import SPATIAL_FAMILIES
 from dance_tf.footage.degrade_conditions import CONDITIONS
 from dance_tf.paper.disturbances import CLEAN, Disturbance
+from dance_tf.paper.robustness_claims import Gain, compare_gains
 from dance_tf.paper.robustness_runs import Verdicts, runs_under
 from dance_tf.paper.runs import Job
 
@@ -40,16 +42,17 @@ class Transfer:
         none: trained on clean frames only.
         all: trained against every family.
         without: trained against every family but this one; None where that was not run, or on clean footage.
-        gain_all: `all` less `none`.
-        gain_without: `without` less `none`: what carries over to a family never trained on.
+        gain_all: `all` less `none`, tested over dancers and corrected for all families.
+        gain_without: `without` less `none`, corrected for all families left out; robustness carries over to a family
+            never trained on where this is above zero, and above what it is on clean footage.
     """
 
     family: str
     none: Estimate
     all: Estimate
     without: Estimate | None
-    gain_all: Estimate
-    gain_without: Estimate | None
+    gain_all: Gain
+    gain_without: Gain | None
 
     def to_json(self) -> dict:
         """The estimates by name; null for those that are not there."""
@@ -69,28 +72,47 @@ def measure_transfer(
 
     Args:
         verdicts: of each fold's network, by the names of `augmentation_jobs`.
-        disturbances: clean footage and the conditions.
+        disturbances: clean footage and the conditions; those that changed no clip are better left out, and a family
+            that has no others has no row.
         resamples: draws of dancers behind each interval.
         seed: of the draws.
     """
-    families = {condition.name: condition.family for condition in CONDITIONS}
-    found = []
-    for family in (CLEAN, *SPATIAL_FAMILIES):
-        chosen = [each for each in disturbances if families.get(each.condition, CLEAN) == family]
-        if not chosen:
-            continue
-        runs = {name: runs_under(judged, chosen) for name, judged in verdicts.items()}
-        without = runs.get(f"all but {family}")
-        found.append(
-            Transfer(
-                family,
-                none=estimate_scores(runs["none"], "frame", resamples, seed).accuracy,
-                all=estimate_scores(runs["all"], "frame", resamples, seed).accuracy,
-                without=estimate_scores(without, "frame", resamples, seed).accuracy if without else None,
-                gain_all=estimate_difference(runs["all"], runs["none"], "frame", resamples, seed).accuracy,
-                gain_without=(
-                    estimate_difference(without, runs["none"], "frame", resamples, seed).accuracy if without else None
-                ),
-            )
+    family_of = {condition.name: condition.family for condition in CONDITIONS}
+    families = (CLEAN, *SPATIAL_FAMILIES)
+    groups = {
+        name: [each for each in disturbances if family_of.get(each.condition, CLEAN) == name] for name in families
+    }
+    groups = {name: group for name, group in groups.items() if group}
+    gains_all = compare_gains(verdicts["all"], verdicts["none"], groups)
+    without = {name: verdicts[f"all but {name}"] for name in groups if f"all but {name}" in verdicts}
+    gains_without = _gains_without(without, verdicts["none"], groups)
+
+    def accuracy(judged: Sequence[Verdicts], family: str) -> Estimate:
+        return estimate_scores(runs_under(judged, groups[family]), "frame", resamples, seed).accuracy
+
+    return tuple(
+        Transfer(
+            family,
+            none=accuracy(verdicts["none"], family),
+            all=accuracy(verdicts["all"], family),
+            without=accuracy(without[family], family) if family in without else None,
+            gain_all=gains_all[family],
+            gain_without=gains_without.get(family),
         )
-    return tuple(found)
+        for family in groups
+    )
+
+
+def _gains_without(
+    without: Mapping[str, Sequence[Verdicts]],
+    none: Sequence[Verdicts],
+    groups: Mapping[str, Sequence[Disturbance]],
+) -> dict[str, Gain]:
+    """Each family's gain when it is left out; another model for each, so they are corrected here, together."""
+    found = {
+        family: compare_gains(judged, none, {CLEAN: groups[CLEAN], family: groups[family]})[family]
+        for family, judged in without.items()
+    }
+    total = holm({family: gain.total for family, gain in found.items()})
+    beyond = holm({family: gain.beyond_clean for family, gain in found.items()})
+    return {family: Gain(total[family], beyond[family]) for family in found}

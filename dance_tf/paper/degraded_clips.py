@@ -185,7 +185,7 @@ def unchanged_levels(
     levels: dict[tuple[str, float], list[Disturbance]] = {}
     for each in disturbances:
         if each.condition != CLEAN:
-            levels.setdefault((each.condition, each.severity), []).append(each)
+            levels.setdefault(each.level, []).append(each)
     left = dict(levels)
     for clip in clips:
         before = load_degraded(clip, clean, work, sampling)
@@ -252,15 +252,25 @@ def _remaining(disturbance: Disturbance, count: int) -> np.ndarray:
     return degrade(nothing, disturbance.condition, disturbance.severity, disturbance.seed).kept_indices
 
 
-def picture_under_conditions(clip: HeldOutClip, disturbances: Sequence[Disturbance]) -> dict[Disturbance, np.ndarray]:
-    """One moment of a clip, about the middle of its first 250 frames, under each disturbance, at its own size.
+def picture_under_conditions(
+    clips: Sequence[HeldOutClip], disturbances: Sequence[Disturbance]
+) -> dict[Disturbance, np.ndarray]:
+    """One moment of the first clip that can be read, about the middle of its first 250 frames, at its own size.
 
     Returns:
-        uint8 [h, w] each. A disturbance that loses frames shows the frame as it is.
+        uint8 [h, w] for each disturbance. One that loses frames shows the frame as it is.
+
+    Raises:
+        ReadError: none of the clips can be read.
     """
     requests = [_request(each, np.empty(0, np.int64)) for each in disturbances]
     with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
+        for clip in clips:
+            try:
+                return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
+            except (ReadError, LostProcess, MemoryError):
+                continue  # `degrade_held_out` says why
+    raise ReadError(f"none of the {len(clips)} held-out clips can be read")
 
 
 def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:

@@ -37,6 +37,11 @@ class Disturbance:
         return f"{self.condition}-{key_of(LATER_FORMATS.get(self.condition, FORMAT), asdict(self), parameters)}"
 
     @property
+    def level(self) -> tuple[str, float]:
+        """Condition and severity: what its seeds have in common."""
+        return self.condition, self.severity
+
+    @property
     def temporal(self) -> bool:
         """Whether it takes frames out of the clip and leaves the others as they are."""
         return self.condition != CLEAN and not find_condition(self.condition).spatial

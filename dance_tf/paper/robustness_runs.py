@@ -3,7 +3,7 @@
 Every verdict is kept on disk by network and disturbance, so that a run that was cut off goes on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import numpy as np
 from tqdm import tqdm
 
 from dance_tf.assessment.corruption import DegradedRuns
-from dance_tf.assessment.intervals import Estimate, estimate_difference
 from dance_tf.assessment.predictions import Predictions
 from dance_tf.assessment.robustness import Robustness, assess_robustness
 from dance_tf.dataset.batches import View, see
@@ -159,42 +158,30 @@ def as_seen(clip: DegradedClip, view: View, length: int = 1) -> np.ndarray:
 
 
 def assess_verdicts(
-    verdicts: Sequence[Verdicts], disturbances: Sequence[Disturbance], resamples: int = 1000, seed: int = 0
+    verdicts: Sequence[Verdicts],
+    disturbances: Sequence[Disturbance],
+    resamples: int = 1000,
+    seed: int = 0,
+    unchanged: Collection[tuple[str, float]] = (),
 ) -> Robustness:
     """Score the same model's networks (folds, repeats) under disturbances, the clean one among them.
 
-    A condition's runs are all its seeds for all the networks.
+    A condition's runs are all its seeds for all the networks. Those of `unchanged_levels` keep their row and do not
+    count.
     """
-    places = dict.fromkeys((each.condition, each.severity) for each in disturbances if each.condition != CLEAN)
+    places = dict.fromkeys(each.level for each in disturbances if each.condition != CLEAN)
     degraded = [
-        DegradedRuns(*place, tuple(runs_under(verdicts, [each for each in disturbances if _place(each) == place])))
+        DegradedRuns(
+            *place,
+            tuple(runs_under(verdicts, [each for each in disturbances if each.level == place])),
+            changed=place not in unchanged,
+        )
         for place in places
     ]
     clean = runs_under(verdicts, [each for each in disturbances if each.condition == CLEAN])
     return assess_robustness(clean, degraded, resamples, seed)
 
 
-def _place(disturbance: Disturbance) -> tuple[str, float]:
-    return disturbance.condition, disturbance.severity
-
-
 def runs_under(verdicts: Sequence[Verdicts], disturbances: Sequence[Disturbance]) -> list[Predictions]:
     """The runs of several networks under several disturbances; a network that was not asked has none."""
     return [judged[each] for judged in verdicts for each in disturbances if each in judged]
-
-
-def accuracy_gains(
-    first: Sequence[Verdicts],
-    second: Sequence[Verdicts],
-    disturbances: Sequence[Disturbance],
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, Estimate]:
-    """Accuracy by frame of the first model less that of the second under each condition, dancers drawn for both."""
-    names = dict.fromkeys(each.condition for each in disturbances)
-    gains = {}
-    for name in names:
-        chosen = [each for each in disturbances if each.condition == name]
-        sides = runs_under(first, chosen), runs_under(second, chosen)
-        gains[name] = estimate_difference(*sides, "frame", resamples, seed).accuracy
-    return gains

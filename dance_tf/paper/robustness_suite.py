@@ -1,11 +1,11 @@
 """Table 5 as one suite: which clips under which disturbances, and all that is measured on them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from dance_tf.assessment.intervals import Estimate
+from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.robustness import ConditionRobustness, Robustness
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
@@ -21,9 +21,11 @@ from dance_tf.paper.degraded_clips import (
     degrade_held_out,
     find_held_out,
     rooms_unknown,
+    unchanged_levels,
 )
 from dance_tf.paper.disturbances import Disturbance, paper_disturbances, severity_disturbances
-from dance_tf.paper.robustness_runs import accuracy_gains, assess_verdicts, judge_degraded, strategy_jobs
+from dance_tf.paper.robustness_claims import Gain, by_condition, compare_gains, compare_losses
+from dance_tf.paper.robustness_runs import assess_verdicts, judge_degraded, strategy_jobs
 from dance_tf.paper.runs import Job, Result, split_of
 
 FINER = ("low_resolution", 4.0)  # 240 lines: the first level that harms a clip of 270 lines
@@ -94,25 +96,34 @@ class RobustnessFindings:
         main: the proposed network, trained in full, under the conditions at the paper's levels.
         curves: the same network at severities 1 to 5 of some conditions.
         strategies: every strategy at the comparison's smaller budget, by title.
-        attention_gains: accuracy by frame of the hybrid with attention less without, by condition, the clean one too.
+        losses: of the proposed network by frame, by condition that changed the clips, tested over dancers.
+        attention_gains: accuracy by frame of the hybrid with attention less without, by condition that changed the
+            clips, the clean one too; tested over dancers.
         transfers: training against degradations, by family.
         compression: measured PSNR and bit rate, by CRF.
         unknown: share of the clips whose room cannot be told, by condition, the clean one too.
         clips: those tested.
+        dancers: how many danced them.
+        chance: accuracy of a guess, one over the number of styles.
         seeds: of the random conditions.
         source: "synthetic", or the footage's name.
+        refused: why, by the id of each held-out clip that could not be degraded and is in no number.
     """
 
     main: Robustness
     curves: Robustness
     strategies: Mapping[str, Robustness]
-    attention_gains: Mapping[str, Estimate]
+    losses: Mapping[str, DancerDifference]
+    attention_gains: Mapping[str, Gain]
     transfers: Sequence[Transfer]
     compression: pd.DataFrame
     unknown: Mapping[str, float]
     clips: Sequence[HeldOutClip]
+    dancers: int
+    chance: float
     seeds: int
     source: str
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def finer(self) -> ConditionRobustness | None:
@@ -178,13 +189,16 @@ def measure_suite(
         resamples: draws of dancers behind each interval.
         seed: of the draws.
     """
-    degrade_held_out(suite.clips, (*suite.table, *suite.severities), workspace.work, suite.sampling, processes)
+    everything = tuple(dict.fromkeys((*suite.table, *suite.severities)))
+    refused = degrade_held_out(suite.clips, everything, workspace.work, suite.sampling, processes)
+    suite = replace(suite, clips=tuple(clip for clip in suite.clips if clip.clip_id not in refused))
+    unchanged = unchanged_levels(suite.clips, everything, workspace.work, suite.sampling)
     # only the main table has several seeds and severities; the others are compared at the first seed
     many = [result for result in trained if result.job.settings.view == "difference"]
     rivals = [result for runs in (*strategies.values(), *against.values()) for result in runs]
     few = [result for result in (*trained, *rivals) if result not in many]
     judged = {}
-    for networks, disturbances in ((many, (*suite.table, *suite.severities)), (few, suite.first_seed)):
+    for networks, disturbances in ((many, everything), (few, suite.first_seed)):
         networks = {result.folder.name: result for result in networks}
         verdicts = judge_degraded(
             tuple(networks.values()), dataset, suite.clips, disturbances, workspace.work, suite.sampling, processes
@@ -195,23 +209,30 @@ def measure_suite(
         for view in ("difference", "frame")
     }
     first, draws = suite.first_seed, (resamples, seed)
+    tried = [each for each in first if each.level not in unchanged]
     rows = {FULL: views["difference"], FULL_ROOM_KEPT: views["frame"]}
     fought = {name: [judged[result.folder.name] for result in runs] for name, runs in strategies.items()}
     rows |= {STRATEGIES[name].title: verdicts for name, verdicts in fought.items()}
     gains = {}
     if {WITH_ATTENTION, WITHOUT_ATTENTION} <= set(strategies):
-        gains = accuracy_gains(fought[WITH_ATTENTION], fought[WITHOUT_ATTENTION], first, *draws)
+        gains = compare_gains(fought[WITH_ATTENTION], fought[WITHOUT_ATTENTION], by_condition(tried))
     hardened = {name: [judged[result.folder.name] for result in runs] for name, runs in against.items()}
+    kept = {clip.clip_id for clip in suite.clips}
+    dancers = {clip.dancer or clip.clip_id for clip in dataset.clips if clip.clip_id in kept}
     compressed = [find_condition(name).settings(find_condition(name).severity)["crf"] for name in COMPRESSED]
     return RobustnessFindings(
-        main=assess_verdicts(views["difference"], suite.table, *draws),
-        curves=assess_verdicts(views["difference"], suite.curves, *draws),
-        strategies={name: assess_verdicts(found, first, *draws) for name, found in rows.items() if found},
+        main=assess_verdicts(views["difference"], suite.table, *draws, unchanged),
+        curves=assess_verdicts(views["difference"], suite.curves, *draws, unchanged),
+        strategies={name: assess_verdicts(found, first, *draws, unchanged) for name, found in rows.items() if found},
+        losses=compare_losses(views["difference"], [each for each in suite.table if each.level not in unchanged]),
         attention_gains=gains,
-        transfers=measure_transfer(hardened, first, *draws),
+        transfers=measure_transfer(hardened, tried, *draws),
         compression=compression_of(suite.clips[:MEASURED_CLIPS], tuple(compressed)),
         unknown=rooms_unknown(suite.clips, first, workspace.work, suite.sampling),
         clips=suite.clips,
+        dancers=len(dancers),
+        chance=1 / len(dataset.styles),
         seeds=1 + max(each.seed for each in suite.table),
         source=workspace.source,
+        refused=refused,
     )

@@ -1,9 +1,10 @@
 """What a student should avoid when filming, told from what each condition cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dance_tf.assessment.robustness import ConditionRobustness, Robustness
-from dance_tf.report.tables import percent
+from dance_tf.assessment.paired import DancerDifference
+from dance_tf.assessment.robustness import Robustness
+from dance_tf.report.tables import percent, percent_interval
 
 # each effect once: its conditions, what to do about it, and the way it is brought about
 HABITS = (
@@ -29,51 +30,44 @@ HABITS = (
 MUCH = 0.10  # of accuracy; a loss that a student would notice
 
 
-def filming_advice(main: Robustness) -> str:
-    """Sentences, the dearest habit first; a loss counts as shown where its interval over dancers lies above zero.
+def filming_advice(main: Robustness, losses: Mapping[str, DancerDifference]) -> str:
+    """Sentences, the dearest habit first; a loss counts as shown where a test over dancers says so.
 
     Args:
-        main: the network under the conditions; those it was not tested under are not spoken of.
+        main: the network under the conditions; of those that changed no clip it is said that they were not tried.
+        losses: of frame accuracy, tested, by condition; those that are not here are not spoken of.
 
     Returns:
-        Markdown: a list of what costs much, one sentence each of what costs little and of what was not shown to cost
-        anything.
+        Markdown: a list of what costs much, one sentence each of what costs little, of what was not shown to cost
+        anything and of what was not tried.
     """
-    rows = {row.condition: row for row in main.conditions}
-    told = []
+    idle = {row.condition for row in main.conditions if not row.changed}
+    told, untried = [], []
     for conditions, name, advice in HABITS:
-        tested = [rows[condition] for condition in conditions if condition in rows]
+        tested = [losses[condition] for condition in conditions if condition in losses]
         if tested:
-            told.append((max(tested, key=_lost), name, advice))
-    told.sort(key=lambda entry: -_lost(entry[0]))
-    dear = [entry for entry in told if _shown(entry[0]) and _lost(entry[0]) >= MUCH]
-    cheap = [entry for entry in told if _shown(entry[0]) and _lost(entry[0]) < MUCH]
-    free = [entry for entry in told if not _shown(entry[0])]
-    lines = [f"- {advice}: {_points(row)} are lost to {name}." for row, name, advice in dear]
+            told.append((max(tested, key=lambda loss: loss.mean), name, advice))
+        elif idle.intersection(conditions):
+            untried.append(name)
+    told.sort(key=lambda entry: -entry[0].mean)
+    dear = [entry for entry in told if entry[0].above and entry[0].mean >= MUCH]
+    cheap = [entry for entry in told if entry[0].above and entry[0].mean < MUCH]
+    free = [entry for entry in told if not entry[0].above]
+    lines = [f"- {advice}: {_points(loss)} are lost to {name}." for loss, name, advice in dear]
     if not dear:
         lines.append(f"- Nothing that was tried is shown to cost {percent(MUCH, 0)} points of frame accuracy or more.")
     if cheap:
         lines.append(f"- Worth minding, but cheaper: {_listed(cheap)}.")
     if free:
-        lines.append(
-            f"- Not shown to cost anything here (the interval reaches zero, or there is none): {_listed(free)}."
-        )
+        lines.append(f"- Not shown to cost anything here, which is not to say that it is harmless: {_listed(free)}.")
+    if untried:
+        lines.append(f"- Not tried, because it leaves these clips as they are: {', '.join(untried)}.")
     return "\n".join(lines)
 
 
-def _lost(row: ConditionRobustness) -> float:
-    return row.drop.frame.accuracy.mean
+def _points(loss: DancerDifference) -> str:
+    return f"{percent_interval(loss.mean, loss.low, loss.high)} points of frame accuracy"
 
 
-def _shown(row: ConditionRobustness) -> bool:
-    # an interval that cannot be told is nan, and no comparison with nan holds
-    return row.drop.frame.accuracy.low > 0
-
-
-def _points(row: ConditionRobustness) -> str:
-    drop = row.drop.frame.accuracy
-    return f"{percent(drop.mean)} points of frame accuracy [{percent(drop.low)}, {percent(drop.high)}]"
-
-
-def _listed(entries: Sequence[tuple[ConditionRobustness, str, str]]) -> str:
-    return ", ".join(f"{name} ({percent(_lost(row))} points)" for row, name, _ in entries)
+def _listed(entries: Sequence[tuple[DancerDifference, str, str]]) -> str:
+    return ", ".join(f"{name} ({percent(loss.mean)} points)" for loss, name, _ in entries)

@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from dance_tf.assessment.intervals import Estimate, RunSummary
+from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.robustness import ConditionRobustness, Robustness, Worst, robustness_table
 from dance_tf.footage.degrade_conditions import condition_table, find_condition
 from dance_tf.paper.degradation_transfer import Transfer
 from dance_tf.paper.disturbances import CLEAN
+from dance_tf.paper.robustness_claims import Gain
 from dance_tf.paper.tables import TABLE_5
 from dance_tf.report.tables import MISSING, percent, percent_interval
 
 PAPER_CLEAN = "Baseline (optimal)"
 PAPER_SCORES = {row.condition: row for row in TABLE_5}
 FINER_ROW = "Low resolution (240 lines)"
+UNCHANGED = ": clips unchanged"  # behind the name of a condition that was therefore not tried
+FEW_DANCERS = 10  # below it a bootstrap interval over dancers misses about twice as often as it says, or more
 
 
 def row_name(condition: str) -> str:
@@ -47,14 +51,15 @@ def _row(
     name: str, scores: RunSummary, unknown: float | None, found: ConditionRobustness | None = None
 ) -> dict[str, object]:
     paper = PAPER_SCORES.get(name)
+    idle = found is not None and not found.changed
     lost = PAPER_SCORES[PAPER_CLEAN].accuracy - paper.accuracy if paper and found else float("nan")
     return {
-        "condition": name,
+        "condition": name + UNCHANGED * idle,
         "accuracy by frame (%)": _percent(scores.frame.accuracy),
         "F1 by frame (%)": _percent(scores.frame.f1),
         "accuracy by clip (%)": _percent(scores.clip.accuracy),
         "F1 by clip (%)": _percent(scores.clip.f1),
-        "lost by frame (points)": _percent(found.drop.frame.accuracy) if found else MISSING,
+        "lost by frame (points)": _percent(found.drop.frame.accuracy) if found and not idle else MISSING,
         "paper: accuracy (%)": paper.accuracy if paper else float("nan"),
         "paper: F1 (%)": paper.f1 if paper else float("nan"),
         "paper: lost (points)": lost,
@@ -65,7 +70,13 @@ def _row(
     }
 
 
-def _percent(found: Estimate) -> str:
+def beats_chance(clean: Estimate, chance: float) -> bool:
+    """Whether the interval of a clean accuracy lies above a guess; where not, no share of it means anything."""
+    # an interval that cannot be told is nan, and no comparison with nan holds
+    return clean.low > chance
+
+
+def _percent(found: Estimate | DancerDifference) -> str:
     return percent_interval(found.mean, found.low, found.high)
 
 
@@ -74,8 +85,9 @@ def _worst(worst: Worst) -> str:
 
 
 def drop_rows(main: Robustness) -> pd.DataFrame:
-    """Accuracy lost by frame, ours and the paper's, for `figures.accuracy_drops`."""
+    """Accuracy lost by frame, ours and the paper's, to what changed the clips, for `figures.accuracy_drops`."""
     rows = robustness_table(main, "frame").dropna(subset="drop")
+    rows = rows[rows["condition"].isin([row.condition for row in main.tried])]
     paper = [paper_drop(name) for name in rows["condition"]]
     return rows.assign(condition=[row_name(name) for name in rows["condition"]], paper=paper)
 
@@ -87,32 +99,56 @@ def curve_rows(curves: Robustness) -> pd.DataFrame:
 
 
 def strategy_accuracies(by_strategy: Mapping[str, Robustness]) -> pd.DataFrame:
-    """Accuracies by frame in percent, strategies down and conditions across, for `figures.strategies_by_condition`."""
+    """Accuracies by frame in percent, strategies down, clean and what changed the clips across."""
     rows = {}
     for name, found in by_strategy.items():
         rows[name] = {"clean": 100 * found.clean.frame.accuracy.mean} | {
-            row_name(row.condition): 100 * row.scores.frame.accuracy.mean for row in found.conditions
+            row_name(row.condition): 100 * row.scores.frame.accuracy.mean for row in found.tried
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def strategy_table(by_strategy: Mapping[str, Robustness]) -> pd.DataFrame:
-    """Each strategy's clean accuracy and its mean and relative performance under corruption."""
+def strategy_table(by_strategy: Mapping[str, Robustness], chance: float) -> pd.DataFrame:
+    """Each strategy's clean accuracy and its mean and relative performance under corruption.
+
+    Args:
+        by_strategy: robustness by the strategy's title.
+        chance: accuracy of a guess; where the clean interval reaches it, there is no rPC.
+    """
+    rows = []
+    for name, found in by_strategy.items():
+        row = {"strategy": name}
+        for unit in ("frame", "clip"):
+            clean, corrupted = getattr(found.clean, unit).accuracy, getattr(found, unit)
+            row[f"clean, by {unit} (%)"] = _percent(clean)
+            row[f"mPC, by {unit} (%)"] = _percent(corrupted.mean.accuracy)
+            above = beats_chance(clean, chance)
+            row[f"rPC, by {unit} (%)"] = _percent(corrupted.relative.accuracy) if above else MISSING
+        rows.append({**row, "runs": found.clean.frame.accuracy.runs})
+    return pd.DataFrame(rows)
+
+
+def gain_table(gains: Mapping[str, Gain]) -> pd.DataFrame:
+    """What attention gains under each condition, and beyond what it gains on clean footage."""
     return pd.DataFrame(
-        [
-            {
-                "strategy": name,
-                "clean, by frame (%)": _percent(found.clean.frame.accuracy),
-                "mPC, by frame (%)": _percent(found.frame.mean.accuracy),
-                "rPC, by frame (%)": _percent(found.frame.relative.accuracy),
-                "clean, by clip (%)": _percent(found.clean.clip.accuracy),
-                "mPC, by clip (%)": _percent(found.clip.mean.accuracy),
-                "rPC, by clip (%)": _percent(found.clip.relative.accuracy),
-                "runs": found.clean.frame.accuracy.runs,
-            }
-            for name, found in by_strategy.items()
-        ]
+        [{"condition": row_name(name), **_gain(found, "gain (points)")} for name, found in gains.items()]
     )
+
+
+def _gain(found: Gain | None, title: str) -> dict[str, str]:
+    beyond = found.beyond_clean if found else None
+    return {
+        title: _percent(found.total) if found else MISSING,
+        f"p of {title.removesuffix(' (points)')}": _p(found.total) if found else MISSING,
+        "beyond clean (points)": _percent(beyond) if beyond else MISSING,
+        "p of beyond clean": _p(beyond) if beyond else MISSING,
+    }
+
+
+def _p(found: DancerDifference) -> str:
+    if not found.tested:
+        return MISSING
+    return "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"
 
 
 def transfer_table(transfers: Sequence[Transfer]) -> pd.DataFrame:
@@ -124,9 +160,10 @@ def transfer_table(transfers: Sequence[Transfer]) -> pd.DataFrame:
                 "tested on": found.family,
                 "trained on clean frames (%)": _percent(found.none),
                 "against all families (%)": _percent(found.all),
-                "gain (points)": _percent(found.gain_all),
+                "gain (points)": _percent(found.gain_all.total),
+                "p of gain": _p(found.gain_all.total),
                 "against all but this one (%)": _percent(found.without) if found.without else MISSING,
-                "gain without it (points)": _percent(found.gain_without) if found.gain_without else MISSING,
+                **_gain(found.gain_without, "gain without it (points)"),
             }
         )
     return pd.DataFrame(rows)

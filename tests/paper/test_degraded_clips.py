@@ -210,11 +210,14 @@ def test_a_clip_that_native_code_dies_of_is_refused_alone(clip, tmp_path, monkey
 
 
 def test_one_moment_under_every_condition(clip):
-    shown = picture_under_conditions(clip, paper_disturbances())
+    lost = replace(clip, path=clip.path.with_name("lost.mkv"))
+    shown = picture_under_conditions([lost, clip], paper_disturbances())
     clean = frames_of(clip)[COUNT // 2]
     same = {each.condition for each, picture in shown.items() if np.array_equal(picture, clean)}
     assert same == {CLEAN, "dropped_frames", "low_resolution"}
     assert {picture.shape for picture in shown.values()} == {(HEIGHT, WIDTH)}
+    with pytest.raises(ReadError, match="none of the 1"):
+        picture_under_conditions([lost], paper_disturbances())
 
 
 def test_compression_is_measured_at_the_clips_own_rate(clip):

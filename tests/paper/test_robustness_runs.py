@@ -14,7 +14,6 @@ from dance_tf.paper.degradation_transfer import augmentation_jobs, measure_trans
 from dance_tf.paper.degraded_clips import DegradedClip, FrameSampling, HeldOutClip, place_of
 from dance_tf.paper.disturbances import CLEAN, Disturbance
 from dance_tf.paper.robustness_runs import (
-    accuracy_gains,
     as_seen,
     assess_verdicts,
     judge_degraded,
@@ -127,12 +126,11 @@ def test_a_condition_is_the_mean_over_networks_and_seeds():
     assert fog.drop.clip.accuracy.mean == pytest.approx(7 / 8 - 6 / 16)
 
 
-def test_gains_are_differences_under_the_same_condition():
-    first = [{CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([1, 0, 0, 0])}]
-    second = [{CLEAR: verdict([1, 0, 1, 0]), FOG: verdict([1, 1, 1, 0])}]
-    gains = accuracy_gains(first, second, [CLEAR, FOG], 100)
-    assert gains[CLEAN].mean == pytest.approx(0.5) and gains[CLEAN].low == pytest.approx(0.5)
-    assert gains["heavy_fog"].mean == pytest.approx(-0.5)
+def test_a_condition_that_changed_nothing_keeps_its_row_and_does_not_count():
+    verdicts = {CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([1, 0, 0, 0]), DARK: verdict([1, 1, 1, 1])}
+    found = assess_verdicts([verdicts], list(verdicts), 50, unchanged={DARK.level})
+    assert [(row.condition, row.changed) for row in found.conditions] == [("heavy_fog", True), ("low_light", False)]
+    assert found.frame.mean.accuracy.mean == pytest.approx(1 / 4)
 
 
 def test_one_family_is_left_out_at_a_time():
@@ -160,6 +158,8 @@ def test_what_carries_over_is_measured_on_the_family_left_out():
     assert weather.none.mean == pytest.approx(1 / 8)
     assert weather.all.mean == pytest.approx(7 / 8)
     assert weather.without.mean == pytest.approx(4 / 8)
-    assert weather.gain_without.mean == pytest.approx(3 / 8)
+    assert weather.gain_without.total.mean == pytest.approx(3 / 8)
+    assert weather.gain_without.beyond_clean.mean == pytest.approx(3 / 8)
+    assert weather.gain_all.beyond_clean.mean == pytest.approx(6 / 8 + 1 / 4)
     assert weather.to_json()["gain_all"]["mean"] == pytest.approx(6 / 8)
     assert clean.to_json()["gain_without"] is None

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 from dance_tf.assessment.intervals import Estimate
+from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.predictions import Predictions
 from dance_tf.assessment.robustness import Robustness
 from dance_tf.footage.degrade_conditions import CONDITION_NAMES, CONDITIONS
 from dance_tf.paper.degradation_transfer import Transfer
 from dance_tf.paper.degraded_clips import HeldOutClip
 from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances
+from dance_tf.paper.robustness_claims import Gain, compare_losses
 from dance_tf.paper.robustness_runs import assess_verdicts
 from dance_tf.paper.robustness_suite import RobustnessFindings
 from dance_tf.report.filming_advice import HABITS, filming_advice
@@ -22,16 +24,20 @@ from dance_tf.report.robustness_pages import robustness_pictures, robustness_tab
 from dance_tf.report.robustness_tables import (
     curve_rows,
     drop_rows,
+    gain_table,
     parameter_table,
     row_name,
     strategy_accuracies,
+    strategy_table,
     table_5,
+    transfer_table,
 )
 from dance_tf.report.sections import titles_of
 from dance_tf.report.tables import to_markdown
 
 STYLES = ("Tok", "TDS")
 DANCERS = tuple(f"d{i}" for i in range(10))
+SHEET = {Disturbance(CLEAN): np.zeros((8, 6), np.uint8), Disturbance("rain", 3): np.ones((8, 6), np.uint8)}
 RIGHT = {CLEAN: 10, "backlight": 2, "heavy_fog": 6, "severe_noise": 9}  # clips right of ten; all others as clean
 
 
@@ -43,31 +49,73 @@ def verdict(right: int) -> Predictions:
     return Predictions(np.eye(2)[predicted], labels, np.arange(10), DANCERS, STYLES, ids)
 
 
-def assessed(right: dict[str, int], disturbances=None) -> Robustness:
-    disturbances = disturbances or paper_disturbances()
-    return assess_verdicts([{each: verdict(right.get(each.condition, 10)) for each in disturbances}], disturbances, 200)
+def judged(right: dict[str, int], disturbances=None) -> dict[Disturbance, Predictions]:
+    return {each: verdict(right.get(each.condition, 10)) for each in disturbances or paper_disturbances()}
+
+
+def assessed(right: dict[str, int], disturbances=None, unchanged=()) -> Robustness:
+    verdicts = judged(right, disturbances)
+    return assess_verdicts([verdicts], list(verdicts), 200, unchanged=unchanged)
+
+
+def losses(right: dict[str, int], disturbances=None) -> dict[str, DancerDifference]:
+    verdicts = judged(right, disturbances)
+    return compare_losses([verdicts], list(verdicts))
+
+
+def advice(right: dict[str, int], disturbances=None) -> str:
+    return filming_advice(assessed(right, disturbances), losses(right, disturbances))
 
 
 def estimate(mean: float, low: float, high: float) -> Estimate:
     return Estimate(mean, low, high)
 
 
+def difference(mean: float, p: float = 0.5, dancers: int = 4, runs: int = 1) -> DancerDifference:
+    low, high = (mean - 0.1, mean + 0.1) if dancers > 1 else (np.nan, np.nan)
+    return DancerDifference(mean, low, high, p if dancers > 1 else np.nan, dancers, runs)
+
+
+NO_GAIN = Gain(difference(0.0), difference(0.0))
+
+
 @pytest.fixture(scope="module")
 def findings() -> RobustnessFindings:
     severities = [Disturbance(CLEAN), Disturbance("low_resolution", 4), Disturbance("low_light", 1)]
-    gains = {name: estimate(0.0, -0.1, 0.1) for name in (CLEAN, *CONDITION_NAMES)}
-    transfer = Transfer("noise", *[estimate(0.5, 0.4, 0.6)] * 3, estimate(0.1, -0.1, 0.2), estimate(0.2, 0.1, 0.3))
+    gains = {CLEAN: Gain(difference(0.0))} | dict.fromkeys(CONDITION_NAMES, NO_GAIN)
+    carried = Gain(difference(0.2, 0.01), difference(0.1, 0.02))
+    noise = Transfer("noise", *[estimate(0.5, 0.4, 0.6)] * 3, NO_GAIN, carried)
+    clean = replace(noise, family=CLEAN, without=None, gain_all=Gain(difference(0.0)), gain_without=None)
     return RobustnessFindings(
         main=assessed(RIGHT),
         curves=assessed({"low_resolution": 8, "low_light": 9}, severities),
         strategies={"CNN": assessed({"rain": 5}), "ResNet": assessed({CLEAN: 8})},
+        losses=losses(RIGHT),
         attention_gains=gains,
-        transfers=[replace(transfer, family=CLEAN, without=None, gain_without=None), transfer],
+        transfers=[clean, noise],
         compression=pd.DataFrame({"CRF": [38.0], "PSNR (dB)": [34.0], "kbit/s": [26.0], "clips": [4]}),
         unknown={CLEAN: 0.0, "severe_motion_blur": 0.25},
         clips=[HeldOutClip("a", Path("a.mp4"), "0", (0.0,), 270), HeldOutClip("b", Path("b.mp4"), "1", (0.0,), 1080)],
+        dancers=4,
+        chance=0.5,
         seeds=3,
         source="synthetic",
+    )
+
+
+@pytest.fixture(scope="module")
+def small(findings) -> RobustnessFindings:
+    """The same on clips of 270 lines, which 360 lines leave as they are."""
+    curves = [Disturbance(CLEAN), Disturbance("low_resolution", 2), Disturbance("low_resolution", 4)]
+    idle = {("low_resolution", 3.0), ("low_resolution", 2.0)}
+    tried = [each for each in paper_disturbances() if each.level not in idle]
+    return replace(
+        findings,
+        main=assessed(RIGHT, unchanged=idle),
+        curves=assessed({"low_resolution": 8}, curves, idle),
+        strategies={"CNN": assessed({"rain": 5}, unchanged=idle)},
+        losses=losses(RIGHT, tried),
+        clips=[findings.clips[0]] * 3,
     )
 
 
@@ -114,42 +162,101 @@ def test_every_parameter_is_printed_with_its_digits():
 
 
 def test_advice_is_in_the_order_of_what_is_lost(findings):
-    lines = filming_advice(findings.main).splitlines()
+    lines = filming_advice(findings.main, findings.losses).splitlines()
     assert lines[0].startswith("- Stand so that the window or lamp is behind the camera")
-    assert "80.0 points of frame accuracy" in lines[0] and lines[0].endswith("are lost to light behind you.")
-    assert "40.0 points" in lines[1] and lines[1].endswith("are lost to fog or haze.")
-    assert len(lines) == 3  # noise costs 10 points, but the interval reaches zero
-    assert lines[2].startswith("- Not shown to cost anything here") and "a noisy picture (10.0 points)" in lines[2]
+    assert "80.0 [" in lines[0] and lines[0].endswith("are lost to light behind you.")
+    # fog costs 4 dancers of 10 a clip each: p is 0.04, and with 14 conditions that is not enough
+    assert lines[1].startswith("- Not shown to cost anything here") and "fog or haze (40.0 points)" in lines[1]
+    assert len(lines) == 2
+
+
+def test_advice_does_not_count_what_was_not_tried(small):
+    lines = filming_advice(small.main, small.losses).splitlines()
+    assert lines[-1] == "- Not tried, because it leaves these clips as they are: 360 lines."
+    assert not any("360 lines (" in line for line in lines)
 
 
 def test_advice_speaks_only_of_what_was_shown():
-    advice = filming_advice(assessed({}))
-    assert advice.splitlines()[0] == "- Nothing that was tried is shown to cost 10 points of frame accuracy or more."
+    assert advice({}).splitlines()[0] == (
+        "- Nothing that was tried is shown to cost 10 points of frame accuracy or more."
+    )
     assert {name for conditions, _, _ in HABITS for name in conditions} == set(CONDITION_NAMES)
-    few = assessed({"rain": 3}, [Disturbance(CLEAN), Disturbance("rain", 3)])
-    assert filming_advice(few).count("\n") == 0
+    assert advice({"rain": 3}, [Disturbance(CLEAN), Disturbance("rain", 3)]).count("\n") == 0
 
 
 def test_attention_helps_only_where_it_is_ahead_by_more_than_clean(findings):
     assert attention_sentences(findings).startswith("No help of attention against any condition is shown.")
-    gains = {**findings.attention_gains, "rain": estimate(0.2, 0.1, 0.3), "backlight": estimate(-0.2, -0.3, -0.1)}
+    ahead, behind = Gain(difference(0.2, 0.01), difference(0.1, 0.03)), Gain(difference(-0.2, 0.01), difference(-0.2))
+    gains = {**findings.attention_gains, "rain": ahead, "backlight": behind}
     told = attention_sentences(replace(findings, attention_gains=gains))
     assert told.startswith("In these runs attention helps against rain effect")
-    assert "excludes zero in its favour in 1 (rain effect) and to its disadvantage in 1 (backlight (strong))" in told
-    gains[CLEAN] = estimate(0.3, 0.2, 0.4)
-    assert attention_sentences(replace(findings, attention_gains=gains)).startswith("No help of attention")
+    assert "corrected for 14 tests (Holm), it is shown ahead in 1 (rain effect) and behind in 1 (backlight" in told
+    assert "rests on 4 dancers" in told and "too narrow" in told
+    for unsure in (Gain(ahead.total, difference(0.1, 0.3)), Gain(difference(0.2, 0.06), ahead.beyond_clean)):
+        gains["rain"] = unsure
+        assert attention_sentences(replace(findings, attention_gains=gains)).startswith("No help of attention")
     assert "nothing can be said" in attention_sentences(replace(findings, attention_gains={}))
+    alone = Gain(difference(0.2, dancers=1), difference(0.1, dancers=1))
+    one = dict.fromkeys((CLEAN, "rain"), alone)
+    assert "cannot be told from one dancer" in attention_sentences(replace(findings, attention_gains=one))
 
 
 def test_what_carries_over_is_said_whichever_way_it_comes_out(findings):
     clean, noise = findings.transfers
-    assert "Robustness carries over" in transfer_sentences([clean, noise])
-    several = replace(clean, none=replace(clean.none, runs=3))
-    assert "Each side is one short training run:" in transfer_sentences([replace(clean, none=estimate(0.5, 0.4, 0.6))])
+
+    def told(total: DancerDifference, beyond: DancerDifference) -> str:
+        return transfer_sentences([clean, replace(noise, gain_without=Gain(total, beyond))])
+
+    shown, unsure = difference(0.2, 0.01), difference(0.1, 0.3)
+    assert "Robustness carries over" in told(shown, shown)
+    assert "not shown to be so by more than on clean footage (what it gains here less" in told(shown, unsure)
+    assert "makes this one worse" in told(difference(-0.2, 0.01), unsure)
+    assert "cannot be told from so few dancers" in told(unsure, unsure)
+    assert "cannot be told from one dancer: no test" in told(*[difference(0.2, dancers=1)] * 2)
+    assert "from so few" not in told(*[difference(0.2, dancers=1)] * 2)
+    several = replace(clean, gain_all=Gain(difference(0.0, runs=3)))
+    assert "Each side is one short training run:" in transfer_sentences([clean])
     assert "Each side is the mean of 3 short training runs, one a fold:" in transfer_sentences([several, noise])
-    assert "makes this one worse" in transfer_sentences([replace(noise, gain_without=estimate(-0.2, -0.3, -0.1))])
-    assert "cannot be told" in transfer_sentences([replace(noise, gain_without=estimate(0.1, -0.1, 0.3))])
-    assert "cannot be told" in transfer_sentences([replace(noise, gain_without=estimate(0.1, np.nan, np.nan))])
+
+
+def test_gains_are_printed_with_their_tests(findings):
+    shown = Gain(difference(0.2, 0.0004), difference(0.1, 0.03))
+    row = gain_table({CLEAN: Gain(difference(0.0)), "rain": shown}).set_index("condition").loc["Rain effect"]
+    assert list(row) == ["20.0 [10.0, 30.0]", "< 0.001", "10.0 [0.0, 20.0]", "0.030"]
+    noise = transfer_table(findings.transfers).set_index("tested on").loc["noise"]
+    assert noise["p of gain without it"] == "0.010" and noise["beyond clean (points)"].startswith("10.0 [")
+
+
+def test_a_share_of_a_guess_is_not_printed(findings):
+    by_strategy = {"good": assessed({"rain": 5}), "guess": assessed({CLEAN: 6})}
+    table = strategy_table(by_strategy, 0.5).set_index("strategy")
+    assert table.loc["good", "rPC, by frame (%)"] != "–" and table.loc["good", "rPC, by clip (%)"] != "–"
+    assert table.loc["guess", "rPC, by frame (%)"] == "–" and table.loc["guess", "rPC, by clip (%)"] == "–"
+    assert table.loc["guess", "mPC, by frame (%)"] != "–"
+    caption = robustness_tables(findings, "1 run each")[1].caption
+    assert "No rPC where the clean interval reaches chance (50.0 %)" in caption
+    weak = replace(findings, main=assessed({CLEAN: 6}))
+    assert "% of it" in robustness_chapter(findings).headline and "% of it" not in robustness_chapter(weak).headline
+
+
+def test_a_condition_that_changed_no_clip_was_not_tried(small):
+    chapter = robustness_chapter(small)
+    assert (
+        f"{100 * (10 * 13 - 8 - 4 - 1) / 130:.1f}" in chapter.headline and "mean of 13 conditions" in chapter.headline
+    )
+    assert "13 of 14 conditions changed the clips; low resolution (360p) leaves these clips" in chapter.text
+    assert "have 270 pixels, as they are" in chapter.text and "At 240 lines the loss is 20.0" in chapter.text
+    assert "of 13 conditions cost more" in chapter.text and "cannot harm" not in chapter.text
+    row = table_5(small.main, {}).set_index("condition").loc["Low resolution (360p): clips unchanged"]
+    assert row["lost by frame (points)"] == "–" and row["accuracy by frame (%)"].startswith("100.0")
+    assert "Low resolution (360p)" not in set(drop_rows(small.main)["condition"])
+    assert strategy_accuracies(small.strategies).shape == (1, 14)
+    conditions = chapter.metrics["robustness"]["proposed"]["conditions"]
+    assert not conditions["low_resolution@3"]["changed"] and conditions["rain@3"]["changed"]
+    tables = {table.name: table.caption for table in robustness_tables(small, "1 run each")}
+    assert "Low resolution (360p): clips unchanged, so not tried" in tables["t5_robustness"]
+    captions = {each.name: each.caption for each in robustness_pictures(small, sheet_figure(SHEET, "synthetic"), "1")}
+    assert "Clips unchanged at: low resolution 2." in captions["severity_curves"]
 
 
 def test_the_chapter_says_what_was_measured(findings):
@@ -163,16 +270,25 @@ def test_the_chapter_says_what_was_measured(findings):
     assert branch["proposed"]["frame"]["mpc"]["accuracy"]["mean"] == pytest.approx(mean)
     assert branch["strategies"]["CNN"]["accuracy"]["rain"]["mean"] == pytest.approx(0.5)
     assert branch["compression"]["crf_38"]["PSNR (dB)"] == 34
-    assert (branch["clips"], branch["seeds"]) == (2, 3)
+    assert (branch["clips"], branch["dancers"], branch["seeds"], branch["refused"]) == (2, 4, 3, {})
+    assert branch["losses"]["backlight"]["mean"] == pytest.approx(0.8)
+    assert "14 of 14 conditions changed the clips." in chapter.text
+    refused = replace(findings, refused={"c": "the decoder crashed (SIGSEGV)"})
+    assert "1 held-out clip(s) could not be degraded" in robustness_chapter(refused).text
+    assert "c (the decoder crashed (SIGSEGV))" in robustness_chapter(refused).text
 
 
 def test_tables_and_figures_name_what_stands_behind_them(findings):
     tables = robustness_tables(findings, "1 run each")
     assert [table.name for table in tables][0] == "t5_robustness"
     assert all(table.caption for table in tables)
-    assert "3 seed(s)" in tables[0].caption and "1 run each" in tables[2].caption
-    pictures = {Disturbance(CLEAN): np.zeros((8, 6), np.uint8), Disturbance("rain", 3): np.ones((8, 6), np.uint8)}
-    sheet = sheet_figure(pictures, "synthetic")
+    assert "3 seed(s)" in tables[0].caption and "1 run each" in tables[2].caption and "1 run each" in tables[3].caption
+    assert all("over 4 dancers (too narrow" in tables[number].caption for number in (0, 1, 3))
+    assert all("t intervals over 4 dancer(s)" in tables[number].caption for number in (2, 3))
+    sheet = sheet_figure(SHEET, "synthetic")
     assert "Rain effect" in titles_of(sheet)
     for picture in robustness_pictures(findings, sheet, "1 run each"):
         assert any("synthetic" in title for title in titles_of(picture.figure))
+        assert "4 dancer" in picture.caption or picture.name == "degradation_sheet"
+    alone = robustness_tables(replace(findings, dancers=1), "1 run each")
+    assert "no intervals: one dancer" in alone[0].caption
