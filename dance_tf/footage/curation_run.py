@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -175,17 +176,27 @@ def _offer(
         return replace(row, reason=f"same content as {original.clip_id}{labels}")
     part = out_parts / part_name(clip, sha256, read, curation)
     try:
-        summary = read_summary(part)
+        summary = _summary(part)
     except PartError:
         try:
             with _decoding_process(timeout_s) as process:
                 process.call(_make_part, clip, sha256, part, read, curation)
-            summary = read_summary(part)
+            summary = _summary(part)
         except PartError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one file provokes, the run goes on and names it
             return replace(row, reason=told(error).removeprefix(f"{clip.path.name}: "))
     return _described(row, summary, part)
+
+
+_one_by_one = threading.Lock()
+
+
+def _summary(part: Path) -> PartSummary:
+    # NumPy parses a file's header as Python, which in two threads at once can fail in CPython 3.11
+    # ("AST constructor recursion depth mismatch", python/cpython issue 106905) and refuse a healthy clip
+    with _one_by_one:
+        return read_summary(part)
 
 
 def _make_part(

@@ -15,7 +15,7 @@ from dance_tf.footage.catalog import Clip, find_clips
 from dance_tf.footage.curation import CurationSettings, curate_clip
 from dance_tf.footage.curation_run import CurationError, _make_part, curate_footage, read_rows, write_rows
 from dance_tf.footage.frame_file import FrameFile, FrameFileError
-from dance_tf.footage.parts import PartError, content_sha256, read_part
+from dance_tf.footage.parts import PartError, content_sha256, read_part, read_summary
 from dance_tf.footage.settings import ReadSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +112,22 @@ def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
     assert reasons["Tok/ann_1"].startswith("cannot be read ('utf-8' codec")
     assert reasons["Tok/bob_1"] == "cannot be read (Permission denied)"
     assert sum(row.status != "refused" for row in rows) == 5  # dan_1, the same as ann_1, now stands for it
+
+
+def test_no_two_threads_parse_a_header_at_once(footage, curated, monkeypatch):
+    parts, rows = curated
+    inside, most = [], []
+
+    def watched(part):
+        inside.append(part)
+        time.sleep(0.02)
+        most.append(len(inside))
+        inside.remove(part)
+        return read_summary(part)
+
+    monkeypatch.setattr("dance_tf.footage.curation_run.read_summary", watched)
+    assert curate_footage(find_clips(footage), parts, SMALL, jobs=3) == rows
+    assert len(most) >= 6 and max(most) == 1
 
 
 def test_what_is_there_is_not_made_again(footage, curated):
