@@ -96,6 +96,11 @@ def curate(
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     fit: Annotated[str, typer.Option(help="pad keeps the whole picture, crop its middle")] = "pad",
+    frames_per_second: Annotated[
+        float | None, typer.Option(help="frames to take of each second; every frame by default")
+    ] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="refuse longer clips; 900 by default")] = None,
+    max_pixels: Annotated[int | None, typer.Option(help="refuse larger frames; 67,108,864 by default")] = None,
     as_json: Json = False,
 ) -> None:
     """Read a folder of clips, drop what shows no dancing, and write a dataset."""
@@ -103,12 +108,12 @@ def curate(
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
-    from dance_tf.footage.settings import ReadSettings
+    from dance_tf.footage.settings import ReadLimits, ReadSettings
 
+    limits = {name: value for name, value in (("seconds", max_seconds), ("pixels", max_pixels)) if value is not None}
+    read = ReadSettings(fit=fit, frames_per_second=frames_per_second, limits=ReadLimits(**limits))
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
-        curated = curate_folder(
-            footage, out, jobs or cores(), scheduler, ReadSettings(fit=fit), progress=lambda row: bar.update()
-        )
+        curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
     refused = [row for row in curated.rows if row.status == "refused"]
     reasons = {name: sum(getattr(row, name) for row in curated.rows) for name in ("blank", "blurred", "no_dancing")}
     document = {

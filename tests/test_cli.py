@@ -12,6 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import app
+from dance_tf.footage.catalog import Clip
+from dance_tf.footage.curation import CurationSettings
+from dance_tf.footage.parts import part_name
+from dance_tf.footage.settings import ReadLimits, ReadSettings
 from dance_tf.paper.audit import audit_csv
 from dance_tf.terminal import DONE, FAILED
 
@@ -133,6 +137,50 @@ def test_what_is_not_there_is_named_in_one_line(arguments, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert "missing" in refused(call(*arguments))
     assert not (tmp_path / "model").exists()
+
+
+class Asked(Exception):
+    """Carries what curation was asked for out of the verb."""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), ReadSettings()),
+        (("--fit", "crop", "--frames-per-second", 12.5), ReadSettings(fit="crop", frames_per_second=12.5)),
+        (("--max-seconds", 3600), ReadSettings(limits=ReadLimits(seconds=3600.0))),
+        (("--max-pixels", 1_000_000), ReadSettings(limits=ReadLimits(pixels=1_000_000))),
+    ],
+)
+def test_sampling_and_limits_reach_curation_and_the_name_of_a_part(options, expected, monkeypatch):
+    def asked(footage, out, jobs, scheduler, read, progress):
+        raise Asked(read)
+
+    monkeypatch.setattr("dance_tf.dataset.build.curate_folder", asked)
+    monkeypatch.setenv("DANCE_TF_TRACEBACK", "1")
+    read = call("curate", "footage", "out", *options).exception.args[0]
+    assert read == expected
+    names = {part_name(Clip(Path("a.mp4")), "ab", each, CurationSettings()) for each in (read, ReadSettings())}
+    assert len(names) == (2 if options else 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--max-seconds", 0),
+        ("--max-seconds", "nan"),
+        ("--max-pixels", -1),
+        ("--frames-per-second", 0),
+        ("--frames-per-second", "inf"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_in_one_line(options, tmp_path):
+    assert "positive" in refused(call("curate", tmp_path, tmp_path / "out", *options))
+
+
+def test_help_tells_the_limits_there_are():
+    said = " ".join(CliRunner().invoke(app, ["curate", "--help"], terminal_width=200).stdout.split())
+    assert f"{ReadLimits().seconds:g} by default" in said and f"{ReadLimits().pixels:,} by default" in said
 
 
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from dance_tf.footage.framing import Fit
 
+MOST_FRAMES_PER_SECOND = 10_000  # more than any camera; moments are counted one by one
+
 
 @dataclass(frozen=True)
 class ReadLimits:
@@ -14,12 +16,19 @@ class ReadLimits:
         seconds: longest clip.
         decoded_bytes: most bytes of decoded pictures in one clip, counted before they are shrunk.
         broken_packets: most packets in a row that may fail to decode before the rest of a file is given up.
+
+    Raises:
+        ValueError: a limit that would let nothing pass.
     """
 
     pixels: int = 67_108_864
     seconds: float = 900.0
     decoded_bytes: int = 1 << 40
     broken_packets: int = 200
+
+    def __post_init__(self) -> None:
+        if not (self.pixels > 0 and self.seconds > 0 and self.decoded_bytes > 0):
+            raise ValueError("the most pixels, seconds and bytes of a clip must be positive")
 
 
 @dataclass(frozen=True)
@@ -62,8 +71,10 @@ class ReadSettings:
             raise ValueError("choose frames_per_second or frames_in_all, not both")
         if self.size < 1 or self.threads < 0 or not self.image_rate > 0:
             raise ValueError("size and image_rate must be positive, threads not negative")
-        if self.frames_per_second is not None and not self.frames_per_second > 0:
-            raise ValueError(f"frames_per_second must be positive, not {self.frames_per_second}")
+        if self.frames_per_second is not None and not 0 < self.frames_per_second <= MOST_FRAMES_PER_SECOND:
+            raise ValueError(
+                f"frames_per_second must be positive, at most {MOST_FRAMES_PER_SECOND}, not {self.frames_per_second}"
+            )
         if self.frames_in_all is not None and self.frames_in_all < 1:
             raise ValueError(f"frames_in_all must be at least 1, not {self.frames_in_all}")
         if self.fit not in ("pad", "crop"):
