@@ -59,6 +59,8 @@ def test_the_plan_holds_what_each_table_compares():
     assert {name: len(jobs) for name, jobs in plan.strategies.items()} == dict.fromkeys(STRATEGIES, 2)
     assert list(plan.thinned) == [(128, 1), (128, 10), (64, 1), (64, 10)]
     assert [(job.interval, job.settings.frame_size) for job in plan.thinned[64, 10]] == [(10, 64)]
+    more = plan_comparisons(SETTINGS, Trial(), Trial(), [1, 5, 10], [64, 128], rows).thinned
+    assert list(more) == [(128, 1), (128, 5), (128, 10), (64, 1), (64, 10)]
     assert plan.thinned[128, 1] == plan.ablated[BASE] == plan.strategies[PROPOSED][:1]
     assert plan.ablated["off"] == plan.strategies["cnn_ae"][:1]
 
