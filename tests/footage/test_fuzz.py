@@ -14,13 +14,24 @@ from pathlib import Path
 import pytest
 
 from dance_tf.footage.catalog import find_clips
-from dance_tf.footage.curation_run import KEPT, PARTLY_KEPT, REFUSED, curate_footage, read_rows, write_rows
+from dance_tf.footage.curation_apart import told
+from dance_tf.footage.curation_run import (
+    KEPT,
+    PARTLY_KEPT,
+    REFUSED,
+    CurationRow,
+    curate_footage,
+    read_rows,
+    write_rows,
+)
+from dance_tf.footage.isolation import LostProcess
 from dance_tf.footage.settings import ReadSettings
 
 AMOUNT = os.environ.get("DANCE_TF_FUZZ", "90")
 FILES = 10_000 if AMOUNT == "nightly" else int(AMOUNT)
 BATCH = 250
 SILENCE = 20.0  # seconds: what counts as a hang
+KNOWN_CRASHES: dict[str, str] = {}  # file name of a damaged file: why FFmpeg's libraries cannot be kept from crashing
 LARGEST_SEED = 150_000  # bytes
 
 
@@ -81,8 +92,15 @@ def fuzz(seeds, folder, numbers):
     return rows, max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
 
 
+def faults_in(rows):
+    """Names and reasons of the rows that tell of a fault of ours, or of one in native code that is not known yet."""
+    words = ("crashed", "hung", "unexpected", "more memory")
+    found = [(Path(row.path).name, row.reason) for row in rows if any(word in row.reason for word in words)]
+    return [(name, reason) for name, reason in found if name not in KNOWN_CRASHES]
+
+
 def test_fuzzed_files_are_all_accounted_for(seeds, tmp_path, capsys):
-    tally, unexpected, slowest = Counter(), [], 0.0
+    tally, faults, slowest = Counter(), [], 0.0
     for first in range(0, FILES, BATCH):
         folder = tmp_path / str(first)
         rows, longest = fuzz(seeds, folder, range(first, min(first + BATCH, FILES)))
@@ -90,19 +108,34 @@ def test_fuzzed_files_are_all_accounted_for(seeds, tmp_path, capsys):
         for row in rows:
             tally[row.status] += 1
             assert "\n" not in row.reason and (row.status == KEPT or row.reason)
-            for fault in ("crashed", "hung", "unexpected", "more memory"):
-                if fault in row.reason:
-                    tally[fault] += 1
-                    unexpected.append((Path(row.path).name, row.reason))
+        faults += faults_in(rows)
         for part in (folder / "parts").glob("*.npz"):
             part.unlink()
     if FILES > 1000:
         with capsys.disabled():
             print(f"\n{FILES:,} damaged files: {dict(tally)}; longest wait for a row {slowest:.1f} s", file=sys.stderr)
-            print(*unexpected, sep="\n", file=sys.stderr)
+            print(*faults, sep="\n", file=sys.stderr)
     assert tally[KEPT] + tally[PARTLY_KEPT] + tally[REFUSED] == FILES
-    assert not tally["unexpected"], unexpected
-    assert slowest < SILENCE + 10
+    # a run survives each of these and its row says so, and all the same none may happen
+    assert faults == []
+    # a file may show signs of life and yet never end: from one row to the next it may not take longer than a hang
+    assert slowest < SILENCE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LostProcess("the decoder crashed (SIGSEGV)"),
+        LostProcess("the decoder hung: no sign of life for 20 s"),
+        MemoryError(),
+        KeyError("a"),
+    ],
+)
+def test_fuzz_would_not_overlook_a_fault(error, monkeypatch):
+    fine, row = CurationRow("b.mp4", reason="the file is empty"), CurationRow("in/a.mp4", reason=told(error))
+    assert faults_in([fine, row]) == [("a.mp4", row.reason)]
+    monkeypatch.setitem(KNOWN_CRASHES, "a.mp4", "known")
+    assert faults_in([fine, row]) == []
 
 
 def test_fuzz_does_all_kinds_of_damage():
