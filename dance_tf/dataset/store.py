@@ -112,7 +112,9 @@ def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[
         for part in parts:
             curated = read(part)
             frames += len(curated.frames)
-            writer.write(features.serialize_example(_to_example(curated)))
+            record = tf.train.Example.FromString(features.serialize_example(_to_example(curated)))
+            # a record is a map, written in any order if not told otherwise: the same clips are to give the same bytes
+            writer.write(record.SerializeToString(deterministic=True))
     return frames
 
 

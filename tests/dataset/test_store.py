@@ -36,6 +36,15 @@ def test_every_field_of_a_clip_comes_back_exactly(store, clips):
             assert getattr(found, field) == getattr(given, field), field
 
 
+def test_the_same_clips_give_the_same_bytes(store):
+    import tensorflow as tf
+
+    for shard in store.glob("*.tfrecord*"):
+        for record in tf.data.TFRecordDataset(str(shard)).as_numpy_iterator():
+            sorted_map = tf.train.Example.FromString(record).SerializeToString(deterministic=True)
+            assert record == sorted_map
+
+
 def test_frames_too_many_for_memory_are_streamed(store, dataset):
     found = open_dataset(store, in_memory_bytes=1)
     assert isinstance(found.frames, np.memmap)
