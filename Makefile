@@ -1,10 +1,11 @@
-# make report [PROFILE=quick], make test, make lint, make lab, make fuzz: .venv is made when it is needed
+# make report [PROFILE=quick], make test, make lint, make lab, make fuzz: .venv is made when it is needed;
+# make crosscheck: in an environment of its own
 PROFILE ?= quick
 PYTHON ?= python3
 RUN = .venv/bin/python -m
 NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); name another one with: make PYTHON=python3.12
 
-.PHONY: report test lint lab fuzz
+.PHONY: report test lint lab fuzz crosscheck
 report: .venv/installed
 	@$(RUN) dance_tf report $(PROFILE)
 
@@ -20,6 +21,14 @@ lab: .venv/installed
 
 fuzz: .venv/installed
 	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/footage -k fuzz
+
+crosscheck: .venv-crosscheck/installed
+	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/footage/test_degrade_agreement.py
+	@PYTHONPATH=. .venv-crosscheck/bin/python tests/benchmarks/degrade_against_albumentations.py --write
+
+.venv-crosscheck/installed: requirements-crosscheck.txt
+	$(PYTHON) -m venv .venv-crosscheck
+	.venv-crosscheck/bin/python -m pip install -q --disable-pip-version-check -r requirements-crosscheck.txt && touch $@
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo '$(NEED)' >&2; exit 1; }

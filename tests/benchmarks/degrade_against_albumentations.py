@@ -1,14 +1,17 @@
 """Ours against public implementations of the same operations, at matched parameters, on a clip that is the same
 everywhere.
 
-`agreement` makes the table; `tests/benchmarks/degrade.py` prints it. albumentations and imagecorruptions are asked only
-where they are installed.
+`agreement` makes the table; `make crosscheck` runs this file, which prints it and, with `--write`, writes AGREEMENT.md
+beside it. albumentations and imagecorruptions are asked only where they are installed.
 """
 
+import argparse
+import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,8 +22,11 @@ from dance_tf.footage.degrade_camera import add_gaussian_noise, blur_by_motion, 
 from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, psnr
 from dance_tf.footage.degrade_light import dim
 from dance_tf.footage.degrade_weather import fog_texture
+from dance_tf.report.tables import to_markdown
 
 SIDE, LENGTH = 256, 120
+WRITTEN = Path(__file__).with_name("AGREEMENT.md")
+PACKAGES = ("albumentations", "imagecorruptions", "opencv-python-headless", "opencv-python", "numpy", "av")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for news otherwise
 
 
@@ -167,3 +173,57 @@ def agreement(clip: np.ndarray) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def installed_versions() -> dict[str, str]:
+    """The packages that such a table hangs on, as far as they are installed."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def versions_line() -> str:
+    """The versions in one line, as AGREEMENT.md has it."""
+    return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+
+
+def agreement_page(table: pd.DataFrame) -> str:
+    """What `agreement` found, as a page of Markdown."""
+    names = {
+        "operation": "operation", "twin": "public implementation", "psnr_ours": "PSNR, ours (dB)",
+        "psnr_theirs": "theirs, PSNR (dB)", "psnr_difference": "difference (dB)", "mean_ours": "mean gray level, ours",
+        "mean_theirs": "theirs, mean", "contrast_ours": "contrast, ours", "contrast_theirs": "theirs, contrast",
+    }  # fmt: skip
+    same, kin = (table[table.same_operation == which][list(names)].rename(columns=names) for which in (True, False))
+    worst = table[table.same_operation].psnr_difference.abs().max()
+    return (
+        "# Our degradations against public implementations\n\n"
+        "Written by `make crosscheck`; nobody types a number here. PSNR is against the clean clip; the mean gray level "
+        "is its change, the contrast is the standard deviation over the clean one's. The clip is "
+        f"`sample_clip` of `{Path(__file__).name}`, {SIDE}×{SIDE}.\n\n"
+        f"Versions: {versions_line()}.\n\n"
+        f"## The same operation at matched parameters\n\nThe largest difference of PSNR is {worst:.2f} dB; "
+        f"`tests/footage/test_degrade_agreement.py` asks for less than 1 dB.\n\n{to_markdown(same)}\n"
+        "## Another procedure for a like thing\n\nNot matched: only direction can be compared. JPEG of single frames "
+        f"stands beside our H.264, and so on.\n\n{to_markdown(kin)}"
+    )
+
+
+def main() -> None:
+    """Print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"also write {WRITTEN.name}")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    page = agreement_page(agreement(sample_clip()))
+    print(page)
+    if arguments.write:
+        WRITTEN.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Where a public library has the same operation, ours harms as much in the same direction.
 
-albumentations and imagecorruptions are no dependencies of this project: put them into an environment of your own to run
-this.
+albumentations is no dependency of this project: `make crosscheck` makes an environment that has it and runs this there.
+imagecorruptions is asked too where it is installed.
 """
 
 import importlib.util
@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-REASON = "albumentations and imagecorruptions are not installed (they are wanted for this comparison only)"
-pytest.importorskip("albumentations", reason=REASON)
-pytest.importorskip("imagecorruptions", reason=REASON)
+if not importlib.util.find_spec("albumentations"):
+    pytest.skip("albumentations is not installed here; `make crosscheck` runs this", allow_module_level=True)
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs, not ours
 
 
@@ -34,7 +33,15 @@ def table(benchmark):
 
 def test_psnr_within_one_decibel_at_matched_parameters(table):
     same = table[table.same_operation]
-    assert len(same) == 8
+    assert set(same.operation) >= {
+        "Gaussian noise, sigma 10",
+        "Gaussian noise, sigma 30",
+        "horizontal motion blur, 5 px",
+        "horizontal motion blur, 9 px",
+        "horizontal motion blur, 21 px",
+        "brightness × 0.3",
+        "short side 144 px",
+    }
     assert (same.psnr_difference.abs() < 1).all(), same.to_string()
 
 
