@@ -101,6 +101,7 @@ def curate(
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="refuse longer clips; 900 by default")] = None,
     max_pixels: Annotated[int | None, typer.Option(help="refuse larger frames; 67,108,864 by default")] = None,
+    strips: Annotated[bool, typer.Option("--strips", help="draw each clip's film strip into OUT-strips")] = False,
     as_json: Json = False,
 ) -> None:
     """Read a folder of clips, drop what shows no dancing, and write a dataset."""
@@ -114,6 +115,10 @@ def curate(
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, limits=ReadLimits(**limits))
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
         curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
+    if strips:
+        from dance_tf.report.clip_strips import write_strips
+
+        write_strips(out, lambda row: Path(row.path), footage.resolve().name, read, jobs or cores(), scheduler)
     refused = [row for row in curated.rows if row.status == "refused"]
     reasons = {name: sum(getattr(row, name) for row in curated.rows) for name in ("blank", "blurred", "no_dancing")}
     document = {

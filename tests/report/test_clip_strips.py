@@ -5,7 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dance_tf.cli import app
 from dance_tf.dataset.build import curate_folder
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.footage.parts import read_part
@@ -45,6 +47,13 @@ def test_each_clip_gets_a_strip_and_keeps_it(workspace):
     write_strips(workspace.dataset, workspace.clip_path, "made up")
     assert places[0].stat().st_mtime_ns == first and places[1].stat().st_mtime_ns > second
     assert not list(strips_folder(workspace.dataset).rglob(".*"))
+
+
+def test_the_verb_draws_them_when_asked(workspace, tmp_path):
+    out = tmp_path / "again"
+    asked = ["curate", str(workspace.footage), str(out), "--jobs", "1", "--strips", "--json"]
+    assert CliRunner().invoke(app, asked, catch_exceptions=False).exit_code == 0
+    assert len(list(strips_folder(out).rglob("*.png"))) == 2
 
 
 def test_a_strip_shows_what_was_left_out_and_reaches_the_end(workspace):
