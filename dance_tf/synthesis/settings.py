@@ -36,8 +36,8 @@ class StudioSettings:
     seconds: float = 8.0
     seed: int = 0
     frame_rate: float = 30.0
-    width: int = 270
-    height: int = 480
+    width: int = 432
+    height: int = 768
     difficulty: float = 0.5
     faults: bool = True
     good_frames: tuple[int, ...] = ()

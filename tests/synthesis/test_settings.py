@@ -27,7 +27,7 @@ def test_settings_that_cannot_be_met_are_refused(wrong, message):
 
 def test_defaults():
     assert asdict(StudioSettings()) == {
-        "styles": 12, "dancers": 20, "seconds": 8.0, "seed": 0, "frame_rate": 30.0, "width": 270, "height": 480,
+        "styles": 12, "dancers": 20, "seconds": 8.0, "seed": 0, "frame_rate": 30.0, "width": 432, "height": 768,
         "difficulty": 0.5, "faults": True, "good_frames": (),
     }  # fmt: skip
 
