@@ -13,6 +13,9 @@ from dance_tf.dataset.atomic import written_whole
 from dance_tf.model.feeding import TrainingFrames
 
 CHECKPOINT = "checkpoint"
+DECAYS = ("constant", "cosine")
+OPTIMIZERS = ("sgd", "adam")
+NO_ACCURACY = -1.0  # of a network that is no classifier
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Schedule:
         decay: "constant" (the paper's) or "cosine" down to zero over `epochs`.
         patience: epochs in which neither validation loss nor validation accuracy improves before training stops.
         optimizer: "sgd" (the paper's) or "adam".
+
+    Raises:
+        ValueError: a schedule that nothing could be learnt with.
     """
 
     epochs: int = 30
@@ -35,6 +41,18 @@ class Schedule:
     patience: int = 10
     optimizer: str = "sgd"
 
+    def __post_init__(self):
+        if self.epochs < 0 or self.patience < 1:
+            raise ValueError(f"{self.epochs} epochs with a patience of {self.patience} is no schedule")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ValueError(f"the learning rate must be a number above 0, not {self.learning_rate}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), not {self.momentum}")
+        if self.decay not in DECAYS:
+            raise ValueError(f"unknown decay {self.decay!r}: use one of {', '.join(DECAYS)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"unknown optimizer {self.optimizer!r}: use one of {', '.join(OPTIMIZERS)}")
+
     def rate(self, epoch: int) -> float:
         """Learning rate of an epoch, from 0."""
         if self.decay == "cosine":
@@ -42,16 +60,10 @@ class Schedule:
         return self.learning_rate
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """The optimizer, at the first epoch's rate.
-
-        Raises:
-            ValueError: for an unknown optimizer.
-        """
+        """The optimizer, at the first epoch's rate."""
         if self.optimizer == "sgd":
             return keras.optimizers.SGD(self.learning_rate, momentum=self.momentum)
-        if self.optimizer == "adam":
-            return keras.optimizers.Adam(self.learning_rate)
-        raise ValueError(f"unknown optimizer {self.optimizer!r}: use sgd or adam")
+        return keras.optimizers.Adam(self.learning_rate)
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,9 @@ class History:
 
     Attributes:
         rows: one mapping an epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy.
-        best_epoch: the epoch whose weights were kept: the one of lowest validation loss.
+        best_epoch: the epoch whose weights were kept: of a classifier the one of highest validation accuracy (of equals
+            the one of lowest validation loss), of others the one of lowest validation loss. A classifier that grows
+            surer than it should be raises its loss while its accuracy still rises.
         stopped_early: whether patience ran out before the epochs did.
     """
 
@@ -85,13 +99,13 @@ class _Resumable(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch, **{name: float(value) for name, value in sorted(logs.items())}}
         self.rows.append(row)
-        improved = row["val_loss"] < self.best["val_loss"]
-        risen = row.get("val_accuracy", -1.0) > self.best["val_accuracy"]
-        self.best["wait"] = 0 if improved or risen else self.best["wait"] + 1
-        self.best["val_accuracy"] = max(self.best["val_accuracy"], row.get("val_accuracy", -1.0))
-        if improved:
-            self.best.update(val_loss=row["val_loss"], epoch=epoch)
-            self.best["weights"] = self.model.get_weights()
+        loss, accuracy = row["val_loss"], row.get("val_accuracy", NO_ACCURACY)
+        best = self.best
+        improved, risen = loss < best["val_loss"], accuracy > best["val_accuracy"]
+        best["wait"] = 0 if improved or risen else best["wait"] + 1
+        if risen or (accuracy == best["val_accuracy"] and loss < best["kept_loss"]):
+            best.update(epoch=epoch, kept_loss=loss, weights=self.model.get_weights())
+        best.update(val_loss=min(loss, best["val_loss"]), val_accuracy=max(accuracy, best["val_accuracy"]))
         self.model.stop_training = self.best["wait"] >= self.schedule.patience
         self._save(epoch)
         shown = {name: f"{row[name]:.3f}" for name in ("loss", "val_loss", "val_accuracy") if name in row}
@@ -136,7 +150,8 @@ def fit(
     """
     checkpoint = Path(folder) / CHECKPOINT
     rows: list[dict[str, float]] = []
-    best = {"val_loss": math.inf, "val_accuracy": -1.0, "wait": 0, "epoch": 0, "weights": model.get_weights()}
+    best = {"val_loss": math.inf, "kept_loss": math.inf, "val_accuracy": NO_ACCURACY, "wait": 0, "epoch": 0}
+    best["weights"] = model.get_weights()
     start, stopped = 0, False
     if (checkpoint / "state.json").is_file():
         model = keras.saving.load_model(checkpoint / "model.keras")

@@ -19,7 +19,7 @@ from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.weights import draw_weights
 
-CODE_VERSION = 3  # raised when a change of this code changes what a cached run would hold
+CODE_VERSION = 4  # raised when a change of this code changes what a cached run would hold
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class TrainingSettings:
             raise ValueError(f"unknown strategy {self.strategy!r}: use one of {', '.join(STRATEGIES)}")
         if self.view not in VIEWS:
             raise ValueError(f"unknown view {self.view!r}: use one of {', '.join(VIEWS)}")
+        for name in ("batch_size", "growth_batch_size", "frames_per_clip", "validation_frames", "frame_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.network.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), not {self.network.dropout}")
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,12 @@ class Plan:
     thinned: Mapping[tuple[int, int], Sequence[Job] | Sequence[Result]]
     ablated: Mapping[str, Sequence[Job] | Sequence[Result]]
 
+    @property
+    def runs(self) -> tuple[Result, ...]:
+        """All results of a plan that has been run, each once."""
+        sets = (self.strategies, self.thinned, self.ablated)
+        return tuple({run.job: run for rivals in sets for runs in rivals.values() for run in runs}.values())
+
 
 def plan_comparisons(
     settings: Mapping[str, TrainingSettings],

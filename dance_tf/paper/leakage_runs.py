@@ -20,6 +20,7 @@ from dance_tf.paper.comparison_settings import comparison_settings
 from dance_tf.paper.runs import Job, Result
 
 HELD_OUT_SHARE = 0.2  # section 4.2
+LEARNT = 0.1  # Cohen's kappa below which a network has learnt nothing that a split could let through
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class SplitScores:
     folds: RunSummary
     held_out: RunSummary
     runs: int
+
+    @property
+    def learnt(self) -> bool:
+        """Whether its verdicts on the part held out follow the truth at all, beyond chance."""
+        return self.held_out.frame.kappa.mean > LEARNT
 
     def to_json(self) -> dict[str, dict]:
         """`frame` and `clip` of the folds, and `held_out` with the same two."""
@@ -80,11 +86,20 @@ class Wall:
         view: what is compared: frames as they are, or their differences from the room.
         unit: what the split is cut by.
         found: test frames with all but the same frame in training.
+        met: share of the test frames whose dancer is in training.
+        met_in_style: share of the test frames whose dancer is in training with the very style of the frame. Where
+            it is smaller than `met`, who knows dancers or rooms by heart will say another style.
     """
 
     view: View
     unit: Unit
     found: NearDuplicates
+    met: float
+    met_in_style: float
+
+    def to_json(self) -> dict[str, float]:
+        """Near-duplicates, and who is met in training."""
+        return {**self.found.to_json(), "met": self.met, "met_in_style": self.met_in_style}
 
 
 @dataclass(frozen=True)
@@ -223,7 +238,11 @@ def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, views: Sequ
         )
         for unit in UNITS:
             split = make_splits(dataset, unit, folds, seed)[0]
-            walls.append(Wall(view, unit, count_near_duplicates(hashes[split.test], hashes[split.train])))
+            found = count_near_duplicates(hashes[split.test], hashes[split.train])
+            dancers = np.unique(np.array(dataset.dancers), return_inverse=True)[1][dataset.clip_index]
+            pairs = dancers * len(dataset.styles) + dataset.labels
+            met, in_style = (np.isin(who[split.test], who[split.train]).mean() for who in (dancers, pairs))
+            walls.append(Wall(view, unit, found, float(met), float(in_style)))
     return tuple(walls)
 
 

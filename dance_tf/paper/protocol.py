@@ -79,9 +79,7 @@ def grow_jobs(
     needed = {}
     for job in jobs:
         if STRATEGIES[job.settings.strategy].grows_autoencoder:
-            needed.setdefault(
-                growth_key(dataset, training_split(dataset, job), job.settings, job.seed + job.repeat), job
-            )
+            needed.setdefault(growth_key(dataset, training_split(dataset, job), job.settings, job.draw), job)
     missing = [job for key, job in needed.items() if not (Path(work) / "growth" / key / "growth.json").is_file()]
     if missing:
         with side_by_side(processes, scheduler):
@@ -110,7 +108,7 @@ def one_thread() -> None:
 
 def grown_folder(dataset: Dataset, job: Job, work: Path) -> Path:
     """Where the autoencoder of a job lies: `autoencoder_1.keras` to `autoencoder_5.keras` and `growth.json`."""
-    key = growth_key(dataset, training_split(dataset, job), job.settings, job.seed + job.repeat)
+    key = growth_key(dataset, training_split(dataset, job), job.settings, job.draw)
     return Path(work) / "growth" / key
 
 
@@ -133,9 +131,7 @@ def _grow(data: str, job: Job, work: str) -> Path:
         if todo:
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             started = time.perf_counter()
-            growth = grow_autoencoder(
-                dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat
-            )
+            growth = grow_autoencoder(dataset, training_split(dataset, job), job.settings, unfinished, job.draw)
             _save_growth(growth, time.perf_counter() - started, folder)
             shutil.rmtree(unfinished)
     return folder
@@ -173,7 +169,7 @@ def _run(data: str, job: Job, work: str) -> Result:
                 encoder = keras.saving.load_model(_grow(data, job, work) / f"autoencoder_{STAGES}.keras")
             started = time.perf_counter()
             model, history = train_classifier(
-                dataset, training_split(dataset, job), job.settings, unfinished, job.seed + job.repeat, encoder=encoder
+                dataset, training_split(dataset, job), job.settings, unfinished, job.draw, encoder=encoder
             )
             seconds = time.perf_counter() - started
             _save_run(dataset, split, job, model, history, seconds, folder)

@@ -28,7 +28,7 @@ class Job:
         unit: of the split, "frame", "clip" or "dancer".
         fold: which of the folds is validated on.
         folds: how many folds there are.
-        repeat: number of the repeat ("experiment" in Table 2); its seed is `seed + repeat`.
+        repeat: number of the repeat ("experiment" in Table 2).
         seed: cuts the split, which is the same for all repeats.
         score_frames: frames of each clip that are scored.
         interval: of this many consecutive frames one is learnt from or chosen on; all are scored (Table 3).
@@ -42,6 +42,14 @@ class Job:
     seed: int = 0
     score_frames: int = 24
     interval: int = 1
+
+    @property
+    def draw(self) -> int:
+        """Seed of weights and batches: another one for each fold and repeat, the same for every strategy.
+
+        Were it the same for all folds, their mean would carry the luck of one draw, and no interval would show it.
+        """
+        return int(np.random.SeedSequence([self.seed, self.repeat, self.fold]).generate_state(1)[0] >> 1)
 
 
 @dataclass(frozen=True)

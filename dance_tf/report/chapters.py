@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
-from dance_tf.assessment.intervals import RunSummary
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.paper.growth import ReconstructionErrors
 from dance_tf.paper.runs import Result
-from dance_tf.report.tables import long_form, metric_table, percent
+from dance_tf.report.tables import percent
 
 VIEW_NAMES = {"difference": "room taken away", "frame": "frame as it is"}
 
@@ -90,17 +90,37 @@ def growth_table(errors: Mapping[str, ReconstructionErrors]) -> pd.DataFrame:
 
 
 def training_chapter(results: Sequence[Result]) -> Chapter:
-    """How many runs there were, and the size of the network."""
+    """How many runs there were, how well they fit the frames they learnt from, and the size of the network."""
     first = results[0]
     folds = len({result.job.fold for result in results})
     repeats = len({result.job.repeat for result in results})
+    fitted = fit_by_view(results)
+    told = ", ".join(f"{percent(accuracy)} % with the {VIEW_NAMES[view]}" for view, accuracy in fitted.items())
     return Chapter(
         f"{len(results)} runs: {folds} of {first.job.folds} dancer-disjoint folds, {repeats} repeat(s), "
-        "two views of the frame. "
+        f"two views of the frame. Of the frames they learn from, the networks get {told} right in their last epoch. "
         f"The network has {first.parameters:,} parameters, {first.parameters * 4 / 1e6:.1f} MB in float32 (the paper "
         "prints 157.4 MB for the network it describes).",
-        {"network": {"parameters": first.parameters}},
+        {"network": {"parameters": first.parameters, "training_accuracy": fitted}},
     )
+
+
+def by_view(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Runs by what their networks see."""
+    views = dict.fromkeys(result.job.settings.view for result in results)
+    return {view: [run for run in results if run.job.settings.view == view] for view in views}
+
+
+def fit_by_view(results: Sequence[Result]) -> dict[str, float]:
+    """Accuracy on the training frames in the last epoch, by view, mean over runs: whether a network learnt at all."""
+    last = {view: [run.history["accuracy"].iloc[-1] for run in runs] for view, runs in by_view(results).items()}
+    return {view: float(np.mean(accuracies)) for view, accuracies in last.items()}
+
+
+def join_histories(runs: Mapping[str, Result]) -> pd.DataFrame:
+    """Histories of several runs, epochs counted from 1, with their names in a column `run`."""
+    named = [run.history.assign(run=name, epoch=run.history["epoch"] + 1) for name, run in runs.items()]
+    return pd.concat(named, ignore_index=True)
 
 
 def training_table(results: Sequence[Result]) -> pd.DataFrame:
@@ -119,75 +139,3 @@ def training_table(results: Sequence[Result]) -> pd.DataFrame:
             for result in results
         ]
     )
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a network and its plain rival stand on the same dancers, by what they see.
-
-    Attributes:
-        folds: the network on the folds that picked its epochs.
-        held_out: the network on dancers put aside before anything began.
-        linear: logistic regression on the latter.
-        chance: one over the number of styles.
-        runs: networks behind each mean.
-    """
-
-    folds: Mapping[str, RunSummary]
-    held_out: Mapping[str, RunSummary]
-    linear: Mapping[str, RunSummary]
-    chance: float
-    runs: int
-
-    @property
-    def better_view(self) -> str:
-        """The view with which the network does better on validation dancers."""
-        return max(self.folds, key=lambda view: self.folds[view].frame.accuracy.mean)
-
-    def bars(self) -> pd.DataFrame:
-        """Accuracies for `figures.accuracy_bars`."""
-        rows = []
-        for view in self.held_out:
-            for model, summary in (("CNN + AE + Attention", self.held_out), ("logistic regression", self.linear)):
-                for by, scores in (("by frame", summary[view].frame), ("by clip", summary[view].clip)):
-                    found = scores.accuracy
-                    name = f"{model}, {VIEW_NAMES[view]}"
-                    rows.append({"name": name, "group": by, "mean": found.mean, "low": found.low, "high": found.high})
-        return pd.DataFrame(rows)
-
-    def table(self) -> pd.DataFrame:
-        """All scores with their intervals."""
-        nested = {"CNN + AE + Attention": {}, "logistic regression": {}}
-        for view, name in VIEW_NAMES.items():
-            both = {"validation folds": self.folds[view].to_json(), "held out": self.held_out[view].to_json()}
-            nested["CNN + AE + Attention"][name] = both
-            nested["logistic regression"][name] = {"held out": self.linear[view].to_json()}
-        measures = long_form(nested, ("strategy", "network sees", "dancers", "by", "metric"))
-        return metric_table(measures, ("strategy", "network sees", "dancers", "by"))
-
-
-def evaluation_chapter(standing: Standing, source: str) -> Chapter:
-    """What the network is worth on dancers it never saw, beside chance and a linear model."""
-    better = standing.better_view
-    found, plain = standing.held_out[better].clip.accuracy, standing.linear[better].clip.accuracy
-    frame = standing.held_out[better].frame.accuracy.mean
-    rival = max(summary.frame.accuracy.mean for summary in standing.linear.values())
-    headline = (
-        f"Clip accuracy on dancers never seen ({source}): **{percent(found.mean)} %** [{percent(found.low)}, "
-        f"{percent(found.high)}]; chance is {percent(standing.chance)} %, a logistic regression gets "
-        f"{percent(plain.mean)} %."
-    )
-    kept = standing.held_out["frame"].clip.accuracy.mean
-    text = (
-        f"{headline} The network sees the {VIEW_NAMES[better]}, the better of the two views on validation dancers. By "
-        f"frame it is right {percent(frame)} % of the time, {percent(frame - rival)} points above the better of "
-        f"the two linear models ({percent(rival)} %). Shown the frame as it is, as in the paper, the same network gets "
-        f"{percent(kept)} % of the clips. Means of {standing.runs} run(s) each; intervals come from drawing dancers."
-    )
-    branch = {}
-    for view in VIEW_NAMES:
-        own = {**standing.folds[view].to_json(), "held_out": standing.held_out[view].to_json()}
-        plain_branch = {"dancer": {"held_out": standing.linear[view].to_json()}}
-        branch[view] = {"cnn_ae_attention": {"dancer": own}, "logistic_regression": plain_branch}
-    metrics = {"strategies": branch["difference"], "leakage": {"room_kept": branch["frame"]}}
-    return Chapter(text, metrics, headline)

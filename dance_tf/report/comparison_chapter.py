@@ -3,16 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
-from dance_tf.assessment.aggregation import aggregate_clips
-from dance_tf.assessment.metrics import confusion
 from dance_tf.assessment.paired import holm
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.paper.ablation import BASE, Ablation
 from dance_tf.paper.comparison import PROPOSED, Difference, RivalScores, differ, score_rival
 from dance_tf.paper.similar_styles import similar_pairs
 from dance_tf.report import figures
+from dance_tf.report.chapters import join_histories
 from dance_tf.report.comparison_tables import (
     ablation_table,
     difference_table,
@@ -20,21 +18,21 @@ from dance_tf.report.comparison_tables import (
     table_2,
 )
 from dance_tf.report.curation_tables import abbreviate
+from dance_tf.report.evaluation_chapter import clip_confusion
 from dance_tf.report.pages import Draws, Page, Runs, behind, dancers_of, tell
-from dance_tf.report.sections import Picture, Section, Table
+from dance_tf.report.sections import Picture, Table
 from dance_tf.report.tables import metric_table, percent, percent_interval
 
 QUESTIONS = {"Does attention help?": (PROPOSED, "cnn_ae"), "Does the autoencoder help?": ("cnn_ae", "cnn")}
 
 
-def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earlier: Sequence[Section] = ()) -> Page:
+def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws) -> Page:
     """Table 2, Figure 5, the training curves, and the first two questions.
 
     Args:
         rivals: runs by strategy.
         source: "synthetic" or the footage's name.
         draws: behind the intervals.
-        earlier: sections that are there already; what they say of a strategy, from longer runs, is not said again.
     """
     given = (draws.resamples, draws.seed)
     styles = next(iter(rivals.values()))[0].test.styles
@@ -67,7 +65,7 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earli
     )  # fmt: skip
     firsts = {STRATEGIES[name].title: runs[0] for name, runs in rivals.items()}
     curves = figures.training_curves(
-        pd.concat([run.history.assign(run=title, epoch=run.history["epoch"] + 1) for title, run in firsts.items()]),
+        join_histories(firsts),
         source,
         {title: len(run.history) for title, run in firsts.items() if run.stopped_early},
         "Training of each strategy, first fold",
@@ -78,22 +76,20 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws, earli
         Picture("f5_confusion", taken, f"Figure 5: clips of dancers held out, folds together. {said}."),
         Picture("strategy_curves", curves, f"Dotted: where patience ended a run, {stopped} of {len(everyone)} runs."),
     ]
+    tests = holm({(name, part): test for name, found in differences.items() for part, test in found.tests.items()})
     paragraphs = [_ranking(scores, f"{said}; {drawn_from}")]
     for question, (first, second) in asked.items():
         found = differences[question]
         paragraphs.append(
             f"### {question}\n\n{STRATEGIES[first].title} less {STRATEGIES[second].title}, accuracy on dancers held "
-            f"out: by frame {tell(found.held_out, found.tests['held_out'])}; by clip "
-            f"{tell(found.held_out_clip, found.tests['held_out_clip'])}. On the validation folds by frame, the paper's "
-            f"kind of number: {tell(found.folds, found.tests['folds'])}."
+            f"out: by frame {tell(found.held_out, tests[question, 'held_out'])}; by clip "
+            f"{tell(found.held_out_clip, tests[question, 'held_out_clip'])}. On the validation folds by frame, the "
+            f"paper's kind of number: {tell(found.folds, tests[question, 'folds'])}. The {len(tests)} tests of these "
+            "two questions are corrected for their number (Holm). Dancers of one fold share their networks, and each "
+            "side has one network a fold and repeat: the tests say what other dancers might change, and of other seeds "
+            "only what the folds show."
         )
-    return Page("\n\n".join(paragraphs), _strategy_metrics(scores, rivals, differences, earlier), tables, pictures)
-
-
-def clip_confusion(runs: Runs) -> np.ndarray:
-    """Confusion matrix int64 [styles, styles] of the clips held out, all runs together."""
-    clips = [aggregate_clips(run.test) for run in runs]
-    return sum(confusion(run.labels, run.predicted, len(run.styles)) for run in clips)
+    return Page("\n\n".join(paragraphs), _strategy_metrics(scores, rivals, differences), tables, pictures)
 
 
 def _ranking(scores: Mapping[str, RivalScores], said: str) -> str:
@@ -108,25 +104,12 @@ def _ranking(scores: Mapping[str, RivalScores], said: str) -> str:
 
 
 def _strategy_metrics(
-    scores: Mapping[str, RivalScores],
-    rivals: Mapping[str, Runs],
-    differences: Mapping[str, Difference],
-    earlier: Sequence[Section],
+    scores: Mapping[str, RivalScores], rivals: Mapping[str, Runs], differences: Mapping[str, Difference]
 ) -> dict[str, object]:
-    said = {
-        (name, unit) for section in earlier for name, units in section.metrics.get("strategies", {}).items()
-        for unit in units
-    }  # fmt: skip
-    branch = {
-        name: {unit: found.to_json()}
-        for name, found in scores.items()
-        for unit in [rivals[name][0].job.unit]
-        if (name, unit) not in said
-    }
-    on_equal_terms = {name: found.to_json() for name, found in scores.items()}
+    branch = {name: {rivals[name][0].job.unit: found.to_json()} for name, found in scores.items()}
     words = {"Does attention help?": "attention", "Does the autoencoder help?": "autoencoder"}
     helped = {words[question]: found.to_json() for question, found in differences.items()}
-    return {"strategies": branch, "comparison": {"strategies": on_equal_terms, "differences": helped}}
+    return {"strategies": branch, "comparison": {"differences": helped}}
 
 
 def ablation_page(ablated: Mapping[str, Runs], rows: Sequence[Ablation], draws: Draws) -> Page:

@@ -23,6 +23,11 @@ class Page:
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
 
+    @property
+    def content(self) -> tuple[str, Mapping[str, object], Sequence[Table], Sequence[Picture]]:
+        """Its four parts, in the order in which `RunReport.save` takes them."""
+        return self.text, self.metrics, self.tables, self.pictures
+
 
 @dataclass(frozen=True)
 class Draws:

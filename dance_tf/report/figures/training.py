@@ -62,7 +62,7 @@ def growth_errors(curves: pd.DataFrame, source: str, rivals: Mapping[str, float]
     stages = curves["stage"].to_numpy()
     axes.plot(steps, curves["loss"], color=BLUE, marker=".", label="training frames")
     if "val_loss" in curves:
-        axes.plot(steps, curves["val_loss"], color=RED, marker=".", label="frames held out")
+        axes.plot(steps, curves["val_loss"], color=RED, marker=".", label="validation frames")
     for place, (name, error) in enumerate((rivals or {}).items()):
         axes.axhline(
             error, color=INK, linewidth=1.2, linestyle=("--", ":", "-.")[place % 3], label=f"{name} ({error:.4f})"
@@ -87,15 +87,20 @@ def growth_errors(curves: pd.DataFrame, source: str, rivals: Mapping[str, float]
 
 @drawn
 def training_curves(
-    history: pd.DataFrame, source: str, stop_epoch: Mapping[object, int] | int | None = None, title: str = "Training"
+    history: pd.DataFrame,
+    source: str,
+    marks: Mapping[object, int] | None = None,
+    title: str = "Training",
+    meaning: str = "stopped",
 ) -> Figure:
-    """Loss and accuracy over the epochs, training against validation, and where early stopping struck.
+    """Loss and accuracy over the epochs, training against validation, with an epoch of each run marked.
 
     Args:
-        history: columns epoch, loss, accuracy, val_loss, val_accuracy; a column run tells several runs apart.
+        history: columns epoch (from 1), loss, accuracy, val_loss, val_accuracy; a column run tells several runs apart.
         source: "synthetic" or the footage's name.
-        stop_epoch: the epoch after which training was stopped, or one per run.
+        marks: an epoch by run; runs that are not in it get no mark.
         title: what was trained.
+        meaning: what the mark says of its epoch: "stopped", "kept".
     """
     figure = new_figure(3.9, title, source)
     loss, accuracy = figure.subplots(1, 2)
@@ -105,13 +110,13 @@ def training_curves(
         names = ("training", "validation") if len(runs) == 1 else (None, str(run))
         _pair(loss, epochs, "loss", colours, names, many=len(runs) > 1)
         _pair(accuracy, epochs, "accuracy", colours, (None, None), many=len(runs) > 1)
-        stop = stop_epoch.get(run) if isinstance(stop_epoch, Mapping) else stop_epoch
-        if stop is not None:
+        marked = (marks or {}).get(run)
+        if marked is not None:
             for axes in (loss, accuracy):
-                axes.axvline(stop, color=GRAY if len(runs) == 1 else colours[0], linestyle=":", linewidth=1.3)
+                axes.axvline(marked, color=GRAY if len(runs) == 1 else colours[0], linestyle=":", linewidth=1.3)
             if len(runs) == 1:
                 accuracy.annotate(
-                    f"stopped at epoch {stop}", (stop, 0.03), xycoords=("data", "axes fraction"),
+                    f"{meaning}: epoch {marked}", (marked, 0.03), xycoords=("data", "axes fraction"),
                     xytext=(-4, 0), textcoords="offset points", ha="right", color=GRAY, fontsize=9.5,
                 )  # fmt: skip
     loss.set(xlabel="epoch", ylabel="loss")
@@ -119,7 +124,9 @@ def training_curves(
     percent_axis(accuracy)
     if len(runs) > 1:
         loss.plot([], [], color=GRAY, linewidth=1, label="(thin: training)")
-    figure.legend(loc="outside lower center", ncols=6)
+        if marks:
+            loss.plot([], [], color=GRAY, linestyle=":", linewidth=1.3, label=f"({meaning})")
+    figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 

@@ -41,13 +41,13 @@ def history(**more):
     )
 
 
-def test_training_curves_mark_the_stop(sound):
-    figure = sound(training_curves(history(), "synthetic", 3, "CNN"))
+def test_training_curves_mark_the_epoch_asked_for(sound):
+    figure = sound(training_curves(history(), "synthetic", {None: 3}, "CNN", "kept"))
     loss, accuracy = figure.axes
     assert np.allclose(loss.lines[0].get_ydata(), [1, 1 / 2, 1 / 3, 1 / 4])
     assert np.allclose(loss.lines[1].get_ydata(), [2, 1, 2 / 3, 1 / 2])
     assert list(loss.lines[2].get_xdata()) == [3, 3]
-    assert [text.get_text() for text in accuracy.texts] == ["stopped at epoch 3"]
+    assert [text.get_text() for text in accuracy.texts] == ["kept: epoch 3"]
     assert accuracy.get_ylim() == (0, 1)
 
 
@@ -55,7 +55,7 @@ def test_training_curves_of_several_runs(sound):
     runs = pd.concat([history(run="fold 1"), history(run="fold 2")])
     figure = sound(training_curves(runs, "synthetic", {"fold 2": 4}))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["fold 1", "fold 2", "(thin: training)"]
+    assert labels == ["fold 1", "fold 2", "(thin: training)", "(stopped)"]
     assert len(figure.axes[1].lines) == 5  # two a run, and where fold 2 stopped
 
 
