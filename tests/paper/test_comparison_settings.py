@@ -3,7 +3,7 @@
 import pytest
 
 from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.comparison_settings import comparison_settings
+from dance_tf.paper.comparison_settings import comparison_settings, settings_of_all
 
 
 def test_the_budget_and_the_recipe_arrive():
@@ -28,6 +28,12 @@ def test_resnet_50_has_no_width():
     deep = [comparison_settings("resnet", resnet_depth=50, resnet_width=width) for width in (8, 64)]
     assert deep[0] == deep[1]
     assert deep[0].network.resnet_depth == 50
+
+
+def test_only_resnet_50_may_start_from_imagenet():
+    found = settings_of_all(imagenet_weights=True, resnet_depth=50)
+    assert [name for name, settings in found.items() if settings.network.imagenet_weights] == ["resnet"]
+    assert not comparison_settings("resnet", imagenet_weights=True).network.imagenet_weights
 
 
 def test_an_unknown_parameter_is_refused():

@@ -159,8 +159,16 @@ def by_scikit_learn(run, by):
 
 def test_near_duplicates_lie_across_the_wall_of_the_split_by_frame_alone():
     dataset = moving([(style, f"dancer{dancer}") for dancer in range(5) for style in STYLES], frames=10)
-    walls = {(wall.view, wall.unit): wall.found for wall in near_duplicates(dataset, folds=2)}
+    found = near_duplicates(dataset, folds=2)
+    walls = {(wall.view, wall.unit): wall.found for wall in found}
     assert len(walls) == 6
+    # each dancer dances each style once: a clip that is held out leaves none of its kind behind
+    assert {wall.unit: wall.met_in_style for wall in found} == {"frame": 1.0, "clip": 0.0, "dancer": 0.0}
+    assert {wall.unit: wall.met for wall in found if wall.unit != "clip"} == {"frame": 1.0, "dancer": 0.0}
+    split = make_splits(dataset, "clip", 2)[0]
+    dancers = np.array(dataset.dancers)[dataset.clip_index]
+    met = np.mean([dancer in dancers[split.train] for dancer in dancers[split.test]])
+    assert {wall.met for wall in found if wall.unit == "clip"} == {met}
     for (_, unit), found in walls.items():
         assert found.frames == len(make_splits(dataset, unit, 2)[0].test) == 20
     # the room is black: taking it away changes nothing

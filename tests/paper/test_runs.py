@@ -26,3 +26,15 @@ def test_without_an_interval_nothing_is_left_out(blob_clips):
     dataset = gather(blob_clips(styles=2, dancers=5))
     job = Job(TrainingSettings(), folds=2)
     np.testing.assert_array_equal(split_of(dataset, job).train, training_split(dataset, job).train)
+
+
+def test_each_fold_and_repeat_draws_its_own_weights_the_same_for_every_strategy():
+    draws = {
+        (fold, repeat): Job(TrainingSettings(), fold=fold, repeat=repeat).draw
+        for fold in range(5)
+        for repeat in range(3)
+    }
+    assert len(set(draws.values())) == 15
+    assert all(0 <= draw < 2**31 for draw in draws.values())
+    assert Job(TrainingSettings(strategy="cnn"), "frame", fold=2, repeat=1).draw == draws[2, 1]
+    assert Job(TrainingSettings(), seed=1).draw != draws[0, 0]
