@@ -13,6 +13,10 @@ from dance_tf.synthesis.truth import ClipTruth, moving_cameras
 
 CAMERAS = {False: "still", True: "moving"}
 COLUMNS = ["camera", "clips", "rooms_told", "share_told", "plates", "distance", "ghosts"]
+ROOMS_CAPTION = (
+    "Clips, and those whose room was told. Distance: gray levels that the room typically lies off the clean plate, the "
+    f"median of the clips. Ghosts: share of the picture that is off by more than {UNSTEADY_LEVELS} levels, their mean."
+)
 
 
 def plate_distance(room: np.ndarray, plate: np.ndarray) -> tuple[float, float]:
