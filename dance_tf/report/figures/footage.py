@@ -162,8 +162,8 @@ def _mark(axes: Axes, moment: str, reason: str, planted: str) -> None:
     """
     label = f"{moment} {_spoken(reason)}".strip()
     if reason != planted:
-        label += f"\nwrong: {_spoken(planted) or 'good frame'}"
-    axes.set_xlabel(label, color=REASON_COLOURS.get(reason, INK), fontsize=9)
+        label += f"\nwrong: {_spoken(planted) or 'good frame'}" if reason else f"\nmissed: {_spoken(planted)}"
+    axes.set_xlabel(label, color=REASON_COLOURS.get(reason, INK), fontsize=8)
     if reason:
         colour = REASON_COLOURS[reason]
         axes.spines[:].set(visible=True, color=colour, linewidth=3.5)

@@ -82,7 +82,7 @@ def test_a_film_strip_tells_right_drops_from_wrong_ones(frames, sound):
     assert labels[2] == "0.20 s blank"  # rightly dropped
     assert labels[8] == "0.80 s no dancing\nwrong: good frame"
     assert labels[9] == "0.90 s no dancing"
-    assert labels[10] == "1.00 s\nwrong: no dancing"  # missed
+    assert labels[10] == "1.00 s\nmissed: no dancing"
     assert labels[12] == "1.20 s"
     line = figure.axes[-1]
     assert [text.get_text() for text in line.get_yticklabels()] == ["curation", "truth"]
