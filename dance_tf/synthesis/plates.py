@@ -6,6 +6,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+from dance_tf.footage.workers import side_by_side
 from dance_tf.synthesis.settings import GENERATOR, StudioSettings
 from dance_tf.synthesis.studio import SETTINGS_FILE, shrink
 from dance_tf.synthesis.take import clip_id, render_clip
@@ -42,9 +43,10 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
         if clip_id(style, dancer) in still:
             wanted.setdefault(dancer, []).append(style)
     # a dancer's clips stay together, so that each room is drawn once
-    drawn = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_plates_of)(settings, dancer, styles) for dancer, styles in wanted.items()
-    )
+    with side_by_side(jobs):
+        drawn = joblib.Parallel()(
+            joblib.delayed(_plates_of)(settings, dancer, styles) for dancer, styles in wanted.items()
+        )
     return {name: plate for plates in drawn for name, plate in plates.items()}
 
 

@@ -22,6 +22,8 @@ def test_clips_with_a_still_camera_have_a_plate_and_others_none(tmp_path):
     for name, plate in plates.items():
         assert plate.shape == (128, 128) and plate.dtype == np.uint8
         assert np.array_equal(plate, shrink(rendered[name].take.plate()))
+    again = clean_plates(tmp_path, jobs=2)
+    assert set(again) == still and all(np.array_equal(again[name], plates[name]) for name in still)
 
 
 def test_no_plates_where_another_generator_drew_the_clips_or_none_did(tmp_path):
