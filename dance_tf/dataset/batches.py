@@ -36,6 +36,9 @@ class Jitter:
 def see(frames: np.ndarray, rooms: np.ndarray, view: View) -> np.ndarray:
     """What the network sees of frames.
 
+    Where a clip's room is not known, its picture is still the steadiest guess there is and is subtracted all the same:
+    the result stays in the domain that a network trained on differences knows, only with more of the room left in it.
+
     Args:
         frames: uint8 [n, 128, 128, 1].
         rooms: uint8 [n, 128, 128, 1], the still room of each frame's clip.

@@ -1,4 +1,4 @@
-"""The still room behind a dancer, and how a frame differs from it."""
+"""The still room behind a dancer."""
 
 from dataclasses import dataclass
 
@@ -51,19 +51,3 @@ def estimate_room(frames: np.ndarray | Pictures) -> Room:
     distance = np.median(np.where(sample > picture, sample - picture, picture - sample), axis=0)
     motion = float((distance[rows, columns] > UNSTEADY_LEVELS).mean())
     return Room(picture, motion <= UNSTEADY_SHARE, motion)
-
-
-def subtract_room(frames: np.ndarray, room: Room) -> np.ndarray:
-    """Absolute difference of frames from the room's picture.
-
-    Where the room is not known, its picture is still the steadiest guess there is and is subtracted all the same: the
-    result stays in the domain that a network trained on differences knows, only with more of the room left in it.
-
-    Args:
-        frames: uint8 [n, h, w].
-        room: of the same clip.
-
-    Returns:
-        uint8 [n, h, w].
-    """
-    return np.where(frames > room.picture, frames - room.picture, room.picture - frames)

@@ -29,16 +29,23 @@ class Chapter:
     headline: str = ""
 
 
-def curation_chapter(dataset: Dataset, source: str, table_1: pd.DataFrame, filters: pd.DataFrame) -> Chapter:
-    """The clips, and what curation left out."""
+def curation_chapter(
+    dataset: Dataset, source: str, table_1: pd.DataFrame, filters: pd.DataFrame, rooms: pd.DataFrame | None = None
+) -> Chapter:
+    """The clips, and what curation left out.
+
+    Args:
+        dataset: the clips as curated.
+        source: "synthetic" or the footage's name.
+        table_1: of `frames_by_style`. filters: of `filters_frame`. rooms: of `rooms_by_camera`, where it is known.
+    """
     unknown = sum(not clip.room_known for clip in dataset.clips)
     kept, seen = len(dataset.frames), sum(clip.seen for clip in dataset.clips)
     dancers = len(set(dataset.dancers))
     by_style = table_1[table_1["style"] != "all"].set_index("style").drop(columns=["abbreviation", "paper"])
     return Chapter(
         f"{len(dataset.clips)} clips of {dancers} dancers in {len(dataset.styles)} styles, {source}. "
-        f"{kept:,} of {seen:,} frames were kept ({kept / seen:.1%}). In {unknown} clips the camera moves too much for "
-        "the still room to be told.",
+        f"{kept:,} of {seen:,} frames were kept ({kept / seen:.1%}). {_rooms_unknown(unknown)}",
         {
             "data": {
                 "hash": dataset.content_hash,
@@ -52,9 +59,17 @@ def curation_chapter(dataset: Dataset, source: str, table_1: pd.DataFrame, filte
             "curation": {
                 "filters": {} if filters.empty else filters.set_index("reason").to_dict("index"),
                 "styles": by_style.astype(int).to_dict("index"),
+                "rooms": {} if rooms is None or rooms.empty else rooms.set_index("camera").to_dict("index"),
             },
         },
     )
+
+
+def _rooms_unknown(clips: int) -> str:
+    if clips == 0:
+        return "The still room could be told in every clip."
+    where = "one clip" if clips == 1 else f"{clips} clips"
+    return f"In {where} the camera moves too much for the still room to be told."
 
 
 def growth_chapter(errors: Mapping[str, ReconstructionErrors]) -> Chapter:

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 
 from dance_tf.synthesis.dancer import Outfit
 from dance_tf.synthesis.shading import Light, cast_shadow, paint_capsule, paint_head, paint_loft
 from dance_tf.synthesis.skeleton import JOINT, Body
 
-LOFT_STEPS = 96
+LOFT_STEPS = 768
+SOFT_STEPS = 9  # over which one colour of the trunk passes into the next: about two pixels of a frame 768 high
 # half widths of the trunk from crotch (0) to neck (1), seen from the front and from the side: see trunk_widths
 _TRUNK = np.array([0.0, 0.10, 0.20, 0.42, 0.62, 0.80, 0.90, 0.96, 1.0])
 _TRUNK_WIDE = np.array([0.118, 0.178, 0.176, 0.142, 0.158, 0.174, 0.166, 0.125, 0.062]) / 0.17
@@ -65,7 +67,7 @@ def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
     waistband = min(outfit.hem, 0.27)
     colours[where < outfit.hem] = outfit.skin  # a cropped top
     colours[where < waistband] = outfit.lower
-    return (colours * tint).astype(np.float32)
+    return cv2.blur((colours * tint).astype(np.float32), (1, SOFT_STEPS), borderType=cv2.BORDER_REPLICATE)
 
 
 class Figure:

@@ -7,6 +7,9 @@ from dance_tf.synthesis.camera import MARGIN
 from dance_tf.synthesis.room import Room
 from dance_tf.synthesis.textures import floor_colour, poster, wall_colour
 
+FINE = 2  # rays along each side of a pixel: with one, edges are stairs at any height
+BAND = 64  # rows traced at once, so that a tall picture needs no more memory than a low one
+
 
 def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the rays [3, n] from `origin` [3] meet first.
@@ -52,7 +55,8 @@ def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> n
         rim |= np.minimum(down, 1 - down) * (thing.top - thing.bottom) < 0.04
         if thing.kind == "poster":
             picture = poster(rng)
-            colour = picture[(down * 47.99).astype(int), (across * 35.99).astype(int)]
+            last = np.array(picture.shape[:2]) - 0.01
+            colour = picture[(down * last[0]).astype(int), (across * last[1]).astype(int)]
         elif thing.kind == "window":
             colour = np.array([214, 228, 240]) * (1.05 - 0.3 * down)[:, None]
             rim |= np.abs(across - 0.5) < 0.02
@@ -72,23 +76,8 @@ def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> n
     return shine
 
 
-def draw_room(room: Room, width: int, height: int) -> np.ndarray:
-    """The empty room uint8 [h', w', 3], RGB, as the camera sees it, with `MARGIN` around the frame.
-
-    Args:
-        room: to be drawn.
-        width, height: of a frame, pixels.
-    """
-    fine = 2 if height <= 720 else 1  # supersampling
-    columns = np.arange(round(width * (1 + 2 * MARGIN)) * fine, dtype=np.float32)
-    rows = np.arange(round(height * (1 + 2 * MARGIN)) * fine, dtype=np.float32)
-    x = (columns + 0.5) / fine - MARGIN * width - width / 2
-    y = (rows + 0.5) / fine - MARGIN * height - height / 2
-    turn = np.radians(room.turn)
-    into = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]], np.float32)
-    right, down, ahead = (room.camera.axes() @ into.T).astype(np.float32)[:, :, None, None]
-    rays = (x * right + y[:, None] * down + np.float32(room.camera.focal * height) * ahead).reshape(3, -1)
-    origin = into @ np.array(room.camera.position, np.float32)
+def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Colours uint8 [n, 3] that the rays [3, n] from `origin` [3] meet; `into` [3, 3] turns the world into the room."""
     distance, surface, normal = _first_hits(origin, rays, room)
     points = origin[:, None] + distance * rays
 
@@ -137,8 +126,29 @@ def draw_room(room: Room, width: int, height: int) -> np.ndarray:
     bright = bright * (1 - 0.2 * np.clip(closeness - 1, 0, 1)) * shade  # corners are darker
     bright[shine] = 1.0
     picture = colours * bright[:, None] * np.array(room.light.tint, np.float32)
-    picture = np.clip(picture, 0, 255).reshape(len(rows), len(columns), 3).astype(np.uint8)
-    if fine > 1:
-        size = (len(columns) // fine, len(rows) // fine)
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return picture
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def draw_room(room: Room, width: int, height: int) -> np.ndarray:
+    """The empty room uint8 [h', w', 3], RGB, as the camera sees it, with `MARGIN` around the frame.
+
+    Args:
+        room: to be drawn.
+        width, height: of a frame, pixels.
+    """
+    columns = np.arange(round(width * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)
+    rows = np.arange(round(height * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)
+    x = (columns + 0.5) / FINE - MARGIN * width - width / 2
+    y = (rows + 0.5) / FINE - MARGIN * height - height / 2
+    turn = np.radians(room.turn)
+    into = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]], np.float32)
+    right, down, ahead = (room.camera.axes() @ into.T).astype(np.float32)[:, :, None, None]
+    origin = into @ np.array(room.camera.position, np.float32)
+    bands = []
+    for top in range(0, len(rows), BAND * FINE):
+        below = y[top : top + BAND * FINE, None]
+        rays = x * right + below * down + np.float32(room.camera.focal * height) * ahead
+        colours = _colours_along(room, into, origin, rays.reshape(3, -1))
+        size = (len(columns) // FINE, len(below) // FINE)
+        bands.append(cv2.resize(colours.reshape(len(below), len(columns), 3), size, interpolation=cv2.INTER_AREA))
+    return np.concatenate(bands)

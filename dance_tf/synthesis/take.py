@@ -77,10 +77,7 @@ class Take:
         """Draw every frame, uint8 [height, width, 3], RGB."""
         rng = np.random.default_rng(self.seeds)
         finisher = Finisher(self.finish, self.width, self.height)
-        size = (self.width, self.height)
-        picture = _room_picture(*self.room, *size)
-        margin = np.array([round(self.width * MARGIN), round(self.height * MARGIN)], np.float64)
-        still = bool((self.maps == self.maps[0]).all())
+        still = self.still
         reasons = _reasons(self.plan, len(self.maps))
         background = None
         for index, reason in enumerate(reasons):
@@ -90,11 +87,7 @@ class Take:
                 yield finisher.add_noise(frame, rng)
                 continue
             if background is None or not still:
-                affine = self.maps[index].copy()
-                affine[:, 2] -= affine[:, :2] @ margin
-                background = cv2.warpAffine(
-                    picture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-                )
+                background = self._background(index)
             frame = background
             if not (reason == NO_DANCING and self.plan.absent):
                 frame = self._with_dancer(background, self.snapshots[index])
@@ -103,6 +96,24 @@ class Take:
                 frame = defocus(frame, self.plan)
             # an app lays its caption over a sharp and a blurred picture alike
             yield finisher.add_noise(finisher.decorate(frame), rng)
+
+    @property
+    def still(self) -> bool:
+        """Whether the camera stands still throughout."""
+        return bool((self.maps == self.maps[0]).all())
+
+    def plate(self, index: int = 0) -> np.ndarray:
+        """Frame `index` as it would be with nobody in it and without noise: a clean plate, uint8 [height, width, 3]."""
+        finisher = Finisher(self.finish, self.width, self.height)
+        return finisher.decorate(finisher.grade(self._background(index)))
+
+    def _background(self, index: int) -> np.ndarray:
+        margin = np.array([round(self.width * MARGIN), round(self.height * MARGIN)], np.float64)
+        size = (self.width, self.height)
+        affine = self.maps[index].copy()
+        affine[:, 2] -= affine[:, :2] @ margin
+        picture = _room_picture(*self.room, *size)
+        return cv2.warpAffine(picture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def _with_dancer(self, background: np.ndarray, seen: Snapshot) -> np.ndarray:
         """The background with the dancer painted on; only the part around the dancer is touched."""
@@ -139,6 +150,11 @@ def _reasons(plan: FaultPlan, frames: int) -> list[str]:
     return found
 
 
+def planned_frames(style_index: int, dancer_index: int, settings: StudioSettings) -> tuple[FaultPlan, int]:
+    """The faults of a clip and how many frames it has in all, known before anything is drawn."""
+    return settings.plan((settings.seed, style_index, dancer_index, 34), style_index, dancer_index)
+
+
 def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -> RenderedClip:
     """One clip of one dancer dancing one style.
 
@@ -151,7 +167,7 @@ def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -
     seeds = (settings.seed, style_index, dancer_index)
     # one stream for each thing, so that a change to one leaves the others as they were
     camera_rng, dance_rng, finish_rng = (np.random.default_rng([*seeds, stream]) for stream in (31, 32, 33))
-    plan, frames = settings.plan((*seeds, 34), style_index, dancer_index)
+    plan, frames = planned_frames(style_index, dancer_index, settings)
     timestamps = np.arange(frames) / settings.frame_rate
     dancer = make_dancer(settings.seed, dancer_index, settings.difficulty)
     room = make_room(settings.seed, dancer_index, settings.difficulty)

@@ -70,7 +70,7 @@ def floor_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray) ->
     return (colour * tone[:, None]).astype(np.float32)
 
 
-def poster(rng: np.random.Generator, rows: int = 48, columns: int = 36) -> np.ndarray:
+def poster(rng: np.random.Generator, rows: int = 192, columns: int = 144) -> np.ndarray:
     """An abstract picture float32 [rows, columns, 3]."""
     y, x = np.mgrid[0:rows, 0:columns] / rows
     ground, *inks = rng.uniform(20, 240, (5, 3))

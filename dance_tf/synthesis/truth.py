@@ -1,7 +1,9 @@
 """What is known about a made-up clip because it was made: the ground truth beside it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -77,3 +79,17 @@ def truth_from_json(text: str) -> ClipTruth:
     )
     fields["beats"] = tuple(fields["beats"])
     return ClipTruth(**fields)
+
+
+def read_truths(footage: Path) -> dict[str, ClipTruth]:
+    """What is known of each made-up clip of a folder, by clip id; empty for a folder of real clips."""
+    folder = Path(footage) / "truth"
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): truth_from_json(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.json"))
+    }
+
+
+def moving_cameras(truths: Mapping[str, ClipTruth]) -> frozenset[str]:
+    """The clips, of `read_truths`, whose camera shakes or zooms: the part of a test set to look at by itself."""
+    return frozenset(name for name, truth in truths.items() if truth.camera_moves)

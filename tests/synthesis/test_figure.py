@@ -4,7 +4,7 @@ import pytest
 from dance_tf.synthesis import poses
 from dance_tf.synthesis.camera import Camera, take_snapshots
 from dance_tf.synthesis.dancer import BOTTOMS, HAIR_STYLES, Outfit
-from dance_tf.synthesis.figure import LOFT_STEPS, Figure, trunk_colours, trunk_widths
+from dance_tf.synthesis.figure import LOFT_STEPS, SOFT_STEPS, Figure, trunk_colours, trunk_widths
 from dance_tf.synthesis.poses import Pose
 from dance_tf.synthesis.shading import Light
 from dance_tf.synthesis.skeleton import JOINT, JOINTS, body_of, place_joints, rotation
@@ -74,7 +74,8 @@ def test_a_trunk_seen_from_the_side_is_narrower():
     side = trunk_widths(axis, turned, turned, 200.0, BODY)
     assert front.shape == (LOFT_STEPS,)
     assert (side < front + 1e-6).all()
-    assert side[40:80].mean() == pytest.approx(0.66 * front[40:80].mean(), rel=0.1)
+    ribs = slice(int(0.42 * LOFT_STEPS), int(0.83 * LOFT_STEPS))
+    assert side[ribs].mean() == pytest.approx(0.66 * front[ribs].mean(), rel=0.1)
 
 
 def test_a_cropped_top_shows_the_waist():
@@ -82,6 +83,13 @@ def test_a_cropped_top_shows_the_waist():
     assert tuple(colours[0]) == OUTFIT.lower
     assert tuple(colours[int(0.35 * LOFT_STEPS)]) == OUTFIT.skin
     assert tuple(colours[-1]) == OUTFIT.top
+
+
+def test_the_stripes_of_a_top_pass_softly_into_each_other():
+    colours = trunk_colours(Outfit(**{**OUTFIT.__dict__, "stripes": 5}), np.ones(3))
+    steps = np.abs(np.diff(colours, axis=0)).max(axis=1)
+    apart = np.abs(np.subtract(OUTFIT.top, OUTFIT.trim)).max()
+    assert 0 < steps[LOFT_STEPS // 2 :].max() == pytest.approx(apart / SOFT_STEPS, rel=1e-3)
 
 
 @pytest.mark.parametrize("bottom", BOTTOMS)

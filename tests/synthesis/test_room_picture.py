@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dance_tf.synthesis import room_picture
 from dance_tf.synthesis.camera import MARGIN, Camera
 from dance_tf.synthesis.room import Cuboid, Hanging, make_room
 from dance_tf.synthesis.room_picture import _first_hits, draw_room
@@ -65,3 +66,19 @@ def test_a_room_is_drawn_the_same_every_time_and_no_two_are_alike():
     assert np.array_equal(one, again)
     assert np.abs(one.astype(int) - other).mean() > 10
     assert one.std() > 10
+
+
+def test_an_oblique_edge_is_smooth_in_tall_pictures_too():
+    """Along the skirting board some pixels show part of it and part of the red wall above."""
+    picture = draw_room(replace(BARE, turn=15.0), 64, 800)
+    green = picture[600:720, :, 1]
+    assert green[0].max() < 60 and green[-1].max() < 60  # red wall above, blue floor below
+    assert (green > 150).any(axis=0).all()  # and the board between them in every column
+    assert ((green > 80) & (green < 130)).any(axis=0).mean() > 0.2
+
+
+def test_how_many_rows_are_traced_at_once_changes_nothing(monkeypatch):
+    room = make_room(1, 2, 0.5)
+    whole = draw_room(room, 90, 160)
+    monkeypatch.setattr(room_picture, "BAND", 7)
+    assert np.array_equal(draw_room(room, 90, 160), whole)

@@ -92,14 +92,41 @@ def test_nobody_is_in_the_picture_when_nobody_should_be():
 def test_a_dancer_who_stands_still_stands_still():
     rendered = first_with(
         NO_DANCING,
-        lambda rendered: not rendered.take.plan.absent,
+        lambda rendered: not rendered.take.plan.absent and rendered.take.still,
         StudioSettings(seconds=4, frame_rate=30, width=90, height=160, seed=7),
     )
     fault = rendered.take.plan.spans(NO_DANCING)[0]
     steps = np.abs(np.diff([shot.points for shot in rendered.take.snapshots], axis=0)).max(axis=(1, 2))
-    if not rendered.truth.camera_moves:
-        assert steps[fault.first : fault.last].max() < 0.5
-    assert np.median(steps) > 2 * np.median(steps[fault.first : fault.last])
+    idle = steps[fault.first : fault.last]
+    assert len(idle) > 3
+    assert idle.max() < 0.15  # of a pixel from frame to frame: breathing
+    danced = np.delete(steps, np.arange(max(fault.first - 12, 0), fault.last + 12))  # stopping and starting left out
+    assert np.median(danced) > 5 * idle.max()
+
+
+def test_a_shaken_camera_shakes_a_dancer_who_stands_still():
+    rendered = first_with(
+        NO_DANCING,
+        lambda rendered: not rendered.take.plan.absent and rendered.truth.camera_moves,
+        StudioSettings(seconds=4, frame_rate=30, width=90, height=160, seed=7),
+    )
+    assert not rendered.take.still
+    fault = rendered.take.plan.spans(NO_DANCING)[0]
+    away = [shot.points[0, :2] for shot in rendered.take.snapshots[fault.first : fault.last + 1]]
+    assert np.ptp(away, axis=0).max() > 0.15
+
+
+def test_a_clean_plate_is_the_frame_without_the_dancer():
+    rendered = first_with(
+        NO_DANCING, lambda rendered: rendered.take.plan.absent and rendered.take.finish.caption and rendered.take.still
+    )
+    plate = rendered.take.plate()
+    away = {"": [], NO_DANCING: []}
+    for frame, reason in zip(rendered.frames(), rendered.truth.reasons(), strict=True):
+        away.get(reason, []).append(np.abs(frame.astype(int) - plate))
+    noise = rendered.take.finish.noise
+    assert np.mean(away[NO_DANCING]) == pytest.approx(noise * np.sqrt(2 / np.pi), rel=0.25)  # of Gaussian noise
+    assert np.percentile(away[""], 99) > 10 * noise  # a dancer
 
 
 def test_without_faults_there_are_none():

@@ -39,5 +39,5 @@ def test_grain_is_noise_of_deviation_one_that_repeats():
 def test_posters_differ():
     rng = np.random.default_rng(0)
     one, two = poster(rng), poster(rng)
-    assert one.shape == (48, 36, 3)
+    assert one.shape == (192, 144, 3)
     assert np.abs(one - two).mean() > 10

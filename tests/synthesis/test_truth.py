@@ -1,4 +1,6 @@
-from dance_tf.synthesis.truth import ClipTruth, Fault, Mistake, truth_from_json
+from dataclasses import replace
+
+from dance_tf.synthesis.truth import ClipTruth, Fault, Mistake, moving_cameras, read_truths, truth_from_json
 
 TRUTH = ClipTruth(
     style="Tokyo",
@@ -27,3 +29,19 @@ def test_faults_and_mistakes_are_plain_tuples_too():
     assert (first, last, reason) == (0, 1, "blank")
     start, end, kind, joints = TRUTH.mistakes[0]
     assert (start, end, kind, joints) == (0.1, 0.2, "late", ("left_hand", "left_wrist"))
+
+
+def test_the_truths_of_a_folder_are_found_by_clip(tmp_path):
+    still = replace(TRUTH, camera_moves=False)
+    for name, truth in {"Tok/Tok_d03": TRUTH, "BU/BU_d01": still}.items():
+        path = tmp_path / "truth" / f"{name}.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(truth.to_json(), encoding="utf-8")
+    found = read_truths(tmp_path)
+    assert found == {"Tok/Tok_d03": TRUTH, "BU/BU_d01": still}
+    assert moving_cameras(found) == {"Tok/Tok_d03"}
+
+
+def test_real_footage_has_no_truth(tmp_path):
+    (tmp_path / "waltz_1.mp4").write_bytes(b"")
+    assert read_truths(tmp_path) == {}

@@ -1,8 +1,9 @@
 """Figures of what came in: sample frames, annotated film strips, the still room."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -88,6 +89,7 @@ def clip_strip(
     title: str,
     source: str,
     rows: int = 2,
+    truth: Sequence[str] | None = None,
 ) -> Figure:
     """A clip as a film strip with the frames that curation left out, and why, above a time line of all frames.
 
@@ -99,41 +101,83 @@ def clip_strip(
         title: what clip this is.
         source: "synthetic" or the footage's name.
         rows: rows of the strip, eight frames each.
+        truth: for made-up clips, per frame read (kept or dropped, in the order of time) the reason it had to go, or "".
+            It gets a row of its own in the time line, and every frame that curation judged wrongly says so.
+
+    Raises:
+        ValueError: not as many entries of `truth` as frames were read.
     """
     gray, timestamps = _as_gray(frames), np.asarray(timestamps, float)
+    kept = np.asarray(kept_timestamps, float)
+    moments = np.sort(np.r_[kept, [frame.timestamp for frame in dropped]])
+    if truth is not None and len(truth) != len(moments):
+        raise ValueError(f"the truth tells of {len(truth)} frames, but {len(moments)} were read")
     chosen = choose_frames(timestamps, dropped, rows * STRIP_COLUMNS)
     rows = max(1, -(-len(chosen) // STRIP_COLUMNS))
-    figure = new_figure(1.4 + 1.5 * rows, title, source)
-    grid = figure.add_gridspec(rows + 1, STRIP_COLUMNS, height_ratios=[1.0] * rows + [0.42])
+    figure = new_figure(1.4 + 1.5 * rows + (0.3 if truth else 0), title, source)
+    grid = figure.add_gridspec(rows + 1, STRIP_COLUMNS, height_ratios=[1.0] * rows + [0.6 if truth else 0.42])
     reasons = {frame.timestamp: frame.reason for frame in dropped}
     for place, position in enumerate(chosen):
         axes = figure.add_subplot(grid[place // STRIP_COLUMNS, place % STRIP_COLUMNS])
         gray_image(axes, gray[position])
         # times are floats that may have passed through a file: nearest within a millisecond, not equal
-        reason = next((why for moment, why in reasons.items() if abs(moment - timestamps[position]) < 1e-3), None)
-        colour = REASON_COLOURS.get(reason, INK)
-        label = f"{timestamps[position]:.2f} s"
-        axes.set_xlabel(label if reason is None else f"{label} {reason.replace('_', ' ')}", color=colour, fontsize=9)
-        if reason is not None:
-            axes.spines[:].set(visible=True, color=colour, linewidth=3.5)
-            axes.plot([0.06, 0.94], [0.06, 0.94], color=colour, linewidth=1.6, alpha=0.8, transform=axes.transAxes)
+        reason = next((why for moment, why in reasons.items() if abs(moment - timestamps[position]) < 1e-3), "")
+        planted = reason if truth is None else truth[int(np.abs(moments - timestamps[position]).argmin())]
+        _mark(axes, f"{timestamps[position]:.2f} s", reason, planted)
     line = figure.add_subplot(grid[rows, :])
-    line.eventplot([np.asarray(kept_timestamps, float)], colors=[BLUE], lineoffsets=[0], linelengths=[1], linewidths=1)
-    handles = [Line2D([], [], color=BLUE, linewidth=4, label=f"kept ({len(kept_timestamps)})")]
+    found = {reason: [frame.timestamp for frame in dropped if frame.reason == reason] for reason in REASON_COLOURS}
+    _time_line(line, {"": kept, **found}, 0)
+    handles = [Line2D([], [], color=BLUE, linewidth=4, label=f"kept ({len(kept)})")]
+    told = np.array(truth if truth is not None else [""] * len(moments))
     for reason, colour in REASON_COLOURS.items():
-        moments = [frame.timestamp for frame in dropped if frame.reason == reason]
-        if moments:
-            line.eventplot([moments], colors=[colour], lineoffsets=[0], linelengths=[1], linewidths=1.6)
-            handles.append(
-                Line2D([], [], color=colour, linewidth=4, label=f"{reason.replace('_', ' ')} ({len(moments)})")
-            )
+        count = f"{len(found[reason])}" if truth is None else f"{len(found[reason])}, truth {(told == reason).sum()}"
+        if found[reason] or (told == reason).any():
+            handles.append(Line2D([], [], color=colour, linewidth=4, label=f"{_spoken(reason)} ({count})"))
     bare(line)
     line.set_ylim(-0.5, 0.5)
+    if truth is not None:
+        _time_line(line, {reason: moments[told == reason] for reason in ("", *REASON_COLOURS)}, -1.15)
+        line.set_ylim(-1.65, 0.5)
+        line.set_yticks([0, -1.15], ["curation", "truth"])
+        line.tick_params(axis="y", length=0)
     line.xaxis.set_major_locator(MaxNLocator(10))
     line.set_xlabel("seconds from the start of the clip")
     line.tick_params(axis="x", color=GRAY)
     line.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, handlelength=0.8, borderpad=0.1)
     return figure
+
+
+def _spoken(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def _mark(axes: Axes, moment: str, reason: str, planted: str) -> None:
+    """Say under a frame when it is, why it was left out, and what is wrong about that; frame it in its reason's colour.
+
+    Args:
+        axes: that show the frame.
+        moment: when it is.
+        reason: it was dropped for, "" where it was kept.
+        planted: the reason it had to go; `reason` where no truth is known.
+    """
+    label = f"{moment} {_spoken(reason)}".strip()
+    if reason != planted:
+        label += f"\nwrong: {_spoken(planted) or 'good frame'}" if reason else f"\nmissed: {_spoken(planted)}"
+    axes.set_xlabel(label, color=REASON_COLOURS.get(reason, INK), fontsize=8)
+    if reason:
+        colour = REASON_COLOURS[reason]
+        axes.spines[:].set(visible=True, color=colour, linewidth=3.5)
+        axes.plot([0.06, 0.94], [0.06, 0.94], color=colour, linewidth=1.6, alpha=0.8, transform=axes.transAxes)
+    elif planted:  # missed: dashed, in the colour it should have had
+        axes.spines[:].set(visible=True, color=REASON_COLOURS[planted], linewidth=3.5, linestyle=":")
+
+
+def _time_line(axes: Axes, moments: Mapping[str, Sequence[float]], height: float) -> None:
+    """A tick a frame, in the colour of its reason; "" are good frames."""
+    for reason, seconds in moments.items():
+        if len(seconds):
+            colour, width = REASON_COLOURS.get(reason, BLUE), 1.6 if reason else 1
+            axes.eventplot([seconds], colors=[colour], lineoffsets=[height], linelengths=[1], linewidths=width)
 
 
 @drawn

@@ -72,6 +72,33 @@ def test_a_film_strip_marks_what_was_dropped_and_why(frames, sound):
     assert np.allclose(moments[2], [3.0, 3.1, 3.2])
 
 
+def test_a_film_strip_tells_right_drops_from_wrong_ones(frames, sound):
+    times = np.arange(16) / 10
+    runs = dropped((0, 3, BLANK), (8, 10, NO_DANCING))
+    kept = np.delete(times, [frame.index for frame in runs])
+    truth = [BLANK] * 3 + [""] * 6 + [NO_DANCING] * 3 + [""] * 4
+    figure = sound(clip_strip(frames(16), times, runs, kept, "Say So, dancer 3", "synthetic", truth=truth))
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert labels[2] == "0.20 s blank"  # rightly dropped
+    assert labels[8] == "0.80 s no dancing\nwrong: good frame"
+    assert labels[9] == "0.90 s no dancing"
+    assert labels[10] == "1.00 s\nmissed: no dancing"
+    assert labels[12] == "1.20 s"
+    line = figure.axes[-1]
+    assert [text.get_text() for text in line.get_yticklabels()] == ["curation", "truth"]
+    legend = [text.get_text() for text in line.get_legend().get_texts()]
+    assert legend == ["kept (11)", "blank (3, truth 3)", "no dancing (2, truth 3)"]
+    planted = [events.get_positions() for events in line.collections if events.get_lineoffset() == -1.15]
+    assert [len(events) for events in planted] == [10, 3, 3]
+    assert np.allclose(planted[2], [0.9, 1.0, 1.1])
+
+
+def test_a_truth_of_another_length_is_refused(frames):
+    times = np.arange(5) / 10
+    with pytest.raises(ValueError, match="the truth tells of 4 frames, but 5 were read"):
+        clip_strip(frames(5), times, [], times, "Toca Toca", "synthetic", truth=[""] * 4)
+
+
 def test_every_reason_has_its_own_colour():
     assert len(set(REASON_COLOURS.values())) == len(REASON_COLOURS) == 3
 
