@@ -1,5 +1,6 @@
 """Faults that curation must find: where they are planned, and what blank and blurred frames look like."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -9,6 +10,7 @@ from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING
 from dance_tf.synthesis.truth import Fault
 
 LONGEST = 2.5  # seconds that one fault lasts at most
+SHORTEST_PAUSE = 0.6  # seconds, in clips long enough for it: a pose held for less belongs to the dance
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float, wanted
     blur, streak, angle = rng.uniform(0.013, 0.026), rng.uniform(0.06, 0.12), rng.uniform(0, 180)
     lengths = [max(2, round(min(share * frames, LONGEST * frame_rate))) for share in shares]
     blank = lengths[0] if has_blank else 0
-    pause = lengths[2] if has_pause else 0
+    shortest = min(math.ceil(SHORTEST_PAUSE * frame_rate), frames // 6)
+    pause = max(lengths[2], shortest) if has_pause else 0
     faults: list[Fault] = []
     if blank:
         faults.append(Fault(0, blank - 1, BLANK))

@@ -8,7 +8,7 @@ import numpy as np
 from dance_tf.synthesis.choreography import STYLES, select_styles
 from dance_tf.synthesis.faults import FaultPlan, plan_faults
 
-GENERATOR = 2  # raised whenever the same settings would give other pictures: a folder half made is then refused
+GENERATOR = 3  # raised whenever the same settings would give other pictures: a folder half made is then refused
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING, REASONS
-from dance_tf.synthesis.faults import LONGEST, FaultPlan, defocus, plan_faults
+from dance_tf.synthesis.faults import LONGEST, SHORTEST_PAUSE, FaultPlan, defocus, plan_faults
 
 PLANS = [plan_faults(np.random.default_rng(seed), 240, 30.0) for seed in range(300)]
 
@@ -36,6 +36,13 @@ def test_a_fault_of_a_long_clip_has_its_limit():
     for seed in range(50):
         for first, last, _ in plan_faults(np.random.default_rng(seed), 3000, 30.0).faults:
             assert last - first + 1 <= LONGEST * 30
+
+
+def test_nobody_stops_dancing_for_a_moment_only():
+    shortest = [last - first + 1 for plan in PLANS for first, last, _ in plan.spans(NO_DANCING)]
+    assert min(shortest) == SHORTEST_PAUSE * 30
+    short = [plan_faults(np.random.default_rng(seed), 12, 6.0) for seed in range(300)]  # too short for such a pause
+    assert {last - first + 1 for plan in short for first, last, _ in plan.spans(NO_DANCING)} == {2}
 
 
 def test_none_are_planned_unless_wanted_or_where_there_is_no_room():
