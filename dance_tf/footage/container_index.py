@@ -20,9 +20,9 @@ def nominal_rate(stream: VideoStream) -> float:
 
 
 def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    """Length of the pictures as the file states it, or None; that of the whole file is another where sound outlasts them.
+    """Length of the pictures as the file states it, or None; the whole file may last longer, with sound.
 
-    Matroska has a length for the whole file only; a tag that FFmpeg and mkvmerge write beside each track says when it
+    Matroska has a length of the whole file only; a tag that FFmpeg and mkvmerge write beside each track says when it
     ends (https://www.matroska.org/technical/tagging.html).
     """
     if stream.duration and stream.duration > 0 and stream.time_base:
