@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.damage import damage_told
 from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError, order_styles
 from dance_tf.footage.curation import CuratedClip
 
@@ -76,24 +77,34 @@ def write_arrays(folder: Path, curated_clips: Iterable[CuratedClip], known_style
 
 
 def open_arrays(folder: Path, in_memory_bytes: int) -> Dataset:
-    """Open what `write_arrays` wrote: in memory up to `in_memory_bytes` of frames, else as a memory map."""
+    """Open what `write_arrays` wrote: in memory up to `in_memory_bytes` of frames, else as a memory map.
+
+    Raises:
+        DatasetError: a file is missing, broken, or does not fit the others; the message names it.
+    """
     folder = Path(folder)
-    description = json.loads((folder / DESCRIPTION).read_text())
-    records = tuple(
-        ClipRecord(**{**clip, "dropped": tuple((reason, count) for reason, count in clip["dropped"])})
-        for clip in description["clips"]
-    )
-    total = sum(record.kept for record in records)
+    with damage_told(folder / DESCRIPTION):
+        description = json.loads((folder / DESCRIPTION).read_text())
+        styles = tuple(description["styles"])
+        records = tuple(
+            ClipRecord(**{**clip, "dropped": tuple((reason, count) for reason, count in clip["dropped"])})
+            for clip in description["clips"]
+        )
+        total = sum(record.kept for record in records)
     path = folder / "frames.raw"
-    if path.stat().st_size != total * 128 * 128:
-        raise DatasetError(f"{path} does not hold the {total} frames that {DESCRIPTION} tells of: write it again")
-    frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
-    if frames.nbytes <= in_memory_bytes:
-        frames = np.array(frames)
-    return Dataset(
-        styles=tuple(description["styles"]),
-        clips=records,
-        frames=frames,
-        timestamps=np.load(folder / "timestamps.npy"),
-        rooms=np.load(folder / "rooms.npy"),
-    )
+    with damage_told(path):
+        if path.stat().st_size != total * 128 * 128:
+            raise DatasetError(f"{path} does not hold the {total} frames that {DESCRIPTION} tells of: write it again")
+        frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
+        if frames.nbytes <= in_memory_bytes:
+            frames = np.array(frames)
+    timestamps = _load(folder / "timestamps.npy", (total,))
+    return Dataset(styles, records, frames, timestamps, rooms=_load(folder / "rooms.npy", (len(records), 128, 128, 1)))
+
+
+def _load(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    with damage_told(path):
+        array = np.load(path)
+        if array.shape != shape:
+            raise ValueError(f"its shape is {array.shape}, not {shape}")
+    return array
