@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
+INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no verb has caught
 GO_ON = ("synthesize", "curate", "train", "report")  # verbs that keep what they have done
 
 
@@ -35,6 +36,9 @@ class OneLineUsage(TyperGroup):
                 where = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
                 typer.echo(f"dance_tf: {line.rstrip('.')}: `{where} --help` tells what it takes", err=True)
             status = error.exit_code
+        if status == INTERRUPTED:
+            typer.echo("dance_tf: stopped; start the same command again", err=True)
+            status = FAILED
         sys.exit(status or DONE)
 
 
