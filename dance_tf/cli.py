@@ -85,7 +85,7 @@ def synthesize(
         from dance_tf.dataset.build import synthesize_arrays
 
         try:
-            synthesize_arrays(check_place(out, ARRAYS), settings, jobs or cores())
+            synthesize_arrays(check_place(out, ARRAYS), settings, jobs or cores(), progress=True)
         except KeyboardInterrupt:
             fail("stopped; nothing was written, and the same command begins anew")
     else:

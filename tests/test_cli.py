@@ -139,52 +139,6 @@ def test_what_is_not_there_is_named_in_one_line(arguments, tmp_path, monkeypatch
     assert not (tmp_path / "model").exists()
 
 
-def contents(folder):
-    """Every file below a folder, with its bytes."""
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """The current folder: footage of two styles, and a thesis that lies in a folder of its own."""
-    for name in ("waltz/anna_1.mp4", "tango/anna_1.mp4"):
-        path = tmp_path / "clips" / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"a clip")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("three years of work")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("synthesize", "mine"), "holds something else"),
-        (("synthesize", "mine", "--arrays"), "holds something else"),
-        (("synthesize", "clips", "--arrays"), "holds something else"),
-        (("synthesize", ".", "--arrays"), "the folder you are in"),
-        (("synthesize", "mine/thesis.txt", "--arrays"), "is a file"),
-        (("synthesize", "new", "--arrays", "--scheduler", "tcp://127.0.0.1:1"), "--scheduler"),
-        (("curate", "clips", "clips"), "it is "),
-        (("curate", "clips", "clips/dataset"), "it lies in "),
-        (("curate", "clips/waltz", "clips"), "it contains "),
-        (("curate", "clips", "mine"), "holds something else"),
-        (("curate", "clips", "mine/thesis.txt"), "is a file"),
-        (("train", "mine", "clips"), "holds something else"),
-        (("train", "mine", "mine"), "it is "),
-        (("train", "mine", "mine/model"), "it lies in "),
-        (("report", "smoke", "--out", "mine"), "holds something else"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_nothing_that_a_user_has_is_written_over(arguments, said, home):
-    before = contents(home)
-    assert said in refused(call(*arguments))
-    assert contents(home) == before
-    assert sorted(path.name for path in home.iterdir()) == ["clips", "mine"]
-
-
 class Asked(Exception):
     """Carries what curation was asked for out of the verb."""
 

@@ -1,7 +1,7 @@
 """A dataset as plain NumPy files, for machines without TensorFlow and for frames that do not fit in memory."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -42,13 +42,19 @@ def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] =
     )
 
 
-def write_arrays(folder: Path, curated_clips: Iterable[CuratedClip], known_styles: tuple[str, ...] = ()) -> Path:
+def write_arrays(
+    folder: Path,
+    curated_clips: Iterable[CuratedClip],
+    known_styles: tuple[str, ...] = (),
+    texts: Mapping[str, str] | None = None,
+) -> Path:
     """Write curated clips as NumPy files, clip by clip, so that memory does not grow with their number.
 
     Args:
         folder: where to write; replaced whole if it is there.
         curated_clips: the clips, in any order.
         known_styles: labels whose order is to be kept.
+        texts: what further text files shall hold, by their path in the folder; read after the last clip.
 
     Returns:
         `folder`.
@@ -72,6 +78,9 @@ def write_arrays(folder: Path, curated_clips: Iterable[CuratedClip], known_style
         np.save(partial / "timestamps.npy", np.concatenate(timestamps))
         styles = order_styles({record.style for record in records} - {""}, known_styles)
         description = {"styles": styles, "clips": [asdict(record) for record in records]}
+        for name, text in (texts or {}).items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_text(text, encoding="utf-8")
         (partial / DESCRIPTION).write_text(json.dumps(description))
     return Path(folder)
 
