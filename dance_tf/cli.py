@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from dance_tf.dataset.backend import start_tensorflow
+from dance_tf.dataset.place import ARRAYS, DATASET, MODEL, check_place
 from dance_tf.terminal import (
     DONE,
     DONE_WITH_REFUSALS,
     FAILED,
+    OneLineUsage,
     cores,
     fail,
     one_line_errors,
@@ -21,6 +23,7 @@ from dance_tf.terminal import (
 
 app = typer.Typer(
     name="dance_tf",
+    cls=OneLineUsage,
     help="Dance style from video, with numbers that can be believed.",
     no_args_is_help=True,
     add_completion=False,
@@ -77,9 +80,14 @@ def synthesize(
         difficulty=difficulty,
     )
     if arrays:
+        if scheduler:
+            fail("--arrays is made on this machine: leave --scheduler out")
         from dance_tf.dataset.build import synthesize_arrays
 
-        synthesize_arrays(out, settings, jobs or cores())
+        try:
+            synthesize_arrays(check_place(out, ARRAYS), settings, jobs or cores(), progress=True)
+        except KeyboardInterrupt:
+            fail("stopped; nothing was written, and the same command begins anew")
     else:
         from dance_tf.synthesis.studio import synthesize as record
 
@@ -113,6 +121,7 @@ def curate(
 
     limits = {name: value for name, value in (("seconds", max_seconds), ("pixels", max_pixels)) if value is not None}
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, limits=ReadLimits(**limits))
+    check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
         curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
     if strips:
@@ -161,6 +170,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Grow the autoencoder, train a network, and score it on the part held out."""
+    check_place(out, MODEL, sources=(dataset,))
     start_tensorflow()
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import open_dataset
@@ -236,7 +246,8 @@ def classify(
         for verdict in verdicts
     ]
     document = {"model": str(model), "clips": [verdict.to_json() for verdict in verdicts], "refused": refused}
-    show(document, as_json, "\n".join(lines))
+    if verdicts or as_json:
+        show(document, as_json, "\n".join(lines))
     for each in refused:
         typer.echo(f"refused {each['clip']}: {each['reason']}", err=True)
     raise typer.Exit(FAILED if not verdicts else DONE_WITH_REFUSALS if refused else DONE)

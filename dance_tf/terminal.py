@@ -5,13 +5,41 @@ Exit status: 0 done; 1 done, with clips refused, each named with its reason; 2 c
 
 import json
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from functools import wraps
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
+INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no verb has caught
+GO_ON = ("synthesize", "curate", "train", "report")  # verbs that keep what they have done
+
+
+class OneLineUsage(TyperGroup):
+    """Verbs that tell of a misused option or a missing argument in one line, as of everything else that goes wrong."""
+
+    def main(self, *arguments, standalone_mode: bool = True, **options):
+        """Run a verb; `standalone_mode` is Typer's."""
+        if not standalone_mode:
+            return super().main(*arguments, standalone_mode=False, **options)
+        try:
+            status = super().main(*arguments, standalone_mode=False, **options)
+        except TyperException as error:
+            line = error.format_message().strip()
+            if "\n" in line:  # the help, which is shown when there is no verb
+                error.show()
+            else:
+                where = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
+                typer.echo(f"dance_tf: {line.rstrip('.')}: `{where} --help` tells what it takes", err=True)
+            status = error.exit_code
+        if status == INTERRUPTED:
+            typer.echo("dance_tf: stopped; start the same command again", err=True)
+            status = FAILED
+        sys.exit(status or DONE)
 
 
 def one_line_errors(verb: Callable) -> Callable:
@@ -25,7 +53,7 @@ def one_line_errors(verb: Callable) -> Callable:
         except typer.Exit:
             raise
         except KeyboardInterrupt:
-            fail("stopped; start the same command again to go on")
+            fail("stopped; start the same command again" + " to go on" * (verb.__name__ in GO_ON))
         except Exception as error:
             if os.environ.get("DANCE_TF_TRACEBACK"):
                 raise

@@ -175,7 +175,7 @@ def test_sampling_and_limits_reach_curation_and_the_name_of_a_part(options, expe
     ],
 )
 def test_limits_that_make_no_sense_are_refused_in_one_line(options, tmp_path):
-    assert "positive" in refused(call("curate", tmp_path, tmp_path / "out", *options))
+    assert "positive" in refused(call("curate", tmp_path / "clips", tmp_path / "out", *options))
 
 
 def test_help_tells_the_limits_there_are():
@@ -185,7 +185,7 @@ def test_help_tells_the_limits_there_are():
 
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path):
     line = refused(call("report", "huge", "--out", tmp_path / "report"))
-    assert "huge" in line and "quick" in line and "smoke" in line
+    assert line.startswith("dance_tf: there is no profile huge.yaml in runs/; there are: paper, quick, smoke")
 
 
 def test_a_fault_of_ours_is_one_line_too(table, monkeypatch):
@@ -203,4 +203,26 @@ def test_as_a_program(table):
     assert json.loads(done.stdout)["findings"][0]["row"] == "ResNet"
     unasked = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (unasked.returncode, unasked.stdout) == (FAILED, "")
-    assert "--classes" in unasked.stderr and "Traceback" not in unasked.stderr
+    assert unasked.stderr.startswith("dance_tf: Missing option '--classes': `")
+    assert unasked.stderr.endswith(" audit --help` tells what it takes\n") and unasked.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("audit", "table.csv"), "Missing option '--classes'"),
+        (("audit", "table.csv", "--classes", "many"), "Invalid value for '--classes'"),
+        (("audit",), "Missing argument 'table'"),
+        (("train", "data", "model", "--epoch", "3"), "No such option: --epoch"),
+        (("dance",), "No such command 'dance'"),
+        (("--verbose", "audit"), "No such option: --verbose"),
+    ],
+)
+def test_a_usage_error_is_one_line_that_names_the_help(arguments, said):
+    line = refused(call(*arguments))
+    assert line.startswith(f"dance_tf: {said}") and line.endswith("--help` tells what it takes")
+
+
+def test_without_a_verb_the_help_is_shown():
+    assert "Usage: " in (result := call()).output and "  audit " in result.output
+    assert result.exit_code == FAILED

@@ -1,13 +1,14 @@
 """A dataset as plain NumPy files, for machines without TensorFlow and for frames that do not fit in memory."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.damage import damage_told
 from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError, order_styles
 from dance_tf.footage.curation import CuratedClip
 
@@ -41,13 +42,19 @@ def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] =
     )
 
 
-def write_arrays(folder: Path, curated_clips: Iterable[CuratedClip], known_styles: tuple[str, ...] = ()) -> Path:
+def write_arrays(
+    folder: Path,
+    curated_clips: Iterable[CuratedClip],
+    known_styles: tuple[str, ...] = (),
+    texts: Mapping[str, str] | None = None,
+) -> Path:
     """Write curated clips as NumPy files, clip by clip, so that memory does not grow with their number.
 
     Args:
         folder: where to write; replaced whole if it is there.
         curated_clips: the clips, in any order.
         known_styles: labels whose order is to be kept.
+        texts: what further text files shall hold, by their path in the folder; read after the last clip.
 
     Returns:
         `folder`.
@@ -71,29 +78,42 @@ def write_arrays(folder: Path, curated_clips: Iterable[CuratedClip], known_style
         np.save(partial / "timestamps.npy", np.concatenate(timestamps))
         styles = order_styles({record.style for record in records} - {""}, known_styles)
         description = {"styles": styles, "clips": [asdict(record) for record in records]}
+        for name, text in (texts or {}).items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_text(text, encoding="utf-8")
         (partial / DESCRIPTION).write_text(json.dumps(description))
     return Path(folder)
 
 
 def open_arrays(folder: Path, in_memory_bytes: int) -> Dataset:
-    """Open what `write_arrays` wrote: in memory up to `in_memory_bytes` of frames, else as a memory map."""
+    """Open what `write_arrays` wrote: in memory up to `in_memory_bytes` of frames, else as a memory map.
+
+    Raises:
+        DatasetError: a file is missing, broken, or does not fit the others; the message names it.
+    """
     folder = Path(folder)
-    description = json.loads((folder / DESCRIPTION).read_text())
-    records = tuple(
-        ClipRecord(**{**clip, "dropped": tuple((reason, count) for reason, count in clip["dropped"])})
-        for clip in description["clips"]
-    )
-    total = sum(record.kept for record in records)
+    with damage_told(folder / DESCRIPTION):
+        description = json.loads((folder / DESCRIPTION).read_text())
+        styles = tuple(description["styles"])
+        records = tuple(
+            ClipRecord(**{**clip, "dropped": tuple((reason, count) for reason, count in clip["dropped"])})
+            for clip in description["clips"]
+        )
+        total = sum(record.kept for record in records)
     path = folder / "frames.raw"
-    if path.stat().st_size != total * 128 * 128:
-        raise DatasetError(f"{path} does not hold the {total} frames that {DESCRIPTION} tells of: write it again")
-    frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
-    if frames.nbytes <= in_memory_bytes:
-        frames = np.array(frames)
-    return Dataset(
-        styles=tuple(description["styles"]),
-        clips=records,
-        frames=frames,
-        timestamps=np.load(folder / "timestamps.npy"),
-        rooms=np.load(folder / "rooms.npy"),
-    )
+    with damage_told(path):
+        if path.stat().st_size != total * 128 * 128:
+            raise DatasetError(f"{path} does not hold the {total} frames that {DESCRIPTION} tells of: write it again")
+        frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
+        if frames.nbytes <= in_memory_bytes:
+            frames = np.array(frames)
+    timestamps = _load(folder / "timestamps.npy", (total,))
+    return Dataset(styles, records, frames, timestamps, rooms=_load(folder / "rooms.npy", (len(records), 128, 128, 1)))
+
+
+def _load(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    with damage_told(path):
+        array = np.load(path)
+        if array.shape != shape:
+            raise ValueError(f"its shape is {array.shape}, not {shape}")
+    return array

@@ -26,7 +26,7 @@ def start_tensorflow() -> None:
             import tensorflow as tf
 
             tf.constant(0)
-        except BaseException:
+        except Exception:  # a user's Ctrl-C is no failure
             held.seek(0)
             os.write(kept, held.read())
             raise

@@ -18,7 +18,7 @@ from dance_tf.footage.parts import read_part
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import render_arrays
+from dance_tf.synthesis.studio import clip_key, render_arrays, truth_name, truth_text
 
 TABLE_SECONDS = 10.0  # of work at most are missing from the table of a run that is killed
 KNOWN_STYLES = tuple(style.name for style in STYLES)
@@ -121,17 +121,23 @@ def _told(
         raise
 
 
-def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1) -> Path:
+def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progress: bool = False) -> Path:
     """Make dancers up, curate their frames and write them as arrays: no codec, no TensorFlow.
 
     Args:
-        out: the dataset folder; replaced whole.
+        out: the dataset folder; replaced whole. The truth of each clip lies in `truth/`, as beside mp4 files.
         settings: of the clips.
         jobs: processes.
+        progress: whether a bar goes to standard error.
     """
-    return write_arrays(Path(out), _curated_clips(settings, jobs), KNOWN_STYLES)
+    truths: dict[str, str] = {}
+    return write_arrays(Path(out), _curated_clips(settings, jobs, progress, truths), KNOWN_STYLES, truths)
 
 
-def _curated_clips(settings: StudioSettings, jobs: int) -> Iterator[CuratedClip]:
-    for clip, frames, timestamps, _ in render_arrays(settings, jobs):
+def _curated_clips(
+    settings: StudioSettings, jobs: int, progress: bool, truths: dict[str, str]
+) -> Iterator[CuratedClip]:
+    keys = (clip_key(settings, style, dancer) for style, dancer in settings.clips())
+    for key, (clip, frames, timestamps, truth) in zip(keys, render_arrays(settings, jobs, progress), strict=True):
+        truths[truth_name(clip.clip_id)] = truth_text(truth, key)
         yield curate_frames(clip, frames, timestamps, settings.seconds)

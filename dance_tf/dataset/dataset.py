@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -88,6 +89,13 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.timestamps, dtype="<f8"))
         digest.update(np.ascontiguousarray(self.rooms))
         return digest.hexdigest()
+
+    @cached_property
+    def clip_hashes(self) -> tuple[str, ...]:
+        """Hash of each clip's frames alone: the same pictures are known again under any name, in any dataset."""
+        ends = np.cumsum([0, *(clip.kept for clip in self.clips)])
+        frames = (self.frames[start:end] for start, end in pairwise(ends))
+        return tuple(hashlib.sha256(np.ascontiguousarray(part)).hexdigest()[:16] for part in frames)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Frames by style: kept, seen, and dropped by reason (the paper's Table 1)."""

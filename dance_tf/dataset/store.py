@@ -14,6 +14,7 @@ import numpy as np
 from dance_tf.dataset.arrays import DESCRIPTION, gather, open_arrays, write_arrays
 from dance_tf.dataset.atomic import written_whole
 from dance_tf.dataset.backend import start_tensorflow
+from dance_tf.dataset.damage import damage_told
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import CuratedClip, DroppedFrame
@@ -194,16 +195,17 @@ def open_dataset(folder: Path, in_memory_bytes: int = IN_MEMORY_BYTES) -> Datase
         the dataset; clips without a style are left out, since nothing can be learnt from them or scored on them.
 
     Raises:
-        DatasetError: when the folder holds no dataset, or no labelled clip.
+        DatasetError: when the folder holds no dataset, no labelled clip, or a file that cannot be read.
     """
     folder = Path(folder)
     if (folder / DESCRIPTION).is_file():
         return open_arrays(folder, in_memory_bytes)
     if not (folder / SUMMARY).is_file():
         raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE {folder}`")
-    summary = json.loads((folder / SUMMARY).read_text())
-    known = tuple(summary["styles"])
-    if summary["frames"] * 128 * 128 > in_memory_bytes:
+    with damage_told(folder / SUMMARY):
+        summary = json.loads((folder / SUMMARY).read_text())
+        known, frames = tuple(summary["styles"]), int(summary["frames"])
+    if frames * 128 * 128 > in_memory_bytes:
         streamed = folder / ".arrays"
         if not (streamed / DESCRIPTION).is_file():
             write_arrays(streamed, read_store(folder), known)
@@ -219,9 +221,10 @@ def read_store(folder: Path) -> Iterator[CuratedClip]:
     start_tensorflow()
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder_from_directory(str(folder))
     in_order = tfds.ReadConfig(interleave_cycle_length=1)
-    for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False, read_config=in_order)):
-        curated = _from_example(example)
-        if curated.clip.style:
-            yield curated
+    with damage_told(Path(folder)):
+        builder = tfds.builder_from_directory(str(folder))
+        for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False, read_config=in_order)):
+            curated = _from_example(example)
+            if curated.clip.style:
+                yield curated

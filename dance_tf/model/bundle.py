@@ -1,7 +1,9 @@
 """A trained model as one folder: `model.keras`, and `model.json` with all that is needed to use it on a new clip."""
 
 import json
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +31,9 @@ class ModelDescription:
         view: what the network sees, "frame" or "difference" from the still room.
         sequence_length: frames it reads at once; 1 for a network of single frames.
         data_hash: content hash of the dataset it learnt from.
+        learnt_clips: `Dataset.clip_hashes` of the clips that any training or validation frame came from; empty where
+            it was not noted.
+        learnt_dancers: who dances in them.
         held_out: dancers it has never seen.
         settings: the training settings, as written to JSON.
         reading: how clips were read (fit, curation thresholds), as written to JSON.
@@ -41,6 +46,8 @@ class ModelDescription:
     sequence_length: int = 1
     data_hash: str = ""
     held_out: tuple[str, ...] = ()
+    learnt_clips: tuple[str, ...] = ()
+    learnt_dancers: tuple[str, ...] = ()
     settings: Mapping[str, object] | None = None
     reading: Mapping[str, object] | None = None
     thresholds: Mapping[str, float] | None = None
@@ -70,21 +77,34 @@ def load_bundle(folder: Path) -> ModelBundle:
         ModelError: when it holds no model, or one of another format.
     """
     folder = Path(folder)
-    described = folder / "model.json"
-    if not described.is_file() or not (folder / "model.keras").is_file():
+    described, weights = folder / "model.json", folder / "model.keras"
+    if not described.is_file() or not weights.is_file():
         raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET {folder}`")
-    try:
+    with _told(described):
         content = json.loads(described.read_text())
         if content.pop("format") != FORMAT:
             raise ModelError(f"{folder} was written by another version of dance_tf: train it again")
         content.pop("keras")
-        for name in ("styles", "held_out"):
+        for name in ("learnt_clips", "learnt_dancers"):  # models of an earlier day do not tell
+            content.setdefault(name, ())
+        for name in ("styles", "held_out", "learnt_clips", "learnt_dancers"):
             content[name] = tuple(content[name])
         description = ModelDescription(**content)
-        model = keras.saving.load_model(folder / "model.keras", compile=False)
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        if isinstance(error, ModelError):
-            raise
-        why = str(error).strip().partition("\n")[0]  # Keras goes on for pages
-        raise ModelError(f"{folder} cannot be read as a model ({why}): train it again") from error
+    with _told(weights):
+        with zipfile.ZipFile(weights) as content:  # Keras reads weights here and there, and so past their checksum
+            if damaged := content.testzip():
+                raise ValueError(f"its {damaged} is damaged")
+        model = keras.saving.load_model(weights, compile=False)
     return ModelBundle(model, description)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file cannot be read: damaged bytes make zip, HDF5, JSON and Keras raise what each likes."""
+    try:
+        yield
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:
+        why = str(error).strip().partition("\n")[0] or type(error).__name__  # Keras goes on for pages
+        raise ModelError(f"{path} cannot be read as a model ({why}): train it again") from error

@@ -65,6 +65,7 @@ def train_model(
     model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
+    learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
     strategy = STRATEGIES[settings.strategy]
     description = ModelDescription(
         styles=dataset.styles,
@@ -73,6 +74,8 @@ def train_model(
         sequence_length=settings.network.sequence_length if strategy.sequence else 1,
         data_hash=dataset.content_hash,
         held_out=held_out,
+        learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),
+        learnt_dancers=tuple(sorted({dataset.dancers[clip] for clip in learnt})),
         settings=asdict(settings),
     )
     save_bundle(out, ModelBundle(model, description))
@@ -94,7 +97,8 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
         raise DatasetError(f"the model knows no style {', '.join(strange)}: it was trained on others")
     unknown = sorted(set(dancers) - set(dataset.dancers))
     if unknown:
-        raise DatasetError(f"no dancer {', '.join(unknown)} in the dataset: it has {', '.join(set(dataset.dancers))}")
+        known = sorted(set(dataset.dancers))
+        raise DatasetError(f"no dancer {', '.join(unknown)} in the dataset: it has {', '.join(known)}")
     chosen = np.isin(dataset.dancers, list(dancers) or list(set(dataset.dancers)))
     indices = np.flatnonzero(chosen[dataset.clip_index])
     places = np.array([described.styles.index(style) for style in dataset.styles])
@@ -109,12 +113,24 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
         styles=described.styles,
         clip_ids=truth.clip_ids,
     )
-    note = ""
-    scored = {dataset.dancers[clip] for clip in np.unique(truth.clips)}
-    if described.data_hash == dataset.content_hash and not scored <= set(described.held_out):
+    return _evaluate(predictions, _overlap(described, dataset, np.unique(truth.clips)))
+
+
+def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -> str:
+    """What a model has learnt from of the clips that it is scored on, in a sentence; empty for nothing."""
+    names = sorted({dataset.dancers[clip] for clip in clips})
+    if not described.learnt_clips:  # a model of an earlier day, which only knows its dataset as a whole
+        if described.data_hash != dataset.content_hash or set(names) <= set(described.held_out):
+            return ""
         seen = ", ".join(described.held_out) or "none"
-        note = f"the model learnt from clips of this dataset: only dancers held out ({seen}) tell what it is worth"
-    return _evaluate(predictions, note)
+        return f"the model learnt from clips of this dataset: only dancers held out ({seen}) tell what it is worth"
+    count = sum(dataset.clip_hashes[clip] in described.learnt_clips for clip in clips)
+    known = [name for name in names if name in described.learnt_dancers]
+    overlap = [f"clips of this dataset: {count} of the {len(clips)} scored"] if count else []
+    overlap += [f"dancers of these names: {', '.join(known)}"] if known else []
+    fresh = [name for name in names if name not in known]
+    worth = f"only others ({', '.join(fresh) or 'there is none here'}) tell what it is worth"
+    return f"the model learnt from {'; from '.join(overlap)}; {worth}" if overlap else ""
 
 
 def _evaluate(predictions: Predictions, note: str) -> Evaluation:

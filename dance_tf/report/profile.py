@@ -11,7 +11,7 @@ import yaml
 GIVEN = ("run_folder", "profile")
 
 
-class RunError(Exception):
+class RunError(RuntimeError):
     """A run that cannot go on; the message is one line that says where and why."""
 
 

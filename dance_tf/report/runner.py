@@ -16,6 +16,9 @@ from dance_tf.report.provenance import portable
 from dance_tf.report.sections import Section, write_whole
 from dance_tf.report.writer import RunReport
 
+# what a report's folder has from its first moment, or as it is published
+MARKS = ("run.json", "sections", "provenance.json")
+
 
 def notebook_paths(folder: Path) -> list[Path]:
     """The notebooks of a folder in the order of their numbers: `NN_verb_object.ipynb`."""
@@ -39,8 +42,9 @@ def run_profile(profile: Path, notebooks: Path, run_folder: Path, progress: bool
         the path of REPORT.md.
 
     Raises:
-        RunError: something in the profile fits no notebook, or a notebook failed: names it, the cell and the error. The
-            notebook, as far as it came, lies in `executed/` under the name `failed_…`.
+        RunError: something in the profile fits no notebook, the folder holds something else than a report, or a
+            notebook failed: names it, the cell and the error. The notebook, as far as it came, lies in `executed/`
+            under the name `failed_…`.
     """
     notebooks, run_folder = notebooks.resolve(), run_folder.resolve()
     parameters = read_profile(profile)
@@ -49,6 +53,8 @@ def run_profile(profile: Path, notebooks: Path, run_folder: Path, progress: bool
         raise RunError(f"there is no notebook named NN_*.ipynb in {notebooks.name}/")
     defaults = {path.name: defaults_of(path) for path in paths}
     check_profile(parameters, defaults, profile.name)
+    if run_folder.exists() and not _may_be_a_report(run_folder):
+        raise RunError(f"{run_folder} holds something else than a report: name a new folder")
     report = RunReport(run_folder)
     report.describe_run(profile=profile.stem, parameters={key: portable(value) for key, value in parameters.items()})
     orders = [int(path.name[:2]) for path in paths]
@@ -71,6 +77,11 @@ def run_profile(profile: Path, notebooks: Path, run_folder: Path, progress: bool
                 report, lambda section, order=order, old=old: section.order == order and section.file_name in old
             )
     return report.write()
+
+
+def _may_be_a_report(folder: Path) -> bool:
+    """Whether a folder is empty or a report was begun in it."""
+    return folder.is_dir() and (not any(folder.iterdir()) or any((folder / name).exists() for name in MARKS))
 
 
 def _remove_where(report: RunReport, unwanted: Callable[[Section], bool]) -> None:

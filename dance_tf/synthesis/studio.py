@@ -69,9 +69,9 @@ def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> s
 def _record_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
     """Make one clip and its truth, unless they are there already; the truth comes last and vouches for the clip."""
     name = clip_id(style_index, dancer_index)
-    video, side = out / f"{name}.mp4", out / "truth" / f"{name}.json"
+    video, side = out / f"{name}.mp4", out / truth_name(name)
     key = clip_key(settings, style_index, dancer_index)
-    if video.exists() and side.exists() and json.loads(side.read_text(encoding="utf-8")).get("key") == key:
+    if video.exists() and side.exists() and _key_in(side) == key:
         return
     video.parent.mkdir(parents=True, exist_ok=True)
     side.parent.mkdir(parents=True, exist_ok=True)
@@ -82,14 +82,36 @@ def _record_clip(out: Path, settings: StudioSettings, style_index: int, dancer_i
         os.replace(part, video)
     finally:
         part.unlink(missing_ok=True)
-    _write_whole(side, json.dumps({"key": key, **json.loads(rendered.truth.to_json())}, indent=1))
+    _write_whole(side, truth_text(rendered.truth, key))
+
+
+def _key_in(side: Path) -> str | None:
+    """The key in a truth file; None in one that is damaged, whose clip is then made again."""
+    try:
+        return json.loads(side.read_text(encoding="utf-8"))["key"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def truth_name(name: str) -> str:
+    """Where the truth of a clip lies in the folder of clips, or of arrays."""
+    return f"truth/{name}.json"
+
+
+def truth_text(truth: ClipTruth, key: str) -> str:
+    """The truth of a clip as its file holds it, with the `clip_key` that it was made under."""
+    return json.dumps({"key": key, **json.loads(truth.to_json())}, indent=1)
 
 
 def _claim(out: Path, settings: StudioSettings) -> None:
     """Make sure that `out` is new or was begun with these very settings."""
     record = out / SETTINGS_FILE
     if record.exists():
-        if json.loads(record.read_text(encoding="utf-8")) != settings.as_record():
+        try:
+            made = json.loads(record.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{record} cannot be read ({error}); choose another folder or delete it") from error
+        if made != settings.as_record():
             raise ValueError(f"{out} was made with other settings ({record}); choose another folder or delete it")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -158,16 +180,21 @@ def _array_of(settings: StudioSettings, style: int, dancer: int) -> tuple[Clip, 
     return clip, frames, rendered.timestamps, rendered.truth
 
 
-def render_arrays(settings: StudioSettings, jobs: int = 1) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
+def render_arrays(
+    settings: StudioSettings, jobs: int = 1, progress: bool = False
+) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
     """All clips, dancer by dancer, straight as a network sees them, with no codec: neither PyAV nor FFmpeg is needed.
 
     Args:
         settings: of all clips.
         jobs: processes; clips come in the same order whatever it is.
+        progress: whether a bar goes to standard error.
 
     Yields:
         The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.
     """
-    yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_array_of)(settings, style, dancer) for style, dancer in settings.clips()
+    todo = settings.clips()
+    made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+        joblib.delayed(_array_of)(settings, style, dancer) for style, dancer in todo
     )
+    yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))

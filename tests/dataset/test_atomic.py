@@ -1,4 +1,8 @@
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +60,76 @@ def test_what_dead_processes_left_is_removed_and_living_ones_are_let_be(tmp_path
     with written_whole(folder):
         assert not dead.exists() and living.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "result"])
+
+
+class Fault(OSError):
+    """What a full disk or a signal may do to a rename."""
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A folder that was written before."""
+    with written_whole(tmp_path / "result") as partial:
+        (partial / "a.txt").write_text("old")
+    return tmp_path / "result"
+
+
+@pytest.mark.parametrize("failing", ["aside", "into place"])
+@pytest.mark.parametrize("fault", [Fault, KeyboardInterrupt])
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_the_old_folder_survives_a_fault_while_it_is_replaced(old, failing, fault, done, monkeypatch):
+    real = Path.rename
+
+    def rename(path, target):
+        chosen = (failing == "aside") == (path == old)
+        struck = chosen and not str(path).endswith(".replaced")
+        if struck and not done:
+            raise fault
+        found = real(path, target)
+        if struck:
+            raise fault
+        return found
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(fault), written_whole(old) as partial:
+        (partial / "a.txt").write_text("new")
+    in_place = done and failing == "into place"
+    assert (old / "a.txt").read_text() == ("new" if in_place else "old")
+    assert [path.name for path in old.parent.iterdir()] == ["result"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dance_tf.dataset.atomic import written_whole
+real = Path.rename
+def rename(path, target):
+    found = real(path, target)
+    if str(target).endswith(".replaced"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+Path.rename = rename
+with written_whole(Path(sys.argv[1])) as partial:
+    (partial / "a.txt").write_text("new")
+"""
+
+
+def test_the_old_folder_is_put_back_after_a_kill_between_the_renames(old):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(old)], cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not old.exists()
+    with pytest.raises(RuntimeError, match="also this time"), written_whole(old):
+        assert (old / "a.txt").read_text() == "old"
+        raise RuntimeError("also this time")
+    assert [path.name for path in old.parent.iterdir()] == ["result"]
+    assert (old / "a.txt").read_text() == "old"
+
+
+def test_a_folder_put_aside_is_removed_where_its_successor_stands(old):
+    with written_whole(old) as partial:
+        stem = partial.name.removesuffix(str(os.getpid()))
+    (old.parent / f"{stem}{2**22 + 1}.replaced").mkdir()
+    with written_whole(old) as partial:
+        (partial / "a.txt").write_text("new")
+    assert [path.name for path in old.parent.iterdir()] == ["result"]
+    assert (old / "a.txt").read_text() == "new"

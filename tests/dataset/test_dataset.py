@@ -53,3 +53,16 @@ def test_known_labels_keep_their_order_and_others_follow_by_name():
     known = ("Tok", "TDS", "BL")
     assert order_styles({"BL", "Tok", "zeta", "alpha"}, known) == ("Tok", "BL", "alpha", "zeta")
     assert order_styles({"b", "a"}) == ("a", "b")
+
+
+def test_clips_are_known_by_their_pictures_alone(blob_clips):
+    clips = blob_clips(styles=2, dancers=2, frames=2)
+    dataset = gather(clips)
+    assert len(set(dataset.clip_hashes)) == 4
+    named = dataclasses.replace(
+        clips[3], clip=dataclasses.replace(clips[3].clip, dancer="ann", clip_id="a", style="style0")
+    )
+    assert gather([clips[1], named]).clip_hashes == (dataset.clip_hashes[1], dataset.clip_hashes[3])
+    changed = clips[2].frames.copy()
+    changed[0, 0, 0, 0] ^= 1
+    assert gather([dataclasses.replace(clips[2], frames=changed)]).clip_hashes[0] != dataset.clip_hashes[2]

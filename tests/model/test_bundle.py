@@ -81,8 +81,21 @@ def test_a_description_that_does_not_fit_is_refused_in_one_line(folder, tmp_path
 def test_a_broken_model_file_is_refused_in_one_line(folder, tmp_path, content):
     broken(folder, tmp_path)
     (tmp_path / "model.keras").write_bytes(content)
-    with pytest.raises(ModelError, match="cannot be read as a model.*train it again") as refused:
+    with pytest.raises(ModelError, match="model.keras cannot be read as a model.*train it again") as refused:
         load_bundle(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999])
+def test_bytes_that_were_damaged_are_refused_in_one_line_that_names_the_file(folder, tmp_path, share):
+    broken(folder, tmp_path)
+    content = bytearray((tmp_path / "model.keras").read_bytes())
+    start = int(share * len(content))
+    content[start : start + 40] = bytes(byte ^ 255 for byte in content[start : start + 40])
+    (tmp_path / "model.keras").write_bytes(content)
+    with pytest.raises(ModelError) as refused:
+        load_bundle(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / 'model.keras'} cannot be read as a model (")
     assert "\n" not in str(refused.value)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -67,7 +68,48 @@ def test_scoring_again_says_when_clips_were_learnt_from(trained, dataset):
     assert unseen.note == ""
     assert unseen.to_json()["frame"] == evaluation.to_json()["frame"]
     everyone = evaluate_model(bundle, dataset)
-    assert "learnt from clips of this dataset" in everyone.note and everyone.clips == 10
+    assert everyone.clips == 10
+    assert everyone.note == (
+        "the model learnt from clips of this dataset: 6 of the 10 scored; from dancers of these names: dancer0, "
+        "dancer2, dancer4; only others (dancer1, dancer3) tell what it is worth"
+    )
+
+
+def renamed(clip, **names):
+    return dataclasses.replace(clip, clip=dataclasses.replace(clip.clip, **names))
+
+
+def test_what_overlaps_is_named_in_any_other_dataset(trained, blob_clips):
+    bundle = load_bundle(trained[0])
+    old, new = blob_clips(styles=2, dancers=5, frames=3), blob_clips(styles=2, dancers=5, frames=3, seed=9)
+    learnt, held_out = old[0], old[1]  # of dancer0 and dancer1
+    stranger = renamed(new[4], dancer="zoe", clip_id="style0/zoe")
+    # one more clip, of someone else, does not make those forgotten that were learnt from
+    note = evaluate_model(bundle, gather([learnt, held_out, stranger])).note
+    assert "clips of this dataset: 1 of the 3 scored; from dancers of these names: dancer0; " in note
+    assert note.endswith("only others (dancer1, zoe) tell what it is worth")
+    # the same pictures under another name
+    note = evaluate_model(bundle, gather([renamed(learnt, dancer="ann", clip_id="a")])).note
+    assert "clips of this dataset: 1 of the 1 scored; only others (ann)" in note
+    # other pictures of someone of that name
+    note = evaluate_model(bundle, gather([new[2]])).note
+    assert note == (
+        "the model learnt from dancers of these names: dancer2; only others (there is none here) tell what it is worth"
+    )
+    assert evaluate_model(bundle, gather([held_out, stranger])).note == ""
+
+
+def test_a_model_of_an_earlier_day_knows_its_dataset_as_a_whole(trained, dataset, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0], folder)
+    content = json.loads((folder / "model.json").read_text())
+    assert len(content.pop("learnt_clips")) == 6 and content.pop("learnt_dancers") == ["dancer0", "dancer2", "dancer4"]
+    (folder / "model.json").write_text(json.dumps(content))
+    bundle = load_bundle(folder)
+    assert "learnt from clips of this dataset" in evaluate_model(bundle, dataset).note
+    assert evaluate_model(bundle, dataset, ("dancer1",)).note == ""
+    other = dataclasses.replace(bundle.description, data_hash="another")
+    assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
 
 
 def test_styles_are_matched_by_name_not_by_place(trained, blob_clips):
@@ -89,9 +131,9 @@ def test_sequences_of_any_length_are_scored(dataset):
 
 def test_strangers_are_refused_in_one_line(trained, dataset, blob_clips):
     bundle = load_bundle(trained[0])
-    with pytest.raises(DatasetError, match="no dancer nobody in the dataset"):
+    with pytest.raises(
+        DatasetError, match="no dancer nobody in the dataset: it has dancer0, dancer1, dancer2, dancer3, dancer4$"
+    ):
         evaluate_model(bundle, dataset, ("nobody",))
     with pytest.raises(DatasetError, match="the model knows no style style2"):
         evaluate_model(bundle, gather(blob_clips(styles=3, dancers=2)))
-    other = dataclasses.replace(bundle.description, data_hash="another")
-    assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""

@@ -156,3 +156,20 @@ def test_without_pyav_and_tensorflow_arrays_can_still_be_made():
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "2"
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}"])
+def test_a_clip_whose_truth_is_damaged_is_made_again(damage, tmp_path):
+    synthesize(tmp_path / "out", TINY, progress=False)
+    side = min((tmp_path / "out" / "truth").rglob("*.json"))
+    before = side.read_text()
+    side.write_text(damage)
+    synthesize(tmp_path / "out", TINY, progress=False)
+    assert side.read_text() == before
+
+
+def test_a_damaged_record_of_the_settings_is_named(tmp_path):
+    synthesize(tmp_path / "out", TINY, progress=False)
+    (tmp_path / "out" / "studio.json").write_text("{")
+    with pytest.raises(ValueError, match="studio.json cannot be read .*; choose another folder or delete it"):
+        synthesize(tmp_path / "out", TINY, progress=False)
