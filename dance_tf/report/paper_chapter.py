@@ -126,7 +126,8 @@ def paper_tables(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudi
         Table("paper_main_numbers", "The paper's main numbers beside ours", main_numbers(beside), warning),
         Table("paper_and_ours", "Every number of the paper's tables beside ours", beside, warning),
         Table("paper_audit", "What in the paper cannot be true", findings_frame(findings).drop(columns="values"),
-              "Impossible: no set of verdicts gives these numbers, on what the message supposes; implausible: only under what it names."),
+              "Impossible: no set of verdicts gives these numbers, on what the message supposes; implausible: only "
+              "under what it names."),
         Table("paper_unsaid", "What the paper leaves unsaid", unsaid_frame(), "The setting that changes our choice."),
     ]  # fmt: skip
     if own.findings:
