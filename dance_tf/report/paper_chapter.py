@@ -65,7 +65,7 @@ def _frame_intervals(table: pd.DataFrame) -> Iterator[tuple]:
 
 def _costs(table: pd.DataFrame) -> Iterator[tuple]:
     for row in table.to_dict("records"):
-        yield 4, row["strategy"], row["measure"], row["paper"], row["ours"], None, MISSING, row["runs"]
+        yield 4, row["strategy"], row["measure"], row["paper"], row["ours"], None, row["interval"], row["runs"]
 
 
 def _conditions(table: pd.DataFrame) -> Iterator[tuple]:
