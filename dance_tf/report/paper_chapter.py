@@ -48,7 +48,7 @@ def beside_paper(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _frames_of_styles(table: pd.DataFrame) -> Iterator[tuple]:
     for row in table.to_dict("records"):
-        yield 1, row["style"], "frames", row["paper"], row["kept"], None, MISSING, None
+        yield 1, row["style"], "frames", row["paper"], row["ours"], None, row["interval"], row["runs"]
 
 
 def _strategies(table: pd.DataFrame) -> Iterator[tuple]:
