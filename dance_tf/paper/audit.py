@@ -18,7 +18,15 @@ from dance_tf.paper.score_table import read_score_table
 
 __all__ = ["AuditError", "Finding", "audit_csv", "audit_means", "audit_paper", "audit_row", "findings_frame"]
 
-_MEAN = re.compile(r"\b(mean|average|avg)\b", re.IGNORECASE)
+_MEAN = {"mean", "means", "average", "averages", "avg"}
+# what a label may say beside that and still be a mean; "Mean Teacher" and "average pooling" are names of methods
+_BESIDE = set(
+    "the of over across all its above and value values score scores result results overall grand total plain simple "
+    "arithmetic macro micro pooled weighted unweighted class classes column fold folds row rows run runs repeat "
+    "repeats repetitions experiment experiments seed seeds trial trials dancer dancers n sd std stdev standard "
+    "deviation se sem ci two three four five ten".split()
+)
+_PARTS = re.compile(r"\s+/\s+|[,;:|()\[\]]|\s+[–—-]\s+")
 _WEIGHTED = re.compile(r"weighted|micro|pooled", re.IGNORECASE)
 
 
@@ -29,7 +37,8 @@ def audit_csv(
 
     Columns are known by their names: accuracy, precision, recall or sensitivity, specificity, f1, kappa and the usual
     variants, in any case, with "macro", "mean" or "(%)" around them; `read_score_table` tells percent from fractions.
-    All other columns label the row; a row whose label says mean or average is also held against the rows above it.
+    All other columns label the row; a row whose label is a mean ("mean", "macro avg", "ResNet, mean of 3") is also held
+    against the rows above it.
 
     Args:
         path: the file.
@@ -57,9 +66,32 @@ def _audit_rows(
     findings = (
         finding
         for row in rows
-        for finding in audit_row(row, classes, supports, averaged or _MEAN.search(row.label) is not None)
+        for finding in audit_row(row, classes, supports, averaged or mean_of(row.label) is not None)
     )
     return (*findings, *audit_means(rows))
+
+
+def mean_of(label: str) -> frozenset[str] | None:
+    """What a row is the mean of, by its label: the parts of it that say no mean, in small letters.
+
+    Returns:
+        none of them for "mean", "Average of 3" or "mean ± sd"; {"resnet"} for "ResNet, mean" and "ResNet / mean"; None
+        where the row is no mean, as "Mean Teacher" and "CNN with average pooling" are none.
+    """
+    if _is_mean(label):
+        return frozenset()
+    parts = _parts(label)
+    left = frozenset(part for part in parts if not _is_mean(part))
+    return left if len(left) < len(parts) else None
+
+
+def _is_mean(text: str) -> bool:
+    words = set(re.findall(r"[^\W\d_]+", text.lower()))
+    return bool(words & _MEAN) and words <= _MEAN | _BESIDE
+
+
+def _parts(label: str) -> frozenset[str]:
+    return frozenset(part.strip().lower() for part in _PARTS.split(label) if part.strip())
 
 
 def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
@@ -68,17 +100,19 @@ def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
     A mean with any weights lies between its smallest and its largest row: outside is impossible. The plain mean of
     rounded numbers lies between the means of what each can have been: inside the rows but not there is implausible,
     and not told of a row that says weighted, micro or pooled. The rows meant may be those since the last such row, or
-    all above; only what fits neither is told.
+    all above; only what fits neither is told. "ResNet, mean" is held against rows with "ResNet" in their label.
     """
     findings: list[Finding] = []
     above: list[PublishedRow] = []
     start = 0
     for row in rows:
-        if not _MEAN.search(row.label):
+        subject = mean_of(row.label)
+        if subject is None:
             above.append(row)
             continue
+        groups = [[other for other in group if subject <= _parts(other.label)] for group in (above[start:], above)]
         for name in METRICS:
-            columns = [[getattr(other, name) for other in group] for group in (above[start:], above)]
+            columns = [[getattr(other, name) for other in group] for group in groups]
             columns = [column for column in columns if len(column) > 1 and None not in column]
             if columns and getattr(row, name) is not None:
                 findings += _mean_finding(row, name, columns)
@@ -88,7 +122,7 @@ def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
 
 def _mean_finding(row: PublishedRow, name: str, columns: list[list[Printed]]) -> Iterator[Finding]:
     """The stronger finding that every choice of rows agrees on, if any."""
-    reason = "a mean lies between the rows it is the mean of"
+    reason = "a mean of the rows above, as its label has it, lies between them"
     between = [Range(min(cell.low for cell in cells), max(cell.high for cell in cells)) for cells in columns]
     found = [
         tuple(compare(row.label, "mean of rows", name, getattr(row, name), limits, (), reason)) for limits in between

@@ -8,9 +8,13 @@ precision, recall, specificity and F1.
 Every bound holds, too, for means of the scores over several test sets (folds, repeats): it is linear, or it is taken
 on the side of a concave or convex curve where the mean can only move inwards, or its chord is used. Where classes are
 absent it holds whether averages run over the classes that occur, over those that occur or are predicted, or over all C,
-with 0 for 0/0. Bounds that need class shares take `Shares`, which has room for folds whose shares differ.
+with 0 for 0/0; and where a score leaves out the classes whose own is 0/0, all but the harmonic mean as F1's upper bound
+hold as well (`f1_with_classes_left_out` has that one's place): such a class has recall 0, so that leaving it out lowers
+the number of classes and the sum of what is missed by as much. Bounds that need class shares take `Shares`, which has
+room for folds whose shares differ.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +52,38 @@ def f1_from_precision_and_recall(precision: Range, recall: Range) -> Range:
     Each f_i is h(p_i, r_i) with h(x, y) = 2xy / (x + y). h is concave, so by Jensen's inequality the mean of h is at
     most h of the means (Opitz and Burst 2019 compare the two). Below, h >= xy >= x + y - 1 for x, y in [0, 1]. Both
     survive averaging over folds, and over classes with any weights; and both hold if F1 was computed as h(P, R).
+
+    The upper one needs all three averages to run over the same classes. The lower one does not: classes that P or F
+    leaves out for 0/0 have r_i = 0, so the others' mean recall is at least R.
     """
     low = max(0.0, precision.low + recall.low - 1)
-    x, y = max(precision.high, 0.0), max(recall.high, 0.0)
-    return Range(low, 2 * x * y / (x + y) if x + y > 0 else 0.0)
+    return Range(low, _harmonic(precision.high, recall.high))
+
+
+def f1_with_classes_left_out(precision: Range, recall: Range, classes: int, found: int) -> Range:
+    """0 <= F <= h(P C / k, R C / k), each at most 1, if at least k classes have a frame found; one test set only.
+
+    A program may leave out of each average the classes for which it is 0/0: precision those never predicted, F1 (as
+    2pr / (p + r)) those of which no frame is found. h is concave and h(cx, cy) = c h(x, y), so the f_i sum to at most h
+    of the sums of the p_i and the r_i, which are at most C P and C R. F is that sum over at least k classes. With k = C
+    nothing can have been left out, and it is the harmonic mean again.
+    """
+    share = classes / found
+    return Range(0.0, _harmonic(min(1.0, share * precision.high), min(1.0, share * recall.high)))
+
+
+def least_classes_found(recall: Range, accuracy: Range | None, shares: Shares) -> int:
+    """How many classes have at least one frame found, at least.
+
+    The r_i sum to R times the occurring classes or more, and each is at most 1. A class of which no frame is found
+    makes errors of its whole share, so no more of them can be than of the smallest shares that fit into e.
+    """
+    least = max(1, math.ceil(max(0.0, recall.low) * shares.occurring - 1e-9))
+    if accuracy is None:
+        return least
+    smallest = np.cumsum(np.sort(shares.low[shares.high > 0]))
+    missed = int((smallest <= _errors(accuracy).high + 1e-9).sum())
+    return max(least, shares.occurring - missed)
 
 
 def specificity_from_recall(recall: Range) -> Range:
@@ -167,6 +199,11 @@ def kappa_from_accuracy_and_shares(accuracy: Range, shares: Shares, averaged: bo
     low = 1 - errors.high / lower if lower > 0 else plain.low
     high = 1 - errors.low / upper if upper > 0 else plain.high
     return Range(max(low, plain.low), min(high, plain.high))
+
+
+def _harmonic(x: float, y: float) -> float:
+    x, y = max(x, 0.0), max(y, 0.0)
+    return 2 * x * y / (x + y) if x + y > 0 else 0.0
 
 
 def _errors(accuracy: Range) -> Range:

@@ -1,70 +1,107 @@
 """What each network costs (Table 4): seconds for one clip by part, size on disk, parameters, training time, memory.
 
-Each network is measured in a process of its own, one after the other, on one thread, so that none warms another's
-caches and the peak of memory is its own. Measured once and kept: a second report from the same runs has the same
-numbers.
+Measured once and kept: a second report from the same runs has the same numbers.
 """
 
 import json
-import multiprocessing
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from dance_tf.dataset.batches import load_frames, windows
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
-from dance_tf.footage.settings import ReadSettings
-from dance_tf.footage.video import FootageReader
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import key_of
-from dance_tf.paper.network_parts import cut_network
-from dance_tf.paper.protocol import grown_folder, one_thread
+from dance_tf.paper.cost_timing import (
+    BATCH,
+    apart,
+    one_clip,
+    peak_memory,
+    read_clip,
+    take_room_away,
+    time_rounds,
+    weigh_network,
+)
+from dance_tf.paper.protocol import grown_folder
 from dance_tf.paper.runs import Result
 
-BATCH = 64
+__all__ = ["BASELINE", "CLIP_FRAMES", "Cost", "Costs", "Span", "clip_files", "measure_costs", "peak_memory"]
+
 CLIP_FRAMES = 1110  # 37 s at 30 frames a second, the clip that Table 4 times
 BASELINE = "cnn"
+WEIGHED_AT_ONCE = 2  # processes whose memory is measured side by side
+MEASURE = 2  # raised whenever the same runs would be measured otherwise: what was kept before is then not read
+
+
+@dataclass(frozen=True)
+class Span:
+    """Several measurements of one thing.
+
+    Attributes:
+        median: the middle one; nan for none.
+        least: the smallest.
+        most: the largest.
+        count: how many.
+    """
+
+    median: float
+    least: float
+    most: float
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Span":
+        """The span of some values; all nan for none of them."""
+        if not len(values):
+            return cls(np.nan, np.nan, np.nan, 0)
+        return cls(float(np.median(values)), float(np.min(values)), float(np.max(values)), len(values))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one network costs; seconds are for a whole clip.
+    """What one network costs; spans of seconds are for a whole clip.
 
     Attributes:
-        extraction_seconds: frames to feature maps.
-        attention_seconds: weighing them; nan without attention.
-        head_seconds: fused vector to probabilities.
-        network_seconds: all of it in one go, measured by itself and not summed up.
-        inference_seconds: the network and the decoding of the clip.
+        extraction: frames to feature maps.
+        attention: weighing them; of nothing without attention.
+        head: fused vector to probabilities.
+        network: all of it in one go, measured by itself and not summed up.
+        total: the clip's decoding, its room where the network sees the difference from it, and the network, summed
+            round by round.
+        training: of the classifier and, where it has one, of its autoencoder's growth; over its runs.
         size_mb: of `model.keras`, as it lies on the disk after training, in 10⁶ bytes.
         parameters: weights.
-        training_seconds: of the classifier and, where it has one, of its autoencoder's growth; mean over its runs.
         peak_memory_mb: of a process that classifies the clip, 10⁶ bytes, with all its libraries.
     """
 
-    extraction_seconds: float
-    attention_seconds: float
-    head_seconds: float
-    network_seconds: float
-    inference_seconds: float
+    extraction: Span
+    attention: Span
+    head: Span
+    network: Span
+    total: Span
+    training: Span
     size_mb: float
     parameters: int
-    training_seconds: float
     peak_memory_mb: float
+
+    def numbers(self) -> dict[str, float]:
+        """Each cost by name, spans by their medians: extraction_seconds, …, size_mb, parameters, peak_memory_mb."""
+        return {
+            f"{name}_seconds" if isinstance(value, Span) else name: value.median if isinstance(value, Span) else value
+            for name, value in vars(self).items()
+        }
+
+    def spans(self) -> dict[str, Span]:
+        """The spans of seconds by the names of `numbers`."""
+        return {f"{name}_seconds": value for name, value in vars(self).items() if isinstance(value, Span)}
 
     def relative_to(self, other: "Cost") -> dict[str, float]:
         """Each number divided by another network's; nan where either has none."""
-        return {
-            entry.name: getattr(self, entry.name) / getattr(other, entry.name) if getattr(other, entry.name) else np.nan
-            for entry in fields(self)
-        }
+        theirs = other.numbers()
+        return {name: value / theirs[name] if theirs[name] else np.nan for name, value in self.numbers().items()}
 
 
 @dataclass(frozen=True)
@@ -73,21 +110,28 @@ class Costs:
 
     Attributes:
         networks: by strategy.
-        decode_seconds: reading one clip, the same for all.
+        decode: seconds to read one clip and shrink it to 128 × 128, the same for all.
+        room: seconds to estimate its room and take it away, the same for all that see the difference.
         frames: of the clip.
         picture: its width and height in pixels.
-        repeats: measurements behind each median.
+        filmed: whether the clip was filmed to be timed; otherwise it is one of the footage's.
         machine: name of the processor.
         idle_memory_mb: of the process before a network was in it.
     """
 
     networks: Mapping[str, Cost]
-    decode_seconds: float
+    decode: Span
+    room: Span
     frames: int
     picture: tuple[int, int]
-    repeats: int
+    filmed: bool
     machine: str
     idle_memory_mb: float
+
+    @property
+    def repeats(self) -> int:
+        """Rounds of measurements."""
+        return self.decode.count
 
 
 def measure_costs(
@@ -103,138 +147,72 @@ def measure_costs(
 
     Args:
         rivals: runs by strategy.
-        dataset: whose frames are classified; they are repeated where there are fewer than `frames`.
-        clips: video files to decode, as many as it takes.
-        work: where the measurement is kept.
+        dataset: that they learnt from.
+        clips: its video files: the first is timed if it has so many frames, else one that is filmed at its size.
+        work: where the measurement is kept, and the clip.
         machine: name of the processor; another machine measures anew.
         frames: length of the clip.
-        repeats: measurements of each part; the median counts.
+        repeats: rounds of measurements; medians count.
     """
-    key = key_of([[run.folder.name for run in runs] for runs in rivals.values()], machine, frames, repeats, BATCH)
-    kept = Path(work) / "costs" / f"{key}.json"
+    runs = [[run.folder.name for run in found] for found in rivals.values()]
+    kept = Path(work) / "costs" / f"{key_of(runs, machine, frames, repeats, BATCH, MEASURE)}.json"
     if not kept.is_file():
-        costs = _measure(rivals, dataset, clips, work, machine, frames, repeats)
+        costs = _measure(rivals, dataset, clips, Path(work), machine, frames, repeats)
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(costs)))
         partial.replace(kept)
     content = json.loads(kept.read_text())
-    networks = {name: Cost(**cost) for name, cost in content.pop("networks").items()}
-    return Costs(networks=networks, picture=tuple(content.pop("picture")), **content)
+    networks = {name: Cost(**_with_spans(cost)) for name, cost in content.pop("networks").items()}
+    picture = tuple(content.pop("picture"))
+    return Costs(networks=networks, picture=picture, **_with_spans(content))
 
 
-def _measure(rivals, dataset, clips, work, machine, frames, repeats) -> Costs:
-    decode_seconds, picture = time_decoding(clips, frames, repeats)
-    networks, idle = {}, []
-    for name, runs in rivals.items():
-        shown = load_frames(dataset, np.arange(min(frames, len(dataset.frames))), runs[0].job.settings.view)
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            seconds, before, peak = process.submit(
-                time_network, str(runs[0].folder / "model.keras"), np.resize(shown, (frames, *shown.shape[1:])), repeats
-            ).result()
-        idle.append(before)
-        networks[name] = Cost(
-            **{f"{part}_seconds": value for part, value in seconds.items()},
-            inference_seconds=decode_seconds + seconds["network"],
-            size_mb=(runs[0].folder / "model.keras").stat().st_size / 1e6,
+def _with_spans(content: Mapping[str, object]) -> dict[str, object]:
+    return {name: Span(**value) if isinstance(value, dict) else value for name, value in content.items()}
+
+
+def _measure(
+    rivals: Mapping[str, Sequence[Result]],
+    dataset: Dataset,
+    clips: Sequence[Path],
+    work: Path,
+    machine: str,
+    frames: int,
+    repeats: int,
+) -> Costs:
+    clip, picture, filmed = one_clip(clips, frames, work)
+    views = {name: runs[0].job.settings.view for name, runs in rivals.items()}
+    models = {name: runs[0].folder / "model.keras" for name, runs in rivals.items()}
+    given = read_clip(clip, frames)
+
+    def weigh(name: str) -> tuple[float, float]:
+        return apart(weigh_network, str(models[name]), take_room_away(given, views[name]))
+
+    with ThreadPoolExecutor(WEIGHED_AT_ONCE) as at_once:
+        weighed = dict(zip(rivals, at_once.map(weigh, rivals), strict=True))
+    asked = {name: (str(models[name]), views[name]) for name in rivals}
+    taken, shared = apart(time_rounds, asked, str(clip), frames, repeats)
+    before = {"frame": [shared["decode"]], "difference": [shared["decode"], shared["room"]]}
+    networks = {
+        name: Cost(
+            **{part: Span.of(taken[name].get(part, ())) for part in ("extraction", "attention", "head", "network")},
+            total=Span.of(np.sum([taken[name]["network"], *before[views[name]]], axis=0)),
+            training=Span.of([run.seconds + growth_seconds(dataset, run, work) for run in runs]),
+            size_mb=models[name].stat().st_size / 1e6,
             parameters=runs[0].parameters,
-            training_seconds=float(np.mean([run.seconds + growth_seconds(dataset, run, work) for run in runs])),
-            peak_memory_mb=peak,
+            peak_memory_mb=weighed[name][1],
         )
-    return Costs(networks, decode_seconds, frames, picture, repeats, machine, float(np.median(idle)))
+        for name, runs in rivals.items()
+    }
+    idle = float(np.median([empty for empty, _ in weighed.values()]))
+    decode, room = Span.of(shared["decode"]), Span.of(shared["room"])
+    return Costs(networks, decode, room, frames, picture, filmed, machine, idle)
 
 
 def clip_files(workspace: Workspace) -> list[Path]:
     """The files that a workspace's clips were read from."""
     return [workspace.clip_path(row) for row in workspace.rows() if row.part]
-
-
-def time_decoding(clips: Sequence[Path], frames: int, repeats: int) -> tuple[float, tuple[int, int]]:
-    """Median seconds to read `frames` frames of video files on one thread, and the picture's width and height.
-
-    Raises:
-        ValueError: no files, or files without frames.
-    """
-
-    def read() -> float:
-        started, left = time.perf_counter(), frames
-        while left > 0:
-            before = left
-            for clip in clips:
-                for _ in FootageReader(clip, ReadSettings(threads=1)):
-                    left -= 1
-                    if not left:
-                        return time.perf_counter() - started
-            if left == before:
-                raise ValueError("there are no frames to decode")
-        return time.perf_counter() - started
-
-    if not clips:
-        raise ValueError("there are no clips to decode")
-    seconds = float(np.median([read() for _ in range(repeats)]))
-    reader = FootageReader(clips[0], ReadSettings(threads=1))
-    next(iter(reader))
-    return seconds, (reader.source.width, reader.source.height)
-
-
-def time_network(path: str, frames: np.ndarray, repeats: int) -> tuple[dict[str, float], float, float]:
-    """Median seconds of a saved network and of its parts on a clip; runs in a process of its own.
-
-    A network that reads windows gets one for every frame, as it stands: each frame is read once a window.
-
-    Args:
-        path: of `model.keras`.
-        frames: uint8 [n, 128, 128, 1], what the network sees.
-        repeats: measurements of each part, taken in turns.
-
-    Returns:
-        seconds of extraction, attention (nan without), head and network; memory in 10⁶ bytes before the network was
-        loaded, and at its peak while the whole network classified the clip.
-    """
-    one_thread()
-    idle = peak_memory()
-    network = keras.saving.load_model(path, compile=False)
-    length = network.input_shape[1] if len(network.input_shape) == 5 else 1
-    order = np.arange(len(frames))
-    order = windows(order, np.zeros(len(frames), dtype=np.int64), length) if length > 1 else order
-    batches = np.split(order, range(BATCH, len(order), BATCH))
-
-    def read(model: keras.Model) -> Callable[[], list]:
-        return lambda: [model.predict_on_batch(frames[batch]) for batch in batches]
-
-    def run(model: keras.Model, given: Sequence) -> Callable[[], list]:
-        return lambda: [model.predict_on_batch(batch) for batch in given]
-
-    whole = read(network)
-    whole()
-    peak = peak_memory()
-    parts = cut_network(network)
-    work = {"network": whole, "extraction": read(parts.extraction)}
-    maps = work["extraction"]()
-    if parts.attention:
-        work["attention"] = run(parts.attention, maps)
-    size = parts.head.input_shape[-1]
-    work["head"] = run(parts.head, [np.zeros((len(batch), size), np.float32) for batch in batches])
-    for name in work.keys() - {"network", "extraction"}:
-        work[name]()
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(repeats):
-        for name, step in work.items():
-            started = time.perf_counter()
-            step()
-            taken[name].append(time.perf_counter() - started)
-    return {"attention": float("nan"), **{name: float(np.median(times)) for name, times in taken.items()}}, idle, peak
-
-
-def peak_memory() -> float:
-    """The most memory that this process has held, in 10⁶ bytes."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # of this program alone; the call below also counts what started it
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource  # Windows has none
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def growth_seconds(dataset: Dataset, run: Result, work: Path) -> float:

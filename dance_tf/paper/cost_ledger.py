@@ -9,7 +9,7 @@ from dance_tf.paper.tables import CNN_AE, HALF_UNIT, PROPOSED
 
 def audit_costs() -> tuple[Finding, ...]:
     """Findings on Table 4."""
-    return (*_similar_styles(), *_times(), *_model_size())
+    return (*_similar_styles(), *_times(), *_training_time(), *_model_size())
 
 
 def _similar_styles() -> Iterator[Finding]:
@@ -58,6 +58,20 @@ def _times() -> Iterator[Finding]:
             message=f"beside extraction and attention it takes {rest[PROPOSED]:.2f} s, where {CNN_AE} takes "
             f"{rest[CNN_AE]:.2f} s for the same decoding and the same head.",
             values=(("rest", f"{rest[PROPOSED]:.2f}"), (f"rest of {CNN_AE}", f"{rest[CNN_AE]:.2f}")),
+        )
+
+
+def _training_time() -> Iterator[Finding]:
+    longest = max(tables.TABLE_4, key=lambda row: row.training_minutes)
+    hours, claim = longest.training_minutes / 60, tables.LEAST_TRAINING
+    if hours < claim.value:
+        yield Finding(
+            row=f"Table 4, {longest.strategy}",
+            rule="training time against the text",
+            level="implausible",
+            message=f"{hours:.1f} h is the longest training of the table; {claim.place} has CNN and autoencoder "
+            f"take at least about {claim.value} h, and says of neither number how many runs are in it.",
+            values=(("Table 4", f"{hours:.1f} h"), ("text", f"{claim.value} h")),
         )
 
 

@@ -1,4 +1,7 @@
-"""What the paper's text says about its own tables, worked out: means, sums, rankings. Table 4 is in `cost_ledger`."""
+"""What the paper's text says about its own tables, worked out: means, sums, rankings.
+
+Table 4 is in `cost_ledger`, what its prose says of figures, cloud and pixels in `prose_ledger`.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +9,23 @@ from dance_tf.paper import tables
 from dance_tf.paper.cost_ledger import audit_costs
 from dance_tf.paper.findings import Finding
 from dance_tf.paper.printed import Range
+from dance_tf.paper.prose_ledger import audit_prose
 from dance_tf.paper.tables import HALF_UNIT, PROPOSED, Claim
 
 
 def audit_claims() -> tuple[Finding, ...]:
-    """Every sentence of the paper about its tables that its tables speak against, in the order of the tables."""
-    return (*_frame_counts(), *_means(), *_frame_intervals(), *audit_costs(), *_conditions(), *_dropped_frames())
+    """Every sentence of the paper that its tables, or its other sentences, speak against: by table, then the prose."""
+    return (
+        *_frame_counts(),
+        *_clip_lengths(),
+        *_means(),
+        *_frame_intervals(),
+        *audit_costs(),
+        *_clean_baseline(),
+        *_conditions(),
+        *_dropped_frames(),
+        *audit_prose(),
+    )
 
 
 def mean_of(printed: Sequence[float]) -> Range:
@@ -50,8 +64,8 @@ def _frame_counts() -> Iterator[Finding]:
             row=claim.place,
             rule="two counts of the same frames",
             level="impossible",
-            message=f"Say So has {claim.value:,} frames here and {table:,} in Table 1; twenty videos of 30–40 s at 30 "
-            f"frames a second have {20 * 30 * 30:,} to {20 * 40 * 30:,}.",
+            message=f"Say So has {claim.value:,} frames here and {table:,} in Table 1; so many videos make "
+            f"{clip_seconds(claim.value):.1f} s a video of the one and {clip_seconds(table):.1f} s of the other.",
             values=(("text", f"{claim.value:,}"), ("Table 1", f"{table:,}")),
         )
     if tables.VIDEOS.value <= tables.PARTICIPANTS.value * len(tables.TABLE_1):
@@ -63,6 +77,27 @@ def _frame_counts() -> Iterator[Finding]:
             f"{tables.VIDEOS.value} videos: none is left for the TikTok videos said to be among them.",
             values=(("videos", str(tables.VIDEOS.value)), ("participants", str(tables.PARTICIPANTS.value))),
         )
+
+
+def clip_seconds(frames: float) -> float:
+    """Mean length of a style's videos in seconds, by its number of frames."""
+    return frames / (tables.VIDEOS.value / len(tables.TABLE_1)) / tables.FRAME_RATE.value
+
+
+def _clip_lengths() -> Iterator[Finding]:
+    """Table 1 against the lengths that the text says it worked out of it; frames thrown out make clips longer still."""
+    shortest, longest = tables.SHORTEST_CLIPS.value, tables.LONGEST_CLIPS.value
+    for row in tables.TABLE_1:
+        seconds = clip_seconds(row.frames)
+        if not shortest <= seconds <= longest:
+            yield Finding(
+                row=f"Table 1, {row.style}",
+                rule="length of the clips",
+                level="implausible",
+                message=f"{row.frames:,} frames are {seconds:.1f} s a clip at {tables.FRAME_RATE.value} frames/s, "
+                f"without those that were thrown out; the text has about {shortest}–{longest} s, by this very count.",
+                values=(("frames", f"{row.frames:,}"), ("seconds a clip", f"{seconds:.1f}")),
+            )
 
 
 def _means() -> Iterator[Finding]:
@@ -125,6 +160,24 @@ def _frame_intervals() -> Iterator[Finding]:
                 level="implausible",
                 message=f"{name} does not fall from row {before + 1} to row {after + 1}, though the text says so.",
                 values=((name, f"{column[before]:.2f}"), (f"next {name}", f"{column[after]:.2f}")),
+            )
+
+
+def _clean_baseline() -> Iterator[Finding]:
+    """The clean row of Table 5 against the proposed rows of Table 2: the same network on the same frames."""
+    baseline = tables.TABLE_5[0]
+    rows = [row for row in tables.TABLE_2 if row.strategy == PROPOSED]
+    for name, told in (("accuracy", tables.MEAN_ACCURACY), ("f1", tables.ABSTRACT_F1)):
+        printed, mean = getattr(baseline, name), mean_of([getattr(row, name) for row in rows])
+        if printed - HALF_UNIT > mean.high or printed + HALF_UNIT < mean.low:
+            repeated = f"; it repeats the {told.value:.2f} of the text" if told.value == printed else ""
+            yield Finding(
+                row=f"Table 5, {baseline.condition}",
+                rule="clean frames against Table 2",
+                level="implausible",
+                message=f"{name} {printed:.2f} on clean frames, where Table 2's proposed rows average "
+                f"{_middle(mean):.2f}{repeated}.",
+                values=((name, f"{printed:.2f}"), (f"mean {name} of Table 2", f"{_middle(mean):.3f}")),
             )
 
 

@@ -3,7 +3,9 @@
 The inequalities themselves, with their derivations, are in `bounds`.
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from dance_tf.paper import bounds
 from dance_tf.paper.bounds import Shares
@@ -19,6 +21,25 @@ FOLD_SLACK: tuple[tuple[float, Level, str], ...] = (
     (1.1, "implausible", ", if each fold's class shares are within a tenth of the whole's"),
 )
 EXACT_SLACK: tuple[tuple[float, Level, str], ...] = ((1.0, "impossible", ""),)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the class shares leave possible of one score.
+
+    Attributes:
+        rule: its short name.
+        score: the score that it bounds.
+        allowed: the bound, as fractions.
+        given: the scores that it comes from.
+        reason: why, in words that end a sentence.
+    """
+
+    rule: str
+    score: str
+    allowed: Range
+    given: tuple[tuple[str, Printed], ...]
+    reason: str
 
 
 def audit_row(
@@ -44,6 +65,7 @@ def audit_row(
     return tuple(
         [
             *_outside_range(row),
+            *_f1_of_precision_and_sensitivity(row, classes, supports, averaged),
             *_without_supports(row, classes),
             *(_with_supports(row, supports, averaged) if supports else ()),
         ]
@@ -74,13 +96,50 @@ def _outside_range(row: PublishedRow) -> Iterator[Finding]:
             yield from compare(row.label, "range", name, printed, allowed, (), "no such score exists")
 
 
+def _f1_of_precision_and_sensitivity(
+    row: PublishedRow, classes: int, supports: tuple[int, ...] | None, averaged: bool
+) -> Iterator[Finding]:
+    """Macro F1 against the harmonic mean of macro precision and sensitivity.
+
+    Above it is impossible where no class can be without a frame found, and otherwise only if such a class counts as 0
+    (scikit-learn's default) instead of being left out. Of means over folds, the sensitivity can tell that of a fold
+    which does as well as the mean, and no more: the message says so.
+    """
+    if not (row.f1 and row.precision and row.sensitivity):
+        return
+    rule = "f1 against precision and sensitivity"
+    given = (("precision", row.precision), ("sensitivity", row.sensitivity))
+    precision, recall = _range(row.precision), _range(row.sensitivity)
+    plain = bounds.f1_from_precision_and_recall(precision, recall)
+    reason = "macro F1, in means over folds too, is at least their sum less 1"
+    yield from compare(row.label, rule, "f1", row.f1, Range(plain.low, math.inf), given, reason)
+    reason = "macro F1, in means over folds too, is at most their harmonic mean"
+    if supports:
+        accuracy = _range(row.accuracy) if row.accuracy else None
+        found = bounds.least_classes_found(recall, None if averaged else accuracy, Shares.of(supports))
+        allowed = bounds.f1_with_classes_left_out(precision, recall, classes, found)
+        if found == classes:
+            allowed = plain
+            condition = "; every class has frames found, so that none can have been left out as 0/0"
+            if averaged:
+                condition += ", unless in a fold far worse than the mean"
+        else:
+            condition = f", even where {classes - found} of the {classes} classes are left out as 0/0"
+        if found == classes or not averaged:
+            proven = tuple(
+                compare(row.label, rule, "f1", row.f1, Range(-math.inf, allowed.high), given, reason + condition)
+            )
+            yield from proven
+            if proven:
+                return
+    condition = ", if a class that is never predicted, or never occurs, counts as 0 (0/0) and is not left out"
+    yield from compare(
+        row.label, rule, "f1", row.f1, Range(-math.inf, plain.high), given, reason + condition, "implausible"
+    )  # fmt: skip
+
+
 def _without_supports(row: PublishedRow, classes: int) -> Iterator[Finding]:
-    precision, sensitivity, accuracy = row.precision, row.sensitivity, row.accuracy
-    if row.f1 and precision and sensitivity:
-        allowed = bounds.f1_from_precision_and_recall(_range(precision), _range(sensitivity))
-        given = (("precision", precision), ("sensitivity", sensitivity))
-        reason = "macro F1, in means over folds too, is at most their harmonic mean and at least their sum less 1"
-        yield from compare(row.label, "f1 against precision and sensitivity", "f1", row.f1, allowed, given, reason)
+    sensitivity, accuracy = row.sensitivity, row.accuracy
     # 0 is also what programs print for 0/0, where a test set has one class only
     if row.specificity and sensitivity and row.specificity.middle != 0:
         allowed = bounds.specificity_from_recall(_range(sensitivity))
@@ -94,7 +153,7 @@ def _without_supports(row: PublishedRow, classes: int) -> Iterator[Finding]:
         reason = f"accuracy is a weighted mean of the {classes} sensitivities"
         given = (("sensitivity", sensitivity),)
         yield from compare(row.label, "accuracy against sensitivity", "accuracy", accuracy, allowed, given, reason)
-    for name, score in (("precision", precision), ("f1", row.f1)):
+    for name, score in (("precision", row.precision), ("f1", row.f1)):
         if accuracy and score:
             allowed = bounds.accuracy_from_macro_score(_range(score), classes)
             reason = f"accuracy is at most {classes} times the macro average"
@@ -112,17 +171,19 @@ def _with_supports(row: PublishedRow, supports: tuple[int, ...], averaged: bool)
     found: set[str] = set()
     for slack, level, condition in FOLD_SLACK if averaged else EXACT_SLACK:
         shares = Shares.of(supports, slack)
-        for rule, name, allowed, given, reason in _allowed_by_shares(row, shares, averaged):
-            if rule not in found:
-                findings = tuple(
-                    compare(row.label, rule, name, getattr(row, name), allowed, given, reason + condition, level)
-                )
-                found.update(finding.rule for finding in findings)
-                yield from findings
+        for limit in _limits_of_shares(row, shares, averaged):
+            if limit.rule in found:
+                continue
+            printed, reason = getattr(row, limit.score), limit.reason + condition
+            findings = tuple(
+                compare(row.label, limit.rule, limit.score, printed, limit.allowed, limit.given, reason, level)
+            )
+            found.update(finding.rule for finding in findings)
+            yield from findings
 
 
-def _allowed_by_shares(row: PublishedRow, shares: Shares, averaged: bool) -> Iterator[tuple]:
-    """Rule, name of the score it bounds, the bound, the scores it comes from, and the reason."""
+def _limits_of_shares(row: PublishedRow, shares: Shares, averaged: bool) -> Iterator[Limit]:
+    """What each score of a row may be, with these class shares."""
     if row.accuracy:
         accuracy, given = _range(row.accuracy), (("accuracy", row.accuracy),)
     elif row.sensitivity:
@@ -136,22 +197,22 @@ def _allowed_by_shares(row: PublishedRow, shares: Shares, averaged: bool) -> Ite
         allowed = bounds.accuracy_from_recall(_range(row.sensitivity), shares)
         reason = "accuracy weighs the sensitivities by the class sizes"
         sensitivity = (("sensitivity", row.sensitivity),)
-        yield "accuracy against sensitivity and supports", "accuracy", allowed, sensitivity, reason
+        yield Limit("accuracy against sensitivity and supports", "accuracy", allowed, sensitivity, reason)
     if row.specificity:
         allowed = bounds.specificity_from_accuracy(accuracy, shares)
         reason = "each error is one false alarm among the frames of all other classes"
-        yield "specificity against accuracy and supports", "specificity", allowed, given, reason
+        yield Limit("specificity against accuracy and supports", "specificity", allowed, given, reason)
     if row.precision:
         allowed = bounds.precision_from_accuracy(accuracy, shares)
         reason = "the errors are too many, or too few, for it"
-        yield "precision against accuracy and supports", "precision", allowed, given, reason
+        yield Limit("precision against accuracy and supports", "precision", allowed, given, reason)
     if row.f1:
         allowed = bounds.f1_from_accuracy(accuracy, shares)
-        yield "f1 against accuracy and supports", "f1", allowed, given, "the errors are too few for it"
+        yield Limit("f1 against accuracy and supports", "f1", allowed, given, "the errors are too few for it")
     if row.kappa:
         allowed = bounds.kappa_from_accuracy_and_shares(accuracy, shares, averaged)
         reason = "class sizes leave chance only so much to explain"
-        yield "kappa against accuracy and supports", "kappa", allowed, given, reason
+        yield Limit("kappa against accuracy and supports", "kappa", allowed, given, reason)
 
 
 def compare(

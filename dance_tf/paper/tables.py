@@ -190,7 +190,16 @@ VIDEOS = Claim("videos in all", 240, "videos", "section 4.1")
 PARTICIPANTS = Claim("participants, each asked for all 12 styles", 20, "people", "section 4.1")
 SAY_SO_FRAMES = Claim("frames of Say So", 1138, "frames", "section 4.1, above Table 1")
 WORST_DROP = Claim("largest loss of accuracy", 6.63, "percentage points", "section 4.4, above Table 5")
+SHORTEST_CLIPS = Claim("average length of a clip, at least about", 30, "s", "section 4.1, below Table 1")
+LONGEST_CLIPS = Claim("average length of a clip, at most about", 40, "s", "section 4.1, below Table 1")
+FRAME_RATE = Claim("frame rate, assumed", 30, "frames/s", "section 4.1, below Table 1")
+INPUT_SIDE = Claim("side of the frames that the network sees", 128, "pixels", "sections 3.2 and 3.3")
+CNN_FEATURES = Claim("features of the CNN path", 512, "numbers", "section 3.2")
+AE_FEATURES = Claim("features of the autoencoder", 1024, "numbers", "section 3.2")
+LEAST_TRAINING = Claim("training of the CNN and autoencoder, at least about", 9, "h", "section 4.2")
 VIDEO_SECONDS = Claim("length of the video that Table 4 times", 37, "s", "section 4.4")
+
+LOW_RESOLUTION_LINES = 360  # of the condition that Table 5 calls 360p
 
 CLAIMS = (
     ABSTRACT_ACCURACY,
@@ -202,6 +211,13 @@ CLAIMS = (
     PARTICIPANTS,
     SAY_SO_FRAMES,
     WORST_DROP,
+    SHORTEST_CLIPS,
+    LONGEST_CLIPS,
+    FRAME_RATE,
+    INPUT_SIDE,
+    CNN_FEATURES,
+    AE_FEATURES,
+    LEAST_TRAINING,
     VIDEO_SECONDS,
 )
 

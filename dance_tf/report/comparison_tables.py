@@ -1,8 +1,7 @@
-"""Tables 2, 3 and 4 and the ablations, the paper's values beside ours."""
+"""Tables 2 and 3 and the ablations, the paper's values beside ours."""
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from dance_tf.assessment.intervals import Estimate, ScoreEstimates
@@ -10,7 +9,6 @@ from dance_tf.assessment.metrics import SCORES
 from dance_tf.dataset.batches import FRAME_SIDE
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.paper.comparison import Difference, RivalScores
-from dance_tf.paper.cost import BASELINE, Costs
 from dance_tf.paper.tables import table_frame
 from dance_tf.report.tables import compare_with_paper, percent_interval
 
@@ -104,68 +102,6 @@ def table_3(measures: pd.DataFrame) -> pd.DataFrame:
         keys, key=lambda column: -column if column.name == "size" else column.map(place).fillna(column)
     )
     return table.rename(columns={"every": "one frame of every"}).reset_index(drop=True)
-
-
-def table_4(costs: Costs, confusion: Mapping[str, Estimate]) -> pd.DataFrame:
-    """What each strategy costs, as measured: a row a strategy."""
-    rows = []
-    for strategy, cost in costs.networks.items():
-        found = confusion[strategy]
-        rows.append(
-            {
-                "strategy": STRATEGIES[strategy].title,
-                "similar pairs confused (%)": percent_interval(found.mean, found.low, found.high),
-                "extraction (s)": cost.extraction_seconds,
-                "attention (ms)": 1000 * cost.attention_seconds,
-                "head (ms)": 1000 * cost.head_seconds,
-                "network (s)": cost.network_seconds,
-                "decoding (s)": costs.decode_seconds,
-                "total (s)": cost.inference_seconds,
-                "total / CNN": cost.relative_to(costs.networks[BASELINE])["inference_seconds"],
-                "size (MB)": cost.size_mb,
-                "parameters": cost.parameters,
-                "training (s)": cost.training_seconds,
-                "peak memory (MB)": cost.peak_memory_mb,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def cost_against_paper(costs: Costs, confusion: Mapping[str, Estimate]) -> pd.DataFrame:
-    """What the paper's Table 4 prints, beside ours, and both as ratios to the CNN."""
-    measured = {
-        strategy: {
-            "similar styles confused (%)": 100 * confusion[strategy].mean,
-            "feature extraction (s)": cost.extraction_seconds,
-            "attention (s)": cost.attention_seconds,
-            "size (MB)": cost.size_mb,
-            "training (min)": cost.training_seconds / 60,
-            "inference (s)": cost.inference_seconds,
-        }
-        for strategy, cost in costs.networks.items()
-    }
-    columns = ("confusion_rate", "extraction_seconds", "attention_seconds", "size_mb", "training_minutes")
-    printed = table_frame(4).set_index("strategy")[[*columns, "inference_seconds"]].astype(float)
-    rows = []
-    for strategy, values in measured.items():
-        title = STRATEGIES[strategy].title
-        for column, (measure, ours) in zip(printed.columns, values.items(), strict=True):
-            paper = float(printed.at[title, column]) if title in printed.index else np.nan
-            if np.isnan(paper) and np.isnan(ours):
-                continue
-            rows.append(
-                {
-                    "strategy": title,
-                    "measure": measure,
-                    "paper": paper,
-                    "ours": ours,
-                    "difference": ours - paper,
-                    "paper / CNN": paper / printed.at[STRATEGIES[BASELINE].title, column],
-                    "ours / CNN": ours / measured[BASELINE][measure] if measured[BASELINE][measure] else np.nan,
-                    "runs": confusion[strategy].runs if column == "confusion_rate" else costs.repeats,
-                }
-            )
-    return pd.DataFrame(rows)
 
 
 def difference_table(differences: Mapping[str, Difference]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What the report says of frames left out (Table 3) and of what each network costs (Table 4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -11,7 +11,8 @@ from dance_tf.paper.cost import BASELINE, Costs
 from dance_tf.paper.similar_styles import similar_confusion
 from dance_tf.paper.tables import TABLE_4
 from dance_tf.report import figures
-from dance_tf.report.comparison_tables import HELD_OUT, cost_against_paper, table_3, table_4, thinning_measures
+from dance_tf.report.comparison_tables import HELD_OUT, table_3, thinning_measures
+from dance_tf.report.cost_tables import cost_against_paper, table_4
 from dance_tf.report.pages import Draws, Page, Runs, behind, tell
 from dance_tf.report.sections import Picture, Table
 
@@ -62,11 +63,15 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
     accuracy = {name: score_rival(runs, *given).held_out.frame.accuracy for name, runs in rivals.items()}
     styles = rivals[BASELINE][0].test.styles
     wide, high = costs.picture
+    clip = "filmed at the size of the clips" if costs.filmed else "of the footage"
+    runs = _counts([cost.training.count for cost in costs.networks.values()])
     how = (
-        f"One clip of {costs.frames} frames of {wide} × {high} pixels, on one thread of {costs.machine}; medians of "
-        f"{costs.repeats}. Training: beside other runs, mean of {len(rivals[BASELINE])} run(s), its autoencoder's "
-        f"growth in it. Memory: the whole process, of which {costs.idle_memory_mb:.0f} MB before a network is in it. "
-        f"Similar styles: {behind(rivals[BASELINE])}, validation folds by frame."
+        f"One file of {costs.frames} frames of {wide} × {high} pixels, {clip}, on one thread of {costs.machine}; "
+        f"medians of {costs.repeats} rounds that take all networks in turn, with the least and the most. Total: "
+        "decoding, shrinking to 128 × 128, the room estimated and taken away, and the network. Training: beside other "
+        f"runs, its autoencoder's growth in it, median of {runs} "
+        f"run(s). Memory: the whole process, of which {costs.idle_memory_mb:.0f} MB before a network is in it. Similar "
+        f"styles: {behind(rivals[BASELINE])}, validation folds by frame."
     )
     tables = [
         Table("t4_cost", "What each strategy costs (Table 4)", table_4(costs, similar), how),
@@ -76,7 +81,7 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
         [
             {
                 "strategy": STRATEGIES[name].title,
-                "cost": cost.network_seconds,
+                "cost": cost.network.median,
                 **{key: getattr(accuracy[name], key) for key in ("mean", "low", "high")},
             }
             for name, cost in costs.networks.items()
@@ -84,14 +89,17 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
     )
     drawn = figures.accuracy_against_cost(
         rows,
-        f"seconds for a clip of {costs.frames} frames, without {costs.decode_seconds:.2f} s to decode it",
+        f"seconds for a clip of {costs.frames} frames, without {costs.decode.median:.2f} s to decode it",
         source,
         chance=1 / len(styles),
     )
     metrics: dict[str, object] = {
         name: {
-            **{key: value for key, value in vars(cost).items()},
-            "decode_seconds": costs.decode_seconds,
+            **cost.numbers(),
+            "least_and_most": {key: [span.least, span.most] for key, span in cost.spans().items()},
+            "training_runs": cost.training.count,
+            "decode_seconds": costs.decode.median,
+            "room_seconds": costs.room.median,
             "similar_styles_confused": similar[name].to_json(),
             "relative_to_cnn": cost.relative_to(costs.networks[BASELINE]),
         }
@@ -101,14 +109,21 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
     proposed, plain = costs.networks[PROPOSED], costs.networks[BASELINE]
     ratio = proposed.relative_to(plain)
     text = (
-        f"### What does it cost?\n\n{STRATEGIES[PROPOSED].title} needs {proposed.inference_seconds:.2f} s for a clip "
-        f"of {costs.frames} frames, {costs.decode_seconds:.2f} s of them to decode it; the network alone takes "
-        f"{ratio['network_seconds']:.2f} times as long as the CNN alone (paper, features and attention: "
-        f"{_paper_ratio():.2f} times), and attention {proposed.attention_seconds:.3f} s of it. It is "
+        f"### What does it cost?\n\n{STRATEGIES[PROPOSED].title} needs {proposed.total.median:.2f} s for a clip "
+        f"of {costs.frames} frames, {costs.decode.median:.2f} s of them to decode it and {costs.room.median:.2f} s to "
+        f"take its room away; the network alone takes {ratio['network_seconds']:.2f} times as long as the CNN alone "
+        f"(paper, features and attention: {_paper_ratio():.2f} times), and attention {proposed.attention.median:.3f} s "
+        "of it. It is "
         f"{proposed.size_mb:.1f} MB on disk with its optimizer's state, with {proposed.parameters:,} parameters."
     )
     picture = Picture("accuracy_against_cost", drawn, f"Accuracy by frame on dancers held out. {how}")
     return Page(text, {"cost": metrics}, tables, [picture])
+
+
+def _counts(counts: Sequence[int]) -> str:
+    """As in "5", or in "3 to 5" where they differ."""
+    least, most = min(counts), max(counts)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _paper_ratio() -> float:

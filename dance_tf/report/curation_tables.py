@@ -9,6 +9,8 @@ from dance_tf.dataset.dataset import Dataset
 from dance_tf.footage.curation import REASONS
 from dance_tf.footage.curation_score import ReasonScore
 from dance_tf.paper.tables import TABLE_1
+from dance_tf.report.sections import Table
+from dance_tf.report.tables import MISSING
 from dance_tf.synthesis.choreography import STYLES
 
 
@@ -40,6 +42,31 @@ def frames_by_style(dataset: Dataset) -> pd.DataFrame:
     for column in frame.columns[2:]:
         frame[column] = frame[column].astype("Int64")
     return frame
+
+
+def beside_paper_frames(table_1: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 as the report prints it: after the counts the paper's, ours, the difference, the interval and the runs.
+
+    A style that is not the paper's has neither paper nor difference. Frames are counted, once: there is no interval.
+
+    Args:
+        table_1: of `frames_by_style`.
+    """
+    table = table_1.rename(columns={"kept": "ours"})
+    table = table[[*table.columns.drop(["paper", "ours"]), "paper", "ours"]]
+    known = table["paper"].notna() & (table["style"] != "all")
+    # the total stands beside the paper's only where all twelve styles do
+    whole = set(table.loc[known, "paper"]) == {row.frames for row in TABLE_1} and known.sum() == len(table) - 1
+    table["paper"] = table["paper"].where(known | (whole & (table["style"] == "all")))
+    return table.assign(difference=table["ours"] - table["paper"], interval=MISSING, runs=1)
+
+
+def frames_table(table_1: pd.DataFrame) -> Table:
+    """Table 1 of the report, of what `frames_by_style` counted."""
+    caption = (
+        "Frames seen, dropped by reason and kept (`ours`), beside the paper's. Counted: one run, no interval."
+    )
+    return Table("table_1", "Frames per style (Table 1)", beside_paper_frames(table_1), caption)
 
 
 def filters_frame(scores: Sequence[ReasonScore]) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def beside_paper(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _frames_of_styles(table: pd.DataFrame) -> Iterator[tuple]:
     for row in table.to_dict("records"):
-        yield 1, row["style"], "frames", row["paper"], row["kept"], None, MISSING, None
+        yield 1, row["style"], "frames", row["paper"], row["ours"], None, row["interval"], row["runs"]
 
 
 def _strategies(table: pd.DataFrame) -> Iterator[tuple]:
@@ -65,7 +65,7 @@ def _frame_intervals(table: pd.DataFrame) -> Iterator[tuple]:
 
 def _costs(table: pd.DataFrame) -> Iterator[tuple]:
     for row in table.to_dict("records"):
-        yield 4, row["strategy"], row["measure"], row["paper"], row["ours"], None, MISSING, row["runs"]
+        yield 4, row["strategy"], row["measure"], row["paper"], row["ours"], None, row["interval"], row["runs"]
 
 
 def _conditions(table: pd.DataFrame) -> Iterator[tuple]:
@@ -126,7 +126,8 @@ def paper_tables(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudi
         Table("paper_main_numbers", "The paper's main numbers beside ours", main_numbers(beside), warning),
         Table("paper_and_ours", "Every number of the paper's tables beside ours", beside, warning),
         Table("paper_audit", "What in the paper cannot be true", findings_frame(findings).drop(columns="values"),
-              "Impossible: no set of verdicts gives these numbers; implausible: only under what the message names."),
+              "Impossible: no set of verdicts gives these numbers, on what the message supposes; implausible: only "
+              "under what it names."),
         Table("paper_unsaid", "What the paper leaves unsaid", unsaid_frame(), "The setting that changes our choice."),
     ]  # fmt: skip
     if own.findings:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dance_tf.assessment.metrics import SCORES, scores_of_confusion
-from dance_tf.paper.audit import AuditError, Finding, audit_csv, audit_means, audit_paper, findings_frame
+from dance_tf.paper.audit import AuditError, Finding, audit_csv, audit_means, audit_paper, findings_frame, mean_of
 from dance_tf.paper.printed import PublishedRow, read_printed
 
 
@@ -166,6 +166,42 @@ def test_means_are_held_against_their_rows():
     assert [finding.level for finding in audit_means(outside)] == ["impossible"]
     assert not audit_means(rows_of(("1", "96.38"), ("2", "97.48"), ("weighted avg", "97.40")))
     assert not audit_means(rows_of(("1", "90"), ("mean", "80")))
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["mean", "Average", "avg.", "Mean of 3", "average of the three rows above", "macro avg", "weighted avg",
+     "mean ± sd", "Mean (SD)", "overall mean", "mean over 5 folds", "Mean (5 folds)", "Average value", "mean +/- std",
+     "Mean (n=3)", "AVERAGE:"],
+)  # fmt: skip
+def test_labels_that_are_a_mean(label):
+    assert mean_of(label) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["Mean Teacher", "CNN average pooling", "CNN + average pooling", "k-means", "mean-shift", "Weight averaging",
+     "Exponential moving average", "average pooling / 128", "Mean field", "global avg pool", "meaning", "Average Joe"],
+)  # fmt: skip
+def test_labels_that_name_a_method_are_no_mean(label):
+    assert mean_of(label) is None
+
+
+def test_a_method_with_mean_in_its_name_is_not_held_against_the_rows_above():
+    better = [("ResNet", "80.0"), ("CNN", "82.0")]
+    assert not audit_means(rows_of(*better, ("Mean Teacher", "91.0")))
+    assert not audit_means(rows_of(*better, ("CNN average pooling", "75.0")))
+    assert [finding.level for finding in audit_means(rows_of(*better, ("mean ± sd", "91.0")))] == ["impossible"]
+
+
+def test_a_mean_with_a_name_is_of_the_rows_of_that_name():
+    assert mean_of("ResNet / mean") == mean_of("ResNet, average of 2") == mean_of("ResNet (mean)") == {"resnet"}
+    runs = [("1 / CNN", "80.0"), ("1 / ResNet", "90.0"), ("2 / CNN", "82.0"), ("2 / ResNet", "92.0")]
+    assert not audit_means(rows_of(*runs, ("mean / CNN", "81.0"), ("mean / ResNet", "91.0")))
+    (finding,) = audit_means(rows_of(*runs, ("mean / CNN", "81.0"), ("mean / ResNet", "81.0")))
+    assert (finding.row, finding.level) == ("mean / ResNet", "impossible")
+    # nothing above belongs to it: its runs are not in the table
+    assert not audit_means(rows_of(("ResNet", "80.0"), ("CNN", "82.0"), ("Ours (mean)", "91.0")))
 
 
 def test_a_mean_may_be_of_its_block_or_of_all_rows():

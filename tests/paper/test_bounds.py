@@ -160,3 +160,31 @@ def test_one_class_alone_bounds_nothing():
     shares = Shares.of((10, 0))
     assert bounds.specificity_from_accuracy(exactly(0.5), shares) == (0, 1)
     assert bounds.kappa_from_accuracy_and_shares(exactly(0.5), shares, averaged=False).low <= 0
+
+
+def test_f1_with_classes_left_out_is_reached():
+    matrix = np.array([[90, 10, 0], [10, 90, 0], [50, 50, 0]])
+    each = class_scores(matrix)
+    # the third class, never predicted, is left out of precision and F1
+    precision, recall, f1 = each.precision[:2].mean(), each.sensitivity.mean(), each.f1[:2].mean()
+    allowed = bounds.f1_with_classes_left_out(exactly(precision), exactly(recall), 3, 2)
+    assert allowed.high == pytest.approx(2 * 0.9 * 0.9 / 1.8)
+    assert bounds.f1_from_precision_and_recall(exactly(precision), exactly(recall)).high < f1 < allowed.high
+    # with the two found classes perfect and the third counted as 0 in precision and recall, it is reached
+    assert bounds.f1_with_classes_left_out(exactly(2 / 3), exactly(2 / 3), 3, 2).high == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("recall", "accuracy", "supports", "least"),
+    [
+        (0.60, None, (100, 100, 100), 2),
+        (0.67, None, (100, 100, 100), 3),
+        (0.10, 0.60, (100, 100, 100), 2),
+        (0.10, 0.70, (100, 100, 100), 3),
+        (0.10, 0.10, (100, 100, 100), 1),
+        (0.60, None, (100, 100, 0), 2),
+    ],
+)
+def test_how_many_classes_must_be_found(recall, accuracy, supports, least):
+    accuracy = None if accuracy is None else exactly(accuracy)
+    assert bounds.least_classes_found(exactly(recall), accuracy, Shares.of(supports)) == least

@@ -1,9 +1,10 @@
-"""Costs: what is measured and that it is measured once; nothing here depends on the speed of a machine."""
+"""Costs: what is made of the measurements, and that they are made once; nothing here depends on a machine's speed."""
 
 import json
 import math
 from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,95 +13,95 @@ from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import TrainingSettings
 from dance_tf.paper import cost
-from dance_tf.paper.cost import Cost, measure_costs, peak_memory, time_decoding, time_network
+from dance_tf.paper.cost import Cost, Span, measure_costs
+from dance_tf.paper.cost_timing import time_rounds, weigh_network
 from dance_tf.paper.runs import Job, load_result
-
-FRAMES = np.zeros((70, 128, 128, 1), np.uint8)
 
 
 @pytest.fixture
 def clip(tmp_path):
-    """A clip of five pictures, 64 × 48."""
-    import cv2
-
+    """A clip of 20 pictures, 64 × 48."""
     folder = tmp_path / "clip"
     folder.mkdir()
-    for number in range(5):
-        cv2.imwrite(str(folder / f"{number:04d}.png"), np.full((48, 64), 40 * number, np.uint8))
+    for number in range(20):
+        cv2.imwrite(str(folder / f"{number:04d}.png"), np.full((48, 64), 10 * number, np.uint8))
     return folder
 
 
 @pytest.fixture
-def run(tmp_path):
-    job = Job(TrainingSettings(strategy="cnn"))
-    folder = tmp_path / "runs" / "abc"
-    folder.mkdir(parents=True)
-    STRATEGIES["cnn"].build(NetworkSettings(classes=3)).save(folder / "model.keras")
-    kept = {"job": asdict(job), "parameters": 7, "best_epoch": 0, "stopped_early": False, "seconds": 12.5}
-    (folder / "result.json").write_text(json.dumps(kept))
-    return load_result(folder)
+def make_run(tmp_path):
+    """Makes what a run of a strategy leaves on disk, without any run."""
+
+    def make(view="difference"):
+        job = Job(TrainingSettings(strategy="cnn", view=view))
+        folder = tmp_path / "runs" / view
+        folder.mkdir(parents=True)
+        STRATEGIES["cnn"].build(NetworkSettings(classes=3)).save(folder / "model.keras")
+        kept = {"job": asdict(job), "parameters": 7, "best_epoch": 0, "stopped_early": False, "seconds": 12.0}
+        (folder / "result.json").write_text(json.dumps(kept))
+        return load_result(folder)
+
+    return make
 
 
-def test_a_network_without_attention_has_no_time_for_it(run):
-    seconds, before, peak = time_network(str(run.folder / "model.keras"), FRAMES, repeats=1)
-    assert set(seconds) == {"attention", "extraction", "head", "network"}
-    assert math.isnan(seconds["attention"])
-    assert min(seconds["extraction"], seconds["head"], seconds["network"]) > 0
-    assert 0 < before <= peak <= peak_memory()
-
-
-def test_decoding_reads_clips_again_until_there_are_enough(clip):
-    seconds, picture = time_decoding([clip], frames=13, repeats=1)
-    assert seconds > 0
-    assert picture == (64, 48)
-
-
-def test_nothing_to_decode_is_refused():
-    with pytest.raises(ValueError, match="no clips"):
-        time_decoding([], 1, 1)
-
-
-def test_costs_are_measured_once_and_kept(monkeypatch, tmp_path, clip, run, blob_clips):
+def test_costs_are_measured_once_and_kept(monkeypatch, tmp_path, clip, make_run, blob_clips):
     dataset = gather(blob_clips(styles=2, dancers=2, frames=3))
     measured = []
 
-    class HereAndNow:
-        """In place of a process of its own, which takes seconds to start."""
+    def here_and_now(function, *arguments):
+        """In place of processes, which take seconds to start, and of a stopwatch."""
+        measured.append(function)
+        if function is weigh_network:
+            path, frames = arguments
+            assert frames.shape == (20, 128, 128, 1)
+            return 100.0, 130.0
+        assert function is time_rounds
+        networks, path, frames, repeats = arguments
+        assert (path, frames, repeats) == (str(clip), 20, 2)
+        assert {view for _, view in networks.values()} == {"difference", "frame"}
+        taken = {"network": [2.0, 4.0], "extraction": [1.0, 3.0], "head": [0.5, 0.25]}
+        return {name: taken for name in networks}, {"decode": [10.0, 20.0], "room": [100.0, 300.0]}
 
-        def __init__(self, *_):
-            pass
+    monkeypatch.setattr(cost, "apart", here_and_now)
+    run = make_run()
+    seconds = (12.0, 99.0, 13.0)
+    rivals = {"cnn": [replace(run, seconds=each) for each in seconds], "other": [make_run("frame")]}
 
-        def __enter__(self):
-            return self
+    def measure(machine):
+        return measure_costs(rivals, dataset, [clip], tmp_path, machine, frames=20, repeats=2)
 
-        def __exit__(self, *_):
-            return None
-
-        def submit(self, function, path, frames, repeats):
-            measured.append(frames.shape)
-            return self
-
-        def result(self):
-            return {"extraction": 2.0, "attention": math.nan, "head": 0.5, "network": 2.25}, 100.0, 130.0
-
-    monkeypatch.setattr(cost, "ProcessPoolExecutor", HereAndNow)
-    rivals = {"cnn": [run, replace(run, seconds=13.5)]}
-    first = measure_costs(rivals, dataset, [clip], tmp_path, "a machine", frames=20, repeats=2)
-    again = measure_costs(rivals, dataset, [clip], tmp_path, "a machine", frames=20, repeats=2)
-    assert measured == [(20, 128, 128, 1)]
-    assert again.networks["cnn"].inference_seconds == first.networks["cnn"].inference_seconds
+    first, again = measure("a machine"), measure("a machine")
+    assert sorted(function.__name__ for function in measured) == ["time_rounds", "weigh_network", "weigh_network"]
+    assert again.networks["cnn"].network == first.networks["cnn"].network == Span(3.0, 2.0, 4.0, 2)
     found = first.networks["cnn"]
-    assert (found.training_seconds, found.parameters, found.peak_memory_mb) == (13.0, 7, 130.0)
-    assert found.inference_seconds == first.decode_seconds + 2.25
+    # a median: one slow run does not move it; and as many as there were
+    assert found.training == Span(13.0, 12.0, 99.0, 3)
+    # added round by round: 10 + 100 + 2 and 20 + 300 + 4
+    assert found.total == Span(218.0, 112.0, 324.0, 2)
+    assert first.networks["other"].total == Span(18.0, 12.0, 24.0, 2)
+    assert (found.attention.count, math.isnan(found.attention.median)) == (0, True)
+    assert (found.parameters, found.peak_memory_mb, first.idle_memory_mb) == (7, 130.0, 100.0)
     assert found.size_mb == (run.folder / "model.keras").stat().st_size / 1e6
-    assert (first.picture, first.frames, first.repeats, first.idle_memory_mb) == ((64, 48), 20, 2, 100.0)
-    measure_costs(rivals, dataset, [clip], tmp_path, "another machine", frames=20, repeats=2)
-    assert len(measured) == 2
+    assert (first.picture, first.frames, first.repeats, first.filmed) == ((64, 48), 20, 2, False)
+    assert (first.decode.median, first.room.median) == (15.0, 200.0)
+    measure("another machine")
+    assert measured.count(time_rounds) == 2
 
 
 def test_ratios_to_another_network():
-    one = Cost(2.0, math.nan, 1.0, 3.0, 4.0, 6.0, 300, 10.0, 50.0)
-    other = Cost(1.0, 0.5, 0.5, 2.0, 1.0, 3.0, 100, 5.0, 100.0)
+    def spans(*medians):
+        return (Span(median, 0.0, 9.0, 3) for median in medians)
+
+    one = Cost(*spans(2.0, math.nan, 1.0, 3.0, 4.0, 10.0), 6.0, 300, 50.0)
+    other = Cost(*spans(1.0, 0.5, 0.5, 2.0, 1.0, 5.0), 3.0, 100, 100.0)
     ratios = one.relative_to(other)
     assert (ratios["extraction_seconds"], ratios["parameters"], ratios["peak_memory_mb"]) == (2.0, 3.0, 0.5)
+    assert (ratios["network_seconds"], ratios["total_seconds"]) == (1.5, 4.0)
     assert math.isnan(ratios["attention_seconds"])
+
+
+def test_a_span_of_nothing():
+    assert Span.of([3.0, 1.0, 2.0]) == Span(2.0, 1.0, 3.0, 3)
+    nothing = Span.of([])
+    assert nothing.count == 0
+    assert math.isnan(nothing.median)

@@ -1,10 +1,14 @@
+import os
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dance_tf.paper import tables
 from dance_tf.paper.cost_ledger import audit_costs, most_weights_described
-from dance_tf.paper.ledger import audit_claims, least_accuracy_of_kept, mean_of, not_falling
+from dance_tf.paper.ledger import audit_claims, clip_seconds, least_accuracy_of_kept, mean_of, not_falling
+from dance_tf.paper.prose_ledger import audit_prose, feature_megabits
 
 
 def rules():
@@ -78,3 +82,67 @@ def test_times_that_add_up_are_not_told(monkeypatch):
     assert {"times do not add up", "size against described layers"}.isdisjoint(
         finding.rule for finding in audit_costs()
     )
+
+
+def told(rule):
+    return {finding.row: finding.message for finding in audit_claims() if finding.rule == rule}
+
+
+def test_clips_longer_than_the_text_says_are_found(monkeypatch):
+    assert clip_seconds(24_890) == pytest.approx(24_890 / 20 / 30)
+    found = told("length of the clips")
+    assert list(found) == ["Table 1, Lottery", "Table 1, Say So"]
+    assert "41.5 s a clip" in found["Table 1, Say So"] and "41.0 s a clip" in found["Table 1, Lottery"]
+    monkeypatch.setattr(tables, "LONGEST_CLIPS", replace(tables.LONGEST_CLIPS, value=42))
+    assert not told("length of the clips")
+
+
+def test_the_clean_row_of_table_5_is_held_against_table_2(monkeypatch):
+    found = [finding for finding in audit_claims() if finding.rule == "clean frames against Table 2"]
+    assert [finding.values for finding in found] == [
+        (("accuracy", "97.14"), ("mean accuracy of Table 2", "97.077")),
+        (("f1", "97.30"), ("mean f1 of Table 2", "97.137")),
+    ]
+    baseline, *others = tables.TABLE_5
+    monkeypatch.setattr(tables, "TABLE_5", (replace(baseline, accuracy=97.08, f1=97.14), *others))
+    assert not told("clean frames against Table 2")
+
+
+def test_training_times_are_held_against_the_text(monkeypatch):
+    assert "4.9 h is the longest" in told("training time against the text")["Table 4, CNN + AE + Attention"]
+    monkeypatch.setattr(tables, "LEAST_TRAINING", replace(tables.LEAST_TRAINING, value=4))
+    assert not told("training time against the text")
+
+
+def test_what_360_lines_cannot_cost_a_network_that_sees_128(monkeypatch):
+    (message,) = told("pixels that the network never sees").values()
+    assert message.startswith("it costs 5.77 points, more than severe noise (3.29)")
+    monkeypatch.setattr(tables, "INPUT_SIDE", replace(tables.INPUT_SIDE, value=512))
+    assert not told("pixels that the network never sees")
+
+
+def test_bits_of_the_features():
+    assert feature_megabits(32) == pytest.approx(1536 * 32 * 30 / 1e6)
+    (message,) = told("features sent in place of frames").values()
+    assert message.startswith("1536 float32")
+    assert "1.47 Mbit/s (0.37 in 8 bits), the network's uncompressed input 3.93" in message
+
+
+def test_sentences_that_speak_against_each_other_are_told():
+    quoted = {finding.row: finding for finding in audit_prose()}
+    assert quoted["Figure 1"].level == "impossible"
+    assert "porous materials" in quoted["Figure 1"].message
+    assert '"simulated and estimated"' in quoted["Table 5"].message
+    assert "its 15 rows have two decimals" in quoted["Table 5"].message
+    assert "steps 2 and 3 are both" in quoted["section 3.5, list of steps"].message
+
+
+def test_what_is_quoted_stands_in_the_text_of_the_paper():
+    shared = Path(os.environ.get("DANCE_TF_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+    texts = sorted((shared.parent / "paper").glob("*.txt"))
+    if not texts:
+        pytest.skip(f"the paper's text is not beside {shared}")
+    text = texts[0].read_text(encoding="utf-8").lower()
+    quotes = [quote for finding in audit_prose() for quote in re.findall('"([^"]+)"', finding.message)]
+    assert len(quotes) == 7
+    assert not [quote for quote in quotes if quote.lower() not in text]

@@ -15,10 +15,9 @@ from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.training import TrainingSettings
 from dance_tf.paper.ablation import BASE, Ablation
 from dance_tf.paper.comparison import PROPOSED
-from dance_tf.paper.cost import Cost, Costs
 from dance_tf.paper.runs import Job, load_result
 from dance_tf.report.comparison_chapter import ablation_page, attention_page, clip_confusion, strategies_page
-from dance_tf.report.cost_chapter import cost_page, thinning_page
+from dance_tf.report.cost_chapter import thinning_page
 from dance_tf.report.pages import Draws, Page, behind, join_pages, tell
 from dance_tf.report.sections import plain
 
@@ -115,26 +114,6 @@ def test_thinning_says_what_leaving_frames_out_changes(make):
     whole, thin = (branch["128"][every]["held_out"]["frame"]["accuracy"]["mean"] for every in ("1", "10"))
     assert branch["difference"]["10"]["held_out"]["frame"]["mean"] == pytest.approx(thin - whole)
     assert "worse" in page.text
-
-
-def test_costs_are_told_with_their_ratio_and_machine(rivals):
-    plain_cost = Cost(2.0, float("nan"), 0.5, 2.0, 3.0, 2.0, 100, 60.0, 500.0)
-    networks = dict.fromkeys(rivals, plain_cost) | {PROPOSED: replace(plain_cost, network_seconds=5.0)}
-    costs = Costs(networks, 1.0, 1110, (270, 480), 5, "a machine", 400.0)
-    page = cost_page(costs, rivals, "synthetic", DRAWS)
-    assert "2.50 times as long as the CNN" in page.text
-    assert "(paper, features and attention: 1.72 times)" in page.text
-    assert page.metrics["cost"][PROPOSED]["relative_to_cnn"]["network_seconds"] == 2.5
-    assert all("a machine" in table.caption for table in page.tables)
-    # Supalonely and Say So are both there, so they can be confused
-    rate = page.metrics["cost"]["cnn"]["similar_styles_confused"]["mean"]
-    taken = []
-    for run in rivals["cnn"]:
-        with np.load(run.folder / "validation.npz") as kept:
-            matrix = confusion_matrix(kept["labels"], kept["probabilities"].argmax(axis=1), labels=range(3))
-        taken.append((matrix[0, 1] + matrix[1, 0]) / matrix[:2].sum())
-    assert rate == pytest.approx(np.mean(taken))
-    assert plain(page.metrics)["cost"]["cnn"]["attention_seconds"] is None
 
 
 def test_ablations_stand_against_the_network_as_proposed(make):

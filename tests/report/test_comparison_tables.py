@@ -1,21 +1,16 @@
 """The comparison's tables: the paper's value and ours in the same row."""
 
-import math
-
 import pandas as pd
 import pytest
 
 from dance_tf.assessment.intervals import Estimate, RunSummary, ScoreEstimates
 from dance_tf.paper.comparison import Difference, RivalScores
-from dance_tf.paper.cost import Cost, Costs
 from dance_tf.report.comparison_tables import (
     ablation_table,
-    cost_against_paper,
     difference_table,
     strategy_measures,
     table_2,
     table_3,
-    table_4,
     thinning_measures,
 )
 
@@ -55,28 +50,6 @@ def test_table_3_sets_the_paper_beside_the_full_size_only():
     assert table.loc[(128, 3, "recall"), "paper"] == 96.22
     assert table.loc[(128, 3, "recall"), "ours"] == pytest.approx(52.0)
     assert table["paper"].notna().sum() == 3
-
-
-@pytest.fixture
-def costs():
-    plain = Cost(2.0, math.nan, 0.5, 2.5, 3.5, 2.0, 100, 60.0, 500.0)
-    proposed = Cost(4.0, 0.25, 0.5, 5.0, 6.0, 3.0, 400, 180.0, 600.0)
-    return Costs({"cnn": plain, "cnn_ae_attention": proposed}, 1.0, 1110, (270, 480), 5, "a machine", 400.0)
-
-
-def test_table_4_and_its_ratios(costs):
-    similar = {"cnn": Estimate(0.2, 0.1, 0.3, 1), "cnn_ae_attention": Estimate(0.1, 0.05, 0.2, 1)}
-    table = table_4(costs, similar).set_index("strategy")
-    assert table.loc["CNN + AE + Attention", "attention (ms)"] == 250
-    assert table.loc["CNN + AE + Attention", "total / CNN"] == pytest.approx(6 / 3.5)
-    assert table.loc["CNN", "similar pairs confused (%)"] == "20.0 [10.0, 30.0]"
-    beside = cost_against_paper(costs, similar).set_index(["strategy", "measure"])
-    row = beside.loc[("CNN + AE + Attention", "inference (s)")]
-    assert (row["paper"], row["ours"]) == (32.57, 6.0)
-    assert (row["paper / CNN"], row["ours / CNN"]) == pytest.approx((32.57 / 18.24, 6 / 3.5))
-    training = beside.loc[("CNN", "training (min)")]
-    assert (training["paper"], training["ours"], training["difference"]) == (175, 1.0, -174.0)
-    assert ("CNN", "attention (s)") not in beside.index
 
 
 def test_differences_and_ablations_are_in_points():
