@@ -12,6 +12,7 @@ WORKING_SIDE = 128  # silhouettes are found at this short side: finer contours v
 ROOM_SAMPLES = 15  # frames, spread over the clip, whose median is the still room
 LEAST_MOVING = 0.005  # share of the picture; below it there is nobody to find
 MOST_MOVING = 0.5  # when more than this share of the picture moves, the camera does, and no silhouette can be told
+CHEST = 2  # fifths of the picture's height and width that a still chest may take between parts that move
 SHADOW_SIDE = 64  # shadows have soft edges, so they are painted small and enlarged
 
 
@@ -76,20 +77,32 @@ def _moving(small: np.ndarray, room: np.ndarray) -> np.ndarray:
     """What differs from the room, specks taken out and gaps closed: float32 [n, h', w'], 0..1."""
     size = small.shape[:0:-1]
     ramp = np.clip((np.arange(256) - 10) * (255 / 14), 0, 255).astype(np.uint8)
-    # specks and thin lines go; gaps are closed all around, and further upwards: people stand, and a chest that keeps
-    # still is between a head and legs that move
+    # specks and thin lines go; gaps are closed all around, and wider ones where the mask is above, below and on both
+    # sides: a chest that keeps still lies so, what is under a raised arm does not
     speck = cv2.getStructuringElement(cv2.MORPH_RECT, (min(3, size[0]), min(3, size[1])))
     gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 8) | 1,) * 2)
-    chest = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(1, 2 * size[1] // 5) | 1))
+    upright, across = (cv2.getStructuringElement(cv2.MORPH_RECT, span) for span in _chest(size))
     masks = np.empty(small.shape, np.float32)
     for i, frame in enumerate(small):
         moved = cv2.LUT(cv2.blur(cv2.absdiff(frame, room), (3, 3)), ramp)
         moved = cv2.morphologyEx(cv2.morphologyEx(moved, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, gap)
-        # closing runs on to the picture's edge; nothing is filled that has not the mask above and below it
-        between = np.minimum(np.maximum.accumulate(moved, 0), np.maximum.accumulate(moved[::-1], 0)[::-1])
-        moved = np.minimum(cv2.morphologyEx(moved, cv2.MORPH_CLOSE, chest), between)
+        # closing runs on to the picture's edge; nothing is filled that has not the mask all around
+        column, row = (cv2.morphologyEx(moved, cv2.MORPH_CLOSE, way) for way in (upright, across))
+        moved = np.minimum.reduce([column, row, _between(moved, 0), _between(moved, 1)])
         np.multiply(cv2.blur(moved, (3, 3)), np.float32(1 / 255), out=masks[i])
     return masks
+
+
+def _chest(size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """How far apart head and legs, and the two sides of a chest, may be: two fifths of the picture (w', h')."""
+    return (1, max(1, CHEST * size[1] // 5) | 1), (max(1, CHEST * size[0] // 5) | 1, 1)
+
+
+def _between(mask: np.ndarray, axis: int) -> np.ndarray:
+    """At each pixel, the lesser of what is highest before it and after it along an axis."""
+    return np.minimum(
+        np.maximum.accumulate(mask, axis), np.flip(np.maximum.accumulate(np.flip(mask, axis), axis), axis)
+    )
 
 
 def light_behind(height: int, width: int, generator: np.random.Generator) -> np.ndarray:
