@@ -18,14 +18,14 @@ import numpy as np
 
 from dance_tf.footage.degrade import degrade, find_condition
 from dance_tf.footage.degrade_camera import WholeClip
-from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, CompressionMeasure, measure_compression
+from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, KEYFRAMES, CompressionMeasure, measure_compression
 from dance_tf.footage.degrade_light import sample_places
 from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.progress import silent
 from dance_tf.footage.settings import READ_DEFAULTS
 from dance_tf.footage.source import ReadError
 
-STRETCH = 250  # frames; x264's longest way from one keyframe to the next
+STRETCH = KEYFRAMES  # frames; x264's longest way from one keyframe to the next
 SAME_TIME = 1e-6  # seconds
 
 
@@ -144,6 +144,8 @@ def _stretches(
     for time, picture in reader.pictures():
         alive()
         place = -1
+        while next_place < len(known) and known[next_place] <= time - SAME_TIME:
+            next_place += 1  # a frame that is not there does not hide those after it
         if next_place < len(known) and abs(time - known[next_place]) < SAME_TIME:
             place, next_place = next_place, next_place + 1
         if stretch and stretch[0][2].shape != picture.shape:

@@ -210,9 +210,9 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
     missing = [each for each in disturbances if not place_of(clip, each, Path(work), sampling).is_file()]
     if not missing:
         return ""
-    chosen = {each: choose_frames(_remaining(each, len(clip.times)), sampling, each.window) for each in missing}
+    chosen = {each: choose_frames(_remaining(each, clip), sampling, each.window) for each in missing}
     needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
-    requests = [_request(each, needed[each]) for each in missing]
+    requests = [_request(each, clip, needed[each]) for each in missing]
     try:
         with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
             found = process.call(degrade_file, clip.path, np.array(clip.times), requests)
@@ -237,19 +237,21 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
     return ""
 
 
-def _request(disturbance: Disturbance, places: np.ndarray) -> FrameRequest:
+def _request(disturbance: Disturbance, clip: HeldOutClip, places: np.ndarray) -> FrameRequest:
     """Frames of a clip under a disturbance; one that only loses frames leaves the others as they are."""
     if disturbance.spares_frames:
         return FrameRequest(places)
-    return FrameRequest(places, disturbance.condition, disturbance.severity, disturbance.seed)
+    return FrameRequest(places, disturbance.condition, disturbance.severity, disturbance.seed_on(clip.sha256))
 
 
-def _remaining(disturbance: Disturbance, count: int) -> np.ndarray:
+def _remaining(disturbance: Disturbance, clip: HeldOutClip) -> np.ndarray:
     """Places of the frames of a clip that arrive; all, but for conditions that lose some."""
+    count = len(clip.times)
     if not disturbance.temporal:
         return np.arange(count)
     nothing = np.zeros((count, 1, 1), np.uint8)  # which frames are lost hangs on their number alone
-    return degrade(nothing, disturbance.condition, disturbance.severity, disturbance.seed).kept_indices
+    seed = disturbance.seed_on(clip.sha256)
+    return degrade(nothing, disturbance.condition, disturbance.severity, seed).kept_indices
 
 
 def picture_under_conditions(
@@ -263,9 +265,9 @@ def picture_under_conditions(
     Raises:
         ReadError: none of the clips can be read.
     """
-    requests = [_request(each, np.empty(0, np.int64)) for each in disturbances]
     with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
         for clip in clips:
+            requests = [_request(each, clip, np.empty(0, np.int64)) for each in disturbances]
             try:
                 return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
             except (ReadError, LostProcess, MemoryError):
