@@ -57,6 +57,16 @@ class FrameRequest:
         return degrade(pictures, self.condition, self.severity, self.seed, seconds, clip).frames
 
 
+@dataclass(frozen=True)
+class FileCompression:
+    """What compression does to one file, and what a bit rate hangs on: its frames' size in pixels and their rate."""
+
+    measures: tuple[CompressionMeasure, ...]
+    width: int
+    height: int
+    rate: float
+
+
 def degrade_file(
     path: Path, seconds: np.ndarray, requests: Sequence[FrameRequest], alive: Callable[[], None] = silent
 ) -> list[np.ndarray]:
@@ -114,13 +124,12 @@ def middle_under(path: Path, requests: Sequence[FrameRequest], alive: Callable[[
     return found
 
 
-def compress_file(
-    path: Path, crf_values: tuple[float, ...], alive: Callable[[], None] = silent
-) -> tuple[CompressionMeasure, ...]:
+def compress_file(path: Path, crf_values: tuple[float, ...], alive: Callable[[], None] = silent) -> FileCompression:
     """What H.264 does to a file's first 250 frames at their own size and rate."""
     _, times, pictures, _ = next(_stretches(path, np.empty(0), alive))
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else FRAMES_PER_SECOND
-    return measure_compression(pictures, crf_values, rate)
+    height, width = pictures.shape[1:]
+    return FileCompression(measure_compression(pictures, crf_values, rate), width, height, float(rate))
 
 
 def _square(picture: np.ndarray, aspect: float) -> np.ndarray:

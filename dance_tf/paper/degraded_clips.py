@@ -279,11 +279,13 @@ def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) 
     """What H.264 does to clips at their own size, measured on their first 250 frames; means over the clips.
 
     Returns:
-        columns CRF, PSNR (dB), kbit/s, bits per pixel, clips.
+        columns CRF, PSNR (dB), kbit/s, bits per pixel, frame (px), frames/s (each of those that there are), clips.
     """
     with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        measures = [measure for clip in clips for measure in process.call(compress_file, clip.path, crf_values)]
+        files = [process.call(compress_file, clip.path, crf_values) for clip in clips]
     names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
-    table = pd.DataFrame([asdict(measure) for measure in measures])
+    table = pd.DataFrame([asdict(measure) for file in files for measure in file.measures])
     table = table.groupby("crf", as_index=False).mean().rename(columns=names)
-    return table.assign(clips=len(clips))
+    sizes = ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in files))
+    rates = ", ".join(dict.fromkeys(f"{file.rate:.3g}" for file in files))
+    return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})

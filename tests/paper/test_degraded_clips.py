@@ -244,6 +244,7 @@ def test_one_moment_under_every_condition(clip):
 def test_compression_is_measured_at_the_clips_own_rate(clip):
     table = compression_of([clip, clip], (38.0, 43.0))
     assert list(table["CRF"]) == [38, 43] and list(table["clips"]) == [2, 2]
+    assert list(table["frame (px)"]) == ["160×256"] * 2 and list(table["frames/s"]) == ["8"] * 2
     assert table["PSNR (dB)"].is_monotonic_decreasing
     bits = table["bits per pixel"] * HEIGHT * WIDTH * RATE / 1000
     np.testing.assert_allclose(table["kbit/s"], bits, rtol=1e-6)
