@@ -20,11 +20,11 @@ from dance_tf.assessment.predictions import Predictions
 
 @dataclass(frozen=True)
 class Worst:
-    """Who or what fares worst under a condition.
+    """Who or what fares worst under a condition, or loses most to it.
 
     Attributes:
-        name: the dancer or the style.
-        score: its share of right verdicts by clip under the condition, over all runs together; the first of equals.
+        name: the dancer or the style; the first of equals.
+        score: its share of right verdicts by clip under the condition, over all runs together.
         clean: the same dancer's or style's share on clean footage; nan where it was not tested there.
         clips: verdicts behind `score`.
     """
@@ -33,6 +33,11 @@ class Worst:
     score: float
     clean: float
     clips: int
+
+    @property
+    def loss(self) -> float:
+        """Share of right verdicts that is lost; nan where it was not tested clean."""
+        return self.clean - self.score
 
     def to_json(self) -> dict:
         """The attributes by name; null for a clean share that is not known."""
@@ -51,6 +56,8 @@ class ConditionRobustness:
         drop: clean minus degraded, by frame and by clip; above 0 where the condition harms.
         worst_dancer: the dancer with the fewest right verdicts.
         worst_style: the style with the fewest right verdicts.
+        losing_dancer: the dancer who loses most right verdicts; None where none was tested clean.
+        losing_style: the style that loses most.
         changed: False where the condition left all of the clips as they were, so that it was not tried.
     """
 
@@ -60,10 +67,13 @@ class ConditionRobustness:
     drop: RunSummary
     worst_dancer: Worst
     worst_style: Worst
+    losing_dancer: Worst | None = None
+    losing_style: Worst | None = None
     changed: bool = True
 
     def to_json(self) -> dict:
-        """Severity, whether clips changed, `frame` and `clip` scores, `drop` by frame and clip, and the worst."""
+        """Severity, whether clips changed, `frame` and `clip` scores, `drop` of both, who is worst and loses most."""
+        losing = {"losing_dancer": self.losing_dancer, "losing_style": self.losing_style}
         return {
             "severity": self.severity,
             "changed": self.changed,
@@ -71,6 +81,7 @@ class ConditionRobustness:
             "drop": self.drop.to_json(),
             "worst_dancer": self.worst_dancer.to_json(),
             "worst_style": self.worst_style.to_json(),
+            **{name: found.to_json() if found else None for name, found in losing.items()},
         }
 
 
@@ -130,6 +141,8 @@ def assess_robustness(
                 drop=RunSummary(*drops),
                 worst_dancer=find_worst_dancer(clean, entry.runs),
                 worst_style=find_worst_style(clean, entry.runs),
+                losing_dancer=_losing(_hits_by_dancer(entry.runs), _hits_by_dancer(clean)),
+                losing_style=_losing(_hits_by_style(entry.runs), _hits_by_style(clean)),
                 changed=entry.changed,
             )
         )
@@ -156,10 +169,10 @@ def robustness_table(robustness: Robustness, by: Unit = "frame") -> pd.DataFrame
 
     Returns:
         Columns: condition, severity, accuracy, accuracy_low, accuracy_high, f1, f1_low, f1_high, drop, drop_low,
-            drop_high (of
-        accuracy, in points), worst_dancer, worst_dancer_accuracy, worst_style, worst_style_accuracy, runs.
+            drop_high (of accuracy, in points), worst_dancer, worst_dancer_accuracy, worst_style, worst_style_accuracy,
+            changed (whether a clip was), runs.
     """
-    rows = [{"condition": "clean", "severity": 0.0, **_percent(getattr(robustness.clean, by))}]
+    rows = [{"condition": "clean", "severity": 0.0, "changed": True, **_percent(getattr(robustness.clean, by))}]
     for row in robustness.conditions:
         drop = getattr(row.drop, by).accuracy
         rows.append(
@@ -174,6 +187,7 @@ def robustness_table(robustness: Robustness, by: Unit = "frame") -> pd.DataFrame
                 "worst_dancer_accuracy": 100 * row.worst_dancer.score,
                 "worst_style": row.worst_style.name,
                 "worst_style_accuracy": 100 * row.worst_style.score,
+                "changed": row.changed,
             }
         )
     table = pd.DataFrame(rows)
@@ -214,3 +228,11 @@ def _worst(degraded: dict[str, tuple[float, int]], clean: dict[str, tuple[float,
     name = min(degraded, key=lambda each: degraded[each][0])
     score, clips = degraded[name]
     return Worst(name, score, clean.get(name, (float("nan"), 0))[0], clips)
+
+
+def _losing(degraded: dict[str, tuple[float, int]], clean: dict[str, tuple[float, int]]) -> Worst | None:
+    both = [name for name in degraded if name in clean]
+    if not both:
+        return None
+    name = max(both, key=lambda each: clean[each][0] - degraded[each][0])
+    return Worst(name, degraded[name][0], clean[name][0], degraded[name][1])

@@ -19,10 +19,11 @@ from dance_tf.footage.degrade_conditions import (
     FAMILIES,
     HARSHEST,
     Condition,
-    Parameter,
     condition_table,
+    constant_table,
     find_condition,
 )
+from dance_tf.footage.degrade_parameters import Parameter
 
 __all__ = [
     "CONDITIONS",
@@ -33,6 +34,7 @@ __all__ = [
     "Parameter",
     "WholeClip",
     "condition_table",
+    "constant_table",
     "degrade",
     "effect_generator",
     "find_condition",
@@ -60,7 +62,7 @@ def effect_generator(condition: Condition, seed: int) -> np.random.Generator:
 
     It hangs on the effect, not on the level: mild and heavy fog of one seed are the same fog, thinner and thicker.
     """
-    return np.random.Generator(np.random.SFC64([seed, crc32(condition.effect.__name__.encode())]))
+    return np.random.Generator(np.random.SFC64([seed, crc32(condition.chance.encode())]))
 
 
 def degrade(
@@ -78,14 +80,14 @@ def degrade(
             with the same noise, fog and drops.
         condition_name: one of `CONDITION_NAMES`.
         severity: 0 (the clip as it is) to 5; the paper's named level where left out.
-        seed: 0 or more; the same seed gives the same frames on any number of threads.
+        seed: a whole number, 0 or more, of any size; the same seed gives the same frames on any number of threads.
         timestamps: seconds [n] from the start of the clip; 30 frames per second where left out.
         clip: where `frames` are only some of a gray clip's. Each then comes out as if the whole clip had been given,
             but for noise, which is another draw, and compression and lost frames, which need the whole clip anyway.
 
     Raises:
-        ValueError: an unknown condition, a severity outside 0..5, frames of another dtype or shape, or timestamps of
-            another length.
+        ValueError: an unknown condition, a severity outside 0..5, a seed that is negative or no whole number, frames of
+            another dtype or shape, or timestamps of another length or not finite.
     """
     condition = find_condition(condition_name)
     severity = float(condition.severity if severity is None else severity)
@@ -98,6 +100,10 @@ def degrade(
     seconds = np.arange(count) / DEFAULT_RATE if timestamps is None else np.asarray(timestamps, np.float64)
     if seconds.shape != (count,):
         raise ValueError(f"{count} frames need as many timestamps, not {list(seconds.shape)}")
+    if not np.isfinite(seconds).all():
+        raise ValueError(f"timestamps are finite numbers of seconds; {np.sum(~np.isfinite(seconds))} are not")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"a seed is a whole number of 0 or more, not {seed!r}")
     if clip is not None and frames.ndim != 3:
         raise ValueError("frames that are part of a whole clip must be gray, uint8 [n, h, w]")
     everything = np.arange(count, dtype=np.int64)

@@ -1,7 +1,11 @@
 """Degradations as training augmentation: one random condition on some of a batch's frames.
 
-Frames of a batch are strangers to each other, and already at the network's size; a condition is drawn anew for each
-batch, and the frames that share it each get another moment of it (another place of the shadow, another patch of fog).
+Frames of a batch are strangers to each other; a condition is drawn anew for each batch, and the frames that share it
+each get another moment of it (another place of the shadow, another patch of fog).
+
+They are at the network's size already, while footage is degraded at its own size and then shrunk, which averages much
+of it away. So the picture between a frame's black bars is taken to be footage of `SOURCE_SIDE` that was shrunk:
+`degrade_small` makes of it what would be left of a condition then.
 
 A network that sees a frame's difference from the still room must be shown what a degraded clip gives: fog that stands
 in the frame stands in the room too, and most of it goes when one is taken from the other. `augment_with_rooms`
@@ -13,13 +17,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from dance_tf.footage.degrade_camera import add_gaussian_noise
-from dance_tf.footage.degrade_codec import compress_h264
 from dance_tf.footage.degrade_conditions import CONDITIONS, FAMILIES, HARSHEST, Condition
 from dance_tf.footage.degrade_light import light_from_behind
+from dance_tf.footage.degrade_small import small_effect
 from dance_tf.footage.framing import picture_area
 
 SPATIAL_FAMILIES = tuple(family for family in FAMILIES if family != "time")
-ASSUMED_SIDE = 720  # a frame at the network's size stands for footage of this short side where resolution is lost
+SOURCE_SIDE = (
+    432  # px: a frame's picture is taken to have been shrunk from footage of this short side, the studio's own
+)
 MILDEST = 0.5
 DAY = 86_400.0  # seconds: moments of one condition are drawn from so long that they are unlike each other
 ROOM_MOMENTS = 3  # moments of a condition that a room's median is taken over
@@ -62,7 +68,9 @@ def augment_frames(
     augmented = np.array(frames)
     planes = augmented.reshape(frames.shape[:3])  # a view: writing here writes there
     for condition, chosen, severity in _choices(len(frames), generator, families, share, harshest):
-        planes[chosen] = _apply(condition, planes[chosen], severity, generator)
+        for (rows, columns), part in _by_area(planes[:, None], chosen):
+            pictures = np.ascontiguousarray(planes[part, rows, columns])
+            planes[part, rows, columns] = _apply(condition, pictures, severity, generator)
     return augmented
 
 
@@ -104,17 +112,17 @@ def augment_with_rooms(
         raise ValueError(f"frames {list(frames.shape)} and rooms {list(rooms.shape)} must both be uint8 [n, h, w, 1]")
     frames, rooms = np.array(frames), np.array(rooms)
     planes, still = frames[..., 0], rooms[..., 0]
-    for condition, windows, severity in _choices(len(frames) // alike, generator, families, share, harshest):
-        chosen = (windows[:, None] * alike + np.arange(alike)).ravel()
-        settings = _settings(condition, severity, planes)
-        areas = [picture_area(np.stack([planes[i], still[i]])) for i in chosen]
-        if condition.effect is light_from_behind:
-            changed = _light_windows(planes[chosen], still[chosen], generator, alike, settings)
-        else:
-            changed = _change_windows(condition, planes[chosen], still[chosen], generator, alike, settings)
-        for place, area, frame, room in zip(chosen, areas, *changed, strict=True):
-            for picture, new in ((planes[place], frame), (still[place], room)):
-                picture[area] = new[area]
+    # one window of frames and rooms a row, so that all of them have the same picture area
+    shape = len(frames) // alike, alike, *planes.shape[1:]
+    pairs = np.concatenate([planes.reshape(shape), still.reshape(shape)], axis=1)
+    for condition, windows, severity in _choices(len(pairs), generator, families, share, harshest):
+        for (rows, columns), part in _by_area(pairs, windows):
+            chosen = (part[:, None] * alike + np.arange(alike)).ravel()
+            pictures, backs = (np.ascontiguousarray(side[chosen, rows, columns]) for side in (planes, still))
+            change = _light_windows if condition.effect is light_from_behind else _change_windows
+            settings = condition.settings(severity)
+            changed = change(condition, pictures, backs, generator, alike, settings)
+            planes[chosen, rows, columns], still[chosen, rows, columns] = changed
     return frames, rooms
 
 
@@ -144,22 +152,22 @@ def _choices(
             yield condition, chosen, generator.uniform(min(MILDEST, harshest), harshest)
 
 
-def _apply(condition: Condition, planes: np.ndarray, severity: float, generator: np.random.Generator) -> np.ndarray:
+def _by_area(windows: np.ndarray, chosen: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """The chosen of uint8 [n, k, h, w] in groups that have one picture area, which need not be the whole frame."""
+    areas = [picture_area(windows[i]) for i in chosen]
+    corners = np.array([(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in areas])
+    for corner in np.unique(corners, axis=0):
+        top, bottom, left, right = corner.tolist()
+        yield (slice(top, bottom), slice(left, right)), chosen[(corners == corner).all(axis=1)]
+
+
+def _apply(condition: Condition, pictures: np.ndarray, severity: float, generator: np.random.Generator) -> np.ndarray:
     """One effect on frames that are no clip; uint8 [k, h, w]."""
-    settings = _settings(condition, severity, planes)
+    settings: dict[str, float | bool] = dict(condition.settings(severity))
     if condition.effect is light_from_behind:
         settings["one_clip"] = False
-    return condition.effect(planes, generator.uniform(0, DAY, len(planes)), generator, **settings)
-
-
-def _settings(condition: Condition, severity: float, planes: np.ndarray) -> dict[str, float | bool]:
-    """An effect's settings for frames that are no clip and stand for larger ones."""
-    settings: dict[str, float | bool] = dict(condition.settings(severity))
-    if "inverse_side" in settings:
-        settings["inverse_side"] *= ASSUMED_SIDE / min(planes.shape[1:])
-    if condition.effect is compress_h264:
-        settings["keyframe_interval"] = 1
-    return settings
+    seconds = generator.uniform(0, DAY, len(pictures))
+    return small_effect(condition.effect, pictures, seconds, generator, SOURCE_SIDE, settings)
 
 
 def _change_windows(
@@ -170,18 +178,19 @@ def _change_windows(
     start = generator.uniform(0, DAY, count // alike)
     seconds = np.repeat(start, alike) + np.tile(np.arange(alike) * WINDOW_STEP, count // alike)
     if condition.effect is add_gaussian_noise:
-        return condition.effect(planes, seconds, generator, **settings), rooms
+        return small_effect(condition.effect, planes, seconds, generator, SOURCE_SIDE, settings), rooms
     others = ROOM_MOMENTS if condition.seeded else 1
     away = generator.uniform(-ROOM_SECONDS, ROOM_SECONDS, (others, count))
     # one call, so that frames and rooms stand in the same fog
     stack = np.concatenate([planes, *[rooms] * others])
-    changed = condition.effect(stack, np.concatenate([seconds, (seconds + away).ravel()]), generator, **settings)
+    moments = np.concatenate([seconds, (seconds + away).ravel()])
+    changed = small_effect(condition.effect, stack, moments, generator, SOURCE_SIDE, settings)
     median = np.median(changed[count:].reshape(others, *planes.shape), axis=0).astype(np.uint8)
     return changed[:count], median
 
 
 def _light_windows(
-    planes: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int, settings
+    condition: Condition, planes: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int, settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Light from behind on windows that each have a lamp of their own; the dancer is what differs from the room."""
     frames, stills = [], []
@@ -189,7 +198,7 @@ def _light_windows(
         window = planes[start : start + alike]
         # more rooms than frames, so that their median is the room
         clip = np.concatenate([window, *[rooms[start : start + 1]] * (alike + 1)])
-        lit = light_from_behind(clip, np.zeros(len(clip)), generator, **settings)
+        lit = condition.effect(clip, np.zeros(len(clip)), generator, **settings)
         frames.append(lit[:alike])
         stills.append(np.repeat(lit[-1:], alike, axis=0))
     return np.concatenate(frames), np.concatenate(stills)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 QUANTILES = 1 << 16
+SHAKE_RATES = (0.5, 3.0)  # Hz of the three sines that a hand's sway is made of: tremor and breathing
 SHAKE_SWING = 0.5  # how far a frame's streak may be from the clip's mean streak, as a share of it
 
 
@@ -93,7 +94,7 @@ def streak_lengths(
     Returns:
         float64 [n], pixels, each within 50 % of `length`.
     """
-    rates, phases = generator.uniform(0.5, 3.0, 3), generator.uniform(0, 2 * np.pi, 3)
+    rates, phases = generator.uniform(*SHAKE_RATES, 3), generator.uniform(0, 2 * np.pi, 3)
 
     def sway_at(moments: np.ndarray) -> np.ndarray:
         return np.sin(2 * np.pi * rates * np.asarray(moments, np.float64)[:, None] + phases).sum(1)

@@ -10,6 +10,7 @@ import numpy as np
 
 WORST_CRF = 51  # x264's constant rate factor runs from 0 (lossless) to 51
 PRESET = "veryfast"  # what upload pipelines that must keep up use; slower ones spend fewer bits at the same CRF
+KEYFRAMES = 250  # frames from one keyframe to the next at most, x264's own default
 FRAMES_PER_SECOND = 30.0
 
 
@@ -27,7 +28,9 @@ def quality_to_crf(quality: float) -> int:
     return int((1 - quality / 100) * WORST_CRF)
 
 
-def encode_h264(frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = 250) -> list:
+def encode_h264(
+    frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = KEYFRAMES
+) -> list:
     """Encode gray frames with x264 (monochrome, full range as it is, B-frames, one thread so that bytes repeat).
 
     Args:
@@ -90,7 +93,12 @@ def decode_h264(packets: list, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def compress_h264(
-    frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, crf: float, keyframe_interval: int = 250
+    frames: np.ndarray,
+    seconds: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    crf: float,
+    keyframe_interval: int = KEYFRAMES,
 ) -> np.ndarray:
     """Encode a clip with x264 and decode it again; as many frames as before, in the same order.
 

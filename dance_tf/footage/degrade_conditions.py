@@ -6,36 +6,17 @@ Severities follow ImageNet-C (Hendrycks & Dietterich 2019); the paper's own name
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from dance_tf.footage import degrade_parameters as known
 from dance_tf.footage.degrade_camera import add_gaussian_noise, blur_by_motion, kept_after_drops, lower_resolution
-from dance_tf.footage.degrade_codec import compress_h264, quality_to_crf
+from dance_tf.footage.degrade_codec import compress_h264
 from dance_tf.footage.degrade_light import cast_moving_shadows, dim, light_from_behind
+from dance_tf.footage.degrade_parameters import Constant, Parameter
 from dance_tf.footage.degrade_weather import rain_on_lens, raise_fog
 
 FAMILIES = ("compression", "noise", "blur", "light", "weather", "time", "resolution")
 HARSHEST = 5.0
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number that a condition's severity sets.
-
-    Attributes:
-        name: the effect's keyword.
-        unit: what it is measured in, for the report.
-        values: at severities 0 (identity), 1, 2, 3, 4, 5; a severity between two whole ones lies linearly between their
-            values.
-    """
-
-    name: str
-    unit: str
-    values: tuple[float, float, float, float, float, float]
-
-    def at(self, severity: float) -> float:
-        """The value at a severity of 0..5."""
-        return float(np.interp(severity, range(6), self.values))
 
 
 @dataclass(frozen=True)
@@ -44,12 +25,15 @@ class Condition:
 
     Attributes:
         name: how the condition is called for.
-        family: one of `FAMILIES`: conditions of one family are left out of training together.
         row: the paper's name for it, in its "Condition type" column.
+        severity: the severity that is the paper's named level.
+        family: one of `FAMILIES`: conditions of one family are left out of training together.
+        kind: the effect in plain words, whatever its level.
         effect: (frames uint8 [n, h, w], seconds [n], generator, **settings) -> frames; a temporal one is
             (count, generator, **settings) -> places of the frames that remain.
-        severity: the severity that is the paper's named level.
+        chance: what tells its random draws from another effect's; levels of one effect share it.
         parameters: what the severity sets.
+        constants: what no severity changes.
         spatial: True where it changes frames at the clip's own resolution; False where it takes frames out of the clip.
         seeded: False where nothing in it is random, so that every seed gives the same.
         whole: True where the effect looks at more of the clip than the frame at hand, and takes it as `clip`.
@@ -57,11 +41,14 @@ class Condition:
     """
 
     name: str
-    family: str
     row: str
-    effect: Callable
     severity: float
+    family: str
+    kind: str
+    effect: Callable
+    chance: str
     parameters: tuple[Parameter, ...]
+    constants: tuple[Constant, ...] = ()
     spatial: bool = True
     seeded: bool = True
     whole: bool = False
@@ -72,91 +59,74 @@ class Condition:
         return {parameter.name: parameter.at(severity) for parameter in self.parameters}
 
 
-_CRF = (Parameter("crf", "x264 CRF", (0, 28, 33, quality_to_crf(25), quality_to_crf(15), 48)),)
-_NOISE = (Parameter("sigma", "gray levels", (0, 5, 10, 20, 30, 45)),)
-_STREAK = (Parameter("streak", "of short side", (0, 0.015, 0.03, 0.05, 0.08, 0.12)),)
-_BRIGHTNESS = (Parameter("brightness", "of clean", (1, 0.7, 0.5, 0.3, 0.2, 0.1)),)
-_BACKLIGHT = (
-    Parameter("gamma", "exponent, dancer", (1, 1.2, 1.5, 1.8, 2.2, 2.8)),
-    Parameter("fill", "of front light left", (1, 0.75, 0.6, 0.45, 0.3, 0.2)),
-    Parameter("glow", "of white, room", (0, 0.35, 0.5, 0.65, 0.8, 0.95)),
+_H264_NOTE = "quality q % is read as CRF floor((1 - q) × 51); monochrome"
+_STREAK_NOTE = (
+    "horizontal streaks alone, as the paper's kernel: the picture itself does not move; their length sways within 50 % "
+    "of this mean over the clip; 1 px or less is no blur"
 )
-_SHADOWS = (
-    Parameter("depth", "of light lost", (0, 0.25, 0.4, 0.55, 0.7, 0.85)),
-    Parameter("shadows", "passers-by", (2, 2, 3, 4, 5, 6)),
-)
-_RAIN = (
-    Parameter("drops", "on the lens", (0, 20, 40, 60, 90, 120)),
-    Parameter("radius", "of short side, largest", (0, 0.035, 0.045, 0.055, 0.065, 0.075)),
-    Parameter("film", "of light blurred", (0, 0.1, 0.2, 0.3, 0.4, 0.5)),
-)
-_FOG = (
-    Parameter("depth", "mean optical depth", (0, 0.22, 0.45, 0.8, 1.2, 1.8)),
-    Parameter("scatter", "blur, of short side", (0, 0.001, 0.002, 0.004, 0.006, 0.009)),
-)
-_LOST = (Parameter("share", "of frames lost", (0, 0.05, 0.1, 0.2, 0.35, 0.5)),)
-_SIDE = (Parameter("inverse_side", "1/px, short side", (0, 1 / 720, 1 / 480, 1 / 360, 1 / 240, 1 / 144)),)
-
-_H264_NOTE = "quality q % is read as CRF floor((1 - q) × 51); preset veryfast, monochrome, 250 frames between keyframes"
-_STREAK_NOTE = "horizontal; the streak sways within 50 % of this mean over the clip; 1 px or less is no blur"
 _NOISE_NOTE = "at the clip's own resolution: shrinking to 128 px averages part of it away"
-_FOG_NOTE = "airlight 215; two drifting layers of 1/f^1.7 texture; one distance for dancer and room"
+_FOG_NOTE = "one distance for dancer and room"
+_LIGHT_NOTE = "of gray levels, not of light; no noise is added, which a dark room brings"
+_BACKLIGHT_NOTE = "the dancer is found by motion: what keeps still all through may stay lit"
 _SIDE_NOTE = "a clip whose short side is already this small comes back unchanged"
 
+# each effect once; `chance` says which random draws it gets, and stays as it is whatever the function is called
+_COMPRESSION = {
+    "family": "compression", "kind": "compression", "effect": compress_h264, "parameters": known.CRF,
+    "constants": known.CODEC_CONSTANTS, "seeded": False, "chance": "compress_h264", "note": _H264_NOTE,
+}  # fmt: skip
+_NOISE = {
+    "family": "noise", "kind": "noise", "effect": add_gaussian_noise, "parameters": known.NOISE,
+    "chance": "add_gaussian_noise", "note": _NOISE_NOTE,
+}  # fmt: skip
+_BLUR = {
+    "family": "blur", "kind": "motion blur", "effect": blur_by_motion, "parameters": known.STREAK,
+    "constants": known.STREAK_CONSTANTS, "whole": True, "chance": "blur_by_motion", "note": _STREAK_NOTE,
+}  # fmt: skip
+_DARKNESS = {
+    "family": "light", "kind": "low light", "effect": dim, "parameters": known.BRIGHTNESS, "seeded": False,
+    "chance": "dim", "note": _LIGHT_NOTE,
+}  # fmt: skip
+_BACKLIGHT = {
+    "family": "light", "kind": "backlight", "effect": light_from_behind, "parameters": known.BACKLIGHT,
+    "constants": known.BACKLIGHT_CONSTANTS, "whole": True, "chance": "light_from_behind", "note": _BACKLIGHT_NOTE,
+}  # fmt: skip
+_SHADOWS = {
+    "family": "light", "kind": "moving shadows", "effect": cast_moving_shadows, "parameters": known.SHADOWS,
+    "constants": known.SHADOW_CONSTANTS, "chance": "cast_moving_shadows",
+}  # fmt: skip
+_RAIN = {
+    "family": "weather", "kind": "rain", "effect": rain_on_lens, "parameters": known.RAIN,
+    "constants": known.RAIN_CONSTANTS, "chance": "rain_on_lens", "note": "drops on the lens",
+}  # fmt: skip
+_FOG = {
+    "family": "weather", "kind": "fog", "effect": raise_fog, "parameters": known.FOG,
+    "constants": known.FOG_CONSTANTS, "chance": "raise_fog", "note": _FOG_NOTE,
+}  # fmt: skip
+_LOSS = {
+    "family": "time", "kind": "lost frames", "effect": kept_after_drops, "parameters": known.LOST, "spatial": False,
+    "chance": "kept_after_drops", "note": "first frame may go too",
+}  # fmt: skip
+_FEW_LINES = {
+    "family": "resolution", "kind": "low resolution", "effect": lower_resolution, "parameters": known.SIDE,
+    "seeded": False, "chance": "lower_resolution", "note": _SIDE_NOTE,
+}  # fmt: skip
+
 CONDITIONS: tuple[Condition, ...] = (
-    Condition(
-        "mild_compression", "compression", "Mild compression", compress_h264, 3, _CRF, seeded=False, note=_H264_NOTE
-    ),
-    Condition(
-        "severe_compression", "compression", "Severe compression", compress_h264, 4, _CRF, seeded=False, note=_H264_NOTE
-    ),
-    Condition("mild_noise", "noise", "Mild Gaussian noise", add_gaussian_noise, 2, _NOISE, note=_NOISE_NOTE),
-    Condition("severe_noise", "noise", "Severe Gaussian noise", add_gaussian_noise, 4, _NOISE, note=_NOISE_NOTE),
-    Condition(
-        "mild_motion_blur", "blur", "Mild motion blur", blur_by_motion, 2, _STREAK, whole=True, note=_STREAK_NOTE
-    ),
-    Condition(
-        "severe_motion_blur", "blur", "Severe motion blur", blur_by_motion, 4, _STREAK, whole=True, note=_STREAK_NOTE
-    ),
-    Condition(
-        "low_light", "light", "Low light", dim, 3, _BRIGHTNESS, seeded=False, note="of gray levels, not of light"
-    ),
-    Condition(
-        "backlight",
-        "light",
-        "Backlight (strong)",
-        light_from_behind,
-        4,
-        _BACKLIGHT,
-        whole=True,
-        note="the dancer is found by motion: what keeps still all through may stay lit",
-    ),
-    Condition("moving_shadows", "light", "Moving shadows", cast_moving_shadows, 3, _SHADOWS),
-    Condition(
-        "rain", "weather", "Rain effect", rain_on_lens, 3, _RAIN, note="drops on the lens; three in ten run down"
-    ),
-    Condition("mild_fog", "weather", "Mild fog/haze", raise_fog, 2, _FOG, note=_FOG_NOTE),
-    Condition("heavy_fog", "weather", "Heavy fog/haze", raise_fog, 4, _FOG, note=_FOG_NOTE),
-    Condition(
-        "dropped_frames",
-        "time",
-        "Frame drop (20%)",
-        kept_after_drops,
-        3,
-        _LOST,
-        spatial=False,
-        note="first frame may go too",
-    ),
-    Condition(
-        "low_resolution",
-        "resolution",
-        "Low resolution (360p)",
-        lower_resolution,
-        3,
-        _SIDE,
-        seeded=False,
-        note=_SIDE_NOTE,
-    ),
+    Condition("mild_compression", "Mild compression", 3, **_COMPRESSION),
+    Condition("severe_compression", "Severe compression", 4, **_COMPRESSION),
+    Condition("mild_noise", "Mild Gaussian noise", 2, **_NOISE),
+    Condition("severe_noise", "Severe Gaussian noise", 4, **_NOISE),
+    Condition("mild_motion_blur", "Mild motion blur", 2, **_BLUR),
+    Condition("severe_motion_blur", "Severe motion blur", 4, **_BLUR),
+    Condition("low_light", "Low light", 3, **_DARKNESS),
+    Condition("backlight", "Backlight (strong)", 4, **_BACKLIGHT),
+    Condition("moving_shadows", "Moving shadows", 3, **_SHADOWS),
+    Condition("rain", "Rain effect", 3, **_RAIN),
+    Condition("mild_fog", "Mild fog/haze", 2, **_FOG),
+    Condition("heavy_fog", "Heavy fog/haze", 4, **_FOG),
+    Condition("dropped_frames", "Frame drop (20%)", 3, **_LOSS),
+    Condition("low_resolution", "Low resolution (360p)", 3, **_FEW_LINES),
 )
 CONDITION_NAMES = tuple(condition.name for condition in CONDITIONS)
 
@@ -189,7 +159,7 @@ def condition_table() -> pd.DataFrame:
                     "condition": condition.name,
                     "family": condition.family,
                     "paper_row": condition.row,
-                    "acts_on": "frames, own resolution" if condition.spatial else "clip, which frames remain",
+                    "acts_on": _acts_on(condition),
                     "parameter": parameter.name,
                     "unit": parameter.unit,
                     **levels,
@@ -199,3 +169,31 @@ def condition_table() -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def constant_table() -> pd.DataFrame:
+    """Every number that no severity changes, for the report: one row for each effect and constant.
+
+    Returns:
+        Columns: conditions (tuple of names), family, paper_rows (tuple), acts_on, parameter, unit, value (text).
+    """
+    rows = []
+    for effect in dict.fromkeys(condition.effect for condition in CONDITIONS):
+        levels = [condition for condition in CONDITIONS if condition.effect is effect]
+        for constant in levels[0].constants:
+            rows.append(
+                {
+                    "conditions": tuple(level.name for level in levels),
+                    "family": levels[0].family,
+                    "paper_rows": tuple(level.row for level in levels),
+                    "acts_on": _acts_on(levels[0]),
+                    "parameter": constant.name,
+                    "unit": constant.unit,
+                    "value": str(constant),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _acts_on(condition: Condition) -> str:
+    return "frames, own resolution" if condition.spatial else "clip, which frames remain"

@@ -18,14 +18,14 @@ import numpy as np
 
 from dance_tf.footage.degrade import degrade, find_condition
 from dance_tf.footage.degrade_camera import WholeClip
-from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, CompressionMeasure, measure_compression
+from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, KEYFRAMES, CompressionMeasure, measure_compression
 from dance_tf.footage.degrade_light import sample_places
 from dance_tf.footage.framing import fit_luma
 from dance_tf.footage.progress import silent
 from dance_tf.footage.settings import READ_DEFAULTS
 from dance_tf.footage.source import ReadError
 
-STRETCH = 250  # frames; x264's longest way from one keyframe to the next
+STRETCH = KEYFRAMES  # frames; x264's longest way from one keyframe to the next
 SAME_TIME = 1e-6  # seconds
 
 
@@ -55,6 +55,16 @@ class FrameRequest:
         if self.condition is None:
             return pictures
         return degrade(pictures, self.condition, self.severity, self.seed, seconds, clip).frames
+
+
+@dataclass(frozen=True)
+class FileCompression:
+    """What compression does to one file, and what a bit rate hangs on: its frames' size in pixels and their rate."""
+
+    measures: tuple[CompressionMeasure, ...]
+    width: int
+    height: int
+    rate: float
 
 
 def degrade_file(
@@ -114,13 +124,12 @@ def middle_under(path: Path, requests: Sequence[FrameRequest], alive: Callable[[
     return found
 
 
-def compress_file(
-    path: Path, crf_values: tuple[float, ...], alive: Callable[[], None] = silent
-) -> tuple[CompressionMeasure, ...]:
+def compress_file(path: Path, crf_values: tuple[float, ...], alive: Callable[[], None] = silent) -> FileCompression:
     """What H.264 does to a file's first 250 frames at their own size and rate."""
     _, times, pictures, _ = next(_stretches(path, np.empty(0), alive))
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else FRAMES_PER_SECOND
-    return measure_compression(pictures, crf_values, rate)
+    height, width = pictures.shape[1:]
+    return FileCompression(measure_compression(pictures, crf_values, rate), width, height, float(rate))
 
 
 def _square(picture: np.ndarray, aspect: float) -> np.ndarray:
@@ -144,6 +153,8 @@ def _stretches(
     for time, picture in reader.pictures():
         alive()
         place = -1
+        while next_place < len(known) and known[next_place] <= time - SAME_TIME:
+            next_place += 1  # a frame that is not there does not hide those after it
         if next_place < len(known) and abs(time - known[next_place]) < SAME_TIME:
             place, next_place = next_place, next_place + 1
         if stretch and stretch[0][2].shape != picture.shape:

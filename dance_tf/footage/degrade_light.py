@@ -12,6 +12,20 @@ WORKING_SIDE = 128  # silhouettes are found at this short side: finer contours v
 ROOM_SAMPLES = 15  # frames, spread over the clip, whose median is the still room
 LEAST_MOVING = 0.005  # share of the picture; below it there is nobody to find
 MOST_MOVING = 0.5  # when more than this share of the picture moves, the camera does, and no silhouette can be told
+CHEST = 2  # fifths of the picture's height and width that a still chest may take between parts that move
+MOVED = (10, 24)  # gray levels off the room from which on a pixel begins to be, and wholly is, the dancer's
+GAP = 8  # gaps up to one part in so many of the short side are closed all around
+LAMP_ANGLE = (-0.85, -0.15)  # half turns from the right: from above, as rows grow downwards
+LAMP_DISTANCE = 0.4  # picture sides from the middle
+LAMP_SPREAD = 0.35  # picture widths over which its disc fades
+LAMP_DISC, LAMP_RAMP = 0.65, 0.55  # how strong the disc is, and the light that falls off across the picture
+LAMP_SLOPE = 0.7  # of that light, a picture side
+SHADOW_ALONG = (0.25, 0.75)  # heights from the top that the middle of a shadow is at
+SHADOW_PACE = (0.08, 0.3)  # picture widths a second, either way
+SHADOW_BREADTH, SHADOW_REACH = (0.10, 0.2), (0.4, 0.75)  # half axes of the ellipse, short sides
+SHADOW_TILT = 25.0  # degrees that it may lean, either way
+SHADOW_SWAY, SHADOW_GAIT = (3.0, 9.0), 4.0  # degrees that it rocks as it goes, radians a second
+SHADOW_EDGE = 0.035  # softness of its edge, standard deviation as a share of the short side
 SHADOW_SIDE = 64  # shadows have soft edges, so they are painted small and enlarged
 
 
@@ -75,21 +89,33 @@ def _shrunk(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _moving(small: np.ndarray, room: np.ndarray) -> np.ndarray:
     """What differs from the room, specks taken out and gaps closed: float32 [n, h', w'], 0..1."""
     size = small.shape[:0:-1]
-    ramp = np.clip((np.arange(256) - 10) * (255 / 14), 0, 255).astype(np.uint8)
-    # specks and thin lines go; gaps are closed all around, and further upwards: people stand, and a chest that keeps
-    # still is between a head and legs that move
+    ramp = np.clip((np.arange(256) - MOVED[0]) * (255 / (MOVED[1] - MOVED[0])), 0, 255).astype(np.uint8)
+    # specks and thin lines go; gaps are closed all around, and wider ones where the mask is above, below and on both
+    # sides: a chest that keeps still lies so, what is under a raised arm does not
     speck = cv2.getStructuringElement(cv2.MORPH_RECT, (min(3, size[0]), min(3, size[1])))
-    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // 8) | 1,) * 2)
-    chest = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(1, 2 * size[1] // 5) | 1))
+    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(size) // GAP) | 1,) * 2)
+    upright, across = (cv2.getStructuringElement(cv2.MORPH_RECT, span) for span in _chest(size))
     masks = np.empty(small.shape, np.float32)
     for i, frame in enumerate(small):
         moved = cv2.LUT(cv2.blur(cv2.absdiff(frame, room), (3, 3)), ramp)
         moved = cv2.morphologyEx(cv2.morphologyEx(moved, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, gap)
-        # closing runs on to the picture's edge; nothing is filled that has not the mask above and below it
-        between = np.minimum(np.maximum.accumulate(moved, 0), np.maximum.accumulate(moved[::-1], 0)[::-1])
-        moved = np.minimum(cv2.morphologyEx(moved, cv2.MORPH_CLOSE, chest), between)
+        # closing runs on to the picture's edge; nothing is filled that has not the mask all around
+        column, row = (cv2.morphologyEx(moved, cv2.MORPH_CLOSE, way) for way in (upright, across))
+        moved = np.minimum.reduce([column, row, _between(moved, 0), _between(moved, 1)])
         np.multiply(cv2.blur(moved, (3, 3)), np.float32(1 / 255), out=masks[i])
     return masks
+
+
+def _chest(size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """How far apart head and legs, and the two sides of a chest, may be: two fifths of the picture (w', h')."""
+    return (1, max(1, CHEST * size[1] // 5) | 1), (max(1, CHEST * size[0] // 5) | 1, 1)
+
+
+def _between(mask: np.ndarray, axis: int) -> np.ndarray:
+    """At each pixel, the lesser of what is highest before it and after it along an axis."""
+    return np.minimum(
+        np.maximum.accumulate(mask, axis), np.flip(np.maximum.accumulate(np.flip(mask, axis), axis), axis)
+    )
 
 
 def light_behind(height: int, width: int, generator: np.random.Generator) -> np.ndarray:
@@ -98,13 +124,13 @@ def light_behind(height: int, width: int, generator: np.random.Generator) -> np.
     Returns:
         float32 [h, w], 0..1.
     """
-    angle = generator.uniform(-0.85 * np.pi, -0.15 * np.pi)  # from the upper half: image rows grow downwards
+    angle = np.pi * generator.uniform(*LAMP_ANGLE)
     towards = np.array([np.cos(angle), np.sin(angle)])
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5
-    ramp = 0.5 + 0.7 * (x * towards[0] + y * towards[1])
-    distance = np.hypot(x - 0.4 * towards[0], (y - 0.4 * towards[1]) * height / width)
-    return np.clip(0.55 * ramp + 0.65 * np.exp(-((distance / 0.35) ** 2)), 0, 1).astype(np.float32)
+    ramp = 0.5 + LAMP_SLOPE * (x * towards[0] + y * towards[1])
+    distance = np.hypot(x - LAMP_DISTANCE * towards[0], (y - LAMP_DISTANCE * towards[1]) * height / width)
+    return np.clip(LAMP_RAMP * ramp + LAMP_DISC * np.exp(-((distance / LAMP_SPREAD) ** 2)), 0, 1).astype(np.float32)
 
 
 def light_from_behind(
@@ -163,24 +189,18 @@ def cast_moving_shadows(
     height, width = frames.shape[1:]
     size = _working_size(height, width, SHADOW_SIDE)
     side, number = min(size), max(1, round(shadows))
-    start, along = generator.uniform(0, 1, number), generator.uniform(0.25, 0.75, number)
-    pace = generator.uniform(0.08, 0.3, number) * generator.choice([-1.0, 1.0], number)  # picture widths a second
-    breadth, reach = (
-        generator.uniform(0.10, 0.2, number),
-        generator.uniform(0.4, 0.75, number),
-    )  # half axes, short sides
-    tilt, sway, phase = (
-        generator.uniform(-25, 25, number),
-        generator.uniform(3, 9, number),
-        generator.uniform(0, 6.28, number),
-    )
-    penumbra = max(0.1, 0.035 * side)
+    start, along = generator.uniform(0, 1, number), generator.uniform(*SHADOW_ALONG, number)
+    pace = generator.uniform(*SHADOW_PACE, number) * generator.choice([-1.0, 1.0], number)
+    breadth, reach = generator.uniform(*SHADOW_BREADTH, number), generator.uniform(*SHADOW_REACH, number)
+    tilt, sway = generator.uniform(-SHADOW_TILT, SHADOW_TILT, number), generator.uniform(*SHADOW_SWAY, number)
+    phase = generator.uniform(0, 6.28, number)
+    penumbra = max(0.1, SHADOW_EDGE * side)
     shaded = np.empty_like(frames)
     for i, second in enumerate(np.asarray(seconds, np.float64)):
         light = np.ones((size[1], size[0]), np.float32)
         # the passers' road is wider than the picture by the breadth of a shadow on both sides, so that none pops up
         x = (-0.4 + 1.8 * ((start + pace * second / 1.8) % 1.0)) * size[0]
-        turn = tilt + sway * np.sin(4 * second + phase)
+        turn = tilt + sway * np.sin(SHADOW_GAIT * second + phase)
         for k in range(number):
             centre = (round(x[k] * 16), round(along[k] * size[1] * 16))
             axes = (max(1, round(breadth[k] * side * 16)), max(1, round(reach[k] * side * 16)))

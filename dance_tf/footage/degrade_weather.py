@@ -12,7 +12,19 @@ FOG_SIDE = 48  # fog has no fine detail: its density is made at this short side 
 FOG_TILE = 128  # the texture repeats after this many of those pixels
 AIRLIGHT = 215.0  # gray level of the fog itself, the light it scatters towards the camera
 PATCHINESS = 0.45  # how uneven the fog is: its optical depth varies by about this share around its mean
+FOG_FALLOFF = 1.7  # the texture's amplitude falls with this power of frequency
+FOG_PACE = (0.1, 0.25)  # how fast a layer drifts, in short sides a second
+FOG_RISE = 0.35  # how much of a layer's drift may be up or down
 RUNNING = 0.3  # share of the drops that are heavy enough to run down the lens
+DROP_SIZES = (0.3, 1.0)  # of the largest radius, before `DROP_POWER` makes small ones many
+DROP_POWER = 1.5
+DROP_WIDTH = 0.85  # a drop hangs: it is a little longer than wide
+DROP_SHRINKS = (1.5, 3.0)  # how many times smaller the scene is in a drop
+DROP_PACE = (0.05, 0.5)  # heights a second, for those that run
+DROP_HALTS = (0.35, 2.5)  # they stick and slip: seconds they are ahead or behind, radians a second
+DROP_SWERVE = (0.01, 9.0)  # they swerve: short sides, radians a height
+DROP_SHINE = (0.3, 0.35)  # brighter at the lower edge (the sky is there), darker at the rim
+DROP_FOCUS = 0.012  # blur of what is seen through water, standard deviation as a share of the short side
 
 
 @lru_cache(maxsize=64)
@@ -23,7 +35,7 @@ def fog_texture(seed: int) -> np.ndarray:
         float32 [128, 128], mean 0, standard deviation 1, within ±2; do not write into it.
     """
     frequency = np.hypot(np.fft.fftfreq(FOG_TILE)[:, None], np.fft.rfftfreq(FOG_TILE)[None, :]) * FOG_TILE
-    amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -1.7
+    amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -FOG_FALLOFF
     spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((FOG_TILE, FOG_TILE))) * amplitude
     texture = np.fft.irfft2(spectrum, s=(FOG_TILE, FOG_TILE))
     texture = np.clip(texture / texture.std(), -2, 2)
@@ -52,8 +64,8 @@ def raise_fog(
     ]
     start = generator.uniform(0, FOG_TILE, (2, 2))
     course = generator.uniform(0, 2 * np.pi, 2)
-    pace = generator.uniform(0.1, 0.25, 2) * FOG_SIDE  # a tenth to a quarter of the picture's side a second
-    velocity = (np.stack([np.cos(course), 0.35 * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
+    pace = generator.uniform(*FOG_PACE, 2) * FOG_SIDE
+    velocity = (np.stack([np.cos(course), FOG_RISE * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
     sigma = scatter * min(height, width)
     foggy = np.empty_like(frames)
     seen = np.empty((height, width), np.float32)
@@ -78,13 +90,12 @@ def _drop(radius: float, magnify: float) -> tuple[np.ndarray, np.ndarray, np.nda
     """One drop as a lens: (shift [2, s, s] px from a pixel to what is seen in it, cover [s, s] 0..1, shine [s, s])."""
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    distance = np.hypot(x, 0.85 * y) / radius  # a drop hangs: it is a little longer than wide
+    distance = np.hypot(x, DROP_WIDTH * y) / radius
     cover = np.clip((1.0 - distance) * max(radius, 1.0) / 1.5 + 0.5, 0, 1)
     # a drop turns the scene upside down and shrinks it: a pixel shows what lies on the other side of the drop's centre
     shift = np.stack([-(1 + magnify) * x, -(1 + magnify) * y])
-    shine = (
-        1.0 + 0.3 * y / reach - 0.35 * np.clip(distance - 0.6, 0, 1) / 0.4
-    )  # bright below (the sky is there), dark rim
+    sky, rim = DROP_SHINE
+    shine = 1.0 + sky * y / reach - rim * np.clip(distance - 0.6, 0, 1) / 0.4
     return shift, cover.astype(np.float32), shine.astype(np.float32)
 
 
@@ -133,11 +144,11 @@ def rain_on_lens(
     """
     height, width = frames.shape[1:]
     side, number = min(height, width), max(1, round(drops))
-    radii = radius * side * generator.uniform(0.3, 1.0, number) ** 1.5
+    radii = radius * side * generator.uniform(*DROP_SIZES, number) ** DROP_POWER
     x, y = generator.uniform(0, width, number), generator.uniform(-0.15, 1.15, number)
-    pace = generator.uniform(0.05, 0.5, number)  # heights a second, for those that run
+    pace = generator.uniform(*DROP_PACE, number)
     phase = generator.uniform(0, 2 * np.pi, number)
-    shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(1.5, 3.0, number), strict=True)]
+    shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(*DROP_SHRINKS, number), strict=True)]
     running = np.arange(number) < round(RUNNING * number)
     still, lens = _Lens(height, width), _Lens(height, width)
     visible = radii >= 0.5  # smaller than a pixel: nothing to draw
@@ -145,14 +156,14 @@ def rain_on_lens(
         still.put(shapes[k], round(x[k]), round(np.clip(y[k], 0, 1) * height))
     grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
     wet = np.empty_like(frames)
-    focus = max(0.3, 0.012 * side)
+    focus = max(0.3, DROP_FOCUS * side)
+    (lag, halting), (swerve, swerving) = DROP_HALTS, DROP_SWERVE
     for i, second in enumerate(np.asarray(seconds, np.float64)):
         lens.copy_from(still)
         for k in np.flatnonzero(visible & running):
-            # drops stick and slip: they halt where the lens is dry, then run again
-            fallen = pace[k] * (second + 0.35 * np.sin(2.5 * second + phase[k]))
+            fallen = pace[k] * (second + lag * np.sin(halting * second + phase[k]))
             row = (y[k] + 0.15 + fallen) % 1.3 - 0.15
-            lens.put(shapes[k], round(x[k] + 0.01 * side * np.sin(9 * row + phase[k])), round(row * height))
+            lens.put(shapes[k], round(x[k] + swerve * side * np.sin(swerving * row + phase[k])), round(row * height))
         soft = cv2.GaussianBlur(frames[i], (0, 0), focus).reshape(height, width)
         around = cv2.addWeighted(frames[i], 1 - film, soft, film, 0).reshape(height, width)
         sources = grid + lens.shift

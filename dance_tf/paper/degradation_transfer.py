@@ -12,6 +12,8 @@ from dance_tf.paper.robustness_claims import Gain, compare_gains
 from dance_tf.paper.robustness_runs import Verdicts, runs_under
 from dance_tf.paper.runs import Job
 
+EVERYTHING = "all families"  # the mean over every condition that training can be against
+
 
 def augmentation_jobs(runs: Sequence[Job], left_out: Sequence[str]) -> dict[str, tuple[Job, ...]]:
     """The same runs trained without degradations, against all families, and against all but one.
@@ -38,11 +40,12 @@ class Transfer:
     """What training against degradations gives on one family of conditions; accuracies by frame.
 
     Attributes:
-        family: what is tested; "clean" for clean footage.
+        family: what is tested; "clean" for clean footage, `EVERYTHING` for the mean over all conditions.
         none: trained on clean frames only.
         all: trained against every family.
         without: trained against every family but this one; None where that was not run, or on clean footage.
-        gain_all: `all` less `none`, tested over dancers and corrected for all families.
+        gain_all: `all` less `none`, tested over dancers and corrected for all families; the mean over all conditions
+            is one test and is corrected for none.
         gain_without: `without` less `none`, corrected for all families left out; robustness carries over to a family
             never trained on where this is above zero, and above what it is on clean footage.
     """
@@ -68,7 +71,7 @@ def measure_transfer(
 ) -> tuple[Transfer, ...]:
     """Hold the networks of `augmentation_jobs` against each other, on clean footage and on each family of conditions.
 
-    A family's accuracy is the mean over its conditions.
+    A family's accuracy is the mean over its conditions. Clean footage comes first, the mean over all conditions last.
 
     Args:
         verdicts: of each fold's network, by the names of `augmentation_jobs`.
@@ -83,9 +86,14 @@ def measure_transfer(
         name: [each for each in disturbances if family_of.get(each.condition, CLEAN) == name] for name in families
     }
     groups = {name: group for name, group in groups.items() if group}
+    everything = {EVERYTHING: [each for name, group in groups.items() if name != CLEAN for each in group]}
     gains_all = compare_gains(verdicts["all"], verdicts["none"], groups)
+    if everything[EVERYTHING]:
+        mean = compare_gains(verdicts["all"], verdicts["none"], {CLEAN: groups[CLEAN], **everything})
+        gains_all |= {EVERYTHING: mean[EVERYTHING]}
     without = {name: verdicts[f"all but {name}"] for name in groups if f"all but {name}" in verdicts}
     gains_without = _gains_without(without, verdicts["none"], groups)
+    groups |= everything if everything[EVERYTHING] else {}
 
     def accuracy(judged: Sequence[Verdicts], family: str) -> Estimate:
         return estimate_scores(runs_under(judged, groups[family]), "frame", resamples, seed).accuracy

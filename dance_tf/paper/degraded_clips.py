@@ -210,9 +210,9 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
     missing = [each for each in disturbances if not place_of(clip, each, Path(work), sampling).is_file()]
     if not missing:
         return ""
-    chosen = {each: choose_frames(_remaining(each, len(clip.times)), sampling, each.window) for each in missing}
+    chosen = {each: choose_frames(_remaining(each, clip), sampling, each.window) for each in missing}
     needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
-    requests = [_request(each, needed[each]) for each in missing]
+    requests = [_request(each, clip, needed[each]) for each in missing]
     try:
         with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
             found = process.call(degrade_file, clip.path, np.array(clip.times), requests)
@@ -237,19 +237,21 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
     return ""
 
 
-def _request(disturbance: Disturbance, places: np.ndarray) -> FrameRequest:
+def _request(disturbance: Disturbance, clip: HeldOutClip, places: np.ndarray) -> FrameRequest:
     """Frames of a clip under a disturbance; one that only loses frames leaves the others as they are."""
     if disturbance.spares_frames:
         return FrameRequest(places)
-    return FrameRequest(places, disturbance.condition, disturbance.severity, disturbance.seed)
+    return FrameRequest(places, disturbance.condition, disturbance.severity, disturbance.seed_on(clip.sha256))
 
 
-def _remaining(disturbance: Disturbance, count: int) -> np.ndarray:
+def _remaining(disturbance: Disturbance, clip: HeldOutClip) -> np.ndarray:
     """Places of the frames of a clip that arrive; all, but for conditions that lose some."""
+    count = len(clip.times)
     if not disturbance.temporal:
         return np.arange(count)
     nothing = np.zeros((count, 1, 1), np.uint8)  # which frames are lost hangs on their number alone
-    return degrade(nothing, disturbance.condition, disturbance.severity, disturbance.seed).kept_indices
+    seed = disturbance.seed_on(clip.sha256)
+    return degrade(nothing, disturbance.condition, disturbance.severity, seed).kept_indices
 
 
 def picture_under_conditions(
@@ -263,9 +265,9 @@ def picture_under_conditions(
     Raises:
         ReadError: none of the clips can be read.
     """
-    requests = [_request(each, np.empty(0, np.int64)) for each in disturbances]
     with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
         for clip in clips:
+            requests = [_request(each, clip, np.empty(0, np.int64)) for each in disturbances]
             try:
                 return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
             except (ReadError, LostProcess, MemoryError):
@@ -277,11 +279,13 @@ def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) 
     """What H.264 does to clips at their own size, measured on their first 250 frames; means over the clips.
 
     Returns:
-        columns CRF, PSNR (dB), kbit/s, bits per pixel, clips.
+        columns CRF, PSNR (dB), kbit/s, bits per pixel, frame (px), frames/s (each of those that there are), clips.
     """
     with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        measures = [measure for clip in clips for measure in process.call(compress_file, clip.path, crf_values)]
+        files = [process.call(compress_file, clip.path, crf_values) for clip in clips]
     names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
-    table = pd.DataFrame([asdict(measure) for measure in measures])
+    table = pd.DataFrame([asdict(measure) for file in files for measure in file.measures])
     table = table.groupby("crf", as_index=False).mean().rename(columns=names)
-    return table.assign(clips=len(clips))
+    sizes = ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in files))
+    rates = ", ".join(dict.fromkeys(f"{file.rate:.3g}" for file in files))
+    return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})

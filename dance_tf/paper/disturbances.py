@@ -1,5 +1,6 @@
 """Ways to spoil a clip: the fourteen conditions of Table 5 at the paper's levels, and their severities."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -7,8 +8,7 @@ from dance_tf.footage.degrade_conditions import CONDITIONS, find_condition
 from dance_tf.model.training import key_of
 
 CLEAN = "clean"
-FORMAT = 1  # raised when every disturbance would give other frames
-LATER_FORMATS = {"mild_motion_blur": 2, "severe_motion_blur": 2, "backlight": 2}  # raised for one condition alone
+FORMAT = 2  # raised when a disturbance gives other frames though its numbers are the same
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Disturbance:
     Attributes:
         condition: its name, or "clean".
         severity: 0 to 5.
-        seed: of what is random in it.
+        seed: of what is random in it, each clip drawing its own (`seed_on`).
         window: consecutive frames that end at each scored one and are kept with it, for networks that read sequences.
     """
 
@@ -32,9 +32,21 @@ class Disturbance:
 
     @property
     def key(self) -> str:
-        """Of all that decides the frames, besides the clip and the sampling."""
-        parameters = {} if self.condition == CLEAN else find_condition(self.condition).settings(self.severity)
-        return f"{self.condition}-{key_of(LATER_FORMATS.get(self.condition, FORMAT), asdict(self), parameters)}"
+        """Of all that decides the frames, besides the clip and the sampling: another constant, another key."""
+        parameters, constants = {}, {}
+        if self.condition != CLEAN:
+            condition = find_condition(self.condition)
+            parameters = condition.settings(self.severity)
+            constants = {constant.name: constant.value for constant in condition.constants}
+        return f"{self.condition}-{key_of(FORMAT, asdict(self), parameters, constants)}"
+
+    def seed_on(self, sha256: str) -> int:
+        """Its seed on one clip: clips of one seed are not all in the same fog.
+
+        Args:
+            sha256: of the clip's file. The same content has the same seed, wherever it lies.
+        """
+        return int.from_bytes(hashlib.sha256(f"{self.seed} {sha256}".encode()).digest()[:8], "little")
 
     @property
     def level(self) -> tuple[str, float]:

@@ -25,10 +25,10 @@ from dance_tf.paper.degraded_clips import (
 )
 from dance_tf.paper.disturbances import Disturbance, paper_disturbances, severity_disturbances
 from dance_tf.paper.robustness_claims import Gain, by_condition, compare_gains, compare_losses
-from dance_tf.paper.robustness_runs import assess_verdicts, judge_degraded, strategy_jobs
+from dance_tf.paper.robustness_runs import Verdicts, assess_verdicts, judge_degraded, strategy_jobs
 from dance_tf.paper.runs import Job, Result, split_of
 
-FINER = ("low_resolution", 4.0)  # 240 lines: the first level that harms a clip of 270 lines
+FINER = ("low_resolution", 4.0)  # 240 lines, for clips that have no more than 360
 WITH_ATTENTION, WITHOUT_ATTENTION = "cnn_ae_attention", "cnn_ae"
 FULL = "CNN + AE + Attention, trained in full"
 FULL_ROOM_KEPT = "the same, room kept"
@@ -192,11 +192,63 @@ def measure_suite(
     everything = tuple(dict.fromkeys((*suite.table, *suite.severities)))
     refused = degrade_held_out(suite.clips, everything, workspace.work, suite.sampling, processes)
     suite = replace(suite, clips=tuple(clip for clip in suite.clips if clip.clip_id not in refused))
+    judged = _judge_all(workspace, dataset, suite, trained, (*strategies.values(), *against.values()), processes)
+
+    def verdicts(runs: Sequence[Result]) -> list[Verdicts]:
+        return [judged[result.folder.name] for result in runs]
+
+    views = {
+        view: verdicts([result for result in trained if result.job.settings.view == view])
+        for view in ("difference", "frame")
+    }
+    fought = {name: verdicts(runs) for name, runs in strategies.items()}
+    hardened = {name: verdicts(runs) for name, runs in against.items()}
     unchanged = unchanged_levels(suite.clips, everything, workspace.work, suite.sampling)
-    # only the main table has several seeds and severities; the others are compared at the first seed
+    tried = [each for each in suite.first_seed if each.level not in unchanged]
+    # each network with all that it was asked: the main one at all seeds here too, so that it has one number everywhere
+    rows = {FULL: views["difference"], FULL_ROOM_KEPT: views["frame"]}
+    rows |= {STRATEGIES[name].title: found for name, found in fought.items()}
+    gains = {}
+    if {WITH_ATTENTION, WITHOUT_ATTENTION} <= set(strategies):
+        gains = compare_gains(fought[WITH_ATTENTION], fought[WITHOUT_ATTENTION], by_condition(tried))
+    kept = {clip.clip_id for clip in suite.clips}
+    draws = resamples, seed
+    return RobustnessFindings(
+        main=assess_verdicts(views["difference"], suite.table, *draws, unchanged),
+        curves=assess_verdicts(views["difference"], suite.curves, *draws, unchanged),
+        strategies={
+            name: assess_verdicts(found, suite.table, *draws, unchanged) for name, found in rows.items() if found
+        },
+        losses=compare_losses(views["difference"], [each for each in suite.table if each.level not in unchanged]),
+        attention_gains=gains,
+        transfers=measure_transfer(hardened, tried, *draws),
+        compression=_measured_compression(suite),
+        unknown=rooms_unknown(suite.clips, suite.first_seed, workspace.work, suite.sampling),
+        clips=suite.clips,
+        dancers=len({clip.dancer or clip.clip_id for clip in dataset.clips if clip.clip_id in kept}),
+        chance=1 / len(dataset.styles),
+        seeds=1 + max(each.seed for each in suite.table),
+        source=workspace.source,
+        refused=refused,
+    )
+
+
+def _judge_all(
+    workspace: Workspace,
+    dataset: Dataset,
+    suite: Suite,
+    trained: Sequence[Result],
+    rivals: Sequence[Sequence[Result]],
+    processes: int,
+) -> dict[str, Verdicts]:
+    """Verdicts by the name of a run's folder.
+
+    Only the main network is asked at all seeds and severities; the others are compared at the first seed.
+    """
     many = [result for result in trained if result.job.settings.view == "difference"]
-    rivals = [result for runs in (*strategies.values(), *against.values()) for result in runs]
-    few = [result for result in (*trained, *rivals) if result not in many]
+    others = [*trained, *(result for runs in rivals for result in runs)]
+    few = [result for result in others if result not in many]
+    everything = tuple(dict.fromkeys((*suite.table, *suite.severities)))
     judged = {}
     for networks, disturbances in ((many, everything), (few, suite.first_seed)):
         networks = {result.folder.name: result for result in networks}
@@ -204,35 +256,10 @@ def measure_suite(
             tuple(networks.values()), dataset, suite.clips, disturbances, workspace.work, suite.sampling, processes
         )
         judged |= dict(zip(networks, verdicts, strict=True))
-    views = {
-        view: [judged[result.folder.name] for result in trained if result.job.settings.view == view]
-        for view in ("difference", "frame")
-    }
-    first, draws = suite.first_seed, (resamples, seed)
-    tried = [each for each in first if each.level not in unchanged]
-    rows = {FULL: views["difference"], FULL_ROOM_KEPT: views["frame"]}
-    fought = {name: [judged[result.folder.name] for result in runs] for name, runs in strategies.items()}
-    rows |= {STRATEGIES[name].title: verdicts for name, verdicts in fought.items()}
-    gains = {}
-    if {WITH_ATTENTION, WITHOUT_ATTENTION} <= set(strategies):
-        gains = compare_gains(fought[WITH_ATTENTION], fought[WITHOUT_ATTENTION], by_condition(tried))
-    hardened = {name: [judged[result.folder.name] for result in runs] for name, runs in against.items()}
-    kept = {clip.clip_id for clip in suite.clips}
-    dancers = {clip.dancer or clip.clip_id for clip in dataset.clips if clip.clip_id in kept}
-    compressed = [find_condition(name).settings(find_condition(name).severity)["crf"] for name in COMPRESSED]
-    return RobustnessFindings(
-        main=assess_verdicts(views["difference"], suite.table, *draws, unchanged),
-        curves=assess_verdicts(views["difference"], suite.curves, *draws, unchanged),
-        strategies={name: assess_verdicts(found, first, *draws, unchanged) for name, found in rows.items() if found},
-        losses=compare_losses(views["difference"], [each for each in suite.table if each.level not in unchanged]),
-        attention_gains=gains,
-        transfers=measure_transfer(hardened, tried, *draws),
-        compression=compression_of(suite.clips[:MEASURED_CLIPS], tuple(compressed)),
-        unknown=rooms_unknown(suite.clips, first, workspace.work, suite.sampling),
-        clips=suite.clips,
-        dancers=len(dancers),
-        chance=1 / len(dataset.styles),
-        seeds=1 + max(each.seed for each in suite.table),
-        source=workspace.source,
-        refused=refused,
-    )
+    return judged
+
+
+def _measured_compression(suite: Suite) -> pd.DataFrame:
+    conditions = [find_condition(name) for name in COMPRESSED]
+    levels = tuple(condition.settings(condition.severity)["crf"] for condition in conditions)
+    return compression_of(suite.clips[:MEASURED_CLIPS], levels)

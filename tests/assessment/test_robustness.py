@@ -45,6 +45,29 @@ def test_the_worst_by_hand():
     assert find_worst_style([CLEAN], [RAINY]).name == "TDS"
 
 
+def test_who_is_worst_need_not_be_who_loses_most():
+    # Cy loses two of three and keeps one; Bo, who had little, has nothing left
+    poor_bo = run([[1, 1, 1], [1, 0, 0], [1, 1, 1], [1, 1, 1]])
+    (row,) = assess_robustness(
+        [poor_bo], [DegradedRuns("fog", 2, (run([[1, 1, 1], [0, 0, 0], [1, 0, 0], [1, 1, 1]]),))], 20
+    ).conditions
+    assert row.worst_dancer.name == "Bo" and row.worst_dancer.loss == pytest.approx(1 / 3)
+    assert (row.losing_dancer.name, row.losing_dancer.loss) == ("Cy", pytest.approx(2 / 3))
+    assert (row.losing_style.name, row.losing_style.loss) == ("Tok", pytest.approx(1 / 4))
+    assert row.to_json()["losing_dancer"] == {"name": "Cy", "score": pytest.approx(1 / 3), "clean": 1.0, "clips": 3}
+
+
+def test_nobody_loses_where_nobody_was_tested_clean():
+    only_ada = CLEAN.clips < 3
+    parts = [(CLEAN, only_ada), (FOGGIER, ~only_ada)]
+    clean, foggy = (
+        Predictions(each.probabilities[rows], each.labels[rows], each.clips[rows], each.dancers, STYLES, each.clip_ids)
+        for each, rows in parts
+    )
+    (row,) = assess_robustness([clean], [DegradedRuns("fog", 2, (foggy,))], 20).conditions
+    assert row.losing_dancer is None and row.to_json()["losing_dancer"] is None
+
+
 def test_a_clip_of_nobody_known_stands_alone():
     nobody = run([[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 0, 1]])
     worst = find_worst_dancer([CLEAN], [nobody])

@@ -9,7 +9,9 @@ from dance_tf.footage.degrade import (
     CONDITIONS,
     FAMILIES,
     condition_table,
+    constant_table,
     degrade,
+    effect_generator,
     find_condition,
 )
 
@@ -169,6 +171,37 @@ def test_a_wrong_call_is_refused_in_one_line():
         degrade(clip[0], "rain")
     with pytest.raises(ValueError, match="timestamps"):
         degrade(clip, "rain", timestamps=np.zeros(3))
+    for name in CONDITION_NAMES:
+        for wrong in (np.nan, np.inf):
+            with pytest.raises(ValueError, match="finite.* 1 are not"):
+                degrade(clip, name, timestamps=np.array([0, wrong]))
+        for seed in (-1, 1.0, "1", True):
+            with pytest.raises(ValueError, match="whole number of 0 or more"):
+                degrade(clip, name, seed=seed)
+
+
+def test_levels_of_one_effect_share_their_chance_and_no_two_effects_do():
+    by_effect = {}
+    for condition in CONDITIONS:
+        by_effect.setdefault(condition.effect, set()).add((condition.chance, condition.kind, condition.constants))
+    assert all(len(names) == 1 for names in by_effect.values())
+    assert len({next(iter(names))[0] for names in by_effect.values()}) == len(by_effect)
+
+
+def test_the_draws_of_a_seed_are_those_that_were_published():
+    found = {name: int(effect_generator(find_condition(name), 3).integers(1 << 30)) for name in ("rain", "heavy_fog")}
+    assert found == {"rain": 357333696, "heavy_fog": 996526184}
+
+
+def test_no_constant_is_told_twice_and_every_range_rises():
+    table = constant_table()
+    assert not table.duplicated(["conditions", "parameter"]).any()
+    for condition in CONDITIONS:
+        for constant in condition.constants:
+            if isinstance(constant.value, tuple):
+                assert constant.value[0] < constant.value[1], constant.name
+    fog = table[table["conditions"] == ("mild_fog", "heavy_fog")].set_index("parameter")
+    assert fog.loc["drift", "value"] == "0.1 to 0.25" and fog.loc["airlight", "value"] == "215"
 
 
 def test_timestamps_set_the_pace_of_what_moves():

@@ -37,6 +37,36 @@ def test_the_dancer_is_found_by_motion():
     assert inside.min() > 0.85 and outside.mean() < 0.1
 
 
+def raised_arm(count: int = 15) -> tuple[np.ndarray, slice]:
+    """A figure that sways sideways with one arm held out; uint8 [n, 128, 128], and the columns below the arm alone."""
+    clip = np.full((count, 128, 128), 120, np.uint8)
+    for i, frame in enumerate(clip):
+        left = 20 + 3 * (i % 5) + 25 * (i % 3)
+        frame[20:110, left : left + 14] = 200  # head to foot
+        frame[58:64, left : left + 38] = 200  # the arm
+        frame[104:110, left : left + 38] = 200  # its shadow on the floor
+    return clip, slice(26, 34)
+
+
+def test_nothing_hangs_from_a_raised_arm():
+    clip, below = raised_arm()
+    found = silhouettes(clip)
+    for i, mask in enumerate(found):
+        left = 20 + 3 * (i % 5) + 25 * (i % 3)
+        assert mask[40:100, left + 2 : left + 12].mean() > 0.85
+        assert mask[76:92, left + below.start : left + below.stop].max() < 0.1
+
+
+def test_a_chest_that_keeps_still_between_parts_that_move_belongs_to_the_dancer():
+    clip = np.full((15, 128, 128), 120, np.uint8)
+    clip[:, 50:80, 50:80] = 200  # the chest, in every frame
+    for i, frame in enumerate(clip[::3]):
+        frame[30:50, 48:82] = frame[80:110, 48:82] = frame[50:80, 44:50] = frame[50:80, 80:86] = 210 + i
+    found = silhouettes(clip)
+    assert found[0, 55:75, 55:75].min() > 0.9
+    assert found[1].max() < 0.1
+
+
 def test_no_dancer_is_claimed_where_none_can_be_told():
     still = np.full((10, 64, 64), 90, np.uint8)
     shaking = np.random.default_rng(0).integers(0, 2, (10, 64, 64)).astype(np.uint8) * 200

@@ -92,9 +92,11 @@ def test_clean_frames_are_those_that_curation_read(clip, tmp_path):
 )
 @pytest.mark.parametrize("sampling", [SAMPLING, FrameSampling(scored=1, room=1)])
 def test_a_few_frames_are_degraded_as_in_the_whole_clip_and_the_room_is_told_anew(name, sampling, clip, tmp_path):
-    found = degraded(clip, Disturbance(name, 4, seed=1), tmp_path, sampling)
+    disturbance = Disturbance(name, 4, seed=1)
+    found = degraded(clip, disturbance, tmp_path, sampling)
     scored, room = choose_frames(np.arange(20), sampling)
-    whole = squares(degrade(frames_of(clip)[4:], name, 4, 1, np.array(clip.times)).frames)
+    seed = disturbance.seed_on(clip.sha256)
+    whole = squares(degrade(frames_of(clip)[4:], name, 4, seed, np.array(clip.times)).frames)
     np.testing.assert_array_equal(found.frames[:, 0, ..., 0], whole[scored[:, 0]])
     np.testing.assert_array_equal(found.room[..., 0], estimate_room(whole[room]).picture)
 
@@ -122,8 +124,9 @@ def test_compression_is_of_the_whole_clip_in_stretches(stretch, clip, monkeypatc
 
 
 def test_lost_frames_leave_the_others_as_they_are(clip, tmp_path):
-    found = degraded(clip, Disturbance("dropped_frames", 5, seed=2, window=3), tmp_path)
-    kept = degrade(np.zeros((20, 1, 1), np.uint8), "dropped_frames", 5, 2).kept_indices
+    lost = Disturbance("dropped_frames", 5, seed=2, window=3)
+    found = degraded(clip, lost, tmp_path)
+    kept = degrade(np.zeros((20, 1, 1), np.uint8), "dropped_frames", 5, lost.seed_on(clip.sha256)).kept_indices
     assert len(kept) == 10
     windows, _ = choose_frames(kept, SAMPLING, 3)
     np.testing.assert_array_equal(found.frames[..., 0], read_footage(clip.path).frames[4:][windows])
@@ -161,6 +164,18 @@ def test_seeds_differ_and_a_seed_repeats(clip, tmp_path):
     assert (one != other).any()
 
 
+@pytest.mark.parametrize("name", ["rain", "backlight", "moving_shadows", "heavy_fog", "dropped_frames"])
+def test_clips_of_one_seed_have_weather_of_their_own(name, clip, tmp_path):
+    twin = replace(clip, clip_id="twin", sha256="c" * 64)  # the same pictures, so that only chance can differ
+    copy = replace(clip, clip_id="copy", path=clip.path.with_name("copy.mkv"))
+    copy.path.write_bytes(clip.path.read_bytes())
+    one, other, same = (
+        degraded(each, Disturbance(name, 5), tmp_path / each.clip_id).frames for each in (clip, twin, copy)
+    )
+    assert (one != other).any()
+    np.testing.assert_array_equal(one, same)
+
+
 def test_a_level_that_left_every_clip_as_it_was_is_told_from_the_frames(clip, tmp_path):
     levels = [*paper_disturbances(2), Disturbance("low_resolution", 2), Disturbance("low_resolution", 5)]
     degrade_held_out([clip], levels, tmp_path, SAMPLING, progress=False)
@@ -188,6 +203,12 @@ def test_a_clip_that_cannot_be_read_is_refused_alone(clip, tmp_path):
     assert load_degraded(clip, *wanted[0], *wanted[1:]).frames.shape[0] == 20
     with pytest.raises(ReadError, match="none of the 1 held-out clips"):
         degrade_held_out([other], *wanted, progress=False)
+
+
+def test_a_frame_that_is_not_there_does_not_hide_those_after_it(clip):
+    seconds = np.sort([*clip.times, clip.times[7] + 0.4 / RATE])
+    with pytest.raises(ReadError, match="bar.mkv: 1 frames that curation kept are not there"):
+        degrade_file(clip.path, seconds, [FrameRequest(np.arange(len(seconds)))])
 
 
 def test_a_clip_that_native_code_dies_of_is_refused_alone(clip, tmp_path, monkeypatch):
@@ -223,6 +244,7 @@ def test_one_moment_under_every_condition(clip):
 def test_compression_is_measured_at_the_clips_own_rate(clip):
     table = compression_of([clip, clip], (38.0, 43.0))
     assert list(table["CRF"]) == [38, 43] and list(table["clips"]) == [2, 2]
+    assert list(table["frame (px)"]) == ["160×256"] * 2 and list(table["frames/s"]) == ["8"] * 2
     assert table["PSNR (dB)"].is_monotonic_decreasing
     bits = table["bits per pixel"] * HEIGHT * WIDTH * RATE / 1000
     np.testing.assert_allclose(table["kbit/s"], bits, rtol=1e-6)

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from dance_tf.footage.degrade_conditions import CONDITIONS
+from dance_tf.footage.degrade_conditions import CONDITIONS, find_condition
 from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances, severity_disturbances
 
 
@@ -30,6 +32,23 @@ def test_keys_tell_disturbances_apart():
     assert len({each.key for each in (Disturbance("rain", 3), *others)}) == 5
     with pytest.raises(ValueError, match="snow"):
         _ = Disturbance("snow", 3).key
+
+
+@pytest.mark.parametrize("name", [condition.name for condition in CONDITIONS if condition.constants])
+def test_another_constant_is_another_key(name, monkeypatch):
+    condition = find_condition(name)
+    before = Disturbance(name, 3).key
+    for i, constant in enumerate(condition.constants):
+        changed = [*condition.constants[:i], replace(constant, value=0.123), *condition.constants[i + 1 :]]
+        other = replace(condition, constants=tuple(changed))
+        monkeypatch.setattr("dance_tf.paper.disturbances.find_condition", lambda _, other=other: other)
+        assert Disturbance(name, 3).key != before, constant.name
+
+
+def test_a_seed_on_a_clip_hangs_on_the_seed_and_on_the_content():
+    found = {Disturbance("rain", 3, seed).seed_on(content) for seed in range(3) for content in ("a" * 64, "b" * 64)}
+    assert len(found) == 6 and min(found) >= 0
+    assert Disturbance("rain", 3, 1).seed_on("a") == Disturbance("mild_fog", 2, 1, 4).seed_on("a")
 
 
 def test_what_a_disturbance_does_to_frames():

@@ -10,7 +10,7 @@ from dance_tf.assessment.predictions import Predictions
 from dance_tf.dataset.dataset import ClipRecord, Dataset
 from dance_tf.footage.degrade_augment import SPATIAL_FAMILIES
 from dance_tf.model.recipe import training_settings
-from dance_tf.paper.degradation_transfer import augmentation_jobs, measure_transfer
+from dance_tf.paper.degradation_transfer import EVERYTHING, augmentation_jobs, measure_transfer
 from dance_tf.paper.degraded_clips import DegradedClip, FrameSampling, HeldOutClip, place_of
 from dance_tf.paper.disturbances import CLEAN, Disturbance
 from dance_tf.paper.robustness_runs import (
@@ -152,7 +152,7 @@ def test_what_carries_over_is_measured_on_the_family_left_out():
         "all": [{CLEAR: verdict([1, 1, 1, 0]), FOG: verdict([1, 1, 1, 1]), rain: verdict([1, 1, 1, 0])}],
         "all but weather": [{CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([1, 0, 1, 0]), rain: verdict([1, 1, 0, 0])}],
     }
-    clean, weather = measure_transfer(verdicts, [CLEAR, FOG, rain], 100)
+    clean, weather, mean = measure_transfer(verdicts, [CLEAR, FOG, rain], 100)
     assert (clean.family, clean.none.mean, clean.all.mean, clean.without) == (CLEAN, 1.0, 0.75, None)
     assert weather.family == "weather"
     assert weather.none.mean == pytest.approx(1 / 8)
@@ -163,3 +163,15 @@ def test_what_carries_over_is_measured_on_the_family_left_out():
     assert weather.gain_all.beyond_clean.mean == pytest.approx(6 / 8 + 1 / 4)
     assert weather.to_json()["gain_all"]["mean"] == pytest.approx(6 / 8)
     assert clean.to_json()["gain_without"] is None
+    assert (mean.family, mean.without) == (EVERYTHING, None)
+    assert mean.gain_all.total.mean == pytest.approx(6 / 8)
+
+
+def test_the_mean_over_all_families_is_over_their_conditions():
+    dark = Disturbance("low_light", 3)
+    none = {CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([0, 0, 0, 0]), DARK: verdict([1, 1, 0, 0])}
+    hard = {CLEAR: verdict([1, 1, 1, 1]), FOG: verdict([1, 1, 1, 0]), DARK: verdict([1, 1, 1, 0])}
+    found = {each.family: each for each in measure_transfer({"none": [none], "all": [hard]}, [CLEAR, FOG, dark], 100)}
+    assert list(found) == [CLEAN, "light", "weather", EVERYTHING]
+    assert found[EVERYTHING].gain_all.total.mean == pytest.approx((3 / 4 + 1 / 4) / 2)
+    assert found[EVERYTHING].none.mean == pytest.approx(1 / 4)
