@@ -19,7 +19,6 @@ from dance_tf.paper.runs import Job, load_result
 from dance_tf.report.comparison_chapter import ablation_page, attention_page, clip_confusion, strategies_page
 from dance_tf.report.cost_chapter import thinning_page
 from dance_tf.report.pages import Draws, Page, behind, join_pages, tell
-from dance_tf.report.sections import plain
 
 STYLES, DANCERS, FRAMES = ("Supalonely", "Say So", "Tokyo"), 4, 5
 DRAWS = Draws(50, 0)
