@@ -43,7 +43,7 @@ class CurationSettings:
     blank_entropy: float = 3.0
     blur_relative: float = 0.49
     blur_absolute: float = 2.5
-    still_energy: float = 0.55
+    still_energy: float = 0.5
     still_contrast: float = 100.0
     still_lag: float = 0.1
     still_seconds: float = 0.5
