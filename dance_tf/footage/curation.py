@@ -11,7 +11,8 @@ import numpy as np
 from dance_tf.footage.catalog import Clip
 from dance_tf.footage.frame_file import BLOCK, FrameFile
 from dance_tf.footage.framing import picture_area
-from dance_tf.footage.measures import Pictures, contrast, entropy, motion_energy, sharpness
+from dance_tf.footage.measures import Pictures, contrast, entropy, sharpness
+from dance_tf.footage.motion import motion_energy
 from dance_tf.footage.progress import silent
 from dance_tf.footage.room import Room, estimate_room
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
@@ -32,8 +33,8 @@ class CurationSettings:
         blur_relative: a frame less sharp than this share of its clip's median sharpness is blurred.
         blur_absolute: gray levels; a frame less sharp than this is blurred whatever its clip.
         still_energy: gray levels; motion energy below which nobody dances, in a clip of full contrast.
-        still_contrast: gray levels; a clip of less contrast moves fewer gray levels, and `still_energy` falls with the
-            square of its share of this (the square, because noise does not fall).
+        still_contrast: gray levels; a clip of less contrast moves fewer gray levels, and `still_energy` falls by its
+            share of this.
         still_lag: seconds between the two frames that motion is told from.
         still_seconds: length of the running median over motion energy.
         still_shortest: seconds; a shorter rest is part of a dance.
@@ -42,7 +43,7 @@ class CurationSettings:
     blank_entropy: float = 3.0
     blur_relative: float = 0.49
     blur_absolute: float = 2.5
-    still_energy: float = 1.4
+    still_energy: float = 0.5
     still_contrast: float = 100.0
     still_lag: float = 0.1
     still_seconds: float = 0.5
@@ -171,14 +172,13 @@ def _sort(frames: np.ndarray, timestamps: np.ndarray, settings: CurationSettings
     sharp = sharpness(picture, alive)
     typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
     blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
-    frame_rate = (len(frames) - 1) / (timestamps[-1] - timestamps[0]) if timestamps[-1] > timestamps[0] else 30.0
     # motion is told from the frames that show something: blank ones would look like rests, cuts to them like motion
     usable = ~(blank | blurred)
     shown = Pictures(frames, np.flatnonzero(usable), rows, columns)
     energy = np.full(len(frames), np.inf)
-    energy[usable] = motion_energy(shown, frame_rate, settings.still_lag, settings.still_seconds, alive)
+    energy[usable] = motion_energy(shown, timestamps[usable], settings.still_lag, settings.still_seconds, alive)
     share = min(1.0, contrast(shown) / settings.still_contrast)
-    still = _long_runs(energy < settings.still_energy * share**2, settings.still_shortest * frame_rate)
+    still = _long_runs(energy < settings.still_energy * share, timestamps, settings.still_shortest)
     dropped = []
     for index, time in enumerate(timestamps):
         # a blank frame is neither sharp nor moving, a blurred one seems still: the first reason that holds is told
@@ -200,12 +200,17 @@ def _brightest(frames: np.ndarray, alive: Callable[[], None]) -> np.ndarray:
     return brightest
 
 
-def _long_runs(marked: np.ndarray, shortest: float) -> np.ndarray:
-    """Keep, of the marked stretches bool [n], those of at least `shortest` frames."""
+def _long_runs(marked: np.ndarray, timestamps: np.ndarray, shortest: float) -> np.ndarray:
+    """Keep, of the marked stretches bool [n], those that last at least `shortest` seconds.
+
+    A frame lasts until the next one; the last one, as frames do typically.
+    """
     edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
+    typical = float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
+    ends = np.r_[timestamps, timestamps[-1] + typical]
     result = np.zeros_like(marked)
     for first, end in zip(edges[::2], edges[1::2], strict=True):
-        result[first:end] = end - first >= shortest
+        result[first:end] = ends[end] - ends[first] > shortest - 1e-6
     return result
 
 

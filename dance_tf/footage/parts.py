@@ -30,7 +30,7 @@ from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import REASONS, CuratedClip, CurationSettings, DroppedFrame
 from dance_tf.footage.settings import ReadSettings
 
-PART_FORMAT = 2  # raise it when curation gives other frames for the same settings
+PART_FORMAT = 3  # raise it when curation gives other frames for the same settings
 STALE_SECONDS = 3600.0
 
 
