@@ -56,6 +56,7 @@ class PictureDecoder:
         """Yield frames as the decoder hands them out; what cannot be decoded is stepped over and counted."""
         import av
 
+        self._open()
         in_a_row = 0
         packets = self._container.demux(self._stream)
         while True:
@@ -65,7 +66,7 @@ class PictureDecoder:
                 raise
             except (av.FFmpegError, ValueError) as error:
                 self.broke_off = True
-                self._warn(f"breaks off ({reason(error)})")
+                self._warn(f"breaks off ({explain(error)})")
                 packet = None
             try:
                 frames = self._codec.decode(packet)
@@ -97,18 +98,34 @@ class PictureDecoder:
         self._codec.flush_buffers()
         return self.frames()
 
+    def _open(self) -> None:
+        import av
+
+        try:
+            self._codec.open(strict=False)
+        except MemoryError:
+            raise
+        except BlockingIOError as error:
+            # what a system says where it has no room for the stack of one more thread
+            raise MemoryError("no memory for so many decoding threads") from error
+        except (av.FFmpegError, ValueError):
+            pass  # every packet will meet the same error, and be counted
+
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
 
-def reason(error: Exception) -> str:
-    """What an error of FFmpeg says, without the number and the path around it."""
+def explain(error: Exception) -> str:
+    """Say what an error of FFmpeg means, without the number and the path around it."""
     return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
 
 
 def _alpha_codec(stream: VideoStream) -> VideoCodecContext | None:
-    """A decoder that hands out transparency, where a WebM file says that it has some and FFmpeg's own would not."""
+    """A decoder that hands out transparency, where a WebM file says that it has some and FFmpeg's own would not.
+
+    It knows nothing of the track, so that a rotation flag, which a WebM file hardly ever has, is not seen.
+    """
     import av
 
     name = ALPHA_DECODERS.get(stream.codec_context.name)
