@@ -113,7 +113,6 @@ def curate(
     as_json: Json = False,
 ) -> None:
     """Read a folder of clips, drop what shows no dancing, and write a dataset."""
-    start_tensorflow()
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
@@ -122,6 +121,7 @@ def curate(
     limits = {name: value for name, value in (("seconds", max_seconds), ("pixels", max_pixels)) if value is not None}
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, limits=ReadLimits(**limits))
     check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
+    start_tensorflow()
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
         curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
     if strips:

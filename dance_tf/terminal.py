@@ -54,6 +54,11 @@ def one_line_errors(verb: Callable) -> Callable:
             raise
         except KeyboardInterrupt:
             fail("stopped; start the same command again" + " to go on" * (verb.__name__ in GO_ON))
+        except ModuleNotFoundError as error:
+            if os.environ.get("DANCE_TF_TRACEBACK") or (error.name or "dance_tf").startswith("dance_tf"):
+                raise
+            another = "; or set KERAS_BACKEND, where another backend is" if error.name == "tensorflow" else ""
+            fail(f"{verb.__name__} needs {error.name}, which is not installed: install requirements.txt{another}")
         except Exception as error:
             if os.environ.get("DANCE_TF_TRACEBACK"):
                 raise

@@ -1,6 +1,10 @@
 """What the verbs refuse: to write over what a user has, and to go on with what is damaged; each in one line."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +13,8 @@ from dance_tf.cli import app
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.report.profile import RunError
 from dance_tf.terminal import FAILED
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def refused(*arguments):
@@ -125,3 +131,45 @@ def test_where_every_clip_is_refused_only_json_prints_something(as_json, tmp_pat
         assert [each["clip"] for each in json.loads(result.stdout)["refused"]] == [str(clip)]
     else:
         assert result.stdout == ""
+
+
+STUB = """
+import os
+os.write(2, b"a greeting\\n")
+raise {error}
+"""
+
+
+def program(tmp_path, package, error):
+    """The end of `train` where a package greets on standard error and then raises as it is imported."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(STUB.format(error=error))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-m", "dance_tf", "train", "data", "model"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    return done.stderr
+
+
+def test_a_program_stopped_while_tensorflow_starts_says_nothing_else(tmp_path):
+    told = program(tmp_path, "tensorflow", "KeyboardInterrupt")
+    assert told == "dance_tf: stopped; start the same command again to go on\n"
+
+
+def test_what_tensorflow_says_is_shown_where_it_cannot_start(tmp_path):
+    told = program(tmp_path, "tensorflow", "OSError('no disk')")
+    assert told == "a greeting\ndance_tf: no disk\n"
+
+
+def test_a_package_that_is_not_there_is_no_fault_of_ours(tmp_path):
+    absent = "ModuleNotFoundError('No module named tensorflow', name='tensorflow')"
+    told = program(tmp_path, "tensorflow", absent)
+    assert told.splitlines()[-1] == (
+        "dance_tf: train needs tensorflow, which is not installed: install requirements.txt; "
+        "or set KERAS_BACKEND, where another backend is"
+    )
+
+
+def test_a_program_stopped_before_its_verb_is_known_has_no_traceback(tmp_path):
+    told = program(tmp_path, "typer", "KeyboardInterrupt")
+    assert told == "a greeting\ndance_tf: stopped; start the same command again\n"

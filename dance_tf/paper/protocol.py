@@ -6,7 +6,6 @@ paper prints only the folds' validation numbers, and so we keep both apart.
 
 import json
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -38,6 +37,7 @@ from dance_tf.model.training import (
     train_classifier,
 )
 from dance_tf.paper.runs import Job, Result, load_result, pair_with_truth, split_of, training_split
+from dance_tf.paper.stopwatch import Stopwatch
 
 
 def run_jobs(
@@ -130,9 +130,9 @@ def _grow(data: str, job: Job, work: str) -> Path:
     with _alone(folder) as todo:
         if todo:
             unfinished = folder.with_name(f"{folder.name}.unfinished")
-            started = time.perf_counter()
+            watch = Stopwatch(unfinished)
             growth = grow_autoencoder(dataset, training_split(dataset, job), job.settings, unfinished, job.draw)
-            _save_growth(growth, time.perf_counter() - started, folder)
+            _save_growth(growth, watch.seconds(), folder)
             shutil.rmtree(unfinished)
     return folder
 
@@ -167,12 +167,11 @@ def _run(data: str, job: Job, work: str) -> Result:
             encoder = None
             if STRATEGIES[job.settings.strategy].grows_autoencoder:
                 encoder = keras.saving.load_model(_grow(data, job, work) / f"autoencoder_{STAGES}.keras")
-            started = time.perf_counter()
+            watch = Stopwatch(unfinished)
             model, history = train_classifier(
                 dataset, training_split(dataset, job), job.settings, unfinished, job.draw, encoder=encoder
             )
-            seconds = time.perf_counter() - started
-            _save_run(dataset, split, job, model, history, seconds, folder)
+            _save_run(dataset, split, job, model, history, watch.seconds(), folder)
             shutil.rmtree(unfinished)
     return load_result(folder)
 

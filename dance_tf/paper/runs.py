@@ -62,7 +62,7 @@ class Result:
         parameters: trainable and other weights of the network.
         best_epoch: the epoch whose weights were kept.
         stopped_early: whether patience ran out.
-        seconds: that the classifier's training took on one thread, the first time it ran through.
+        seconds: that the classifier's training took on one thread, those of attempts that were killed included.
     """
 
     job: Job
