@@ -63,9 +63,7 @@ def beside_paper_frames(table_1: pd.DataFrame) -> pd.DataFrame:
 
 def frames_table(table_1: pd.DataFrame) -> Table:
     """Table 1 of the report, of what `frames_by_style` counted."""
-    caption = (
-        "Frames seen, dropped by reason and kept (`ours`), beside the paper's. Counted: one run, no interval."
-    )
+    caption = "Frames seen, dropped by reason and kept (`ours`), beside the paper's. Counted: one run, no interval."
     return Table("table_1", "Frames per style (Table 1)", beside_paper_frames(table_1), caption)
 
 
