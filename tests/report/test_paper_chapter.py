@@ -16,6 +16,7 @@ from dance_tf.paper.runs import Job, load_result, write_jobs
 from dance_tf.paper.unsaid import UNSAID, unsaid_frame
 from dance_tf.report.figures import accuracy_bars
 from dance_tf.report.paper_chapter import (
+    PRINTED,
     accuracy_rows,
     audit_ourselves,
     beside_paper,
@@ -98,7 +99,7 @@ def test_a_report_without_the_tables_has_nothing_beside(tables):
 def test_rows_of_the_figure_are_fractions_with_our_interval(tables):
     rows = accuracy_rows(beside_paper(tables))
     assert rows["name"].tolist() == ["ResNet", "ResNet"]
-    assert rows["group"].tolist() == ["printed in the paper", "measured here"]
+    assert rows["group"].tolist() == [PRINTED, "measured here"]
     assert rows["mean"].tolist() == pytest.approx([0.9344, 0.41])
     assert rows.loc[1, ["low", "high"]].tolist() == pytest.approx([0.3, 0.505])
     assert rows.loc[0, ["low", "high"]].isna().all()
