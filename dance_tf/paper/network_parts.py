@@ -57,6 +57,17 @@ def attention_blocks(network: keras.Model) -> list[list[keras.layers.Layer]]:
     return blocks
 
 
+def attention_inside(layer: SqueezeExcitation) -> keras.Model:
+    """A channel attention block as a model of the very layers that it is made of: squeeze, reduce, expand, scale.
+
+    Args:
+        layer: of a built network.
+    """
+    maps = keras.Input(layer.input.shape[1:], name="feature_maps")
+    weights = layer.expand(layer.reduce(layer.squeeze(maps)))
+    return keras.Model(maps, keras.layers.Multiply(name="scale")([maps, weights]), name=layer.name)
+
+
 def attention_weights(
     network: keras.Model, frames: np.ndarray, labels: np.ndarray, styles: int
 ) -> Iterator[tuple[str, np.ndarray]]:

@@ -25,14 +25,19 @@ class OwnAudit:
     Attributes:
         rows: how many it was shown.
         findings: what it accuses; anything here is a fault of ours.
+        runs: training runs that were scored anew for it, on the class sizes of what they were scored on.
+        means: rows that were read from metrics.json as means, without class sizes.
     """
 
     rows: int
     findings: tuple[Finding, ...]
+    runs: int = 0
+    means: int = 0
 
     def __add__(self, other: "OwnAudit") -> "OwnAudit":
         """Both together."""
-        return OwnAudit(self.rows + other.rows, (*self.findings, *other.findings))
+        findings = (*self.findings, *other.findings)
+        return OwnAudit(self.rows + other.rows, findings, self.runs + other.runs, self.means + other.means)
 
 
 def print_row(label: str, scores: Mapping[str, float]) -> PublishedRow:
@@ -62,7 +67,7 @@ def audit_runs(results: Sequence[Result]) -> OwnAudit:
 def _audit_group(group: Sequence[Result]) -> OwnAudit:
     settings, unit = group[0].job.settings, group[0].job.unit
     name = f"{settings.strategy}, {settings.view}, split by {unit}"
-    found = OwnAudit(0, ())
+    found = OwnAudit(0, (), runs=len(group))
     for part, tested in (("validation", [run.validation for run in group]), ("held out", [run.test for run in group])):
         for by in ("frame", "clip"):
             runs = tested if by == "frame" else [aggregate_clips(run) for run in tested]
@@ -115,7 +120,8 @@ def audit_metrics(name: str, metrics: Mapping[str, object], classes: int) -> Own
         classes: number of styles.
     """
     rows = [print_row(label, scores) for label, scores in _score_groups(name, metrics)]
-    return OwnAudit(len(rows), tuple(finding for row in rows for finding in audit_row(row, classes, averaged=True)))
+    findings = tuple(finding for row in rows for finding in audit_row(row, classes, averaged=True))
+    return OwnAudit(len(rows), findings, means=len(rows))
 
 
 def _score_groups(path: str, node: object) -> Iterator[tuple[str, dict[str, float]]]:

@@ -32,7 +32,11 @@ UNSAID = (
     Gap(
         "what the folds are cut by: frame, clip or dancer", "4.2", "dancer; the others show what they inflate", "split"
     ),
-    Gap("scores on the 20 % put aside", "4.2, Table 2", "scored once, in a column of its own"),
+    Gap(
+        "scores on the 20 % put aside",
+        "4.2, Table 2",
+        "in columns of their own; never used to choose anything",
+    ),
     Gap("batch size", "4.2", "32 frames", "batch_size"),
     Gap("momentum, decay and patience", "4.2", "named in each profile", "momentum, decay, patience"),
     Gap("dropout, normalisation, kernel sizes", "3.3, 3.4", "dropout in the head, 3 × 3 kernels", "dropout"),

@@ -46,7 +46,7 @@ def results(tmp_path_factory):
 def test_honest_runs_and_their_means_are_accused_of_nothing(results):
     """Also where the class sizes of the folds are far apart, as here, and the mean's sizes say little."""
     # three folds and their mean, two parts, by frame and by clip
-    assert audit_runs(results) == OwnAudit(8 * 4 * 2 * 2, ())
+    assert audit_runs(results) == OwnAudit(8 * 4 * 2 * 2, (), runs=24)
 
 
 def test_class_sizes_of_a_mean_are_asked_where_its_folds_are_alike():
@@ -57,11 +57,11 @@ def test_class_sizes_of_a_mean_are_asked_where_its_folds_are_alike():
 
 def test_a_single_run_is_held_to_its_own_class_sizes(results):
     own = audit_runs(results[:1])
-    assert own == OwnAudit(4, ())
+    assert own == OwnAudit(4, (), runs=1)
 
 
 def test_rows_add_up():
-    assert OwnAudit(2, ()) + OwnAudit(3, ()) == OwnAudit(5, ())
+    assert OwnAudit(2, (), runs=1) + OwnAudit(3, (), means=3) == OwnAudit(5, (), runs=1, means=3)
     assert audit_runs([]) == OwnAudit(0, ())
 
 
@@ -83,5 +83,5 @@ def test_groups_of_scores_are_found_wherever_they_are_and_differences_are_not():
         "leakage": {"gaps": group(0.9), "near": 3, "unknown": group(None)},
     }
     own = audit_metrics("section", metrics, 12)
-    assert own.rows == 3
+    assert (own.rows, own.means, own.runs) == (3, 3, 0)
     assert [finding.row for finding in own.findings] == ["section/robustness/frame"]

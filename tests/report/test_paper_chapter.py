@@ -1,19 +1,26 @@
 """The paper beside ours: which rows are matched, and what the auditor says of both."""
 
 import json
+from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from dance_tf.assessment.intervals import Estimate, ScoreEstimates
+from dance_tf.assessment.predictions import Predictions
+from dance_tf.model.training import TrainingSettings
 from dance_tf.paper.audit import audit_paper
 from dance_tf.paper.own_audit import OwnAudit
+from dance_tf.paper.runs import Job, load_result, write_jobs
 from dance_tf.paper.unsaid import UNSAID, unsaid_frame
 from dance_tf.report.figures import accuracy_bars
 from dance_tf.report.paper_chapter import (
+    PRINTED,
     accuracy_rows,
     audit_ourselves,
     beside_paper,
+    job_lists,
     main_numbers,
     paper_chapter,
     paper_tables,
@@ -92,7 +99,7 @@ def test_a_report_without_the_tables_has_nothing_beside(tables):
 def test_rows_of_the_figure_are_fractions_with_our_interval(tables):
     rows = accuracy_rows(beside_paper(tables))
     assert rows["name"].tolist() == ["ResNet", "ResNet"]
-    assert rows["group"].tolist() == ["printed in the paper", "measured here"]
+    assert rows["group"].tolist() == [PRINTED, "measured here"]
     assert rows["mean"].tolist() == pytest.approx([0.9344, 0.41])
     assert rows.loc[1, ["low", "high"]].tolist() == pytest.approx([0.3, 0.505])
     assert rows.loc[0, ["low", "high"]].isna().all()
@@ -107,7 +114,9 @@ def test_tables_survive_the_csv(tables, tmp_path):
 
 def test_the_chapter_counts_what_cannot_be_true_and_says_it_is_no_reproduction(tables):
     beside, findings = beside_paper(tables), audit_paper()
-    chapter = paper_chapter(beside, findings, OwnAudit(40, ()), "synthetic")
+    chapter = paper_chapter(beside, findings, OwnAudit(40, (), runs=8, means=10), "synthetic")
+    assert "30 of them are of 8 training runs" in chapter.text
+    assert "The other 10 are all the means" in chapter.text
     impossible = sum(finding.level == "impossible" for finding in findings)
     assert f"{impossible} statements that cannot be true" in chapter.headline
     assert "40 rows of ours, the auditor accuses none" in chapter.headline
@@ -132,7 +141,7 @@ def test_our_own_false_number_would_be_found(tmp_path):
 
     sections = [section("right", 30, 0.49), section("wrong", 40, 0.6), section("later", 60, 0.6)]
     own = audit_ourselves(tmp_path, tmp_path, sections, 12)
-    assert own.rows == 2
+    assert (own.rows, own.means, own.runs) == (2, 2, 0)
     assert [(finding.row, finding.rule) for finding in own.findings] == [
         ("wrong/a/frame", "f1 against precision and sensitivity")
     ]
@@ -142,3 +151,28 @@ def test_what_is_unsaid_has_a_choice():
     table = unsaid_frame()
     assert len(table) == len(UNSAID) == table["unsaid"].nunique()
     assert table["choice"].str.len().min() > 0
+
+
+def test_every_list_of_runs_in_the_folder_is_audited_and_no_run_twice(tmp_path):
+    generator = np.random.default_rng(0)
+    results = []
+    for fold in range(3):
+        folder = tmp_path / "runs" / f"run{fold}"
+        folder.mkdir(parents=True)
+        labels = np.repeat(np.arange(6) % 3, 4)
+        for part in ("validation", "test"):
+            shares = generator.dirichlet(np.ones(3), len(labels))
+            names = [f"clip{clip}" for clip in range(6)]
+            Predictions(shares, labels, np.repeat(np.arange(6), 4), names, ("a", "b", "c"), names).save(
+                folder / f"{part}.npz"
+            )
+        job = Job(TrainingSettings("cnn"), "dancer", fold)
+        kept = {"job": asdict(job), "parameters": 7, "best_epoch": 0, "stopped_early": False, "seconds": 1.0}
+        (folder / "result.json").write_text(json.dumps(kept))
+        results.append(load_result(folder))
+    write_jobs(tmp_path, "comparison_jobs", results[:2])
+    write_jobs(tmp_path, "robustness_jobs", results[1:])
+    assert job_lists(tmp_path) == ["comparison_jobs", "robustness_jobs"]
+    own = audit_ourselves(tmp_path, tmp_path, [], 3)
+    # three folds and their mean, two parts, by frame and by clip
+    assert own == OwnAudit(16, (), runs=3)

@@ -26,13 +26,24 @@ SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
 
 
 def _with_interval(
-    axes: Axes, rows: pd.DataFrame, places: Sequence[float], colour: str, label: str | None, across: bool
+    axes: Axes,
+    rows: pd.DataFrame,
+    places: Sequence[float],
+    colour: str,
+    label: str | None,
+    across: bool,
+    quoted: bool = False,
 ) -> None:
-    """Dots with their intervals; a missing interval leaves the dot alone. `across`: values run along x."""
+    """Dots with their intervals; a missing interval leaves the dot alone. `across`: values run along x.
+
+    What is `quoted`, and was not measured on the footage that the title names, is an open diamond.
+    """
     middle = rows["mean"].to_numpy(float)
     reach = np.abs(np.stack([rows["low"].to_numpy(float), rows["high"].to_numpy(float)]) - middle)
     reach = np.nan_to_num(reach)
     style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label}
+    if quoted:
+        style |= {"fmt": "D", "color": INK, "markerfacecolor": "white"}
     if across:
         axes.errorbar(middle, places, xerr=reach, **style)
     else:
@@ -47,7 +58,7 @@ def _chance_line(axes: Axes, chance: float | None, across: bool) -> None:
 
 
 @drawn
-def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | None = None) -> Figure:
+def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | None = None, quoted: str = "") -> Figure:
     """Accuracies as dots with their intervals, one line each; a bar would hide how wide the interval is.
 
     Args:
@@ -56,6 +67,7 @@ def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | N
         title: what was classified.
         source: "synthetic" or the footage's name.
         chance: accuracy of guessing.
+        quoted: the group, if any, that somebody else printed about other footage; its dots are open diamonds.
     """
     names = list(dict.fromkeys(rows["name"]))
     groups = list(dict.fromkeys(rows["group"])) if "group" in rows else [None]
@@ -65,7 +77,7 @@ def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | N
     for group, offset, colour in zip(groups, offsets, PALETTE, strict=False):
         part = rows if group is None else rows[rows["group"] == group]
         places = [names.index(name) + offset for name in part["name"]]
-        _with_interval(axes, part, places, colour, group, across=True)
+        _with_interval(axes, part, places, colour, group, across=True, quoted=bool(quoted) and group == quoted)
         for place, value, high in zip(places, part["mean"], part["high"].fillna(part["mean"]), strict=True):
             axes.annotate(
                 f"{100 * value:.1f}", (max(value, high), place), xytext=(8, 0), textcoords="offset points",
@@ -87,27 +99,65 @@ def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | N
 def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
     """What is lost when only one frame of every 1 to 10 is kept (Table 3), one panel per measure.
 
+    Lines and bands join intervals that stand next to each other; where a size was measured here and there alone, its
+    dots stand alone with their intervals. Measures that are the same throughout, as accuracy and macro recall are where
+    each style has as many frames, share a panel that names both.
+
     Args:
         rows: columns every (one frame of every n), size (pixels), metric, mean, low, high (fractions, kappa as it is).
         source: "synthetic" or the footage's name.
     """
-    metrics = list(dict.fromkeys(rows["metric"]))
+    metrics = _panels(rows)
     figure = new_figure(4.0, "One frame of every n", source)
     panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
+    measured = sorted(rows["every"].unique())
+    for axes, (metric, names) in zip(panels, metrics.items(), strict=True):
         part = rows[rows["metric"] == metric]
-        for colour, (size, line) in zip(PALETTE, part.groupby("size", sort=True), strict=False):
+        sizes = list(part.groupby("size", sort=True))
+        offsets = spread(len(sizes), 0.16)
+        for colour, offset, (size, line) in zip(PALETTE, offsets, sizes, strict=False):
             line = line.sort_values("every")
             label = f"{size} × {size} pixels" if axes is panels[0] else None
-            axes.plot(line["every"], line["mean"], color=colour, marker="o", label=label)
-            axes.fill_between(line["every"], line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
-        axes.set_title(metric if metric != "kappa" else "kappa × 100")
+            places = line["every"].to_numpy(float) + offset
+            _with_interval(axes, line, places, colour, label, across=False)
+            for stretch in _stretches(line["every"], measured):
+                axes.plot(places[stretch], line["mean"].iloc[stretch], color=colour)
+                axes.fill_between(
+                    places[stretch], line["low"].iloc[stretch], line["high"].iloc[stretch],
+                    color=colour, alpha=0.15, linewidth=0,
+                )  # fmt: skip
+        axes.set_title(names)
         axes.set_xlabel("one frame of every")
-        axes.set_xticks(sorted(part["every"].unique()))
+        axes.set_xticks(measured)
     panels[0].set_ylim(min(0.0, rows["low"].min()), 1)
     percent_axis(panels[0])
     figure.legend(loc="outside lower center", ncols=6)
     return figure
+
+
+def _panels(rows: pd.DataFrame) -> dict[str, str]:
+    """The measures that need a panel, with its title; one whose numbers another has already is named in that one's."""
+    numbers = {
+        metric: part.sort_values(["size", "every"])[["mean", "low", "high"]].to_numpy(float)
+        for metric, part in rows.groupby("metric", sort=False)
+    }
+    titles: dict[str, str] = {}
+    for metric, values in numbers.items():
+        title = "kappa × 100" if metric == "kappa" else metric
+        same = [one for one in titles if numbers[one].shape == values.shape]
+        same = [one for one in same if np.allclose(numbers[one], values, rtol=0, atol=5e-4, equal_nan=True)]
+        if same:
+            titles[same[0]] += f" = {title}"
+        else:
+            titles[metric] = title
+    return titles
+
+
+def _stretches(places: Sequence[int], measured: Sequence[int]) -> list[slice]:
+    """Runs of two or more places that stand next to each other among all that were measured: slices of `places`."""
+    order = [measured.index(place) for place in places]
+    breaks = [0, *(n for n in range(1, len(order)) if order[n] != order[n - 1] + 1), len(order)]
+    return [slice(a, b) for a, b in zip(breaks, breaks[1:], strict=False) if b - a > 1]
 
 
 @drawn

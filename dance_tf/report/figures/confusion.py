@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dance_tf.report.figures.style import GRAY, RED, SEQUENTIAL, drawn, new_figure, text_colour
+from dance_tf.report.figures.style import DIVERGING, GRAY, PALE, RED, drawn, new_figure, text_colour
 
 
 def row_shares(matrix: np.ndarray) -> np.ndarray:
@@ -114,17 +114,26 @@ def confusion_matrices(
 
 @drawn
 def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, source: str) -> Figure:
-    """Mean channel attention by style: whether the network weighs its channels differently for different dances.
+    """Channel attention by style: whether the network weighs its channels differently for different dances.
+
+    Weights of one block lie close together, and channels differ more than styles do. So the colour is what a style's
+    mean weight is above or below its channel's mean over styles, on a scale that is as wide as the largest of these;
+    the numbers beside say how wide that is and where the weights themselves lie.
 
     Args:
-        weights: float [styles, channels], mean excitation 0..1.
+        weights: float [styles, channels], mean excitation 0..1; nan for a style without frames.
         styles: one abbreviation per style.
         title: which attention block.
         source: "synthetic" or the footage's name.
     """
-    figure = new_figure(1.4 + 0.32 * len(styles), title, source)
+    known = ~np.isnan(weights).all(axis=1)
+    deviations = np.full(weights.shape, np.nan)
+    deviations[known] = weights[known] - weights[known].mean(axis=0)
+    reach = float(np.abs(deviations[known]).max(initial=0.0)) or 1e-3  # all styles alike: any scale will do
+    figure = new_figure(1.7 + 0.32 * len(styles), title, source)
     axes = figure.subplots()
-    image = axes.imshow(weights, cmap=SEQUENTIAL, aspect="auto", vmin=0, vmax=1)
+    axes.set_facecolor(PALE)  # shows through where a style has no frames
+    image = axes.imshow(deviations, cmap=DIVERGING, aspect="auto", vmin=-reach, vmax=reach)
     axes.set_yticks(range(len(styles)), list(styles))
     axes.set_xlabel(f"channel (1 to {weights.shape[1]})")
     step = max(1, weights.shape[1] // 16)
@@ -132,7 +141,13 @@ def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, s
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    bar = figure.colorbar(image, ax=axes, pad=0.01)
-    bar.set_label("mean weight")
+    if known.any():
+        axes.set_title(
+            f"weights lie between {weights[known].min():.2f} and {weights[known].max():.2f}; shown is how far a "
+            f"style's lies from its channel's mean, at most {reach:.3f}",
+            fontsize=9.5, fontweight="normal", color=GRAY,
+        )  # fmt: skip
+    bar = figure.colorbar(image, ax=axes, pad=0.01, format=lambda value, _: f"{value:+.3f}")
+    bar.set_label("weight less its channel's mean")
     bar.outline.set_visible(False)
     return figure

@@ -22,6 +22,7 @@ class DrawnLayer:
     Attributes:
         name: the layer's name, as words.
         kind: its class.
+        activation: name of its activation where it has one that is not linear.
         inside: the classes of the layers that it is made of, counted; empty for a layer of Keras itself.
         shape: what comes out, without the batch: (height, width, channels) or (n,).
         weights: how many numbers it learns or keeps.
@@ -32,6 +33,7 @@ class DrawnLayer:
 
     name: str
     kind: str
+    activation: str
     inside: str
     shape: tuple[int | None, ...]
     weights: int
@@ -62,6 +64,7 @@ def read_layers(model: object) -> list[DrawnLayer]:
             DrawnLayer(
                 name=layer.name.replace("_", " "),
                 kind=type(layer).__name__,
+                activation=_activation(layer),
                 inside=" + ".join(f"{count} {kind}" if count > 1 else kind for kind, count in inside.items()),
                 shape=tuple(_first(layer.output).shape[1:]),
                 weights=int(layer.count_params()),
@@ -80,6 +83,11 @@ def read_layers(model: object) -> list[DrawnLayer]:
             layer.lane += taken[parent] - (children[parent] - 1) / 2
         taken[parent] += 1
     return found
+
+
+def _activation(layer: object) -> str:
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    return "" if name == "linear" else name
 
 
 def _first(tensors: object) -> object:
@@ -105,7 +113,7 @@ def network_diagram(model: object, title: str) -> Figure:
     """
     layers = read_layers(model)
     lanes = [layer.lane for layer in layers]
-    count = round(max(lanes) - min(lanes)) + 1
+    count = math.ceil(max(lanes) - min(lanes)) + 1
     pitch = 5.0 if count <= 2 else 4.6
     width, rows = max(count * pitch, 7.0), max(layer.row for layer in layers) + 1
     figure = new_figure(rows * STEP + 0.75, f"{title}: {model.count_params():,} weights", width=width)
@@ -146,7 +154,8 @@ def _box(axes: Axes, layer: DrawnLayer, x: float, y: float, width: float, colour
     _glyph(axes, layer.shape, left + 0.34, y, colour)
     text = {"va": "center", "color": INK}
     axes.text(left + 0.68, y + 0.1, layer.name, fontsize=10, fontweight="bold", ha="left", **text)
-    axes.text(left + 0.68, y - 0.11, layer.inside or layer.kind, fontsize=7.6, ha="left", **text)
+    made_of = ", ".join(part for part in (layer.inside or layer.kind, layer.activation) if part)
+    axes.text(left + 0.68, y - 0.11, made_of, fontsize=7.6, ha="left", **text)
     size = " × ".join("?" if side is None else str(side) for side in layer.shape)
     axes.text(right - 0.1, y + 0.1, size, fontsize=10, ha="right", **text)
     if layer.weights:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 INK, GRAY, PALE = "#222222", "#7A7A7A", "#E4E4E4"
-SEQUENTIAL = "cividis"
+DIVERGING = "RdBu_r"
 WIDTH = 10.0  # inches; 1,000 pixels on a page, so that 10 points are 14 pixels there
 
 _LOOK = {

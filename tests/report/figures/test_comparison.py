@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PolyCollection
 
 from dance_tf.report.figures import accuracy_against_cost, accuracy_bars, frame_interval_curve, leakage_gap
 
@@ -42,17 +43,52 @@ def test_groups_share_a_line(sound):
     assert len(axes.get_yticklabels()) == 1
 
 
-def test_frame_interval_curves(sound):
-    rows = pd.DataFrame(
-        [(every, size, metric, 1 / every, 0.9 / every, 1 / every)
-         for metric in ("accuracy", "kappa") for size in (64, 128) for every in (2, 1)],
+def thinned(intervals, **factors):
+    """Rows of Table 3: each measure is a factor of 1 / n."""
+    return pd.DataFrame(
+        [(every, size, metric, factor / every, 0.9 * factor / every, factor / every)
+         for metric, factor in factors.items() for size in intervals for every in intervals[size]],
         columns=["every", "size", "metric", "mean", "low", "high"],
     )  # fmt: skip
+
+
+def test_frame_interval_curves(sound):
+    rows = thinned({64: (2, 1), 128: (2, 1)}, accuracy=1.0, recall=0.9, kappa=0.8)
     figure = sound(frame_interval_curve(rows, "synthetic"))
-    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy", "kappa × 100"]
-    assert list(figure.axes[0].lines[0].get_xdata()) == [1, 2]
-    assert list(figure.axes[0].lines[0].get_ydata()) == [1, 0.5]
+    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy", "recall", "kappa × 100"]
+    dots = figure.axes[1].containers[0].lines[0]
+    assert np.allclose(dots.get_xdata(), [1, 2], atol=0.1)
+    assert np.allclose(dots.get_ydata(), [0.9, 0.45])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["64 × 64 pixels", "128 × 128 pixels"]
+
+
+def test_no_line_is_drawn_through_intervals_that_were_not_measured(sound):
+    rows = thinned({64: (1, 4), 128: (1, 2, 3, 4)}, accuracy=1.0)
+    (axes,) = sound(frame_interval_curve(rows, "synthetic")).axes
+    dots = [container.lines[0].get_xdata().round().tolist() for container in axes.containers]
+    assert dots == [[1, 4], [1, 2, 3, 4]]
+    # lines and bands apart from the dots: of 128 pixels alone
+    lines = [line for line in axes.lines if line.get_linestyle() == "-"]
+    assert [line.get_xdata().round().tolist() for line in lines] == [[1, 2, 3, 4]]
+    bands = [one for one in axes.collections if isinstance(one, PolyCollection)]
+    assert len(bands) == 1
+
+
+def test_measures_that_are_the_same_share_a_panel(sound):
+    rows = thinned({128: (1, 2)}, accuracy=1.0, recall=1.0, kappa=0.8)
+    figure = sound(frame_interval_curve(rows, "synthetic"))
+    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy = recall", "kappa × 100"]
+
+
+def test_what_somebody_else_printed_is_an_open_diamond(sound):
+    rows = pd.DataFrame(
+        [("CNN", "theirs", 0.9, math.nan, math.nan), ("CNN", "ours", 0.4, 0.3, 0.5)],
+        columns=["name", "group", "mean", "low", "high"],
+    )
+    (axes,) = sound(accuracy_bars(rows, "Both", "synthetic", quoted="theirs")).axes
+    marks = [(one.lines[0].get_marker(), one.lines[0].get_markerfacecolor()) for one in axes.containers]
+    assert marks[0] == ("D", "white")
+    assert marks[1][0] == "o" and marks[1][1] != "white"
 
 
 def test_accuracy_against_cost_names_every_dot(sound):

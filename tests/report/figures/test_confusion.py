@@ -37,8 +37,23 @@ def test_every_strategy_has_its_matrix(sound):
     assert [axes.get_title("left") for axes in shown] == ["CNN: 71.4 % right", "AE: 71.4 % right", "LSTM: 71.4 % right"]
 
 
-def test_attention_weights_by_style(random, sound):
-    weights = random.random((3, 32))
+def test_attention_is_shown_as_what_a_style_has_above_its_channel(random, sound):
+    weights = 0.45 + 0.05 * random.random((3, 32))
     figure = sound(attention_by_style(weights, STYLES, "CNN path", "synthetic"))
-    assert np.array_equal(figure.axes[0].images[0].get_array(), weights)
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == STYLES
+    axes = figure.axes[0]
+    (image,) = axes.images
+    np.testing.assert_allclose(image.get_array(), weights - weights.mean(axis=0))
+    reach = np.abs(weights - weights.mean(axis=0)).max()
+    assert image.get_clim() == pytest.approx((-reach, reach))
+    told = axes.get_title("left")
+    assert f"between {weights.min():.2f} and {weights.max():.2f}" in told and f"at most {reach:.3f}" in told
+    assert [label.get_text() for label in axes.get_yticklabels()] == STYLES
+
+
+def test_a_style_without_frames_is_left_out_of_the_mean_of_a_channel(sound):
+    weights = np.array([[0.4, 0.6], [np.nan, np.nan], [0.5, 0.6]])
+    image = sound(attention_by_style(weights, STYLES, "CNN path", "synthetic")).axes[0].images[0]
+    shown = np.ma.filled(image.get_array(), np.nan)
+    np.testing.assert_allclose(shown, [[-0.05, 0], [np.nan, np.nan], [0.05, 0]], atol=1e-12)
+    flat = attention_by_style(np.full((3, 2), 0.5), STYLES, "CNN path", "synthetic").axes[0].images[0]
+    assert not np.any(flat.get_array())

@@ -61,3 +61,38 @@ def test_a_model_without_tensors_is_refused():
 
     with pytest.raises(ValueError, match="bare is not part of a functional model"):
         read_layers(Model())
+
+
+def test_a_shortcut_past_a_chain_is_drawn_beside_it(sound):
+    from dance_tf.model.attention import SqueezeExcitation
+    from dance_tf.paper.network_parts import attention_inside
+
+    frames = keras.Input((8, 8, 16), name="frames")
+    layer = SqueezeExcitation(4, name="cnn_attention")
+    keras.Model(frames, layer(frames))
+    inside = attention_inside(layer)
+    layers = read_layers(inside)
+    names = [part.name for part in layers]
+    assert names == ["feature maps", "squeeze", "reduce", "expand", "scale"]
+    assert [names[parent] for parent in layers[-1].parents] == ["feature maps", "expand"]
+    assert [part.activation for part in layers] == ["", "", "relu", "sigmoid", ""]
+    assert layers[2].weights == 16 * 4 + 4
+    figure = sound(network_diagram(inside, "Inside"), source="")
+    axes = figure.axes[0]
+    assert "Dense, sigmoid" in {text.get_text() for text in axes.texts}
+    for patch in axes.patches:  # nothing is cut off
+        box = patch.get_path().get_extents(patch.get_patch_transform())
+        assert axes.get_xlim()[0] <= box.x0 and box.x1 <= axes.get_xlim()[1]
+
+
+def test_what_is_inside_attention_does_what_attention_does():
+    import numpy as np
+
+    from dance_tf.model.attention import SqueezeExcitation
+    from dance_tf.paper.network_parts import attention_inside
+
+    frames = keras.Input((4, 4, 8))
+    layer = SqueezeExcitation(2)
+    model = keras.Model(frames, layer(frames))
+    maps = np.random.default_rng(0).random((3, 4, 4, 8), np.float32)
+    np.testing.assert_allclose(attention_inside(layer)(maps), model(maps), rtol=1e-6)
