@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.robustness import ConditionRobustness, Robustness
 from dance_tf.footage.degrade_conditions import find_condition
-from dance_tf.report.robustness_tables import row_name
+from dance_tf.report.robustness_tables import row_in_text
 from dance_tf.report.tables import percent, percent_interval
 
 
@@ -102,7 +102,7 @@ def filming_advice(main: Robustness, losses: Mapping[str, DancerDifference], cur
     free = [each for each in told if not each.loss.above and not each.probable]
     lines = [
         f"- {each.habit.advice}: {_points(each.loss)} points of frame accuracy are lost to {each.habit.name} "
-        f"({row_name(each.condition).lower()}{each.dearer}).{_caveat(each.habit)}"
+        f"({row_in_text(each.condition)}{each.dearer}).{_caveat(each.habit)}"
         for each in dear
     ]
     if not dear:
@@ -131,7 +131,7 @@ def _choose(habit: Habit, tested: Mapping[str, DancerDifference]) -> _Told:
     worst = max(tested, key=lambda name: tested[name].mean)
     dearer = ""
     if worst != condition:
-        dearer = f"; {row_name(worst).lower()} {_points(tested[worst])}, not proven"
+        dearer = f"; {row_in_text(worst)} {_points(tested[worst])}, not proven"
     return _Told(habit, condition, tested[condition], dearer)
 
 
@@ -178,7 +178,7 @@ def _level_in_words(condition: str, severity: float) -> str:
     for parameter in find_condition(condition).parameters:
         value = parameter.at(severity)
         if parameter.name == "inverse_side":
-            parts.append(f"{1 / value:.0f} lines down")
+            parts.append(f"{1 / value:.0f} lines and fewer")
         else:
             parts.append(f"{parameter.name} {value:.2g} {parameter.unit}")
     return f"severity {severity:.1f} ({', '.join(parts)})"
@@ -193,8 +193,11 @@ def _caveat(habit: Habit) -> str:
 
 
 def _listed(entries: Sequence[_Told]) -> str:
-    return ", ".join(
-        f"{each.habit.name} ({row_name(each.condition).lower()}: {_points(each.loss)} points{each.dearer}"
-        f"{'; ' + each.habit.caveat if each.habit.caveat else ''})"
-        for each in entries
-    )
+    return ", ".join(_in_list(each) for each in entries)
+
+
+def _in_list(told: _Told) -> str:
+    level = row_in_text(told.condition)
+    named = "" if level == told.habit.name else f"{level}: "
+    caveat = f"; {told.habit.caveat}" if told.habit.caveat else ""
+    return f"{told.habit.name} ({named}{_points(told.loss)} points{told.dearer}{caveat})"

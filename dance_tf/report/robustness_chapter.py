@@ -20,7 +20,7 @@ from dance_tf.report.robustness_tables import (
     beats_chance,
     lost_share,
     paper_drop,
-    row_name,
+    row_in_text,
 )
 from dance_tf.report.tables import percent, percent_interval
 
@@ -38,7 +38,7 @@ def robustness_chapter(found: RobustnessFindings) -> Chapter:
         worst = max(main.tried, key=lambda row: row.drop.frame.accuracy.mean)
         headline += (
             f" and {_percent(mean)} % in the mean of {len(main.tried)} conditions{share}; most is lost to "
-            f"{row_name(worst.condition).lower()}, {_percent(worst.drop.frame.accuracy)} points."
+            f"{row_in_text(worst.condition)}, {_percent(worst.drop.frame.accuracy)} points."
         )
     else:
         headline += "; no condition changed the clips."
@@ -111,14 +111,16 @@ def _against_paper(found: RobustnessFindings) -> str:
     agreement = ranks["ours"].corr(ranks["theirs"]) if ranks["ours"].nunique() > 1 else float("nan")
     clean = main.clean.frame.accuracy.mean
     text = "The paper calls its own values simulated and estimated. Ours are measured. "
-    tested = {row.condition: loss for row in main.tried if (loss := found.losses.get(row.condition)) and loss.tested}
+    tested = {
+        row.condition: found.losses[row.condition] for row in main.tried if _has_spread(found.losses.get(row.condition))
+    }
     if beats_chance(main.clean.frame.accuracy, found.chance) and tested:
         share = {name: paper_drop(name) / PAPER_SCORES[PAPER_CLEAN].accuracy for name in tested}
         dearer = [name for name, loss in tested.items() if loss.low / clean > share[name]]
         cheaper = [name for name, loss in tested.items() if loss.high / clean < share[name]]
         text += (
             f"As a share of the clean accuracy, which is {percent(clean, 0)} % here and "
-            f"{PAPER_SCORES[PAPER_CLEAN].accuracy:.0f} % there, {len(dearer)} of {len(tested)} conditions clearly cost "
+            f"{PAPER_SCORES[PAPER_CLEAN].accuracy:.0f} % there, {len(dearer)} of {len(main.tried)} conditions clearly cost "
             f"more than it says{_named(dearer)} and {len(cheaper)} clearly less{_named(cheaper)}: the whole 95 % t "
             "interval of the loss lies on that side. "
         )
@@ -132,6 +134,11 @@ def _against_paper(found: RobustnessFindings) -> str:
     )
 
 
+def _has_spread(loss: DancerDifference | None) -> bool:
+    """Whether it was tested, and on dancers who differ at all."""
+    return loss is not None and loss.tested and loss.low < loss.high
+
+
 def _to_whom(main: Robustness) -> str:
     """Whom the dearest condition hits hardest, and who loses most anywhere."""
     rows = [row for row in main.tried if row.losing_dancer and row.losing_style]
@@ -139,14 +146,14 @@ def _to_whom(main: Robustness) -> str:
         return ""
     dearest = max(rows, key=lambda row: row.drop.frame.accuracy.mean)
     told = [
-        f"Under {row_name(dearest.condition).lower()}, dancer {lost_share(dearest.losing_dancer)} and style "
+        f"Under {row_in_text(dearest.condition)}, dancer {lost_share(dearest.losing_dancer)} and style "
         f"{lost_share(dearest.losing_style)} lose most clips."
     ]
     for kind in ("dancer", "style"):
         row = max(rows, key=lambda each: getattr(each, f"losing_{kind}").loss)
         if row is not dearest:
             found = getattr(row, f"losing_{kind}")
-            told.append(f"Of all {kind}s, {lost_share(found)} loses most, to {row_name(row.condition).lower()}.")
+            told.append(f"Of all {kind}s, {lost_share(found)} loses most, to {row_in_text(row.condition)}.")
     return " ".join(told)
 
 
@@ -158,7 +165,7 @@ def _rooms_lost(unknown: Mapping[str, float], main: Robustness) -> str:
         share = unknown.get(row.condition, 0.0)
         if share - clean >= ROOMS_LOST and row.drop.frame.accuracy.mean > 0:
             sentences.append(
-                f"For {percent(share)} % of the clips under {row_name(row.condition).lower()} ({percent(clean)} % when "
+                f"For {percent(share)} % of the clips under {row_in_text(row.condition)} ({percent(clean)} % when "
                 f"clean) the still room cannot be told: over {percent(UNSTEADY_SHARE, 0)} % of the picture does not "
                 "hold still. The network then sees the moving room along with the dancer, which is the likely cause of "
                 f"most of the {_percent(row.drop.frame.accuracy)} points that are lost."
@@ -178,7 +185,7 @@ def _percent(found: Estimate | DancerDifference) -> str:
 
 
 def _rows(names: Sequence[str]) -> str:
-    return ", ".join(row_name(name).lower() for name in names)
+    return ", ".join(row_in_text(name) for name in names)
 
 
 def _named(names: Sequence[str]) -> str:

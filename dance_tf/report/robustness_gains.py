@@ -7,7 +7,7 @@ from dance_tf.assessment.paired import DancerDifference
 from dance_tf.paper.degradation_transfer import EVERYTHING, Transfer
 from dance_tf.paper.disturbances import CLEAN
 from dance_tf.paper.robustness_claims import Gain
-from dance_tf.report.robustness_tables import FEW_DANCERS, row_name
+from dance_tf.report.robustness_tables import FEW_DANCERS, row_in_text
 from dance_tf.report.tables import percent_interval
 
 
@@ -92,7 +92,7 @@ def _given_back(transfers: Sequence[Transfer]) -> str:
         ("A gain is shown on", [found for found in families if found.gain_all.total.above]),
         ("A loss is shown on", [found for found in families if found.gain_all.total.below]),
         (
-            "Neither is shown on",
+            "Neither a gain nor a loss is shown on",
             [found for found in families if not (found.gain_all.total.above or found.gain_all.total.below)],
         ),
     ):
@@ -157,7 +157,7 @@ def _percent(found: Estimate | DancerDifference) -> str:
 
 
 def _rows(names: Sequence[str]) -> str:
-    return ", ".join(row_name(name).lower() for name in names)
+    return ", ".join(row_in_text(name) for name in names)
 
 
 def _named(names: Sequence[str]) -> str:

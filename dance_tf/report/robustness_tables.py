@@ -26,6 +26,11 @@ def row_name(condition: str) -> str:
     return PAPER_CLEAN if condition == CLEAN else find_condition(condition).row
 
 
+def row_in_text(condition: str) -> str:
+    """The same within a sentence: only a name keeps its capital."""
+    return row_name(condition).lower().replace("gaussian", "Gaussian")
+
+
 def paper_drop(condition: str) -> float:
     """Points of accuracy that the paper says a condition costs."""
     return PAPER_SCORES[PAPER_CLEAN].accuracy - PAPER_SCORES[row_name(condition)].accuracy

@@ -61,7 +61,7 @@ def test_a_loss_whose_interval_leaves_zero_out_is_probable_and_not_called_free()
     lines = advice(backlight=loss(0.19, 0.2), severe_noise=loss(0.13, 0.1), rain=loss(0.03, 0.6))
     assert lines[0] == "- Nothing that was tried is shown to cost 10 points of frame accuracy or more."
     assert lines[1].startswith("- Probably costly, not proven") and "light behind you (backlight" in lines[1]
-    assert "a noisy picture (severe gaussian noise: 13.0 [8.0, 18.0] points)" in lines[1]
+    assert "a noisy picture (severe Gaussian noise: 13.0 [8.0, 18.0] points)" in lines[1]
     assert (
         lines[2].startswith("- Not shown to cost anything here") and "drops on the lens (rain effect: 3.0" in lines[2]
     )
@@ -100,7 +100,7 @@ def test_the_curves_say_how_much_is_too_much():
     # after none at 2, so 10 at 3.5
     assert "noise from severity 1.5 (sigma 7.5 gray levels)" in passed
     lines = 1 / np.interp(3.5, (3, 4), (1 / 360, 1 / 240))
-    assert f"low resolution from severity 3.5 ({lines:.0f} lines down)" in passed
+    assert f"low resolution from severity 3.5 ({lines:.0f} lines and fewer)" in passed
     assert never == "- At no severity up to 5 are as many lost to low light."
 
 

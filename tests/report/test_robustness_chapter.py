@@ -222,7 +222,7 @@ def test_losses_are_held_against_the_papers_as_shares_of_the_clean_accuracy(find
     # the paper loses 6.8 % of its accuracy to heavy fog, 3.4 % to severe noise and 3.1 % to rain
     measured = {"heavy_fog": loss(0.07, 0.2), "severe_noise": loss(-0.01, 0.03), "rain": loss(0.02, 0.2)}
     text = robustness_chapter(replace(findings, losses=measured)).text
-    assert "1 of 3 conditions clearly cost more than it says (heavy fog/haze) and 1 clearly less (severe gauss" in text
+    assert "1 of 14 conditions clearly cost more than it says (heavy fog/haze) and 1 clearly less (severe Gauss" in text
     assert "100 % here and 97 % there" in text
     untested = dict.fromkeys(measured, DancerDifference(0.2, np.nan, np.nan, np.nan, 1))
     assert "clearly" not in robustness_chapter(replace(findings, losses=untested)).text

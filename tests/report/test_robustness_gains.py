@@ -109,7 +109,9 @@ def test_each_familys_gain_is_put_into_words():
     text = transfer_sentences([CLEAN_ROW, *families, row(EVERYTHING, UNSURE)])
     assert "A gain is shown on compression (20.0 [10.0, 30.0] points)." in text
     assert "A loss is shown on noise (-20.0 [-30.0, -10.0] points)." in text
-    assert "Neither is shown on blur (10.0 [0.0, 20.0] points), light (10.0 [0.0, 20.0] points)." in text
+    assert (
+        "Neither a gain nor a loss is shown on blur (10.0 [0.0, 20.0] points), light (10.0 [0.0, 20.0] points)." in text
+    )
     assert "Less is lost than on clean footage, though nothing is gained, on blur." in text
     assert "corrected for 4 tests (Holm)" in text
     alone = transfer_sentences([replace(CLEAN_ROW, gain_all=Gain(ALONE)), row("noise", ALONE, ALONE)])
