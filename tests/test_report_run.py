@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 
+from dance_tf.footage.degrade_conditions import CONDITIONS
 from dance_tf.report.profile import defaults_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +51,13 @@ def test_report_is_whole(finished):
     report = finished / "report"
     content = json.loads((report / "metrics.json").read_text())
     assert {"data", "curation", "autoencoder", "strategies", "leakage"} <= set(content)
+    robustness = content["robustness"]
+    assert list(robustness["proposed"]["conditions"]) == [f"{each.name}@{each.severity:g}" for each in CONDITIONS]
+    assert len(CONDITIONS) == 14 and {"clean", "noise"} <= set(robustness["training_against"])
+    table = pd.read_csv(report / "tables" / "t5_robustness.csv")
+    assert len(table) >= 1 + len(CONDITIONS)
     page = (report / "REPORT.md").read_text()
+    assert "(tables/t5_robustness.csv)" in page
     for line in page.splitlines():
         if line.startswith("!["):
             assert (report / line.split("](")[1].rstrip(")")).is_file()

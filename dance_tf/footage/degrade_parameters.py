@@ -100,7 +100,8 @@ BACKLIGHT_CONSTANTS = (
     Constant("still chest filled", "fifths of a side", light.CHEST),
     Constant("room's frames", "spread over the clip", light.ROOM_SAMPLES),
     Constant("contour's resolution", "px, short side", light.WORKING_SIDE),
-    Constant("moving share with a dancer", "of the picture", (light.LEAST_MOVING, light.MOST_MOVING)),
+    Constant("moving with a dancer, least", "of the picture", light.LEAST_MOVING),
+    Constant("moving with a dancer, most", "of the picture", light.MOST_MOVING),
 )
 SHADOW_CONSTANTS = (
     Constant("pace", "picture widths a second, either way", light.SHADOW_PACE),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from dance_tf.footage.degrade_conditions import find_condition
 from dance_tf.paper.disturbances import CLEAN, Disturbance
 from dance_tf.paper.robustness_suite import RobustnessFindings
 from dance_tf.report import figures
@@ -16,6 +17,7 @@ from dance_tf.report.robustness_tables import (
     gain_table,
     parameter_table,
     row_name,
+    strategies_above_chance,
     strategy_accuracies,
     strategy_table,
     table_5,
@@ -25,16 +27,19 @@ from dance_tf.report.sections import Picture, Table
 from dance_tf.report.tables import percent
 
 CAPTION = (
-    "One dancer never seen, at the clip's own size, under each condition. Lost frames leave the others as they are; "
-    "360 lines leave a clip that has fewer."
+    "One dancer never seen, at the clip's own size, under each condition. A panel marked as unchanged shows the clean "
+    "picture: lost frames leave the others as they are, and 360 lines cannot be taken from a clip that has no more."
 )
 
 
 def sheet_figure(pictures: Mapping[Disturbance, np.ndarray], source: str) -> Figure:
     """One dancer under all conditions, labelled as the paper labels them."""
-    named = {
-        "Clean" if each.condition == CLEAN else row_name(each.condition): picture for each, picture in pictures.items()
-    }
+    clean = next((picture for each, picture in pictures.items() if each.condition == CLEAN), None)
+    named = {}
+    for each, picture in pictures.items():
+        name = "Clean" if each.condition == CLEAN else row_name(each.condition)
+        same = each.condition != CLEAN and clean is not None and np.array_equal(picture, clean)
+        named[f"{name}:\nunchanged" if same else name] = picture
     return figures.degradation_sheet(named, source)
 
 
@@ -63,9 +68,8 @@ def robustness_tables(found: RobustnessFindings, behind: str) -> list[Table]:
             "strategies_degraded",
             "Mean (mPC) and relative (rPC) performance under the conditions",
             strategy_table(found.strategies, found.chance),
-            f"First seed, {len(found.main.tried)} conditions that changed the clips. The rows trained in full: {runs} "
-            f"network(s); the others: {behind}. {suite}. No rPC where the clean interval reaches chance "
-            f"({percent(found.chance)} %): a share of a guess says nothing.",
+            f"{len(found.main.tried)} conditions that changed the clips. {_rows_behind(found, behind)} {suite}. No rPC "
+            f"where the clean interval reaches chance ({percent(found.chance)} %): a share of a guess says nothing.",
         ),
         Table(
             "attention_by_condition",
@@ -84,13 +88,16 @@ def robustness_tables(found: RobustnessFindings, behind: str) -> list[Table]:
             "degradation_parameters",
             "Every parameter of every condition",
             parameter_table(),
-            "Severities 1 to 5 and the level that stands for the paper's word; between two levels values are linear.",
+            "Severities 1 to 5 and the level that stands for the paper's word; between two levels values are linear "
+            "(of the short side, one over it). Where no severity is given one value holds for all; of a range, each "
+            "seed draws evenly for each clip.",
         ),
         Table(
             "compression_measured",
             "What the two levels of compression do",
             found.compression,
-            "H.264 by x264, preset veryfast, at the clips' own size; means over clips.",
+            "H.264 by x264, preset veryfast, at the clips' own size and rate, on which both the bit rate and the PSNR "
+            "hang; means over clips.",
         ),
     ]
 
@@ -101,8 +108,12 @@ def robustness_pictures(found: RobustnessFindings, sheet: Figure, behind: str) -
     source = found.source
     over = _over_dancers(found)
     main = f"{runs} network(s) trained in full, {found.seeds} seed(s), {over}."
-    flat = [f"{row.condition.replace('_', ' ')} {row.severity:g}" for row in found.curves.conditions if not row.changed]
-    unmoved = f" Clips unchanged at: {', '.join(flat)}." if flat else ""
+    flat = [
+        f"{find_condition(row.condition).kind} {row.severity:g}" for row in found.curves.conditions if not row.changed
+    ]
+    unmoved = f" Hollow: clips unchanged, at {', '.join(flat)}." if flat else ""
+    shown, at_chance = strategies_above_chance(found.strategies, found.chance)
+    left_out = f" Left out, at chance ({percent(found.chance)} %): {', '.join(at_chance)}." if at_chance else ""
     return [
         Picture("degradation_sheet", sheet, CAPTION),
         Picture(
@@ -113,15 +124,24 @@ def robustness_pictures(found: RobustnessFindings, sheet: Figure, behind: str) -
         Picture(
             "severity_curves",
             figures.severity_curves(curve_rows(found.curves), source),
-            f"By frame; {runs} network(s) trained in full, first seed, {over}.{unmoved}",
+            f"By frame; {runs} network(s) trained in full, first seed, which is another draw on each clip, {over}."
+            f"{unmoved}",
         ),
         Picture(
             "strategies_by_condition",
-            figures.strategies_by_condition(strategy_accuracies(found.strategies), source),
-            f"By frame, first seed, {found.dancers} dancer(s). The rows trained in full: {runs} network(s); the "
-            f"others: {behind}.{_idle(found, 'left out')}",
+            figures.strategies_by_condition(strategy_accuracies(shown), source),
+            f"By frame, {found.dancers} dancer(s). {_rows_behind(found, behind)}{left_out}{_idle(found, 'left out')}",
         ),
     ]
+
+
+def _rows_behind(found: RobustnessFindings, behind: str) -> str:
+    """What stands behind the rows of a table of strategies."""
+    runs = found.main.clean.frame.accuracy.runs
+    return (
+        f"The first row, trained in full: {runs} network(s), {found.seeds} seed(s). All others: first seed; trained in "
+        f"full with the room kept: as many networks; the rest: {behind}."
+    )
 
 
 def _over_dancers(found: RobustnessFindings) -> str:

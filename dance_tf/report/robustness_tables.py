@@ -7,7 +7,7 @@ import pandas as pd
 from dance_tf.assessment.intervals import Estimate, RunSummary
 from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.robustness import ConditionRobustness, Robustness, Worst, robustness_table
-from dance_tf.footage.degrade_conditions import condition_table, find_condition
+from dance_tf.footage.degrade_conditions import condition_table, constant_table, find_condition
 from dance_tf.paper.degradation_transfer import Transfer
 from dance_tf.paper.disturbances import CLEAN
 from dance_tf.paper.robustness_claims import Gain
@@ -24,6 +24,11 @@ FEW_DANCERS = 10  # below it a bootstrap interval over dancers misses about twic
 def row_name(condition: str) -> str:
     """A condition as the paper's Table 5 calls it."""
     return PAPER_CLEAN if condition == CLEAN else find_condition(condition).row
+
+
+def row_in_text(condition: str) -> str:
+    """The same within a sentence: only a name keeps its capital."""
+    return row_name(condition).lower().replace("gaussian", "Gaussian")
 
 
 def paper_drop(condition: str) -> float:
@@ -52,6 +57,7 @@ def _row(
 ) -> dict[str, object]:
     paper = PAPER_SCORES.get(name)
     idle = found is not None and not found.changed
+    hit = found is not None and not idle  # a condition that changed nothing hits nobody
     lost = PAPER_SCORES[PAPER_CLEAN].accuracy - paper.accuracy if paper and found else float("nan")
     return {
         "condition": name + UNCHANGED * idle,
@@ -59,12 +65,14 @@ def _row(
         "F1 by frame (%)": _percent(scores.frame.f1),
         "accuracy by clip (%)": _percent(scores.clip.accuracy),
         "F1 by clip (%)": _percent(scores.clip.f1),
-        "lost by frame (points)": _percent(found.drop.frame.accuracy) if found and not idle else MISSING,
+        "lost by frame (points)": _percent(found.drop.frame.accuracy) if hit else MISSING,
         "paper: accuracy (%)": paper.accuracy if paper else float("nan"),
         "paper: F1 (%)": paper.f1 if paper else float("nan"),
         "paper: lost (points)": lost,
-        "worst dancer (clips right)": _worst(found.worst_dancer) if found else MISSING,
-        "worst style (clips right)": _worst(found.worst_style) if found else MISSING,
+        "worst dancer (clips right)": _worst(found.worst_dancer) if hit else MISSING,
+        "worst style (clips right)": _worst(found.worst_style) if hit else MISSING,
+        "dancer who loses most": lost_share(found.losing_dancer) if hit else MISSING,
+        "style that loses most": lost_share(found.losing_style) if hit else MISSING,
         "room not told (% of clips)": 100 * unknown if unknown is not None else float("nan"),
         "runs": scores.frame.accuracy.runs,
     }
@@ -84,6 +92,13 @@ def _worst(worst: Worst) -> str:
     return f"{worst.name}: {percent(worst.score, 0)} %, clean {percent(worst.clean, 0)} %"
 
 
+def lost_share(found: Worst | None) -> str:
+    """A dancer or style with the clips that are right, clean and under a condition."""
+    if found is None:
+        return MISSING
+    return f"{found.name} ({percent(found.clean, 0)} to {percent(found.score, 0)} % of clips right)"
+
+
 def drop_rows(main: Robustness) -> pd.DataFrame:
     """Accuracy lost by frame, ours and the paper's, to what changed the clips, for `figures.accuracy_drops`."""
     rows = robustness_table(main, "frame").dropna(subset="drop")
@@ -93,9 +108,13 @@ def drop_rows(main: Robustness) -> pd.DataFrame:
 
 
 def curve_rows(curves: Robustness) -> pd.DataFrame:
-    """Accuracy by frame at each severity, for `figures.severity_curves`."""
+    """Accuracy by frame at each severity of each effect, for `figures.severity_curves`.
+
+    The name is the effect's, not the level's: along the curve of fog lie both mild and heavy fog.
+    """
     rows = robustness_table(curves, "frame")
-    return rows.assign(condition=[name.replace("_", " ") for name in rows["condition"]])
+    names = [name if name == CLEAN else find_condition(name).kind for name in rows["condition"]]
+    return rows.assign(condition=names).drop_duplicates(["condition", "severity"])
 
 
 def strategy_accuracies(by_strategy: Mapping[str, Robustness]) -> pd.DataFrame:
@@ -106,6 +125,16 @@ def strategy_accuracies(by_strategy: Mapping[str, Robustness]) -> pd.DataFrame:
             row_name(row.condition): 100 * row.scores.frame.accuracy.mean for row in found.tried
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def strategies_above_chance(
+    by_strategy: Mapping[str, Robustness], chance: float
+) -> tuple[dict[str, Robustness], list[str]]:
+    """Strategies that do better than a guess on clean footage, and the names of the others; all where none does."""
+    above = {name: found for name, found in by_strategy.items() if beats_chance(found.clean.frame.accuracy, chance)}
+    if not above:
+        return dict(by_strategy), []
+    return above, [name for name in by_strategy if name not in above]
 
 
 def strategy_table(by_strategy: Mapping[str, Robustness], chance: float) -> pd.DataFrame:
@@ -170,7 +199,7 @@ def transfer_table(transfers: Sequence[Transfer]) -> pd.DataFrame:
 
 
 def parameter_table() -> pd.DataFrame:
-    """Every parameter of every condition at each severity, numbers as text with three digits."""
+    """Every parameter of every condition at each severity, and what no severity changes; numbers as text."""
     table = condition_table()
     levels = [*(f"severity_{level}" for level in range(1, 6)), "paper_value"]
     inverse = table["parameter"] == "inverse_side"
@@ -179,6 +208,11 @@ def parameter_table() -> pd.DataFrame:
     table[levels] = text
     table.loc[inverse, ["parameter", "unit"]] = ["short side", "px"]
     table["paper_severity"] = table["paper_severity"].map("{:g}".format)
-    return table.drop(columns="condition").rename(columns={"paper_row": "condition"})[
-        ["condition", "family", "acts_on", "parameter", "unit", *levels, "paper_severity", "note"]
-    ]
+    same = constant_table()
+    same = same.assign(
+        condition=same["paper_rows"].map(", ".join), paper_value=same["value"], paper_severity=MISSING, note=""
+    )
+    same[levels[:-1]] = MISSING  # one value at all severities
+    table = table.drop(columns="condition").rename(columns={"paper_row": "condition"})
+    columns = ["condition", "family", "acts_on", "parameter", "unit", *levels, "paper_severity", "note"]
+    return pd.concat([table[columns], same[columns]], ignore_index=True)

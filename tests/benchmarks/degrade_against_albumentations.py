@@ -41,7 +41,6 @@ class Twin:
 def sample_clip(length: int = LENGTH, side: int = SIDE) -> np.ndarray:
     """A figure of ellipses that sways before a cloudy wall: uint8 [n, side, side], the same on every machine."""
     grain = np.random.default_rng(0).standard_normal((side, side))
-    grain = np.random.default_rng(0).standard_normal((side, side))
     wall = 120 + 30 * cv2.resize(fog_texture(1), (side, side)) + 8 * grain
     clip = np.repeat(np.clip(wall, 0, 255).astype(np.uint8)[None], length, 0)
     for i, frame in enumerate(clip):
@@ -66,57 +65,65 @@ def _albumentation(transform, colour: bool = False) -> Callable[[np.ndarray], np
     return lambda frame: transform(image=frame[..., None])["image"].reshape(frame.shape)
 
 
+def our_operations() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Ours of the operations that exist elsewhere with the same parameters, each on a clip of `SIDE` pixels."""
+    moments = np.arange(LENGTH) / FRAMES_PER_SECOND
+
+    def noise(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda clip: add_gaussian_noise(clip, moments[: len(clip)], np.random.default_rng(0), sigma=sigma)
+
+    def blur(length: int) -> Callable[[np.ndarray], np.ndarray]:
+        generator = np.random.default_rng(0)
+        # frame by frame, so that each has exactly this streak
+        return lambda clip: np.concatenate(
+            [blur_by_motion(frame[None], moments[:1], generator, streak=length / SIDE) for frame in clip]
+        )
+
+    generator = np.random.default_rng(0)  # nothing in these two is random
+    return {
+        "Gaussian noise, sigma 10": noise(10),
+        "Gaussian noise, sigma 30": noise(30),
+        "Gaussian noise, sigma 30.6": noise(30.6),
+        "horizontal motion blur, 5 px": blur(5),
+        "horizontal motion blur, 9 px": blur(9),
+        "horizontal motion blur, 21 px": blur(21),
+        "brightness × 0.3": lambda clip: dim(clip, moments, generator, brightness=0.3),
+        "short side 144 px": lambda clip: lower_resolution(clip, moments, generator, inverse_side=1 / 144),
+    }
+
+
 def same_operations() -> dict[str, tuple[Callable[[np.ndarray], np.ndarray], list[Twin]]]:
     """Operations that exist elsewhere with the same parameters: ours on a clip, and each public twin on a frame.
 
     Empty where neither library is installed.
     """
-    generator, moments = np.random.default_rng(0), np.arange(LENGTH) / FRAMES_PER_SECOND
+    ours = our_operations()
     pairs: dict[str, tuple[Callable, list[Twin]]] = {}
 
-    def pair(title: str, ours: Callable, *twins: Twin) -> None:
-        pairs.setdefault(title, (ours, []))[1].extend(twins)
+    def pair(title: str, name: str, apply: Callable[[np.ndarray], np.ndarray]) -> None:
+        pairs.setdefault(title, (ours[title], []))[1].append(Twin(name, apply))
 
     if importlib.util.find_spec("albumentations"):
         import albumentations as A
 
         for sigma in (10, 30):
             noise = A.GaussNoise(std_range=(sigma / 255, sigma / 255), p=1)
-            pair(
-                f"Gaussian noise, sigma {sigma}",
-                lambda clip, s=sigma: add_gaussian_noise(clip, moments[: len(clip)], generator, sigma=s),
-                Twin("albumentations GaussNoise", _albumentation(noise)),
-            )
+            pair(f"Gaussian noise, sigma {sigma}", "albumentations GaussNoise", _albumentation(noise))
         for length in (5, 9, 21):
             blur = A.MotionBlur((length, length), allow_shifted=False, angle_range=(0, 0), direction_range=(0, 0), p=1)
-            pair(
-                f"horizontal motion blur, {length} px",
-                # frame by frame, so that each has exactly this streak
-                lambda clip, k=length: np.concatenate(
-                    [blur_by_motion(frame[None], moments[:1], generator, streak=k / SIDE) for frame in clip]
-                ),
-                Twin("albumentations MotionBlur", _albumentation(blur)),
-            )
+            pair(f"horizontal motion blur, {length} px", "albumentations MotionBlur", _albumentation(blur))
         darken = A.MultiplicativeNoise(multiplier=(0.3, 0.3), p=1)
-        pair(
-            "brightness × 0.3",
-            lambda clip: dim(clip, moments, generator, brightness=0.3),
-            Twin("albumentations MultiplicativeNoise", _albumentation(darken)),
-        )
+        pair("brightness × 0.3", "albumentations MultiplicativeNoise", _albumentation(darken))
         ways = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
         coarse = A.Downscale(scale_range=(144 / SIDE, 144 / SIDE), interpolation_pair=ways, p=1)
-        pair(
-            "short side 144 px",
-            lambda clip: lower_resolution(clip, moments, generator, inverse_side=1 / 144),
-            Twin("albumentations Downscale", _albumentation(coarse)),
-        )
+        pair("short side 144 px", "albumentations Downscale", _albumentation(coarse))
     if importlib.util.find_spec("imagecorruptions"):
         from imagecorruptions import corrupt
 
         pair(
             "Gaussian noise, sigma 30.6",
-            lambda clip: add_gaussian_noise(clip, moments[: len(clip)], generator, sigma=30.6),
-            Twin("imagecorruptions gaussian_noise 2", lambda frame: corrupt(frame, 2, "gaussian_noise")[..., 0]),
+            "imagecorruptions gaussian_noise 2",
+            lambda frame: corrupt(frame, 2, "gaussian_noise")[..., 0],
         )
     return pairs
 
@@ -144,8 +151,7 @@ def agreement(clip: np.ndarray) -> pd.DataFrame:
 
     Returns:
         Columns: operation, twin, same_operation, psnr_ours, psnr_theirs, psnr_difference (dB), mean_ours, mean_theirs
-            (change,
-        gray levels), contrast_ours, contrast_theirs (standard deviation over the clean one's).
+            (change, gray levels), contrast_ours, contrast_theirs (standard deviation over the clean one's).
     """
     cases = [
         (title, twin, True, ours(clip), np.stack([twin.apply(frame) for frame in clip]))

@@ -15,10 +15,10 @@ from dance_tf.report.figures.style import (
     drawn,
     gray_image,
     new_figure,
-    text_colour,
 )
 
 CLEAN = "clean"
+DARKEST = 0.7  # of the values' range that the colours go on beyond the largest
 
 
 @drawn
@@ -84,7 +84,8 @@ def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy as e
 
     Args:
         rows: columns condition, severity (0 is clean), accuracy, accuracy_low, accuracy_high, in percent, as
-            `assessment.robustness_table` gives them; its clean row begins every curve.
+            `assessment.robustness_table` gives them; its clean row begins every curve. A column changed, where there is
+            one, is False at severities that left the clips as they were: their points are hollow.
         source: "synthetic" or the footage's name.
         title: whose accuracy this is.
     """
@@ -102,6 +103,9 @@ def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy as e
             axes.plot(other["severity"], other["accuracy"], color=PALE, linewidth=1, zorder=0)
         mine = lines[name]
         axes.plot(mine["severity"], mine["accuracy"], color=BLUE, marker="o", markersize=4)
+        if "changed" in mine:
+            idle = mine[~mine["changed"].astype(bool)]
+            axes.plot(idle["severity"], idle["accuracy"], "o", color=BLUE, markersize=4, markerfacecolor="white")
         axes.fill_between(
             mine["severity"], mine["accuracy_low"], mine["accuracy_high"], color=BLUE, alpha=0.15, linewidth=0
         )
@@ -129,11 +133,11 @@ def strategies_by_condition(
     figure = new_figure(2.4 + 0.42 * len(accuracy), title, source, width=max(7.0, 2.6 + 0.56 * accuracy.shape[1]))
     axes = figure.subplots()
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    high += DARKEST * (high - low)  # the map's darker half is left out: ink can be read on all the rest
     axes.imshow(values, cmap="Blues", aspect="auto", vmin=low, vmax=high)
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            colour = text_colour(value, low, high)
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=9.5)
+            axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=INK, fontsize=9.5)
     axes.set_xticks(range(accuracy.shape[1]), list(accuracy.columns), rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(accuracy)), list(accuracy.index))
     axes.grid(False)

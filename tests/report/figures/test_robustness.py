@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgb
 
 from dance_tf.report.figures import accuracy_drops, degradation_sheet, severity_curves, strategies_by_condition
 
@@ -45,6 +46,32 @@ def test_each_condition_has_its_severity_curve(sound):
     assert np.allclose(rain.lines[-1].get_ydata(), [80, 70, 60])
     assert np.allclose(fog.lines[-1].get_ydata(), [80, 75, 70])
     assert len(rain.lines) == 3  # both pale, then its own
+
+
+def test_levels_that_change_nothing_are_hollow(sound):
+    rows = pd.DataFrame(
+        [("clean", 0, 80, 70, 90, True), ("few lines", 1, 80, 70, 90, False), ("few lines", 2, 60, 50, 70, True)],
+        columns=["condition", "severity", "accuracy", "accuracy_low", "accuracy_high", "changed"],
+    )
+    (axes,) = sound(severity_curves(rows, "synthetic")).axes
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert [list(line.get_xdata()) for line in hollow] == [[1]]
+
+
+def test_ink_can_be_read_on_every_cell(sound):
+    accuracy = pd.DataFrame([np.linspace(5, 95, 7)], index=["CNN"], columns=list("abcdefg"))
+    (axes,) = sound(strategies_by_condition(accuracy, "synthetic")).axes
+    image = axes.images[0]
+    for text, value in zip(axes.texts, accuracy.iloc[0], strict=True):
+        assert contrast(to_rgb(text.get_color()), image.cmap(image.norm(value))[:3]) > 4.5
+
+
+def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Contrast ratio of two sRGB colours as WCAG 2 defines it."""
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    linear = [np.where(np.array(c) <= 0.04045, np.array(c) / 12.92, ((np.array(c) + 0.055) / 1.055) ** 2.4) @ weights
+              for c in (one, other)]  # fmt: skip
+    return (max(linear) + 0.05) / (min(linear) + 0.05)
 
 
 def test_the_heat_map_writes_percentages(sound):
