@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from dance_tf.dataset.build import curate_folder, parts_folder
@@ -82,7 +82,7 @@ def prepare_workspace(
         clips, source = Path(footage), Path(footage).resolve().name
         key = hashlib.sha256(str(clips.resolve()).encode()).hexdigest()[:12]
     else:
-        key = hashlib.sha256(json.dumps(asdict(studio), sort_keys=True).encode()).hexdigest()[:12]
+        key = hashlib.sha256(json.dumps(studio.as_record(), sort_keys=True).encode()).hexdigest()[:12]
         clips, source = work / f"footage-{key}", "synthetic"
         synthesize(clips, studio, jobs, scheduler)
     dataset = work / f"dataset-{key}"
