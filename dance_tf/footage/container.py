@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.footage.container_index import key_times, nominal_rate, packet_times, seconds_within
+from dance_tf.footage.container_index import (
+    falls_short,
+    key_times,
+    nominal_rate,
+    packet_times,
+    reaches,
+    seconds_within,
+    stated_seconds,
+)
 from dance_tf.footage.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
 from dance_tf.footage.sampling import Sampling, fill_in
 from dance_tf.footage.settings import ReadSettings
@@ -79,12 +87,13 @@ class ContainerSource(Source):
         aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio
         aspect = float(aspect) if aspect and aspect > 0 else 1.0
         promised = self._promised_seconds(container, stream)
-        if settings.frames_in_all is not None and promised is None:
-            # the header has no length: that of the last packet, nothing decoded
+        length = promised
+        if settings.frames_in_all is not None and length is None:
+            # the header has no length of the pictures: that of the last packet, nothing decoded
             ends, whole = packet_times(self.path, stream, ends=True)
             self.broken |= not whole
-            promised = max(max(ends, default=0.0), 1e-3)
-        sampling = Sampling(settings, promised)
+            length = max(max(ends, default=0.0), 1e-3)
+        sampling = Sampling(settings, length)
         orientation, described = UPRIGHT, False
         timed = self._timed(container, stream, sampling, alive)
         for time, frame in sampling.choose(timed, lambda: self.seconds):
@@ -105,13 +114,15 @@ class ContainerSource(Source):
         self.broken |= bool(self._faults["broken"] or self._faults["damaged"])
         self.warnings += [text.format(self._faults[fault]) for fault, text in FAULTS.items() if self._faults[fault]]
         # where sampling had all it asked for before the end came, the index alone can say what is missing
-        reached = self.seconds or seconds_within(self.path, container, stream) or promised
-        if promised is not None and promised - reached > max(0.5, 0.03 * promised):
+        reached = self.seconds or seconds_within(self.path, container, stream) or length
+        if promised is None and container.duration and not reaches(self.path, container.duration / 1e6, reached):
+            promised = container.duration / 1e6
+        if promised is not None and falls_short(reached, promised):
             self.broken = True
             self.warnings.append(f"breaks off after {reached:.2f} of {promised:.2f} s")
             self.seconds = reached
         elif not sampling.every:
-            self.seconds = promised or self.seconds
+            self.seconds = length or self.seconds
 
     def _video_stream(self, container: InputContainer) -> VideoStream:
         from av.stream import Disposition
@@ -134,19 +145,18 @@ class ContainerSource(Source):
             codec.skip_frame = "NONREF"
 
     def _promised_seconds(self, container: InputContainer, stream: VideoStream) -> float | None:
-        """The length that the file's header claims, refused where it exceeds the limit."""
-        seconds = None
-        if stream.duration and stream.time_base:
-            seconds = float(stream.duration * stream.time_base)
-        elif container.duration:
-            seconds = container.duration / 1e6
-        if seconds is None or seconds <= 0:
-            return None
+        """The length of the pictures that the file states; a file that states one over the limit is refused.
+
+        Where only a length of the whole file is stated, which its sound may outlast the pictures to, that one must be
+        within the limit too: ten hours must not be read to learn how much of them is seen.
+        """
+        promised = stated_seconds(container, stream)
+        seconds = promised or (container.duration or 0) / 1e6
         if seconds > self.settings.limits.seconds:
             raise ReadError(
                 f"{self.path.name}: {seconds:,.0f} s long, over the limit of {self.settings.limits.seconds:g} s"
             )
-        return seconds
+        return promised
 
     def _timed(
         self, container: InputContainer, stream: VideoStream, sampling: Sampling, alive: Callable[[], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,58 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 SEEKABLE = ("mov", "matroska")  # containers whose index says where key frames are
+GUESSED = ("mpeg", "mpegts")  # containers that state no length; FFmpeg guesses one from the packets near the end
 
 
 def nominal_rate(stream: VideoStream) -> float:
     """Frames per second as the file states them, or 25."""
     return float(stream.average_rate or stream.guessed_rate or 0) or 25.0
+
+
+def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """Length of the pictures as the file states it, or None; the whole file may last longer, with sound.
+
+    Matroska has a length of the whole file only; a tag that FFmpeg and mkvmerge write beside each track says when it
+    ends (https://www.matroska.org/technical/tagging.html).
+    """
+    if stream.duration and stream.duration > 0 and stream.time_base:
+        return None if container.format.name in GUESSED else float(stream.duration * stream.time_base)
+    for name, value in stream.metadata.items():
+        if name.startswith("DURATION") and (parts := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
+            end = int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3])
+            # tags are copied by programs that cut files; no track ends after all of them
+            end = min(end, (container.duration or float("inf")) / 1e6)
+            seconds = end - float((stream.start_time or 0) * stream.time_base)
+            return seconds if seconds > 0 else None
+    return None
+
+
+def falls_short(reached: float, stated: float) -> bool:
+    """Whether so much of the length that a file states is missing that no rounding explains it; both in seconds."""
+    return stated - reached > max(0.5, 0.03 * stated)
+
+
+def reaches(path: Path, stated: float, reached: float) -> bool:
+    """Whether a file goes on to the end that it states, with pictures or with something else, as sound.
+
+    Args:
+        path: of the file; read through once more, nothing decoded, where its pictures end early.
+        stated: seconds that the whole file is said to last.
+        reached: seconds to the end of its pictures.
+    """
+    import av
+
+    if not falls_short(reached, stated):
+        return True
+    end = 0.0
+    try:
+        with av.open(str(path), metadata_errors="replace") as again:
+            for packet in again.demux():
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except (av.FFmpegError, ValueError):
+        pass  # how far it can be read is what is asked for
+    return not falls_short(end, stated)
 
 
 def packet_times(path: Path, stream: VideoStream, ends: bool = False) -> tuple[list[float], bool]:
