@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterator
 from math import floor
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dance_tf.footage.container_decoder import PictureDecoder, reason
 from dance_tf.footage.container_index import (
     falls_short,
     key_times,
@@ -20,6 +19,7 @@ from dance_tf.footage.container_index import (
     seconds_within,
     stated_seconds,
 )
+from dance_tf.footage.container_leaps import Leaps
 from dance_tf.footage.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
 from dance_tf.footage.sampling import Sampling, fill_in
 from dance_tf.footage.settings import ReadSettings
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 TEXT_FORMATS = ("adf", "bin", "idf", "tty", "xbin")  # which FFmpeg would show as on an old screen
-FAULTS = {
-    "broken": "{} broken packets left out",
-    "backwards": "timestamps go backwards {} times",
-    "damaged": "{} frames are damaged",
-}
 
 
 class ContainerSource(Source):
@@ -45,13 +40,14 @@ class ContainerSource(Source):
     def __init__(self, path: Path, settings: ReadSettings) -> None:
         super().__init__(path, settings)
         self.skipping = settings.skip_nonref
-        self._faults: Counter[str] = Counter()
+        self._backwards = self._damaged = 0
 
     def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
         """Yield (seconds from the first frame, uint8 [size, size]) for the frames that the settings ask for.
 
         Raises:
             ReadError: the file cannot be read or exceeds a limit.
+            MemoryError: decoding it needs more than there is.
         """
         import av
 
@@ -59,8 +55,10 @@ class ContainerSource(Source):
             raise ReadError(f"{self.path.name}: the file is empty")
         try:
             container = av.open(str(self.path), metadata_errors="replace")
+        except MemoryError:
+            raise
         except (av.FFmpegError, ValueError) as error:
-            raise ReadError(f"{self.path.name}: not a video that can be opened ({plain(error)})") from error
+            raise ReadError(f"{self.path.name}: not a video that can be opened ({reason(error)})") from error
         with container:
             if container.format.name in TEXT_FORMATS:
                 raise ReadError(f"{self.path.name}: text, not a video")
@@ -83,7 +81,7 @@ class ContainerSource(Source):
         settings = self.settings
         codec = stream.codec_context
         self.check_pixels(codec.width, codec.height)
-        self._set_decoder(codec)
+        decoder = PictureDecoder(container, stream, settings, self.skipping)
         aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio
         aspect = float(aspect) if aspect and aspect > 0 else 1.0
         promised = self._promised_seconds(container, stream)
@@ -95,7 +93,7 @@ class ContainerSource(Source):
             length = max(max(ends, default=0.0), 1e-3)
         sampling = Sampling(settings, length)
         orientation, described = UPRIGHT, False
-        timed = self._timed(container, stream, sampling, alive)
+        timed = self._timed(container, stream, decoder, sampling, alive)
         for time, frame in sampling.choose(timed, lambda: self.seconds):
             if not described:
                 orientation, described = frame_orientation(frame), True
@@ -111,8 +109,14 @@ class ContainerSource(Source):
         if not described:
             check_still_pixels(self)
             raise ReadError(f"{self.path.name}: no frame of it can be decoded")
-        self.broken |= bool(self._faults["broken"] or self._faults["damaged"])
-        self.warnings += [text.format(self._faults[fault]) for fault, text in FAULTS.items() if self._faults[fault]]
+        self.broken |= bool(decoder.broke_off or decoder.broken_packets or self._damaged)
+        self.warnings += decoder.warnings
+        faults = {
+            f"{decoder.broken_packets} broken packets left out": decoder.broken_packets,
+            f"timestamps go backwards {self._backwards} times": self._backwards,
+            f"{self._damaged} frames are damaged": self._damaged,
+        }
+        self.warnings += [warning for warning, times in faults.items() if times]
         # where sampling had all it asked for before the end came, the index alone can say what is missing
         reached = self.seconds or seconds_within(self.path, container, stream) or length
         if promised is None and container.duration and not reaches(self.path, container.duration / 1e6, reached):
@@ -134,16 +138,6 @@ class ContainerSource(Source):
             raise ReadError(f"{self.path.name}: no decoder for its pictures")
         return streams[0]
 
-    def _set_decoder(self, codec) -> None:
-        codec.thread_type = "AUTO"
-        codec.thread_count = self.settings.threads
-        options = {"max_pixels": str(self.settings.limits.pixels)}
-        if self.settings.skip_loop_filter:
-            options["skip_loop_filter"] = "all"
-        codec.options = options
-        if self.skipping:
-            codec.skip_frame = "NONREF"
-
     def _promised_seconds(self, container: InputContainer, stream: VideoStream) -> float | None:
         """The length of the pictures that the file states; a file that states one over the limit is refused.
 
@@ -159,28 +153,31 @@ class ContainerSource(Source):
         return promised
 
     def _timed(
-        self, container: InputContainer, stream: VideoStream, sampling: Sampling, alive: Callable[[], None]
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        decoder: PictureDecoder,
+        sampling: Sampling,
+        alive: Callable[[], None],
     ) -> Iterator[tuple[float, VideoFrame]]:
         """All decoded frames with their times, but for stretches that a seek steps over."""
         limits = self.settings.limits
         nominal = self.frame_rate = nominal_rate(stream)
         time_base = float(stream.time_base or 1 / nominal)
-        keys = places = [] if sampling.every else key_times(container, stream)
+        keys = [] if sampling.every else key_times(container, stream)
+        leaps = Leaps(keys, 1 / nominal)
         # AVI numbers packets in the order of decoding; the pictures come out in the order of time all the same
         unordered = container.format.name == "avi"
-        count = decoded_bytes = 0
+        count = decoded_bytes = broken_before = 0
         origin = last = 0.0
-        sought, leaping, again, broken = -1, False, False, 0
-        frames = self._decoded(container, stream)
+        frames = decoder.frames()
         while True:
             if (frame := next(frames, None)) is None:
-                if not leaping:
+                if not leaps.airborne:
                     break
-                # the seek led into nothing, as in a file cut off: go back, and on from there without another
-                keys, leaping, again = [], False, True
-                self._faults["broken"] = broken  # or what is met again would count twice
-                back = places[max(0, bisect_right(places, last) - 1)]
-                frames = self._landed(container, stream, floor((back + origin) / time_base))
+                # the seek led into nothing, as in a file cut off
+                decoder.broken_packets = broken_before  # or what is met again would count twice
+                frames = decoder.frames_from(floor((leaps.turn_back(last) + origin) / time_base))
                 continue
             alive()
             decoded_bytes += sum(plane.buffer_size for plane in frame.planes)
@@ -190,68 +187,20 @@ class ContainerSource(Source):
             if count == 0:
                 origin = ticks * time_base if ticks is not None else 0.0
             time = ticks * time_base - origin if ticks is not None else last + (count > 0) / nominal
-            if (leaping or again) and time <= last:
-                keys, leaping, again = [], False, True  # an index that lies: what was seen already comes again
+            if leaps.is_repeated(time, last):
                 continue
-            leaping = again = False
             if time < last:
                 time = last
-                self._faults["backwards"] += 1
+                self._backwards += 1
             if time > limits.seconds:
                 raise ReadError(f"{self.path.name}: longer than the limit of {limits.seconds:g} s")
-            self._faults["damaged"] += bool(frame.is_corrupt)
+            self._damaged += bool(frame.is_corrupt)
             yield time, frame
             last, count = time, count + 1
-            # the key frame nearest before the next moment; worth a seek only where decoding has not come so far yet
-            place = bisect_right(keys, sampling.next) - 1 if keys and sampling.next is not None else -1
-            if place > sought and keys[place] > last + 1 / nominal:
-                sought, leaping, broken = place, True, self._faults["broken"]
+            if leaps.is_due(sampling.next, last):
+                broken_before = decoder.broken_packets
                 frames.close()
-                frames = self._landed(container, stream, floor((sampling.next + 5e-7 + origin) / time_base))
-        if not (places or self.skipping or last <= 0):
+                frames = decoder.frames_from(floor((sampling.next + 5e-7 + origin) / time_base))
+        if not (keys or self.skipping or last <= 0):
             self.frame_rate = (count - 1) / last
         self.seconds = last + 1 / self.frame_rate if count else 0.0
-
-    def _landed(self, container: InputContainer, stream: VideoStream, ticks: int) -> Iterator[VideoFrame]:
-        """Frames from the key frame at or before a time on, or none where the file cannot be sought in."""
-        import av
-
-        try:
-            container.seek(ticks, stream=stream, backward=True)
-        except (av.FFmpegError, ValueError):
-            return iter(())
-        return self._decoded(container, stream)
-
-    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        """Frames as the decoder hands them out; what cannot be decoded is stepped over and counted."""
-        import av
-
-        in_a_row = 0
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, ValueError) as error:
-                self.broken = True
-                if (warning := f"breaks off ({plain(error)})") not in self.warnings:
-                    self.warnings.append(warning)
-                packet = None
-            try:
-                frames = stream.decode(None) if packet is None else packet.decode()
-                in_a_row = 0
-            except av.EOFError:
-                break
-            except (av.FFmpegError, ValueError):
-                frames, in_a_row = [], in_a_row + 1
-                self._faults["broken"] += 1
-            yield from frames
-            if packet is None:
-                break
-            if in_a_row > self.settings.limits.broken_packets:
-                self.warnings.append("given up after too many broken packets in a row")
-                break
-
-
-def plain(error: Exception) -> str:
-    """What an error of FFmpeg says, without the number and the path around it."""
-    return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__

@@ -60,6 +60,8 @@ def reaches(path: Path, stated: float, reached: float) -> bool:
             for packet in again.demux():
                 if packet.pts is not None:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except MemoryError:
+        raise
     except (av.FFmpegError, ValueError):
         pass  # how far it can be read is what is asked for
     return not falls_short(end, stated)
@@ -85,6 +87,8 @@ def packet_times(path: Path, stream: VideoStream, ends: bool = False) -> tuple[l
                     begin = float(packet.pts * packet.time_base)
                     first = begin if first is None else min(first, begin)
                     times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
+    except MemoryError:
+        raise
     except (av.FFmpegError, ValueError):
         whole = False
     if not times:

@@ -1,6 +1,7 @@
 """One decoded picture to gray values from 0 (black) to 255 (white), upright, in the square a network sees.
 
-The luma plane is read where the decoder left it. Only pictures that have none (RGB, palettes) are weighed into one.
+The luma plane is read where the decoder left it, and blended with the alpha plane where there is one. Only pictures
+that have no luma (RGB, palettes) are weighed into one.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ class _PlaneLayout:
     """Where the luma of a pixel format lies: built once a format, as PyAV makes objects for each question."""
 
     weighed: bool
-    alpha: bool
+    transparent: bool
+    alpha_plane: int
     dtype: str
     first: int
     step: int
@@ -139,23 +141,26 @@ def _plane_layout(name: str) -> _PlaneLayout:
 
     layout = VideoFormat(name)
     components = layout.components
-    alpha = any(part.is_alpha for part in components)
-    weighed = layout.is_rgb or layout.has_palette or layout.is_bit_stream or alpha or name.startswith(("bayer", "xyz"))
+    alpha = next((part for part in components if part.is_alpha), None)
     bits = components[0].bits
-    packed = name.startswith(("yuyv", "uyvy", "yvyu", "y210", "y212"))
+    # two values lie side by side: luma and chroma, or gray and alpha
+    packed = name.startswith(("yuyv", "uyvy", "yvyu", "y210", "y212", "ya8", "ya16"))
     high_bits = name.startswith(
         ("p010", "p012", "p016", "p210", "p212", "p216", "p410", "p412", "p416", "y210", "y212")
     )
+    without_luma = layout.is_rgb or layout.has_palette or layout.is_bit_stream or name.startswith(("bayer", "xyz"))
+    in_pixels = len(components) > 1 and not layout.is_planar and not packed
     return _PlaneLayout(
-        weighed=weighed or not 8 <= bits <= 16 or (len(components) > 1 and not layout.is_planar and not packed),
-        alpha=alpha,
+        weighed=without_luma or in_pixels or not 8 <= bits <= 16 or name.startswith(("grayf", "yaf")),
+        transparent=alpha is not None,
+        alpha_plane=alpha.plane if alpha is not None else 0,
         dtype="u1" if bits <= 8 else ">u2" if layout.is_big_endian else "<u2",
         first=1 if name.startswith("uyvy") else 0,
         step=2 if packed else 1,
         bits=bits,
         shift=16 - bits if high_bits else 0,
         full=name.startswith("yuvj"),
-        gray=name.startswith("gray"),
+        gray=name.startswith(("gray", "ya")),
     )
 
 
@@ -163,23 +168,40 @@ def _luma_plane(frame: VideoFrame) -> tuple[np.ndarray, int, int]:
     """The gray plane of a frame with the values that stand for black and white in it."""
     layout = _plane_layout(frame.format.name)
     if layout.weighed:
-        return _weighed(frame, layout.alpha), 0, 255
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, layout.dtype).reshape(plane.height, -1)
-    luma = rows[:, layout.first : layout.first + layout.step * frame.width : layout.step]
-    if not luma.dtype.isnative:
-        luma = luma.astype(np.uint16)
+        return _weighed(frame, layout.transparent), 0, 255
+    luma = _plane(frame, layout, 0, layout.first)
     # gray pictures are full range unless they say otherwise, as a monochrome video may
     if layout.full or frame.color_range == FULL_RANGE or (layout.gray and frame.color_range != LIMITED_RANGE):
-        return luma, 0, ((1 << layout.bits) - 1) << layout.shift
-    scale = 1 << (layout.bits - 8 + layout.shift)
-    return luma, 16 * scale, 235 * scale
+        black, white = 0, ((1 << layout.bits) - 1) << layout.shift
+    else:
+        scale = 1 << (layout.bits - 8 + layout.shift)
+        black, white = 16 * scale, 235 * scale
+    if layout.transparent:
+        beside = 1 if layout.alpha_plane == 0 else 0
+        luma = _over(luma, _plane(frame, layout, layout.alpha_plane, beside), white, (1 << layout.bits) - 1)
+    return luma, black, white
 
 
-def _weighed(frame: VideoFrame, alpha: bool) -> np.ndarray:
-    pixels = frame.to_ndarray(format="rgba" if alpha else "rgb24")
+def _plane(frame: VideoFrame, layout: _PlaneLayout, number: int, first: int) -> np.ndarray:
+    """The values of one component, where the decoder left them if they are in the machine's order of bytes."""
+    plane = frame.planes[number]
+    rows = np.frombuffer(plane, layout.dtype).reshape(plane.height, -1)
+    values = rows[:, first : first + layout.step * frame.width : layout.step]
+    return values if values.dtype.isnative else values.astype(np.uint16)
+
+
+def _over(luma: np.ndarray, alpha: np.ndarray, background: int, opaque: int) -> np.ndarray:
+    """Blend a plane with its background by alpha, which counts from 0 to `opaque` whatever the range of the luma."""
+    if alpha.min() == opaque:
+        return luma
+    share = alpha.astype(np.float32) / opaque
+    return np.rint(background + (luma.astype(np.float32) - background) * share).astype(luma.dtype)
+
+
+def _weighed(frame: VideoFrame, transparent: bool) -> np.ndarray:
+    pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
     gray = pixels[..., :3].astype(np.float32) @ RGB_WEIGHTS
-    if alpha:
+    if transparent:
         opaque = pixels[..., 3].astype(np.float32) / 255
         gray = gray * opaque + 255 * (1 - opaque)
     return np.rint(gray).astype(np.uint8)

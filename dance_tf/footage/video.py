@@ -86,7 +86,8 @@ def read_footage(
     """Read a whole clip as gray squares (16 KiB a frame), into memory or into a file.
 
     A file that decodes with errors is read again on one thread: what a decoder makes of broken data may depend on how
-    many threads share it, and a result must not.
+    many threads share it, and a result must not. So is one that needs too much memory, as each thread holds frames of
+    its own.
 
     Args:
         path: a video file, an animated image, or a folder with an image sequence.
@@ -97,7 +98,21 @@ def read_footage(
     Raises:
         ReadError: the clip cannot be read or exceeds a limit; one line says why.
         FrameFileError: `held` cannot take the frames.
+        MemoryError: one thread alone needs more memory than there is.
     """
+    try:
+        footage, doubtful = _read_once(path, settings, alive, held)
+    except MemoryError:
+        if settings.threads == 1:
+            raise MemoryError(f"{Path(path).name}: decoding it needs more memory than there is") from None
+        doubtful = True
+    return read_footage(path, replace(settings, threads=1), alive, held) if doubtful else footage
+
+
+def _read_once(
+    path: Path, settings: ReadSettings, alive: Callable[[], None], held: FrameFile | None
+) -> tuple[Footage, bool]:
+    """Footage, and whether it may depend on the number of threads."""
     reader = FootageReader(path, settings, alive)
     times, frames = [], [] if held is None else held
     frames.clear()
@@ -105,9 +120,7 @@ def read_footage(
         times.append(time)
         frames.append(frame)
     source = reader.source
-    if source.broken and settings.threads != 1 and isinstance(source, ContainerSource):
-        return read_footage(path, replace(settings, threads=1), alive, held)
-    return Footage(
+    footage = Footage(
         np.stack(frames) if held is None else held.frames(),
         np.array(times, np.float64),
         source.width,
@@ -116,6 +129,7 @@ def read_footage(
         source.seconds,
         tuple(source.warnings),
     )
+    return footage, source.broken and settings.threads != 1 and isinstance(source, ContainerSource)
 
 
 def _source(path: Path, settings: ReadSettings) -> Source:

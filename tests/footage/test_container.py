@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from dance_tf.footage.container import ContainerSource
+from dance_tf.footage.container_decoder import PictureDecoder
 from dance_tf.footage.video import ReadError, ReadSettings, read_footage
 
 SAMPLINGS = [{"frames_in_all": 1}, {"frames_in_all": 4}, {"frames_in_all": 30}, {"frames_per_second": 7}]
@@ -106,13 +106,13 @@ def test_a_healthy_file_is_sampled_without_a_remark(streamable_file, sampling):
 def test_an_index_that_lies_costs_one_seek_and_no_frame(streamable_file, monkeypatch, sampling):
     whole = read_footage(streamable_file, ReadSettings(size=32))
     honest = read_footage(streamable_file, ReadSettings(size=32, **sampling))
-    seeks, landed = [], ContainerSource._landed
+    seeks, landed = [], PictureDecoder.frames_from
 
-    def to_the_beginning(source, container, stream, ticks):
+    def to_the_beginning(decoder, ticks):
         seeks.append(ticks)
-        return landed(source, container, stream, 0)
+        return landed(decoder, 0)
 
-    monkeypatch.setattr(ContainerSource, "_landed", to_the_beginning)
+    monkeypatch.setattr(PictureDecoder, "frames_from", to_the_beginning)
     few = read_footage(streamable_file, ReadSettings(size=32, **sampling))
     assert len(seeks) == 1 and few.warnings == ()
     assert np.array_equal(few.timestamps, honest.timestamps)
@@ -121,13 +121,13 @@ def test_an_index_that_lies_costs_one_seek_and_no_frame(streamable_file, monkeyp
 
 def test_a_seek_that_fails_is_no_end(streamable_file, monkeypatch):
     honest = read_footage(streamable_file, ReadSettings(size=32, frames_in_all=4))
-    landed, seeks = ContainerSource._landed, []
+    landed, seeks = PictureDecoder.frames_from, []
 
-    def fails_at_first(source, container, stream, ticks):
+    def fails_at_first(decoder, ticks):
         seeks.append(ticks)
-        return iter(()) if len(seeks) == 1 else landed(source, container, stream, ticks)
+        return iter(()) if len(seeks) == 1 else landed(decoder, ticks)
 
-    monkeypatch.setattr(ContainerSource, "_landed", fails_at_first)
+    monkeypatch.setattr(PictureDecoder, "frames_from", fails_at_first)
     few = read_footage(streamable_file, ReadSettings(size=32, frames_in_all=4))
     assert len(seeks) == 2 and few.warnings == () and np.array_equal(few.frames, honest.frames)
 

@@ -116,6 +116,41 @@ def test_transparent_parts_lie_on_white():
     assert gray_square(frame, 3, "pad")[0].tolist() == [0, 204, 255]
 
 
+@pytest.mark.parametrize(
+    ("format_name", "color_range", "stored", "alpha", "shown"),
+    [
+        # half black (16), half white (235): 16·128/255 + 235·127/255 = 125.1, stretched (125-16)·255/219 = 126.9
+        ("yuva420p", 1, [16, 16, 16, 235], [255, 128, 0, 0], [0, 127, 255, 255]),
+        ("yuva444p", 2, [0, 0, 0, 90], [255, 128, 0, 255], [0, 127, 255, 90]),
+        # ten bits, a quarter of black: 940 - 876·256/1023 = 720.8, stretched (721-64)·255/876 = 191.3
+        ("yuva422p10le", 1, [64, 64, 64, 940], [1023, 256, 0, 0], [0, 191, 255, 255]),
+        ("yuva444p10be", 1, [64, 64, 64, 500], [1023, 256, 0, 1023], [0, 191, 255, 127]),
+        ("yuva444p16le", 2, [0, 0, 0, 32896], [65535, 32896, 0, 65535], [0, 127, 255, 128]),
+    ],
+)
+def test_luma_is_blended_with_the_alpha_plane(monkeypatch, format_name, color_range, stored, alpha, shown):
+    dtype = np.dtype("u1" if format_name.endswith("p") else ">u2" if format_name.endswith("be") else "<u2")
+    frame = frame_of(column(stored, dtype), format_name, color_range)
+    plane = frame.planes[3]
+    rows = np.zeros((plane.height, plane.line_size // dtype.itemsize), dtype)
+    rows[:, : len(alpha)] = alpha
+    plane.update(rows.tobytes())
+    # no conversion of colours takes part
+    monkeypatch.setattr("dance_tf.footage.luma._weighed", None)
+    assert gray_square(frame, 4, "pad").tolist() == [shown] * 4
+
+
+@pytest.mark.parametrize(("format_name", "dtype", "scale"), [("ya8", "u1", 1), ("ya16le", "<u2", 257)])
+def test_gray_with_alpha_beside_it_is_blended(monkeypatch, format_name, dtype, scale):
+    frame = av.VideoFrame(4, 4, format_name)
+    rows = np.zeros((4, frame.planes[0].line_size // np.dtype(dtype).itemsize), dtype)
+    rows[:, 0:8:2] = np.array([0, 0, 0, 200], dtype) * scale
+    rows[:, 1:8:2] = np.array([255, 51, 0, 255], dtype) * scale
+    frame.planes[0].update(rows.tobytes())
+    monkeypatch.setattr("dance_tf.footage.luma._weighed", None)
+    assert gray_square(frame, 4, "pad").tolist() == [[0, 204, 255, 200]] * 4
+
+
 def test_padding_stays_black_where_the_range_is_stretched_and_the_picture_turned():
     frame = frame_of(np.full((4, 8), 235, np.uint8), "yuv420p", 1)
     square = gray_square(frame, 8, "pad", orientation=Orientation(transpose=True))
