@@ -13,10 +13,10 @@ RARE_SUFFIXES = frozenset(
     " .nut .ogx .rmvb .tod .trp .tp .vc1 .vro .vvc .wtv .xvid".split()
 )
 VIDEO_SUFFIXES = USUAL_SUFFIXES | RARE_SUFFIXES
-IMAGE_SUFFIXES = frozenset(".avif .bmp .jp2 .jpeg .jpg .png .tif .tiff".split())
-STILL_SUFFIXES = IMAGE_SUFFIXES | frozenset(
-    ".arw .cr2 .cr3 .dng .exr .hdr .heic .heif .ico .jfif .jxl .nef .pbm .pcx .pgm .ppm .psd .svg .tga".split()
+IMAGE_SUFFIXES = frozenset(  # of the frames of a sequence; those of `.webp` are told from animations by their head
+    ".avif .bmp .j2k .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx .pgm .png .pnm .ppm .psd .qoi .sgi .tga .tif .tiff".split()
 )
+STILL_SUFFIXES = IMAGE_SUFFIXES | frozenset(".arw .cr2 .cr3 .dng .exr .hdr .heic .heif .ico .jxl .nef .svg".split())
 SIDE_SUFFIXES = frozenset(
     ".aae .ass .csv .doc .docx .htm .html .ini .ipynb .json .log .md .nfo .npy .npz .pdf .py .rst .rtf .srt .ssa .sub"
     " .thm .toml .txt .vtt .xls .xlsx .xml .xmp .yaml .yml".split()
@@ -60,8 +60,23 @@ class Refusal:
 
 def is_image_sequence(folder: Path) -> bool:
     """Tell whether a folder holds still images and no videos."""
-    names = [path.suffix.lower() for path in folder.iterdir() if path.is_file() and not is_ignored(path)]
-    return any(suffix in IMAGE_SUFFIXES for suffix in names) and not any(suffix in VIDEO_SUFFIXES for suffix in names)
+    files = [path for path in folder.iterdir() if path.is_file() and not is_ignored(path)]
+    images = {path for path in files if is_sequence_image(path)}
+    return bool(images) and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in files if path not in images)
+
+
+def is_sequence_image(path: Path) -> bool:
+    """Tell whether a file may be a frame of an image sequence: by its name, and a WebP, which may move, by its head."""
+    if path.suffix.lower() != ".webp":
+        return path.suffix.lower() in IMAGE_SUFFIXES
+    try:
+        with open(path, "rb") as file:
+            head = file.read(21)
+    except OSError:
+        return False
+    # https://developers.google.com/speed/webp/docs/riff_container: only the extended kind has an animation flag
+    moves = head[12:16] == b"VP8X" and len(head) == 21 and bool(head[20] & 0x02)
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and not moves
 
 
 def listed(folder: Path) -> list[Path]:
@@ -75,11 +90,13 @@ def is_ignored(path: Path) -> bool:
 
 
 def is_clip(path: Path) -> bool:
-    """Tell by names alone whether a file or folder may be a clip.
+    """Tell by names (and of WebP images by their head) whether a file or folder may be a clip.
 
     A file whose name says nothing may be one: only the decoder knows all that it can read.
     """
-    return is_image_sequence(path) if path.is_dir() else path.suffix.lower() not in SIDE_SUFFIXES | STILL_SUFFIXES
+    if path.is_dir():
+        return is_image_sequence(path)
+    return path.suffix.lower() not in SIDE_SUFFIXES | STILL_SUFFIXES and not is_sequence_image(path)
 
 
 def is_aside(path: Path) -> bool:
@@ -91,7 +108,7 @@ def refusal_reason(path: Path) -> str:
     """Say why something that is no clip by its name is none."""
     if path.is_dir():
         return "a folder at a place where the layout has no clips"
-    if path.suffix.lower() in STILL_SUFFIXES:
+    if path.suffix.lower() in STILL_SUFFIXES or is_sequence_image(path):
         return "a single image among videos"
     return "at a place where the layout has no clips"
 

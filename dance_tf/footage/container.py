@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 TEXT_FORMATS = ("adf", "bin", "idf", "tty", "xbin")  # which FFmpeg would show as on an old screen
 
+ANIMATIONS = ("apng", "gif")  # each of whose pictures states how long it is shown
+
 
 class ContainerSource(Source):
     """Reads a video file of any kind that FFmpeg knows."""
@@ -169,7 +171,7 @@ class ContainerSource(Source):
         # AVI numbers packets in the order of decoding; the pictures come out in the order of time all the same
         unordered = container.format.name == "avi"
         count = decoded_bytes = broken_before = 0
-        origin = last = 0.0
+        origin = last = shown = 0.0
         frames = decoder.frames()
         while True:
             if (frame := next(frames, None)) is None:
@@ -196,11 +198,17 @@ class ContainerSource(Source):
                 raise ReadError(f"{self.path.name}: longer than the limit of {limits.seconds:g} s")
             self._damaged += bool(frame.is_corrupt)
             yield time, frame
-            last, count = time, count + 1
+            last, count, shown = time, count + 1, (frame.duration or 0) * time_base
             if leaps.is_due(sampling.next, last):
                 broken_before = decoder.broken_packets
                 frames.close()
                 frames = decoder.frames_from(floor((sampling.next + 5e-7 + origin) / time_base))
         if not (keys or self.skipping or last <= 0):
             self.frame_rate = (count - 1) / last
-        self.seconds = last + 1 / self.frame_rate if count else 0.0
+        shown = shown if shown <= limits.seconds else 0.0  # what a broken file states
+        if count > 1 and shown > 0 and container.format.name in ANIMATIONS:
+            self.seconds = last + shown
+            self.frame_rate = count / self.seconds
+        elif count:
+            # videos state the time of their last frame carelessly: hardly any, but never too much
+            self.seconds = last + max(shown, 1 / self.frame_rate)

@@ -1,4 +1,4 @@
-"""Image-sequence folders, and animated WebP, which FFmpeg's decoder does not play."""
+"""Still images, and folders of them that make a clip."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dance_tf.footage.clip import IMAGE_SUFFIXES
+from dance_tf.footage.clip import is_sequence_image, listed
 from dance_tf.footage.sampling import Sampling
 from dance_tf.footage.source import ReadError, Source
 
 IMAGE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError)
-STILL_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF")
+# of the formats that Pillow knows, those of frames: none that is handed to another program, as EPS is to Ghostscript;
+# TGA last, as it begins with nothing to know it by
+STILL_FORMATS = tuple("AVIF BMP GIF JPEG JPEG2000 PCX PNG PPM PSD QOI SGI SUN TIFF WEBP TGA".split())
 
 
 class ImageSequenceSource(Source):
@@ -29,8 +31,7 @@ class ImageSequenceSource(Source):
             ReadError: no image can be read, or a limit is exceeded.
         """
         settings = self.settings
-        paths = sorted((path for path in self.path.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_order)
-        paths = [path for path in paths if not path.name.startswith(".")]
+        paths = sorted((path for path in listed(self.path) if is_sequence_image(path)), key=_order)
         if not paths:
             raise ReadError(f"{self.path.name}: a folder without images")
         times = sequence_times([path.stem for path in paths], settings.image_rate)
@@ -67,69 +68,26 @@ class ImageSequenceSource(Source):
             self.warnings.append(f"{len(broken)} broken images left out ({broken[0]}{', …' if broken[1:] else ''})")
 
 
-class AnimationSource(Source):
-    """Reads an animated image by Pillow, with the durations that it states."""
-
-    def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield (seconds from the first picture, uint8 [size, size]).
-
-        Raises:
-            ReadError: no picture can be read, or a limit is exceeded.
-        """
-        settings = self.settings
-        try:
-            with opened_image(self, self.path) as image:
-                self.set_size(*image.size)
-                sampling = Sampling(settings, self._length(image) if settings.frames_in_all else None)
-                yield from sampling.choose(self._timed(image, alive), lambda: self.seconds)
-        except IMAGE_FAULTS as error:
-            if isinstance(error, ReadError):
-                raise
-            if not self.seconds:
-                raise ReadError(f"{self.path.name}: not an image that can be decoded ({error})") from error
-            self.broken = True
-            self.warnings.append(f"breaks off ({error})")
-
-    def _timed(self, image: Image.Image, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
-        settings = self.settings
-        time = decoded_bytes = count = 0
-        for picture in ImageSequence.Iterator(image):
-            alive()
-            luma = image_luma(picture)
-            decoded_bytes += luma.nbytes
-            if time > settings.limits.seconds or decoded_bytes > settings.limits.decoded_bytes:
-                raise ReadError(f"{self.path.name}: exceeds the limit of length or of decoded bytes")
-            yield time, self.framed(luma)
-            count += 1
-            time += _duration(picture)
-            self.seconds, self.frame_rate = time, count / time
-
-    def _length(self, image: Image.Image) -> float:
-        total = 0.0
-        for picture in ImageSequence.Iterator(image):
-            picture.load()  # only then is its duration known
-            total += _duration(picture)
-        image.seek(0)
-        return total
-
-
 @contextmanager
-def opened_image(source: Source, path: Path, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+def opened_image(source: Source, path: Path, formats: tuple[str, ...] = STILL_FORMATS) -> Iterator[Image.Image]:
     """Open an image whose pixels are within the limit; of a larger one only the head is read.
 
     Args:
         source: what the image belongs to; it knows the limit.
         path: of the image.
-        formats: what it may be, by Pillow's names; None for all that Pillow knows.
+        formats: what it may be, by Pillow's names.
 
     Raises:
         ReadError: it has too many pixels.
         OSError: or another of `IMAGE_FAULTS`: it is no image that can be opened.
     """
     try:
-        with _quiet(), Image.open(path, formats=formats) as image:
-            source.check_pixels(*image.size)
-            yield image
+        with warnings.catch_warnings():
+            # Pillow warns of large images; the limits of the settings have already refused what is too large
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=formats) as image:
+                source.check_pixels(*image.size)
+                yield image
     except Image.DecompressionBombError as error:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow stops here of itself, before it tells the size
         limit = min(most, source.settings.limits.pixels)
@@ -145,18 +103,11 @@ def check_still_pixels(source: Source) -> None:
         ReadError: it is.
     """
     try:
-        with opened_image(source, source.path, STILL_FORMATS):
+        with opened_image(source, source.path):
             pass
     except IMAGE_FAULTS as error:
         if isinstance(error, ReadError):
             raise
-
-
-def is_webp(path: Path) -> bool:
-    """Tell a WebP file by its first twelve bytes."""
-    with open(path, "rb") as file:
-        head = file.read(12)
-    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
 def image_luma(image: Image.Image) -> np.ndarray:
@@ -189,17 +140,4 @@ def sequence_times(stems: list[str], rate: float) -> np.ndarray:
 
 def _order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
     parts = re.split(r"(\d+)", path.stem)
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part], path.name
-
-
-def _duration(image: Image.Image) -> float:
-    # a duration of nothing is shown for a tenth of a second, as browsers do
-    return (image.info.get("duration") or 100) / 1000
-
-
-class _quiet(warnings.catch_warnings):
-    """Pillow warns of large images; the limits of the settings have already refused what is too large."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part], path.name

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.footage.animation import AnimationSource, is_webp
 from dance_tf.footage.container import ContainerSource
 from dance_tf.footage.frame_file import FrameFile
 from dance_tf.footage.progress import silent
 from dance_tf.footage.settings import READ_DEFAULTS, ReadLimits, ReadSettings
 from dance_tf.footage.source import ReadError, Source
-from dance_tf.footage.stills import AnimationSource, ImageSequenceSource, is_webp
+from dance_tf.footage.stills import ImageSequenceSource
 
 __all__ = ["Footage", "FootageReader", "ReadError", "ReadLimits", "ReadSettings", "read_footage"]
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dance_tf.footage.clip import IMAGE_SUFFIXES, is_clip, is_image_sequence, refusal_reason
 from dance_tf.footage.settings import ReadLimits, ReadSettings
-from dance_tf.footage.stills import image_luma, sequence_times
+from dance_tf.footage.stills import STILL_FORMATS, image_luma, sequence_times
 from dance_tf.footage.video import ReadError, read_footage
 
 
@@ -116,19 +117,49 @@ def test_kinds_of_images(tmp_path):
     assert image_luma(Image.new("P", (1, 1))).shape == (1, 1)
 
 
-def test_an_animation_keeps_its_durations(tmp_path):
-    pictures = [Image.new("L", (16, 16), level) for level in (40, 120, 200)]
-    path = tmp_path / "a.webp"
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[100, 300, 200], lossless=True)
-    footage = read_footage(path, ReadSettings(size=8))
-    assert np.allclose(footage.timestamps, [0, 0.1, 0.4]) and footage.seconds == pytest.approx(0.6)
-    assert np.abs(footage.frames[:, 4, 4].astype(int) - [40, 120, 200]).max() <= 1
-    two = read_footage(path, ReadSettings(size=8, frames_in_all=2))
-    # moments 0.15 and 0.45 s
-    assert np.allclose(two.timestamps, [0.1, 0.4])
+def test_a_sequence_of_any_format_that_frames_come_in(tmp_path):
+    for suffix in "avif bmp j2k jfif jp2 jpe pbm pcx pgm pnm ppm qoi sgi tga tif webp".split():
+        folder = tmp_path / suffix
+        for number in (1, 2):
+            options = {"format": "JPEG"} if suffix == "jpe" else {}
+            mode = {"pbm": "1", "pgm": "L", "pnm": "L"}.get(suffix, "RGB")
+            level = 255 if suffix == "pbm" else 60 * number
+            save(folder / f"{number}.{suffix}", level, (16, 16), mode, **options)
+        assert is_image_sequence(folder) and is_clip(folder), suffix
+        assert not is_clip(folder / f"1.{suffix}") and "single image" in refusal_reason(folder / f"1.{suffix}")
+        footage = read_footage(folder, ReadSettings(size=8))
+        shown = footage.frames[:, 4, 4].astype(int)
+        assert footage.warnings == () and np.abs(shown - ([255] * 2 if suffix == "pbm" else [60, 120])).max() <= 2
 
 
-def test_a_broken_animation_is_refused(tmp_path):
-    (tmp_path / "a.webp").write_bytes(b"RIFF\x10\0\0\0WEBPVP8 junk")
-    with pytest.raises(ReadError, match="a.webp"):
-        read_footage(tmp_path / "a.webp")
+def test_every_suffix_of_a_frame_is_one_that_is_read(tmp_path):
+    Image.init()
+    registered = Image.registered_extensions()
+    assert {registered[suffix] for suffix in IMAGE_SUFFIXES} <= set(STILL_FORMATS)
+
+
+def test_an_animation_in_a_folder_is_a_video(tmp_path):
+    save(tmp_path / "mixed" / "1.webp", 50)
+    moving = [Image.new("L", (16, 16), level) for level in (40, 120)]
+    moving[0].save(tmp_path / "mixed" / "2.webp", save_all=True, append_images=moving[1:], duration=100)
+    (tmp_path / "mixed" / "3.webp").write_bytes(b"RIFF")
+    assert not is_image_sequence(tmp_path / "mixed")
+    assert [is_clip(tmp_path / "mixed" / f"{number}.webp") for number in (1, 2, 3)] == [False, True, True]
+
+
+def test_numbers_that_are_no_decimals_are_letters(tmp_path):
+    for name in ("1²2", "1²10", "1²1"):
+        save(tmp_path / f"{name}.png", 10 * len(name))
+    footage = read_footage(tmp_path, ReadSettings(size=8))
+    assert footage.frames[:, 4, 4].tolist() == [30, 30, 40]
+
+
+def test_no_image_is_handed_to_another_program(tmp_path, monkeypatch):
+    import PIL.EpsImagePlugin
+
+    started = []
+    monkeypatch.setattr(PIL.EpsImagePlugin, "Ghostscript", lambda *given, **named: started.append(given))
+    save(tmp_path / "1.png", 50)
+    Image.new("L", (16, 16), 90).save(tmp_path / "2.png", format="EPS")
+    footage = read_footage(tmp_path, ReadSettings(size=8))
+    assert started == [] and footage.warnings == ("1 broken images left out (2.png)",)
