@@ -19,6 +19,9 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders
 class PictureDecoder:
     """Decodes the picture track of an open container, from where it stands.
 
+    Pictures come cropped as the coded stream says (H.264, HEVC, …). What only the container would crop (Matroska's
+    PixelCrop, the `clap` box of MP4) is shown: PyAV 18 does not hand out the side data of a track.
+
     Memory that runs out is no fault of the file: it is raised, as `MemoryError`, and never counted.
 
     Args:
@@ -41,9 +44,11 @@ class PictureDecoder:
         self._codec = _alpha_codec(stream) or stream.codec_context
         self._codec.thread_type = "AUTO"
         self._codec.thread_count = settings.threads
-        self._codec.options = {"max_pixels": str(settings.limits.pixels)} | (
-            {"skip_loop_filter": "all"} if settings.skip_loop_filter else {}
-        )
+        # without `unaligned`, FFmpeg shows columns that H.264 and HEVC crop at the left, to keep rows aligned in memory
+        options = {"max_pixels": str(settings.limits.pixels), "flags": "+unaligned"}
+        if settings.skip_loop_filter:
+            options["skip_loop_filter"] = "all"
+        self._codec.options = options
         if skipping:
             self._codec.skip_frame = "NONREF"
 

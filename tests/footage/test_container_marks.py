@@ -1,4 +1,4 @@
-"""Marks in a file that change what is shown: an edit list that trims, a mirror flag, interlaced fields."""
+"""Marks in a file that change what is shown: an edit list that trims, a mirror flag, interlaced fields, cropping."""
 
 import struct
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dance_tf.footage.framing import fit_luma
-from dance_tf.footage.video import ReadSettings, read_footage
+from dance_tf.footage.video import FootageReader, ReadSettings, read_footage
 
 
 def box_bodies(data, name):
@@ -81,3 +81,60 @@ def test_interlaced_fields_are_woven(tmp_path, make_video, codec, options):
     assert len(footage.frames) == 12 and np.allclose(footage.timestamps, np.arange(12) / 25, atol=2e-3)
     # four rows of the picture make one of the square: both fields, in equal parts
     assert np.abs(footage.frames[:, 8, 8].astype(int) - (110 + 4 * np.arange(12))).max() <= 2
+
+
+def framed_picture(height, width):
+    """Every edge has a gray level of its own, two pixels wide; the middle has a slope to the right."""
+    picture = np.broadcast_to(np.linspace(80, 120, width, dtype=np.uint8), (height, width)).copy()
+    picture[:2], picture[-2:] = 220, 60
+    picture[:, :2], picture[:, -2:] = 200, 30
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "pixel_format", "codec"),
+    [
+        (50, 90, "yuv420p", "libx264"),  # macroblocks of 16 cover 64×96
+        (34, 66, "yuv420p", "libx264"),
+        (178, 2, "yuv420p", "libx264"),
+        (51, 91, "yuv444p", "libx264"),
+        (50, 90, "yuv420p10le", "libx264"),
+        (50, 90, "yuv420p", "libx265"),
+        (51, 91, "yuv444p", "libx265"),
+        (51, 91, "yuv420p", "libvpx-vp9"),
+        (51, 91, "yuv420p", "libsvtav1"),
+    ],
+)
+def test_sizes_that_no_block_divides_are_shown_to_the_last_pixel(
+    tmp_path, make_video, height, width, pixel_format, codec
+):
+    picture = framed_picture(height, width)
+    options = {
+        "libx264": {"qp": "0"},
+        "libx265": {"x265-params": "lossless=1:log-level=none"},
+        "libvpx-vp9": {"lossless": "1"},
+        "libsvtav1": {"crf": "1", "preset": "8", "svtav1-params": "lossless=1"},
+    }[codec]
+    frames = np.repeat(picture[None], 3, axis=0)
+    path = make_video(tmp_path / "odd.mkv", frames, codec=codec, pixel_format=pixel_format, options=options)
+    shown = [frame for _, frame in FootageReader(path).pictures()]
+    # gray levels go to limited range and back: a rounding each way
+    assert len(shown) == 3 and all(frame.shape == picture.shape for frame in shown)
+    assert np.abs(np.array(shown).astype(int) - picture).max() <= 1
+
+
+@pytest.mark.parametrize("crop", [(4, 8, 12, 16), (34, 8, 12, 16), (2, 0, 0, 0), (0, 0, 0, 2)])
+def test_what_the_coded_stream_crops_is_not_shown(tmp_path, make_video, crop):
+    left, top, right, bottom = crop
+    picture = framed_picture(64, 96)
+    options = {"qp": "0", "x264-params": f"crop-rect={left},{top},{right},{bottom}"}
+    path = make_video(tmp_path / "cropped.mkv", np.repeat(picture[None], 3, axis=0), options=options)
+    kept = picture[top : 64 - bottom, left : 96 - right]
+    for quick in (False, True):
+        reader = FootageReader(path, ReadSettings(skip_loop_filter=quick))
+        shown = [frame for _, frame in reader.pictures()]
+        assert (reader.source.height, reader.source.width) == kept.shape
+        assert all(frame.shape == kept.shape for frame in shown)
+        assert np.abs(np.array(shown).astype(int) - kept).max() <= 1
+    square = read_footage(path, ReadSettings(size=32)).frames[1]
+    assert np.abs(square.astype(int) - fit_luma(kept, 32)).max() <= 2
