@@ -60,14 +60,14 @@ def make_ramp():
     return ramp
 
 
-def dance(count, height=96, width=64, seed=0):
-    """A bright bar that swings before a textured wall."""
+def dance(count, height=96, width=64, seed=0, pace=0.35):
+    """A bright bar that swings before a textured wall, by so many radians of its swing a frame."""
     rng = np.random.default_rng(seed)
     wall = cv2.GaussianBlur(rng.integers(0, 256, (height, width), np.uint8), (0, 0), 2)
     wall = cv2.normalize(wall, None, 40, 160, cv2.NORM_MINMAX)
     frames = np.repeat(wall[None], count, axis=0)
     for number, frame in enumerate(frames):
-        angle = 0.9 * np.sin(0.35 * number)
+        angle = 0.9 * np.sin(pace * number)
         middle = np.array([width / 2, height * 0.8])
         tip = middle + height * 0.5 * np.array([np.sin(angle), -np.cos(angle)])
         cv2.line(frame, tuple(map(int, middle)), tuple(map(int, tip)), 240, 7)

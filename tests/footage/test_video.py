@@ -123,6 +123,37 @@ def test_skips_change_little_and_only_what_they_say(dance_file):
     assert 0 < np.abs(unfiltered.frames.astype(int) - exact.frames).mean() < 1
 
 
+@pytest.fixture(scope="module")
+def camera_file(tmp_path_factory, make_video, make_dance):
+    """Two seconds as of a phone: a swing in two seconds, noise that changes, a bit rate that shows.
+
+    The tip of the bar moves by up to 29 pixels a frame. Twice as fast, all skips together come to 1.03 gray levels.
+    """
+    rng = np.random.default_rng(5)
+    frames = make_dance(60, 640, 360, pace=0.1)
+    noise = rng.integers(0, 9, (5, 640, 360), np.uint8)
+    frames = np.stack([cv2.add(frame, noise[number % 5]) for number, frame in enumerate(frames)])
+    path = tmp_path_factory.mktemp("camera") / "camera.mp4"
+    return make_video(path, frames, options={"preset": "veryfast", "crf": "26", "bf": "3"})
+
+
+@pytest.mark.parametrize(
+    "skips",
+    [
+        {"skip_loop_filter": True},
+        {"quick_shrink": True},
+        {"skip_nonref": True},
+        {"skip_loop_filter": True, "quick_shrink": True, "skip_nonref": True},
+    ],
+    ids=str,
+)
+def test_skips_move_128_lines_of_luma_by_less_than_a_gray_level(camera_file, skips):
+    exact, quick = (read_footage(camera_file, ReadSettings(**options)).frames for options in ({}, skips))
+    assert quick.shape == exact.shape == (60, 128, 128)
+    moved = np.abs(quick.astype(int) - exact)
+    assert 0 < moved.mean() < 1
+
+
 def test_frames_that_no_other_needs_are_mixed_from_their_neighbours(dance_file):
     exact = read_footage(dance_file)
     mixed = read_footage(dance_file, ReadSettings(skip_nonref=True))
