@@ -11,8 +11,13 @@ Makes one 720×1280 H.264 clip of a figure that moves before a textured wall wit
 - torchcodec, where it is installed: decode all frames, resize.
 
 All readers may use all cores. Prints one JSON document: medians of wall time, their ratios, CPU time, and how far the
-skips move the 128×128 luma. It should reach: ours exact at most 1.25 × decode only, with skips at most 1.0 ×, the
-OpenCV loop at least 2 × ours.
+skips move the 128×128 luma; the exit status is 1 where a target is missed, each named on standard error.
+
+Targets: ours exact at most 1.25 × decode only, with skips at most 1.0 ×, the OpenCV loop at least 2 × either. Wall time
+is judged, and CPU time with `--by cpu`, as on a machine that others use. The last target is one for wall time on many
+cores: OpenCV decodes on as many threads as we do, and what it does besides (to BGR, a copy, the shrink of three
+channels) it does on one. Where the decoding threads fill all cores, no exact reader can be further ahead of it than
+decode only is: `opencv_loop_over` shows that bound as `decode_only`.
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from dance_tf.footage.video import ReadSettings, read_footage
 
 WIDTH, HEIGHT, RATE = 720, 1280, 30
+MEASURES = {"wall": "seconds", "cpu": "cpu_seconds"}
 
 
 def make_clip(path: Path, seconds: float) -> None:
@@ -121,10 +127,30 @@ def measure(readers: dict[str, Callable[[], int]], repeats: int) -> dict[str, di
     }
 
 
-def main() -> None:
+def judge(times: dict[str, dict[str, float]], by: str) -> dict[str, dict[str, float | bool]]:
+    """Hold the medians against the targets; `by` is a key of `MEASURES`."""
+    spent = {name: reader[MEASURES[by]] for name, reader in times.items()}
+    ratios = {
+        "ours_exact over decode_only": (spent["ours_exact"] / spent["decode_only"], "at_most", 1.25),
+        "ours_skips over decode_only": (spent["ours_skips"] / spent["decode_only"], "at_most", 1.0),
+        "opencv_loop over ours_exact": (spent["opencv_loop"] / spent["ours_exact"], "at_least", 2.0),
+        "opencv_loop over ours_skips": (spent["opencv_loop"] / spent["ours_skips"], "at_least", 2.0),
+    }
+    return {
+        name: {
+            "ratio": round(ratio, 3),
+            bound: target,
+            "met": ratio <= target if bound == "at_most" else ratio >= target,
+        }
+        for name, (ratio, bound, target) in ratios.items()
+    }
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=37.0, help="length of the clip")
     parser.add_argument("--repeats", type=int, default=5, help="turns; medians are taken over them")
+    parser.add_argument("--by", choices=sorted(MEASURES), default="wall", help="what the targets are judged by")
     parser.add_argument("--clip", type=Path, help="an existing clip to read instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -153,6 +179,7 @@ def main() -> None:
             "clip": {"width": WIDTH, "height": HEIGHT, "megabytes": round(path.stat().st_size / 1e6, 2)},
             "cores": os.cpu_count(),
             "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+            "repeats": max(1, options.repeats),
             "times": times,
             "over_decode_only": {name: round(ours["seconds"] / base["seconds"], 3) for name, ours in times.items()},
             "cpu_over_decode_only": {
@@ -160,6 +187,10 @@ def main() -> None:
             },
             "opencv_loop_over": {
                 name: round(times["opencv_loop"]["seconds"] / ours["seconds"], 3) for name, ours in times.items()
+            },
+            "opencv_loop_cpu_over": {
+                name: round(times["opencv_loop"]["cpu_seconds"] / ours["cpu_seconds"], 3)
+                for name, ours in times.items()
             },
             "skips_move_luma_by": {
                 name: {
@@ -169,8 +200,13 @@ def main() -> None:
                 for name, difference in moved.items()
             },
         }
+        report["targets"] = {"by": options.by} | judge(times, options.by)
         print(json.dumps(report, indent=2))
+    missed = [name for name, target in judge(times, options.by).items() if not target["met"]]
+    for name in missed:
+        print(f"missed by {options.by} time: {name}", file=sys.stderr)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
