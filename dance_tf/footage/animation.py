@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 from dance_tf.footage.sampling import Sampling
 from dance_tf.footage.source import ReadError, Source
-from dance_tf.footage.stills import IMAGE_FAULTS, image_luma, opened_image
+from dance_tf.footage.stills import IMAGE_FAULTS, image_luma, open_image
 
 
 class AnimationSource(Source):
@@ -34,7 +34,7 @@ class AnimationSource(Source):
         self.frame_rate = max(1, pictures) / self.seconds
         self._reached = 0.0
         try:
-            with opened_image(self, self.path, ("WEBP",)) as image:
+            with open_image(self, self.path, ("WEBP",)) as image:
                 self.set_size(*image.size)
                 sampling = Sampling(settings, self.seconds)
                 yield from sampling.choose(self._timed(image, alive), lambda: self.seconds)

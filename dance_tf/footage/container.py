@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.footage.container_decoder import PictureDecoder, reason
+from dance_tf.footage.container_decoder import PictureDecoder, explain
 from dance_tf.footage.container_index import (
     falls_short,
     key_times,
@@ -60,7 +60,7 @@ class ContainerSource(Source):
         except MemoryError:
             raise
         except (av.FFmpegError, ValueError) as error:
-            raise ReadError(f"{self.path.name}: not a video that can be opened ({reason(error)})") from error
+            raise ReadError(f"{self.path.name}: not a video that can be opened ({explain(error)})") from error
         with container:
             if container.format.name in TEXT_FORMATS:
                 raise ReadError(f"{self.path.name}: text, not a video")

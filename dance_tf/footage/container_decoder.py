@@ -65,7 +65,7 @@ class PictureDecoder:
                 raise
             except (av.FFmpegError, ValueError) as error:
                 self.broke_off = True
-                self._warn(f"breaks off ({reason(error)})")
+                self._warn(f"breaks off ({explain(error)})")
                 packet = None
             try:
                 frames = self._codec.decode(packet)
@@ -102,8 +102,8 @@ class PictureDecoder:
             self.warnings.append(warning)
 
 
-def reason(error: Exception) -> str:
-    """What an error of FFmpeg says, without the number and the path around it."""
+def explain(error: Exception) -> str:
+    """Say what an error of FFmpeg means, without the number and the path around it."""
     return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
 
 

@@ -46,7 +46,7 @@ class ImageSequenceSource(Source):
         for time, path in Sampling(settings, self.seconds).choose(zip(times, paths, strict=True), lambda: self.seconds):
             alive()
             try:
-                with opened_image(self, path) as image:
+                with open_image(self, path) as image:
                     luma = image_luma(image)
             except IMAGE_FAULTS as error:
                 if isinstance(error, ReadError):
@@ -69,7 +69,7 @@ class ImageSequenceSource(Source):
 
 
 @contextmanager
-def opened_image(source: Source, path: Path, formats: tuple[str, ...] = STILL_FORMATS) -> Iterator[Image.Image]:
+def open_image(source: Source, path: Path, formats: tuple[str, ...] = STILL_FORMATS) -> Iterator[Image.Image]:
     """Open an image whose pixels are within the limit; of a larger one only the head is read.
 
     Args:
@@ -103,7 +103,7 @@ def check_still_pixels(source: Source) -> None:
         ReadError: it is.
     """
     try:
-        with opened_image(source, source.path):
+        with open_image(source, source.path):
             pass
     except IMAGE_FAULTS as error:
         if isinstance(error, ReadError):

@@ -1,13 +1,33 @@
+import cv2
 import numpy as np
 import pytest
 
-from dance_tf.footage.framing import fit_luma
+from dance_tf.footage.framing import _average_blocks, fit_luma
 
 
 def test_whole_blocks_are_averaged():
     luma = np.arange(16, dtype=np.uint8).reshape(4, 4) * 10
     # (0+10+40+50)/4 = 25, (20+30+60+70)/4 = 45, …
     assert fit_luma(luma, 2).tolist() == [[25, 45], [105, 125]]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tall", "wide"), [(128, 72, 10, 10), (72, 128, 10, 10), (128, 128, 3, 5), (4, 3, 257, 100)]
+)
+@pytest.mark.parametrize("levels", [2, 6, 256])
+def test_whole_blocks_are_averaged_as_by_opencv_bit_for_bit(height, width, tall, wide, levels):
+    # few levels make many averages that lie half-way between two; a decoder's rows are longer than the picture
+    rng = np.random.default_rng(levels)
+    rows = rng.integers(0, levels, (height * tall, width * wide + 48), np.uint8) * np.uint8(255 // (levels - 1))
+    luma = rows[:, : width * wide]
+    expected = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(_average_blocks(luma, width, height), expected)
+
+
+def test_a_picture_of_whole_blocks_is_framed_as_by_opencv():
+    luma = np.random.default_rng(0).integers(0, 256, (1280, 720), np.uint8)
+    expected = cv2.resize(luma, (72, 128), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(fit_luma(luma)[:, 28:100], expected)
 
 
 def test_partial_pixels_count_by_their_area():
