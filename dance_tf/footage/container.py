@@ -71,7 +71,7 @@ class ContainerSource(Source):
             if not (self.skipping and self.settings.every_frame):
                 yield from timed
                 return
-            moments, whole = packet_times(self.path, stream)
+            moments, whole = packet_times(self.path, stream, alive)
             self.broken |= not whole  # its frames will meet the same fault, and name it
             yield from fill_in(timed, moments)
             if moments:  # the last picture may be one that was left out
@@ -90,7 +90,7 @@ class ContainerSource(Source):
         length = promised
         if settings.frames_in_all is not None and length is None:
             # the header has no length of the pictures: that of the last packet, nothing decoded
-            ends, whole = packet_times(self.path, stream, ends=True)
+            ends, whole = packet_times(self.path, stream, alive, ends=True)
             self.broken |= not whole
             length = max(max(ends, default=0.0), 1e-3)
         sampling = Sampling(settings, length)
@@ -121,7 +121,7 @@ class ContainerSource(Source):
         self.warnings += [warning for warning, times in faults.items() if times]
         # where sampling had all it asked for before the end came, the index alone can say what is missing
         reached = self.seconds or seconds_within(self.path, container, stream) or length
-        if promised is None and container.duration and not reaches(self.path, container.duration / 1e6, reached):
+        if promised is None and container.duration and not reaches(self.path, container.duration / 1e6, reached, alive):
             promised = container.duration / 1e6
         if promised is not None and falls_short(reached, promised):
             self.broken = True
@@ -143,8 +143,8 @@ class ContainerSource(Source):
     def _promised_seconds(self, container: InputContainer, stream: VideoStream) -> float | None:
         """The length of the pictures that the file states; a file that states one over the limit is refused.
 
-        Where only a length of the whole file is stated, which its sound may outlast the pictures to, that one must be
-        within the limit too: ten hours must not be read to learn how much of them is seen.
+        Where a length of the whole file is all that is stated, that must be within the limit, though sound may outlast
+        the pictures: ten hours are not read to learn how much of them there is to see.
         """
         promised = stated_seconds(container, stream)
         seconds = promised or (container.duration or 0) / 1e6

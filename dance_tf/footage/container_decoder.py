@@ -108,7 +108,10 @@ def explain(error: Exception) -> str:
 
 
 def _alpha_codec(stream: VideoStream) -> VideoCodecContext | None:
-    """A decoder that hands out transparency, where a WebM file says that it has some and FFmpeg's own would not."""
+    """A decoder that hands out transparency, where a WebM file says that it has some and FFmpeg's own would not.
+
+    It knows nothing of the track, so that a rotation flag, which a WebM file hardly ever has, is not seen.
+    """
     import av
 
     name = ALPHA_DECODERS.get(stream.codec_context.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,14 @@ def falls_short(reached: float, stated: float) -> bool:
     return stated - reached > max(0.5, 0.03 * stated)
 
 
-def reaches(path: Path, stated: float, reached: float) -> bool:
+def reaches(path: Path, stated: float, reached: float, alive: Callable[[], None]) -> bool:
     """Whether a file goes on to the end that it states, with pictures or with something else, as sound.
 
     Args:
         path: of the file; read through once more, nothing decoded, where its pictures end early.
         stated: seconds that the whole file is said to last.
         reached: seconds to the end of its pictures.
+        alive: called for each packet as a sign of life.
     """
     import av
 
@@ -58,6 +60,7 @@ def reaches(path: Path, stated: float, reached: float) -> bool:
     try:
         with av.open(str(path), metadata_errors="replace") as again:
             for packet in again.demux():
+                alive()
                 if packet.pts is not None:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     except MemoryError:
@@ -67,11 +70,13 @@ def reaches(path: Path, stated: float, reached: float) -> bool:
     return not falls_short(end, stated)
 
 
-def packet_times(path: Path, stream: VideoStream, ends: bool = False) -> tuple[list[float], bool]:
+def packet_times(
+    path: Path, stream: VideoStream, alive: Callable[[], None], ends: bool = False
+) -> tuple[list[float], bool]:
     """When each picture is shown, or (with `ends`) until when.
 
-    The file is opened once more and read through. Packets without any clock, as in raw H.264, follow each other at the
-    nominal rate.
+    The file is opened once more and read through, with a sign of life for each packet. Packets without any clock, as
+    in raw H.264, follow each other at the nominal rate.
 
     Returns:
         seconds from the first picture, rising, and whether the file could be read to its end.
@@ -82,6 +87,7 @@ def packet_times(path: Path, stream: VideoStream, ends: bool = False) -> tuple[l
     try:
         with av.open(str(path), metadata_errors="replace") as again:
             for packet in again.demux(again.streams[stream.index]):
+                alive()
                 clockless += packet.pts is None and packet.size > 0
                 if packet.pts is not None and not packet.is_discard:
                     begin = float(packet.pts * packet.time_base)
