@@ -56,6 +56,7 @@ class PictureDecoder:
         """Yield frames as the decoder hands them out; what cannot be decoded is stepped over and counted."""
         import av
 
+        self._open()
         in_a_row = 0
         packets = self._container.demux(self._stream)
         while True:
@@ -96,6 +97,19 @@ class PictureDecoder:
             return iter(())
         self._codec.flush_buffers()
         return self.frames()
+
+    def _open(self) -> None:
+        import av
+
+        try:
+            self._codec.open(strict=False)
+        except MemoryError:
+            raise
+        except BlockingIOError as error:
+            # what a system says where it has no room for the stack of one more thread
+            raise MemoryError("no memory for so many decoding threads") from error
+        except (av.FFmpegError, ValueError):
+            pass  # every packet will meet the same error, and be counted
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:

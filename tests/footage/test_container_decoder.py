@@ -5,14 +5,19 @@ import numpy as np
 import pytest
 
 from dance_tf.footage.container_decoder import PictureDecoder
-from dance_tf.footage.video import FootageReader, ReadSettings, read_footage
+from dance_tf.footage.video import FootageReader, ReadError, ReadSettings, read_footage
 
 
 class FailingCodec:
-    """A decoder that fails at some packets as FFmpeg would."""
+    """A decoder that fails at some packets, or (at 0) when it is opened, as FFmpeg would."""
 
     def __init__(self, codec, error, at):
         self._codec, self._error, self._at, self._count = codec, error, at, 0
+
+    def open(self, strict):
+        if 0 in self._at:
+            raise self._error(1, "made to fail")
+        self._codec.open(strict=strict)
 
     def decode(self, packet):
         self._count += 1
@@ -45,12 +50,23 @@ def test_memory_that_runs_out_is_no_damage(dance_file, monkeypatch, threads):
         list(FootageReader(dance_file, ReadSettings(size=16, threads=threads)))
 
 
+@pytest.mark.parametrize(
+    ("error", "at"),
+    [(av.error.MemoryError, [20]), (av.error.MemoryError, [0]), (av.error.BlockingIOError, [0])],
+    ids=["decoding", "opening", "starting threads"],
+)
 @pytest.mark.parametrize("threads", [0, 3])
-def test_one_thread_is_tried_where_many_need_too_much(dance_file, monkeypatch, threads):
+def test_one_thread_is_tried_where_many_need_too_much(dance_file, monkeypatch, threads, error, at):
     whole = read_footage(dance_file, ReadSettings(size=16, threads=1))
-    used = fail_decoding(monkeypatch, av.error.MemoryError, [20], above_threads=1)
+    used = fail_decoding(monkeypatch, error, at, above_threads=1)
     footage = read_footage(dance_file, ReadSettings(size=16, threads=threads))
     assert used == [threads, 1] and footage.warnings == () and np.array_equal(footage.frames, whole.frames)
+
+
+def test_a_decoder_that_cannot_be_opened_is_a_reason_to_refuse(dance_file, monkeypatch):
+    fail_decoding(monkeypatch, av.error.InvalidDataError, range(1000))
+    with pytest.raises(ReadError, match="dance.mp4: no frame of it can be decoded"):
+        read_footage(dance_file)
 
 
 def test_broken_packets_are_stepped_over_and_counted(dance_file, monkeypatch):
