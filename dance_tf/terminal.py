@@ -54,21 +54,22 @@ def one_line_errors(verb: Callable) -> Callable:
             raise
         except KeyboardInterrupt:
             fail("stopped; start the same command again" + " to go on" * (verb.__name__ in GO_ON))
-        except ModuleNotFoundError as error:
-            if os.environ.get("DANCE_TF_TRACEBACK") or (error.name or "dance_tf").startswith("dance_tf"):
-                raise
-            another = "; or set KERAS_BACKEND, where another backend is" if error.name == "tensorflow" else ""
-            fail(f"{verb.__name__} needs {error.name}, which is not installed: install requirements.txt{another}")
         except Exception as error:
             if os.environ.get("DANCE_TF_TRACEBACK"):
                 raise
-            line = " ".join(str(error).split()) or type(error).__name__
-            known = isinstance(error, (ValueError, OSError, RuntimeError))
-            fail(
-                line if known else f"{type(error).__name__}: {line} (a fault of ours; DANCE_TF_TRACEBACK=1 shows more)"
-            )
+            fail(_told(error, verb.__name__))
 
     return guarded
+
+
+def _told(error: Exception, verb: str) -> str:
+    line = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, (ValueError, OSError, RuntimeError)):
+        return line
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("dance_tf"):
+        another = "; or set KERAS_BACKEND, where another backend is" if error.name == "tensorflow" else ""
+        return f"{verb} needs {error.name}, which is not installed: install requirements.txt{another}"
+    return f"{type(error).__name__}: {line} (a fault of ours; DANCE_TF_TRACEBACK=1 shows more)"
 
 
 def fail(line: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.place import ARRAYS, DATASET, MODEL, PlaceError, check_place
+from dance_tf.dataset.store import open_dataset, write_store
+from dance_tf.footage.curation_run import write_rows
 
 MARKS = {
     DATASET: {"styles": [], "frames": 0, "key": ""},
@@ -56,8 +58,13 @@ def test_a_file_that_was_put_into_the_verb_s_own_folder_is_named(kind, tmp_path)
 
 
 def test_what_is_written_is_known_again(tmp_path, blob_clips):
-    folder = write_arrays(tmp_path / "arrays", blob_clips(styles=2, dancers=2, frames=2))
-    assert check_place(folder, ARRAYS) == folder
+    clips = blob_clips(styles=2, dancers=2, frames=2)
+    arrays = write_arrays(tmp_path / "arrays", clips, texts={"truth/a.json": "{}"})
+    assert check_place(arrays, ARRAYS) == arrays
+    store = write_store(tmp_path / "store", clips, clips_a_shard=2)
+    write_rows(store / "curation.csv", ())
+    assert open_dataset(store, in_memory_bytes=1).clips  # leaves a memory map in the folder
+    assert check_place(store, DATASET) == store
 
 
 def test_a_file_is_not_replaced(tmp_path):

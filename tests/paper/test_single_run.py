@@ -9,6 +9,7 @@ import pytest
 
 from dance_tf.dataset.arrays import gather
 from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.place import MODEL, check_place
 from dance_tf.dataset.splits import make_splits
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.fitting import Schedule
@@ -49,6 +50,7 @@ def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
     assert described.settings["batch_size"] == 8
     assert sorted(path.name for path in folder.parent.iterdir()) == ["model"]  # no checkpoint is left beside it
     assert (folder / "tensorboard").is_dir()
+    assert check_place(folder, MODEL) == folder  # to be trained again
 
 
 def test_the_score_is_that_of_the_part_held_out(trained, dataset):
