@@ -55,7 +55,10 @@ def table_4(costs: Costs, confusion: Mapping[str, Estimate]) -> pd.DataFrame:
 
 def least_to_most(span: Span, scale: float = 1.0) -> str:
     """As in "0.51–0.55", or a dash where nothing was measured."""
-    return f"{scale * span.least:.2f}–{scale * span.most:.2f}" if span.count else MISSING
+    if not span.count:
+        return MISSING
+    digits = 2 if scale * span.least >= 0.1 else 4  # attention takes milliseconds
+    return f"{scale * span.least:.{digits}f}–{scale * span.most:.{digits}f}"
 
 
 def cost_against_paper(costs: Costs, confusion: Mapping[str, Estimate]) -> pd.DataFrame:

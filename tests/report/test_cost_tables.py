@@ -58,6 +58,7 @@ def test_each_number_beside_the_paper_says_on_how_many_runs_it_rests(costs):
     assert (similar["interval"], similar["runs"]) == ("[10.0, 30.0]", 1)
     assert ("CNN", "attention (s)") not in beside.index
     assert least_to_most(NOTHING) == "–"
+    assert least_to_most(Span(0.0123, 0.0121, 0.0134, 3)) == "0.0121–0.0134"
 
 
 @pytest.fixture
