@@ -121,8 +121,8 @@ def _against_paper(found: RobustnessFindings) -> str:
         text += (
             f"As a share of the clean accuracy, which is {percent(clean, 0)} % here and "
             f"{PAPER_SCORES[PAPER_CLEAN].accuracy:.0f} % there, {len(dearer)} of {len(main.tried)} conditions clearly "
-            f"cost more than it says{_named(dearer)} and {len(cheaper)} clearly less{_named(cheaper)}: the whole 95 % t "
-            "interval of the loss lies on that side. "
+            f"cost more than it says{_named(dearer)} and {len(cheaper)} clearly less{_named(cheaper)}: the whole 95 % "
+            "t interval of the loss lies on that side. "
         )
     return text + (
         f"The rank correlation of the two columns of losses is {agreement:.2f}. A "
