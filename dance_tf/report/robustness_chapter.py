@@ -145,15 +145,18 @@ def _to_whom(main: Robustness) -> str:
     if not rows:
         return ""
     dearest = max(rows, key=lambda row: row.drop.frame.accuracy.mean)
-    told = [
-        f"Under {row_in_text(dearest.condition)}, dancer {lost_share(dearest.losing_dancer)} and style "
-        f"{lost_share(dearest.losing_style)} lose most clips."
-    ]
-    for kind in ("dancer", "style"):
+    told = []
+    hit = {"dancer": dearest.losing_dancer, "style": dearest.losing_style}
+    most = [f"{kind} {lost_share(found)}" for kind, found in hit.items() if found.loss > 0]
+    if most:
+        told.append(f"Under {row_in_text(dearest.condition)}, most clips are lost by {' and '.join(most)}.")
+    for kind in hit:
         row = max(rows, key=lambda each: getattr(each, f"losing_{kind}").loss)
-        if row is not dearest:
-            found = getattr(row, f"losing_{kind}")
-            told.append(f"Of all {kind}s, {lost_share(found)} loses most, to {row_in_text(row.condition)}.")
+        found = getattr(row, f"losing_{kind}")
+        if row is not dearest and found.loss > hit[kind].loss:
+            told.append(
+                f"The largest loss of any {kind} is that of {lost_share(found)}, to {row_in_text(row.condition)}."
+            )
     return " ".join(told)
 
 

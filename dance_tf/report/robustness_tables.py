@@ -93,8 +93,8 @@ def _worst(worst: Worst) -> str:
 
 
 def lost_share(found: Worst | None) -> str:
-    """A dancer or style with the clips that are right, clean and under a condition."""
-    if found is None:
+    """A dancer or style with the clips that are right, clean and under a condition; a dash where nothing is lost."""
+    if found is None or not found.loss > 0:
         return MISSING
     return f"{found.name} ({percent(found.clean, 0)} to {percent(found.score, 0)} % of clips right)"
 
