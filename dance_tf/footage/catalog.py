@@ -23,11 +23,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dance_tf.footage.clip import USUAL_SUFFIXES, Clip, Refusal, is_image_sequence, legible, listed
-from dance_tf.footage.layouts import SPLITS, from_getari, from_loose, from_styles, from_tiktok, labelled
+from dance_tf.footage.layouts import (
+    SPLITS,
+    from_getari,
+    from_loose,
+    from_styles,
+    from_tiktok,
+    has_styles,
+    labelled,
+    refusing,
+)
 
 __all__ = ["Catalog", "CatalogError", "Clip", "Refusal", "find_clips", "is_image_sequence"]
 
 MANIFEST = "manifest.csv"
+ROUNDS = 5  # of telling equal clip ids apart
 
 
 class CatalogError(ValueError):
@@ -59,7 +69,11 @@ def find_clips(footage: Path) -> Catalog:
         CatalogError: nothing there, an unreadable manifest, or no clip at all.
     """
     footage = Path(footage)
-    if not footage.exists():
+    try:
+        there = footage.exists()
+    except OSError as error:
+        raise CatalogError(f"{footage}: cannot be read ({error.strerror})") from error
+    if not there:
         raise CatalogError(f"{footage}: no such file or folder")
     if footage.is_file() and footage.name != MANIFEST:
         return Catalog((Clip(footage, clip_id=legible(footage.stem)),), (), "single")
@@ -88,9 +102,7 @@ def _read_layout(root: Path) -> tuple[list[Clip], list[Refusal], str]:
         return *from_tiktok(root), "tiktok"
     if names and names <= SPLITS or len(names & SPLITS) > 1:
         return *from_getari(root), "getari"
-    if any(not is_image_sequence(folder) for folder in folders):
-        return *from_styles(root), "styles"
-    return *from_loose(root), "loose"
+    return (*from_styles(root), "styles") if has_styles(root) else (*from_loose(root), "loose")
 
 
 def _from_manifest(root: Path) -> tuple[list[Clip], list[Refusal]]:
@@ -109,20 +121,19 @@ def _from_manifest(root: Path) -> tuple[list[Clip], list[Refusal]]:
         if not any(cells.values()):
             continue
         path = root / cells.get("path", "")
-        if not cells.get("path"):
-            refused.append(Refusal(root / MANIFEST, f"a row without a path ({cells})"))
-        elif path in seen:
-            refused.append(Refusal(path, f"listed twice in {MANIFEST}"))
-        elif not path.exists():
-            refused.append(Refusal(path, f"listed in {MANIFEST}, but there is no such file"))
-        elif path.is_dir() and not is_image_sequence(path):
-            refused.append(Refusal(path, "a folder without images"))
-        else:
-            seen.add(path)
-            clip = labelled(root, path, cells.get("style", ""), cells.get("dancer", ""))
-            clips.append(
-                Clip(path, clip.style, clip.dancer, clip.clip_id, cells.get("source", ""), cells.get("consent", ""))
-            )
+        with refusing(path, refused):  # a name too long for the system, for one
+            if not cells.get("path"):
+                refused.append(Refusal(root / MANIFEST, f"a row without a path ({cells})"))
+            elif path in seen:
+                refused.append(Refusal(path, f"listed twice in {MANIFEST}"))
+            elif not path.exists():
+                refused.append(Refusal(path, f"listed in {MANIFEST}, but there is no such file"))
+            elif path.is_dir() and not is_image_sequence(path):
+                refused.append(Refusal(path, "a folder without images"))
+            else:
+                seen.add(path)
+                clip = labelled(root, path, cells.get("style", ""), cells.get("dancer", ""))
+                clips.append(replace(clip, source=cells.get("source", ""), consent=cells.get("consent", "")))
     return clips, refused
 
 
@@ -136,13 +147,22 @@ def _unique(clips: list[Clip], root: Path) -> tuple[Clip, ...]:
         for clip in clips
     ]
     usual = [clip.path.suffix.lower() in USUAL_SUFFIXES or clip.path.is_dir() for clip in clips]
+    # an extension may make the very name that another file has without its own (a.mp4, a.mov and a.mp4.avi): again
+    for _ in range(ROUNDS):
+        named = _restore_extensions(clips, usual)
+        if named == clips:
+            break
+        clips = named
+    return tuple(clips)
+
+
+def _restore_extensions(clips: list[Clip], usual: list[bool]) -> list[Clip]:
     counts = Counter(clip.clip_id for clip in clips)
     usual_counts = Counter(clip.clip_id for clip, is_usual in zip(clips, usual, strict=True) if is_usual)
     result = []
     for clip, is_usual in zip(clips, usual, strict=True):
         if (usual_counts if is_usual else counts)[clip.clip_id] > 1:
             name = clip.clip_id + legible(clip.path.suffix)
-            dancer = name if clip.dancer == clip.clip_id else clip.dancer
-            clip = Clip(clip.path, clip.style, dancer, name, clip.source, clip.consent)
+            clip = replace(clip, dancer=name if clip.dancer == clip.clip_id else clip.dancer, clip_id=name)
         result.append(clip)
-    return tuple(result)
+    return result

@@ -5,7 +5,7 @@ right most often. `tests/benchmarks/fit_curation.py` does it on made-up clips an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import CurationSettings, curate_frames
 from dance_tf.footage.curation_score import ReasonScore, frame_reasons, score_curation
 
-FITTED = ("blank_entropy", "blur_relative", "blur_absolute", "still_energy", "still_seconds", "still_shortest")
+FITTED = tuple(field.name for field in fields(CurationSettings))  # every threshold there is
 FACTORS = tuple(np.geomspace(0.5, 2.0, 13).tolist())  # a candidate is the starting value times one of them
 AS_GOOD = 0.002  # of a mean F1: a smaller difference is no reason to prefer a value
 

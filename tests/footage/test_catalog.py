@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,62 @@ def test_what_lies_too_deep_among_styles_is_refused_file_by_file(tmp_path):
 def test_names_that_differ_only_in_extension_stay_apart(tmp_path):
     touch(tmp_path, "Tok/ann_1.mp4", "Tok/ann_1.mov")
     assert set(listed(find_clips(tmp_path))) == {"Tok/ann_1.mp4", "Tok/ann_1.mov"}
+
+
+def test_three_names_that_differ_in_extensions_stay_apart(tmp_path):
+    touch(tmp_path, "a.mp4", "a.mov", "a.mp4.avi")
+    assert {clip.path.name: clip.clip_id for clip in find_clips(tmp_path).clips} == {
+        "a.mp4": "a.mp4.mp4",
+        "a.mov": "a.mov",
+        "a.mp4.avi": "a.mp4.avi",
+    }
+
+
+def test_a_folder_of_papers_beside_clips_makes_no_style(tmp_path):
+    touch(tmp_path, "one.mp4", "two.mp4", "papers/a.pdf", "papers/LICENSE")
+    catalog = find_clips(tmp_path)
+    assert (catalog.layout, set(listed(catalog))) == ("loose", {"one", "two"})
+    assert [refusal.path.name for refusal in catalog.refused] == ["LICENSE"]
+    touch(tmp_path, "Tok/ann/1.mp4")
+    assert find_clips(tmp_path).layout == "styles"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+def test_one_bad_entry_is_refused_and_the_rest_is_found(tmp_path):
+    touch(tmp_path, "Tok/ann_1.mp4", "BL/ann_1.mp4")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    catalog = find_clips(tmp_path)
+    assert (catalog.layout, set(listed(catalog))) == ("styles", {"Tok/ann_1", "BL/ann_1"})
+    assert [refusal.path.name for refusal in catalog.refused] == ["gone", "loop.mp4", "pipe"]
+
+
+@pytest.mark.parametrize("folder", ["", "TikTok_Raw_Videos/seq_1_2", "train/Garba"])
+def test_a_folder_that_cannot_be_listed_is_refused_alone(folder, tmp_path, monkeypatch):
+    touch(tmp_path, f"{folder or 'Tok'}/ann_1.mp4", f"{folder or 'Tok'}/closed/1.mp4")
+    whole = Path.iterdir
+
+    def iterdir(path):
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    catalog = find_clips(tmp_path)
+    assert [clip.path.name for clip in catalog.clips] == ["ann_1.mp4"]
+    (refusal,) = catalog.refused
+    assert refusal.path.name == "closed"
+
+
+def test_a_name_too_long_in_a_manifest_is_refused_alone(tmp_path):
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "manifest.csv").write_text(f"path,style\n{'x' * 300}.mp4,Tok\na.mp4,Tok\n")
+    catalog = find_clips(tmp_path)
+    assert set(listed(catalog)) == {"a"}
+    assert [refusal.reason for refusal in catalog.refused] == ["cannot be read (File name too long)"]
+    with pytest.raises(CatalogError, match="too long"):
+        find_clips(tmp_path / ("x" * 300))
 
 
 @pytest.mark.parametrize("prepare", [lambda root: root / "absent", lambda root: root])

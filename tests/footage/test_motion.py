@@ -34,7 +34,7 @@ def test_dancing_moves_and_standing_does_not(make_dance):
 
 def test_noise_is_not_dancing(make_dance):
     standing = np.repeat(make_dance(1), 60, axis=0)
-    noise = np.random.default_rng(1).integers(-4, 5, standing.shape)
+    noise = np.random.default_rng(1).integers(-3, 4, standing.shape)
     noisy = np.clip(standing + noise, 0, 255).astype(np.uint8)
     assert energy(noisy).max() < CURATION_DEFAULTS.still_energy
 
