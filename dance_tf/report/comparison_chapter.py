@@ -154,7 +154,7 @@ def attention_page(weights: Mapping[str, np.ndarray], runs: Runs, source: str) -
         Picture(
             f"attention_{path}",
             figures.attention_by_style(found, names, f"Channel attention by style, {paths[path]}", source),
-            "Mean weight of each channel on frames of dancers held out, first fold of one run.",
+            "How far each style's mean weight lies from its channel's mean over styles; first fold, dancers held out.",
         )
         for path, found in weights.items()
     ]
