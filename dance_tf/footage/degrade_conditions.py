@@ -67,7 +67,7 @@ _STREAK_NOTE = (
 _NOISE_NOTE = "at the clip's own resolution: shrinking to 128 px averages part of it away"
 _FOG_NOTE = "one distance for dancer and room"
 _LIGHT_NOTE = "of gray levels, not of light; no noise is added, which a dark room brings"
-_BACKLIGHT_NOTE = "the dancer is found by motion: what keeps still all through may stay lit"
+_BACKLIGHT_NOTE = "the dancer is found by motion: what keeps still all through, or is as gray as the room, may stay lit"
 _SIDE_NOTE = "a clip whose short side is already this small comes back unchanged"
 
 # each effect once; `chance` says which random draws it gets, and stays as it is whatever the function is called

@@ -9,19 +9,18 @@ degrading the whole clip. Each file is read in a process of its own: one that na
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from dance_tf.dataset.batches import spread, windows
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.footage.degrade import degrade
-from dance_tf.footage.degrade_file import FrameRequest, compress_file, degrade_file, middle_under
+from dance_tf.footage.degrade_file import FrameRequest, degrade_file
 from dance_tf.footage.isolation import DecodingProcess, LostProcess
 from dance_tf.footage.progress import bar_hidden
 from dance_tf.footage.room import ROOM_SAMPLE, estimate_room
@@ -212,7 +211,7 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
         return ""
     chosen = {each: choose_frames(_remaining(each, clip), sampling, each.window) for each in missing}
     needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
-    requests = [_request(each, clip, needed[each]) for each in missing]
+    requests = [request_for(each, clip, needed[each]) for each in missing]
     try:
         with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
             found = process.call(degrade_file, clip.path, np.array(clip.times), requests)
@@ -237,7 +236,7 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
     return ""
 
 
-def _request(disturbance: Disturbance, clip: HeldOutClip, places: np.ndarray) -> FrameRequest:
+def request_for(disturbance: Disturbance, clip: HeldOutClip, places: np.ndarray) -> FrameRequest:
     """Frames of a clip under a disturbance; one that only loses frames leaves the others as they are."""
     if disturbance.spares_frames:
         return FrameRequest(places)
@@ -252,40 +251,3 @@ def _remaining(disturbance: Disturbance, clip: HeldOutClip) -> np.ndarray:
     nothing = np.zeros((count, 1, 1), np.uint8)  # which frames are lost hangs on their number alone
     seed = disturbance.seed_on(clip.sha256)
     return degrade(nothing, disturbance.condition, disturbance.severity, seed).kept_indices
-
-
-def picture_under_conditions(
-    clips: Sequence[HeldOutClip], disturbances: Sequence[Disturbance]
-) -> dict[Disturbance, np.ndarray]:
-    """One moment of the first clip that can be read, about the middle of its first 250 frames, at its own size.
-
-    Returns:
-        uint8 [h, w] for each disturbance. One that loses frames shows the frame as it is.
-
-    Raises:
-        ReadError: none of the clips can be read.
-    """
-    with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        for clip in clips:
-            requests = [_request(each, clip, np.empty(0, np.int64)) for each in disturbances]
-            try:
-                return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
-            except (ReadError, LostProcess, MemoryError):
-                continue  # `degrade_held_out` says why
-    raise ReadError(f"none of the {len(clips)} held-out clips can be read")
-
-
-def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:
-    """What H.264 does to clips at their own size, measured on their first 250 frames; means over the clips.
-
-    Returns:
-        columns CRF, PSNR (dB), kbit/s, bits per pixel, frame (px), frames/s (each of those that there are), clips.
-    """
-    with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        files = [process.call(compress_file, clip.path, crf_values) for clip in clips]
-    names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
-    table = pd.DataFrame([asdict(measure) for file in files for measure in file.measures])
-    table = table.groupby("crf", as_index=False).mean().rename(columns=names)
-    sizes = ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in files))
-    rates = ", ".join(dict.fromkeys(f"{file.rate:.3g}" for file in files))
-    return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})

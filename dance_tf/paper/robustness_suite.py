@@ -1,34 +1,32 @@
 """Table 5 as one suite: which clips under which disturbances, and all that is measured on them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.assessment.robustness import ConditionRobustness, Robustness
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.footage.degrade_conditions import find_condition
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.paper.comparison import run_rivals
-from dance_tf.paper.degradation_transfer import Transfer, augmentation_jobs, measure_transfer
+from dance_tf.paper.degradation_transfer import augmentation_jobs, measure_transfer
 from dance_tf.paper.degraded_clips import (
     SAMPLING,
     FrameSampling,
     HeldOutClip,
-    compression_of,
     degrade_held_out,
     find_held_out,
     rooms_unknown,
     unchanged_levels,
 )
+from dance_tf.paper.degraded_pictures import compression_of
 from dance_tf.paper.disturbances import Disturbance, paper_disturbances, severity_disturbances
-from dance_tf.paper.robustness_claims import Gain, by_condition, compare_gains, compare_losses
+from dance_tf.paper.robustness_claims import by_condition, compare_gains, compare_losses
+from dance_tf.paper.robustness_findings import FINER, RobustnessFindings
 from dance_tf.paper.robustness_runs import Verdicts, assess_verdicts, judge_degraded, strategy_jobs
 from dance_tf.paper.runs import Job, Result, split_of
 
-FINER = ("low_resolution", 4.0)  # 240 lines, for clips that have no more than 360
 WITH_ATTENTION, WITHOUT_ATTENTION = "cnn_ae_attention", "cnn_ae"
 FULL = "CNN + AE + Attention, trained in full"
 FULL_ROOM_KEPT = "the same, room kept"
@@ -86,50 +84,6 @@ def plan_suite(
     severities = (*severity_disturbances(severity_conditions, window=window), Disturbance(*FINER))
     clips = find_held_out(workspace, dataset, split_of(dataset, job).test)
     return Suite(clips, paper_disturbances(seeds, window), tuple(dict.fromkeys(severities)), sampling)
-
-
-@dataclass(frozen=True)
-class RobustnessFindings:
-    """All that the notebook measured.
-
-    Attributes:
-        main: the proposed network, trained in full, under the conditions at the paper's levels.
-        curves: the same network at severities 1 to 5 of some conditions.
-        strategies: every strategy at the comparison's smaller budget, by title.
-        losses: of the proposed network by frame, by condition that changed the clips, tested over dancers.
-        attention_gains: accuracy by frame of the hybrid with attention less without, by condition that changed the
-            clips, the clean one too; tested over dancers.
-        transfers: training against degradations, by family.
-        compression: measured PSNR and bit rate, by CRF.
-        unknown: share of the clips whose room cannot be told, by condition, the clean one too.
-        clips: those tested.
-        dancers: how many danced them.
-        chance: accuracy of a guess, one over the number of styles.
-        seeds: of the random conditions.
-        source: "synthetic", or the footage's name.
-        refused: why, by the id of each held-out clip that could not be degraded and is in no number.
-    """
-
-    main: Robustness
-    curves: Robustness
-    strategies: Mapping[str, Robustness]
-    losses: Mapping[str, DancerDifference]
-    attention_gains: Mapping[str, Gain]
-    transfers: Sequence[Transfer]
-    compression: pd.DataFrame
-    unknown: Mapping[str, float]
-    clips: Sequence[HeldOutClip]
-    dancers: int
-    chance: float
-    seeds: int
-    source: str
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def finer(self) -> ConditionRobustness | None:
-        """240 lines, where that was among the severities."""
-        rows = [row for row in self.curves.conditions if (row.condition, row.severity) == FINER]
-        return rows[0] if rows else None
 
 
 def train_rivals(

@@ -9,7 +9,7 @@ from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.robustness import Robustness
 from dance_tf.footage.room import UNSTEADY_SHARE
 from dance_tf.paper.disturbances import CLEAN
-from dance_tf.paper.robustness_suite import RobustnessFindings
+from dance_tf.paper.robustness_findings import RobustnessFindings
 from dance_tf.report.chapters import Chapter
 from dance_tf.report.filming_advice import filming_advice
 from dance_tf.report.robustness_gains import a_test, attention_sentences, transfer_sentences

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dance_tf.footage.degrade_conditions import find_condition
 from dance_tf.paper.disturbances import CLEAN, Disturbance
-from dance_tf.paper.robustness_suite import RobustnessFindings
+from dance_tf.paper.robustness_findings import RobustnessFindings
 from dance_tf.report import figures
 from dance_tf.report.robustness_tables import (
     FEW_DANCERS,

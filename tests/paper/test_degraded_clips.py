@@ -17,14 +17,13 @@ from dance_tf.paper.degraded_clips import (
     FrameSampling,
     HeldOutClip,
     choose_frames,
-    compression_of,
     degrade_held_out,
     load_degraded,
-    picture_under_conditions,
     place_of,
     rooms_unknown,
     unchanged_levels,
 )
+from dance_tf.paper.degraded_pictures import compression_of, picture_under_conditions
 from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances
 
 av = pytest.importorskip("av")

@@ -16,8 +16,8 @@ from dance_tf.paper.degradation_transfer import Transfer
 from dance_tf.paper.degraded_clips import HeldOutClip
 from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances
 from dance_tf.paper.robustness_claims import Gain, compare_losses
+from dance_tf.paper.robustness_findings import RobustnessFindings
 from dance_tf.paper.robustness_runs import assess_verdicts
-from dance_tf.paper.robustness_suite import RobustnessFindings
 from dance_tf.report.robustness_chapter import robustness_chapter
 from dance_tf.report.robustness_pages import robustness_pictures, robustness_tables, sheet_figure
 from dance_tf.report.robustness_tables import (
