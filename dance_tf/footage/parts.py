@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import time
 import uuid
@@ -88,9 +89,10 @@ def content_sha256(path: Path) -> str:
 
 
 def part_name(clip: Clip, sha256: str, read: ReadSettings, curation: CurationSettings) -> str:
-    """The file name of a clip's part; threads are left out, as they change no frame."""
+    """The file name of a clip's part; threads and the longest clip are left out, as they change no frame."""
     labels = {**asdict(clip), "path": ""}
-    what = [PART_FORMAT, sha256, labels, asdict(replace(read, threads=0)), asdict(curation)]
+    read = replace(read, threads=0, limits=replace(read.limits, seconds=math.inf))
+    what = [PART_FORMAT, sha256, labels, asdict(read), asdict(curation)]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npz"
 
 

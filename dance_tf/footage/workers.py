@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from joblib import parallel_config
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 SCHEDULER = "DANCE_TF_SCHEDULER"  # the environment variable that names a cluster for every loop of a program
 SCHEDULER_SECONDS = 20  # how long a Dask scheduler may take to answer
@@ -22,11 +26,14 @@ def named_scheduler(scheduler: str | None = None) -> str | None:
 
 
 @contextmanager
-def cluster(scheduler: str) -> Iterator[None]:
+def cluster(scheduler: str) -> Iterator[Client]:
     """Have joblib's loops inside this block run on a Dask cluster; its workers must see the same folders.
 
     Args:
         scheduler: its address, such as "tcp://host:8786".
+
+    Yields:
+        The client, to speak to the workers themselves.
 
     Raises:
         SchedulerError: nobody answers there.
@@ -38,7 +45,7 @@ def cluster(scheduler: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise SchedulerError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
     with client, parallel_config(backend="dask", client=client):
-        yield
+        yield client
 
 
 @contextmanager

@@ -13,10 +13,13 @@ import pytest
 
 from dance_tf.footage.catalog import Clip, find_clips
 from dance_tf.footage.curation import CurationSettings, curate_clip
-from dance_tf.footage.curation_run import CurationError, _make_part, curate_footage, read_rows, write_rows
+from dance_tf.footage.curation_offer import ClipFrames, make_part
+from dance_tf.footage.curation_run import CurationError, curate_footage, read_rows, write_rows
+from dance_tf.footage.curation_table import CurationRow
 from dance_tf.footage.frame_file import FrameFile, FrameFileError
 from dance_tf.footage.parts import PartError, content_sha256, read_part, read_summary
-from dance_tf.footage.settings import ReadSettings
+from dance_tf.footage.settings import ReadLimits, ReadSettings
+from dance_tf.footage.source import ReadError
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ReadSettings(size=32, threads=1)
@@ -80,22 +83,70 @@ def test_parts_hold_what_curation_gives(footage, curated):
 def test_long_work_on_a_clip_is_no_hang(dance_file, tmp_path):
     beats = []
     part = tmp_path / "p.npz"
-    _make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), alive=lambda: beats.append(1))
+    make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), alive=lambda: beats.append(1))
     # one for each of 40 frames when it is decoded, and in each of three measures
     assert len(beats) >= 40 + 40 + 40 + 37
     assert list(tmp_path.iterdir()) == [part]
 
 
-def test_a_full_disk_stops_the_run_in_one_line(footage, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.footage.curation_run.FrameFile", FullDisk)
-    with pytest.raises(PartError, match="cannot be written .no space"):
+def test_a_clip_that_the_disk_has_no_room_for_is_refused(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.footage.curation_offer.ClipFrames", FullDisk)
+    with pytest.raises(ReadError, match="no room for its frames: no space"):
         clip = find_clips(footage).clips[0]
-        _make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PartError, match="cannot be written"):  # no clip could be
+        make_part(clip, "ab", tmp_path / "absent" / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
 
 
 class FullDisk(FrameFile):
     def append(self, frame):
         raise FrameFileError("no space")
+
+
+def test_a_clip_of_too_many_frames_is_refused_before_they_are_held(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.footage.curation_offer.MOST_BYTES", 20 * 32 * 32)
+    with pytest.raises(ReadError, match="more than 20 frames"):
+        clip = find_clips(footage).clips[0]
+        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+    with ClipFrames(tmp_path) as held:
+        for _ in range(20):
+            held.append(np.zeros((32, 32), np.uint8))
+        with pytest.raises(ReadError):
+            held.append(np.zeros((32, 32), np.uint8))
+        assert len(held) == 20
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_and_folders_that_are_no_clips_cost_a_row_each(tmp_path, dance_file):
+    place = tmp_path / "in"
+    for folder in ("train/Tok", "test/Tok", "other/seq"):
+        (place / folder).mkdir(parents=True)
+    (place / "other" / "seq" / "1.png").write_bytes(b"?")
+    (place / "train" / "Tok" / "a.mp4").write_bytes(dance_file.read_bytes())
+    (place / "train" / "Tok" / "loop.mp4").symlink_to("loop.mp4")
+    (place / "test" / "Tok" / "gone.mp4").symlink_to("nowhere.mp4")
+    rows = {Path(row.path).name: row for row in curate_footage(find_clips(place), tmp_path / "out", SMALL)}
+    expected = {"a.mp4": "kept", "gone.mp4": "refused", "loop.mp4": "refused", "seq": "refused"}
+    assert {name: row.status for name, row in rows.items()} == expected
+    assert "No such file" in rows["gone.mp4"].reason and "symbolic links" in rows["loop.mp4"].reason
+    assert rows["seq"].sha256 == content_sha256(place / "other" / "seq")
+
+
+def test_a_longer_limit_decodes_nothing_again_and_a_shorter_one_still_refuses(dance_file, tmp_path):
+    catalog = find_clips(dance_file)
+    limits = [ReadSettings(size=32, threads=1, limits=ReadLimits(seconds=seconds)) for seconds in (10, 20, 1)]
+    rows = [curate_footage(catalog, tmp_path, each)[0] for each in limits]
+    assert rows[0] == rows[1] and rows[0].status == "kept" and len(list(tmp_path.glob("*.npz"))) == 1
+    assert (rows[2].status, rows[2].reason) == ("refused", "1 s long, over the limit of 1 s")
+
+
+def test_few_clips_share_all_cores(dance_file, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
+    monkeypatch.setattr("dance_tf.footage.curation_run.offer", lambda *given: asked.append(given) or CurationRow("a"))
+    curate_footage(find_clips(dance_file), tmp_path, ReadSettings(size=32))
+    assert [given[5].threads for given in asked] == [6]
 
 
 def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
@@ -106,7 +157,7 @@ def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
         return content_sha256(path)
 
-    monkeypatch.setattr("dance_tf.footage.curation_run.content_sha256", fragile)
+    monkeypatch.setattr("dance_tf.footage.curation_offer.content_sha256", fragile)
     rows = curate_footage(find_clips(footage), tmp_path, SMALL, jobs=1)
     reasons = {row.clip_id: row.reason for row in rows}
     assert reasons["Tok/ann_1"].startswith("cannot be read ('utf-8' codec")
@@ -125,7 +176,7 @@ def test_no_two_threads_parse_a_header_at_once(footage, curated, monkeypatch):
         inside.remove(part)
         return read_summary(part)
 
-    monkeypatch.setattr("dance_tf.footage.curation_run.read_summary", watched)
+    monkeypatch.setattr("dance_tf.footage.curation_offer.read_summary", watched)
     assert curate_footage(find_clips(footage), parts, SMALL, jobs=3) == rows
     assert len(most) >= 6 and max(most) == 1
 
@@ -165,7 +216,9 @@ import sys
 from pathlib import Path
 from dance_tf.footage.catalog import find_clips
 from dance_tf.footage.curation_run import curate_footage
-from dance_tf.footage.settings import ReadSettings
+from dance_tf.footage.curation_table import CurationRow
+from dance_tf.footage.settings import ReadLimits, ReadSettings
+from dance_tf.footage.source import ReadError
 if __name__ == "__main__":
     curate_footage(find_clips(Path(sys.argv[1])), Path(sys.argv[2]), ReadSettings(size=32, threads=1), jobs=1,
                    progress=lambda row: print(row.clip_id, flush=True))
