@@ -160,7 +160,7 @@ def train(
     view: Annotated[str, typer.Option(help="difference from the still room, or the frame as it is")] = "difference",
     seed: Annotated[int, typer.Option(help="of split, weights and batches")] = 0,
     epochs: Annotated[int, typer.Option(help="at most")] = 24,
-    learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.05,
+    learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.03,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
     growth_epochs: Annotated[int, typer.Option(help="of each of the autoencoder's five stages")] = 3,
     frames_per_clip: Annotated[int, typer.Option(help="frames drawn of each clip in an epoch")] = 12,

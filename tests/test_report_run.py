@@ -10,11 +10,14 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
 
 from dance_tf.footage.degrade_conditions import CONDITIONS
+from dance_tf.model.strategies import STRATEGIES
 from dance_tf.report.profile import defaults_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +67,40 @@ def test_report_is_whole(finished):
     assert str(ROOT) not in page
     provenance = json.loads((report / "provenance.json").read_text())
     assert provenance["data_hash"] == content["data"]["hash"]
+
+
+def scores_by_scikit_learn(predictions):
+    """The six scores of stored predictions by frame, without a line of ours."""
+    truth, said = predictions["labels"], predictions["probabilities"].argmax(axis=1)
+    kinds = np.unique(truth)
+    precision, sensitivity, f1, _ = precision_recall_fscore_support(
+        truth, said, labels=kinds, average="macro", zero_division=0
+    )
+    specificity = np.mean([recall_score(truth == kind, said == kind, pos_label=False) for kind in kinds])
+    accuracy, kappa = accuracy_score(truth, said), cohen_kappa_score(truth, said)
+    return dict(
+        accuracy=accuracy, precision=precision, sensitivity=sensitivity, specificity=specificity, f1=f1, kappa=kappa
+    )
+
+
+def test_metrics_follow_from_the_stored_predictions(finished):
+    content = metrics(finished)
+    runs = [
+        finished / "work" / "runs" / key for key in json.loads((finished / "report" / "leakage_jobs.json").read_text())
+    ]
+    checked = set()
+    for run in runs:
+        job = json.loads((run / "result.json").read_text())["job"]
+        strategy, view, unit = job["settings"]["strategy"], job["settings"]["view"], job["unit"]
+        found = content["leakage"]["splits"]["room_kept" if view == "frame" else "room_removed"][strategy][unit]
+        for part, stored in ((found["held_out"], "test"), (found, "validation")):
+            with np.load(run / f"{stored}.npz") as predictions:
+                expected = scores_by_scikit_learn(predictions)
+            assert {name: part["frame"][name]["mean"] for name in expected} == pytest.approx(expected, abs=1e-5)
+        if view == "difference":
+            assert content["strategies"][strategy][unit] == found
+            checked.add((strategy, unit))
+    assert checked == {(strategy, unit) for strategy in STRATEGIES for unit in ("frame", "clip", "dancer")}
 
 
 def test_every_notebook_ran_without_error_or_warning(finished):

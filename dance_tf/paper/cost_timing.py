@@ -15,6 +15,7 @@ import cv2
 import keras
 import numpy as np
 
+from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.batches import View, see, windows
 from dance_tf.footage.room import estimate_room
 from dance_tf.footage.settings import ReadSettings
@@ -96,6 +97,7 @@ def time_rounds(
         by network: seconds of each round for network (in one go), extraction, head and, where it has one, attention;
         and seconds of each round for decode (with shrinking to 128 × 128) and room (estimated and taken away).
     """
+    start_tensorflow()  # which says of every network after the fourth that it was traced
     one_thread()
     cv2.setNumThreads(1)
     given = read_clip(clip, frames)
@@ -151,6 +153,7 @@ def network_steps(network: keras.Model, frames: np.ndarray) -> dict[str, Callabl
 
 def weigh_network(path: str, frames: np.ndarray) -> tuple[float, float]:
     """Memory in 10⁶ bytes of this process before a network was loaded, and at its peak after it classified a clip."""
+    start_tensorflow()
     one_thread()
     idle = peak_memory()
     network_steps(keras.saving.load_model(path, compile=False), frames)["network"]()

@@ -66,7 +66,7 @@ def dancers_of(runs: Runs) -> str:
     """How many dancers the intervals of each part are drawn from."""
     held_out = {run.test.dancers[clip] for run in runs for clip in np.unique(run.test.clips)}
     validated = {run.validation.dancers[clip] for run in runs for clip in np.unique(run.validation.clips)}
-    return f"intervals are drawn from {len(held_out)} dancers held out and {len(validated)} validated on"
+    return f"intervals are drawn from {len(held_out)} dancer(s) held out and {len(validated)} validated on"
 
 
 def tell(difference: Estimate, test: DancerDifference) -> str:
