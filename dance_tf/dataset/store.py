@@ -4,103 +4,25 @@
 only where shards are read or written.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import joblib
-import numpy as np
 
 from dance_tf.dataset.arrays import DESCRIPTION, gather, open_arrays, write_arrays
 from dance_tf.dataset.atomic import written_whole
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.damage import damage_told
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CuratedClip, DroppedFrame
+from dance_tf.dataset.records import describe_features, encode_record, from_example
+from dance_tf.footage.curation import CuratedClip
 
 NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
 CLIPS_A_SHARD = 16
 IN_MEMORY_BYTES = 6 * 2**30
-
-
-def describe_features():
-    """The features of a record, as TFDS names them: frames uint8 [n, 128, 128, 1] and all that is known of the clip."""
-    import tensorflow_datasets as tfds
-
-    def array(*shape: int | None, dtype: type, encoding: str = "bytes"):
-        # as bytes: TFRecord's own list of floats would round float64 to float32
-        return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding)
-
-    return tfds.features.FeaturesDict(
-        {
-            "frames": array(None, 128, 128, 1, dtype=np.uint8, encoding="zlib"),
-            "timestamps": array(None, dtype=np.float64),
-            "room": array(128, 128, 1, dtype=np.uint8, encoding="zlib"),
-            "room_known": np.bool_,
-            "style": tfds.features.Text(),
-            "dancer": tfds.features.Text(),
-            "clip_id": tfds.features.Text(),
-            "source": tfds.features.Text(),
-            "seen": np.int64,
-            "seconds": array(dtype=np.float64),
-            "dropped": {
-                "index": array(None, dtype=np.int64),
-                "timestamp": array(None, dtype=np.float64),
-                "reason": tfds.features.Sequence(tfds.features.Text()),
-                "measure": array(None, dtype=np.float64),
-            },
-        }
-    )
-
-
-def _to_example(curated: CuratedClip) -> dict[str, object]:
-    """A clip as TFDS encodes it."""
-    return {
-        "frames": curated.frames,
-        "timestamps": curated.timestamps,
-        "room": curated.room,
-        "room_known": bool(curated.room_known),
-        "style": curated.clip.style,
-        "dancer": curated.clip.dancer,
-        "clip_id": curated.clip.clip_id,
-        "source": curated.clip.source,
-        "seen": curated.seen,
-        "seconds": np.float64(curated.seconds),
-        "dropped": {
-            "index": np.array([frame.index for frame in curated.dropped], dtype=np.int64),
-            "timestamp": np.array([frame.timestamp for frame in curated.dropped], dtype=np.float64),
-            "reason": [frame.reason for frame in curated.dropped],
-            "measure": np.array([frame.measure for frame in curated.dropped], dtype=np.float64),
-        },
-    }
-
-
-def _from_example(example: dict[str, object]) -> CuratedClip:
-    """The clip that `_to_example` was given, its path and consent left out."""
-    dropped = example["dropped"]
-    return CuratedClip(
-        clip=Clip(
-            path=Path(),
-            style=example["style"].decode(),
-            dancer=example["dancer"].decode(),
-            clip_id=example["clip_id"].decode(),
-            source=example["source"].decode(),
-        ),
-        frames=example["frames"],
-        timestamps=example["timestamps"],
-        room=example["room"],
-        room_known=bool(example["room_known"]),
-        seen=int(example["seen"]),
-        dropped=tuple(
-            DroppedFrame(int(index), float(timestamp), reason.decode(), float(measure))
-            for index, timestamp, reason, measure in zip(
-                dropped["index"], dropped["timestamp"], dropped["reason"], dropped["measure"], strict=True
-            )
-        ),
-        seconds=float(example["seconds"]),
-    )
 
 
 def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[object], CuratedClip]) -> int:
@@ -113,9 +35,7 @@ def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[
         for part in parts:
             curated = read(part)
             frames += len(curated.frames)
-            record = tf.train.Example.FromString(features.serialize_example(_to_example(curated)))
-            # a record is a map, written in any order if not told otherwise: the same clips are to give the same bytes
-            writer.write(record.SerializeToString(deterministic=True))
+            writer.write(encode_record(features, curated))
     return frames
 
 
@@ -150,10 +70,13 @@ def write_store(
 
     if not parts:
         raise DatasetError("no clip has a frame left after curation: nothing to write")
+    features = describe_features()
+    if key:  # the same clips in other records are another directory
+        how = [VERSION, repr(features), known_styles, clips_a_shard, key]
+        key = hashlib.sha256(json.dumps(how).encode()).hexdigest()
     written = Path(folder) / SUMMARY
     if key and written.is_file() and json.loads(written.read_text())["key"] == key:
         return Path(folder)
-    features = describe_features()
     groups = [parts[start : start + clips_a_shard] for start in range(0, len(parts), clips_a_shard)]
     with written_whole(Path(folder)) as partial:
         template = tfds.core.ShardedFileTemplate(
@@ -225,6 +148,6 @@ def read_store(folder: Path) -> Iterator[CuratedClip]:
     with damage_told(Path(folder)):
         builder = tfds.builder_from_directory(str(folder))
         for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False, read_config=in_order)):
-            curated = _from_example(example)
+            curated = from_example(example)
             if curated.clip.style:
                 yield curated

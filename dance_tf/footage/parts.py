@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import struct
 import time
 import uuid
 import zipfile
@@ -127,7 +128,7 @@ def write_part(path: Path, curated: CuratedClip, summary: PartSummary) -> None:
 
 
 def read_part(path: Path) -> CuratedClip:
-    """Read a part.
+    """Read a part; its frames stay on the disk, and come from there where they are looked at.
 
     Raises:
         PartError: it is not there, or is damaged.
@@ -145,7 +146,7 @@ def read_part(path: Path) -> CuratedClip:
         )
         return CuratedClip(
             summary.clip,
-            arrays["frames"],
+            _map_frames(path, arrays.zip),
             arrays["timestamps"],
             arrays["room"],
             summary.room_known,
@@ -153,6 +154,22 @@ def read_part(path: Path) -> CuratedClip:
             dropped,
             summary.seconds,
         )
+
+
+def _map_frames(path: Path, parts: zipfile.ZipFile) -> np.ndarray:
+    """The frames of a part as they lie in it; all are read once, so that damage is found now and not later."""
+    with parts.open("frames.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+        header = member.tell()
+        while member.read(1 << 20):
+            pass  # the check sum is compared at the end
+    with open(path, "rb") as file:  # a member begins with 30 bytes, the last four of which tell what follows them
+        file.seek(parts.getinfo("frames.npy").header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+        start = file.tell() + name + extra + header
+    return np.asarray(np.memmap(path, dtype, "r", start, shape)) if shape[0] else np.zeros(shape, dtype)
 
 
 def read_summary(path: Path) -> PartSummary:
