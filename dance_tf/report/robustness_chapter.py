@@ -1,10 +1,9 @@
 """What the report says of degraded footage: Table 5, attention's part in it, and what training against it gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
-from dance_tf.assessment.intervals import Estimate
 from dance_tf.assessment.paired import DancerDifference
 from dance_tf.assessment.robustness import Robustness
 from dance_tf.footage.room import UNSTEADY_SHARE
@@ -18,11 +17,14 @@ from dance_tf.report.robustness_tables import (
     PAPER_CLEAN,
     PAPER_SCORES,
     beats_chance,
+    in_text,
     lost_share,
+    named,
     paper_drop,
+    percents,
     row_in_text,
 )
-from dance_tf.report.tables import percent, percent_interval
+from dance_tf.report.tables import percent
 
 LINES = 360  # of the paper's last condition
 ROOMS_LOST = 0.25  # more of the clips than when clean whose room cannot be told, which the text then names
@@ -33,12 +35,12 @@ def robustness_chapter(found: RobustnessFindings) -> Chapter:
     main = found.main
     clean, mean, relative = main.clean.frame.accuracy, main.frame.mean.accuracy, main.frame.relative.accuracy
     share = f", {percent(relative.mean, 0)} % of it" if beats_chance(clean, found.chance) else ""
-    headline = f"Degraded footage ({found.source}): by frame the network gets {_percent(clean)} % on clean clips"
+    headline = f"Degraded footage ({found.source}): by frame the network gets {percents(clean)} % on clean clips"
     if main.tried:
         worst = max(main.tried, key=lambda row: row.drop.frame.accuracy.mean)
         headline += (
-            f" and {_percent(mean)} % in the mean of {len(main.tried)} conditions{share}; most is lost to "
-            f"{row_in_text(worst.condition)}, {_percent(worst.drop.frame.accuracy)} points."
+            f" and {percents(mean)} % in the mean of {len(main.tried)} conditions{share}; most is lost to "
+            f"{row_in_text(worst.condition)}, {percents(worst.drop.frame.accuracy)} points."
         )
     else:
         headline += "; no condition changed the clips."
@@ -87,7 +89,7 @@ def _what_was_tried(found: RobustnessFindings) -> str:
     if idle:
         leaves = "leaves" if len(idle) == 1 else "leave"
         text += (
-            f"; {_rows(idle)} {leaves} these clips, whose short sides have {pixels}, as they are, was therefore not "
+            f"; {in_text(idle)} {leaves} these clips, whose short sides have {pixels}, as they are, was therefore not "
             "tried, and is in no mean, comparison or advice"
         )
     text += "."
@@ -98,7 +100,7 @@ def _what_was_tried(found: RobustnessFindings) -> str:
             f"{len(found.clips)} clips here (short sides of {pixels}), which come back unchanged."
         )
     if found.finer is not None and found.finer.changed:
-        text += f" At 240 lines the loss is {_percent(found.finer.drop.frame.accuracy)} points."
+        text += f" At 240 lines the loss is {percents(found.finer.drop.frame.accuracy)} points."
     return text
 
 
@@ -121,7 +123,7 @@ def _against_paper(found: RobustnessFindings) -> str:
         text += (
             f"As a share of the clean accuracy, which is {percent(clean, 0)} % here and "
             f"{PAPER_SCORES[PAPER_CLEAN].accuracy:.0f} % there, {len(dearer)} of {len(main.tried)} conditions clearly "
-            f"cost more than it says{_named(dearer)} and {len(cheaper)} clearly less{_named(cheaper)}: the whole 95 % "
+            f"cost more than it says{named(dearer)} and {len(cheaper)} clearly less{named(cheaper)}: the whole 95 % "
             "t interval of the loss lies on that side. "
         )
     return text + (
@@ -171,7 +173,7 @@ def _rooms_lost(unknown: Mapping[str, float], main: Robustness) -> str:
                 f"For {percent(share)} % of the clips under {row_in_text(row.condition)} ({percent(clean)} % when "
                 f"clean) the still room cannot be told: over {percent(UNSTEADY_SHARE, 0)} % of the picture does not "
                 "hold still. The network then sees the moving room along with the dancer, which is the likely cause of "
-                f"most of the {_percent(row.drop.frame.accuracy)} points that are lost."
+                f"most of the {percents(row.drop.frame.accuracy)} points that are lost."
             )
     return " ".join(sentences)
 
@@ -181,15 +183,3 @@ def _brief(robustness: Robustness) -> dict:
     sums = {"frame": robustness.frame.to_json(), "clip": robustness.clip.to_json()}
     summary = {unit: {name: scores["accuracy"] for name, scores in both.items()} for unit, both in sums.items()}
     return {"accuracy": {CLEAN: robustness.clean.frame.accuracy.to_json(), **rows}, **summary}
-
-
-def _percent(found: Estimate | DancerDifference) -> str:
-    return percent_interval(found.mean, found.low, found.high)
-
-
-def _rows(names: Sequence[str]) -> str:
-    return ", ".join(row_in_text(name) for name in names)
-
-
-def _named(names: Sequence[str]) -> str:
-    return f" ({_rows(names)})" if names else ""

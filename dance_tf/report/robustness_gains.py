@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from dance_tf.assessment.intervals import Estimate
 from dance_tf.assessment.paired import DancerDifference
 from dance_tf.paper.degradation_transfer import EVERYTHING, Transfer
 from dance_tf.paper.disturbances import CLEAN
 from dance_tf.paper.robustness_claims import Gain
-from dance_tf.report.robustness_tables import FEW_DANCERS, row_in_text
-from dance_tf.report.tables import percent_interval
+from dance_tf.report.robustness_tables import FEW_DANCERS, in_text, named, percents
 
 
 def attention_sentences(found: Mapping[str, Gain]) -> str:
@@ -22,7 +20,7 @@ def attention_sentences(found: Mapping[str, Gain]) -> str:
     helps = [name for name, gain in gains.items() if gain.helps]
     positive = sum(gain.total.mean > 0 for gain in gains.values())
     means = (
-        f"At the comparison's budget, the hybrid with attention less the one without it has {_percent(clean)} points "
+        f"At the comparison's budget, the hybrid with attention less the one without it has {percents(clean)} points "
         f"of frame accuracy on clean footage; it is ahead in {positive} of {len(gains)} conditions"
     )
     if not clean.tested:
@@ -31,13 +29,13 @@ def attention_sentences(found: Mapping[str, Gain]) -> str:
             f"possible. {means}. {_caution(clean)}"
         )
     verdict = (
-        f"In these runs attention helps against {_rows(helps)}: there it is ahead, and by more than on clean footage"
+        f"In these runs attention helps against {in_text(helps)}: there it is ahead, and by more than on clean footage"
         if helps
         else "No help of attention against any condition is shown"
     )
     return (
-        f"{verdict}. {means}. By {a_test(len(gains))}, it is shown ahead in {len(ahead)}{_named(ahead)} and behind in "
-        f"{len(behind)}{_named(behind)}. {_caution(clean)}"
+        f"{verdict}. {means}. By {a_test(len(gains))}, it is shown ahead in {len(ahead)}{named(ahead)} and behind in "
+        f"{len(behind)}{named(behind)}. {_caution(clean)}"
     )
 
 
@@ -50,17 +48,17 @@ def transfer_sentences(transfers: Sequence[Transfer]) -> str:
     if clean is not None:
         parts.append(
             f"Trained with half of the frames under a random condition of any family, the network gets "
-            f"{_percent(clean.all)} % of clean frames right instead of {_percent(clean.none)} % "
-            f"({_percent(clean.gain_all.total)} points)."
+            f"{percents(clean.all)} % of clean frames right instead of {percents(clean.none)} % "
+            f"({percents(clean.gain_all.total)} points)."
         )
     parts.append(_given_back(transfers))
     left_out = [found for found in transfers if found.without is not None]
     for found in left_out:
         parts.append(
-            f"{found.family.capitalize()}, left out of training: {_percent(found.without)} % against "
-            f"{_percent(found.none)} % without any training against degradations ({_percent(found.gain_without.total)} "
-            f"points) and {_percent(found.all)} % with {found.family} trained on "
-            f"({_percent(found.gain_all.total)} points). {_carries_over(found)}"
+            f"{found.family.capitalize()}, left out of training: {percents(found.without)} % against "
+            f"{percents(found.none)} % without any training against degradations ({percents(found.gain_without.total)} "
+            f"points) and {percents(found.all)} % with {found.family} trained on "
+            f"({percents(found.gain_all.total)} points). {_carries_over(found)}"
         )
     tests = max(sum(found.family not in (CLEAN, EVERYTHING) for found in transfers), 1)
     judged = f"Gains are judged by {a_test(tests)}"
@@ -77,7 +75,7 @@ def _given_back(transfers: Sequence[Transfer]) -> str:
     if not families:
         return ""
     if not families[0].gain_all.total.tested:
-        told = ", ".join(f"{found.family} {_percent(found.gain_all.total)}" for found in families)
+        told = ", ".join(f"{found.family} {percents(found.gain_all.total)}" for found in families)
         return f"What it gives back cannot be told from one dancer: no test is possible (points gained: {told})."
     sentences = []
     if mean is not None:
@@ -85,8 +83,8 @@ def _given_back(transfers: Sequence[Transfer]) -> str:
         verdict = "gives accuracy back" if total.above else "costs accuracy" if total.below else "gives nothing back"
         shown = "" if total.above or total.below else " that is shown"
         sentences.append(
-            f"In the mean of all conditions it was trained against, this {verdict}{shown}: {_percent(total)} points, "
-            f"{_percent(beyond)} less what it does to clean footage{_beyond_told(beyond)}."
+            f"In the mean of all conditions it was trained against, this {verdict}{shown}: {percents(total)} points, "
+            f"{percents(beyond)} less what it does to clean footage{_beyond_told(beyond)}."
         )
     for verdict, chosen in (
         ("A gain is shown on", [found for found in families if found.gain_all.total.above]),
@@ -97,7 +95,7 @@ def _given_back(transfers: Sequence[Transfer]) -> str:
         ),
     ):
         if chosen:
-            told = ", ".join(f"{found.family} ({_percent(found.gain_all.total)} points)" for found in chosen)
+            told = ", ".join(f"{found.family} ({percents(found.gain_all.total)} points)" for found in chosen)
             sentences.append(f"{verdict} {told}.")
     gains = {found.family: found.gain_all for found in families}
     spared = [name for name, gain in gains.items() if gain.beyond_clean.above and not gain.total.above]
@@ -117,7 +115,7 @@ def _carries_over(found: Transfer) -> str:
     gain, trained_on = found.gain_without, found.gain_all.total
     if not gain.total.tested:
         return "Whether robustness carries over to this family cannot be told from one dancer: no test is possible."
-    more = f"what it gains here less what it gains on clean footage is {_percent(gain.beyond_clean)} points"
+    more = f"what it gains here less what it gains on clean footage is {percents(gain.beyond_clean)} points"
     if gain.helps:
         return f"Robustness carries over to this family, which was never trained on: {more}."
     if gain.total.above:
@@ -150,15 +148,3 @@ def _caution(difference: DancerDifference) -> str:
             "differences have t intervals, which are not, and are wide."
         )
     return text
-
-
-def _percent(found: Estimate | DancerDifference) -> str:
-    return percent_interval(found.mean, found.low, found.high)
-
-
-def _rows(names: Sequence[str]) -> str:
-    return ", ".join(row_in_text(name) for name in names)
-
-
-def _named(names: Sequence[str]) -> str:
-    return f" ({_rows(names)})" if names else ""

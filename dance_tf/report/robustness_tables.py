@@ -31,6 +31,21 @@ def row_in_text(condition: str) -> str:
     return row_name(condition).lower().replace("gaussian", "Gaussian")
 
 
+def in_text(conditions: Sequence[str]) -> str:
+    """Several of them, one after the other."""
+    return ", ".join(row_in_text(condition) for condition in conditions)
+
+
+def named(conditions: Sequence[str]) -> str:
+    """The same in brackets after a blank; empty for none."""
+    return f" ({in_text(conditions)})" if conditions else ""
+
+
+def percents(found: Estimate | DancerDifference) -> str:
+    """Percent, with the interval."""
+    return percent_interval(found.mean, found.low, found.high)
+
+
 def paper_drop(condition: str) -> float:
     """Points of accuracy that the paper says a condition costs."""
     return PAPER_SCORES[PAPER_CLEAN].accuracy - PAPER_SCORES[row_name(condition)].accuracy
@@ -61,11 +76,11 @@ def _row(
     lost = PAPER_SCORES[PAPER_CLEAN].accuracy - paper.accuracy if paper and found else float("nan")
     return {
         "condition": name + UNCHANGED * idle,
-        "accuracy by frame (%)": _percent(scores.frame.accuracy),
-        "F1 by frame (%)": _percent(scores.frame.f1),
-        "accuracy by clip (%)": _percent(scores.clip.accuracy),
-        "F1 by clip (%)": _percent(scores.clip.f1),
-        "lost by frame (points)": _percent(found.drop.frame.accuracy) if hit else MISSING,
+        "accuracy by frame (%)": percents(scores.frame.accuracy),
+        "F1 by frame (%)": percents(scores.frame.f1),
+        "accuracy by clip (%)": percents(scores.clip.accuracy),
+        "F1 by clip (%)": percents(scores.clip.f1),
+        "lost by frame (points)": percents(found.drop.frame.accuracy) if hit else MISSING,
         "paper: accuracy (%)": paper.accuracy if paper else float("nan"),
         "paper: F1 (%)": paper.f1 if paper else float("nan"),
         "paper: lost (points)": lost,
@@ -82,10 +97,6 @@ def beats_chance(clean: Estimate, chance: float) -> bool:
     """Whether the interval of a clean accuracy lies above a guess; where not, no share of it means anything."""
     # an interval that cannot be told is nan, and no comparison with nan holds
     return clean.low > chance
-
-
-def _percent(found: Estimate | DancerDifference) -> str:
-    return percent_interval(found.mean, found.low, found.high)
 
 
 def _worst(worst: Worst) -> str:
@@ -149,10 +160,10 @@ def strategy_table(by_strategy: Mapping[str, Robustness], chance: float) -> pd.D
         row = {"strategy": name}
         for unit in ("frame", "clip"):
             clean, corrupted = getattr(found.clean, unit).accuracy, getattr(found, unit)
-            row[f"clean, by {unit} (%)"] = _percent(clean)
-            row[f"mPC, by {unit} (%)"] = _percent(corrupted.mean.accuracy)
+            row[f"clean, by {unit} (%)"] = percents(clean)
+            row[f"mPC, by {unit} (%)"] = percents(corrupted.mean.accuracy)
             above = beats_chance(clean, chance)
-            row[f"rPC, by {unit} (%)"] = _percent(corrupted.relative.accuracy) if above else MISSING
+            row[f"rPC, by {unit} (%)"] = percents(corrupted.relative.accuracy) if above else MISSING
         rows.append({**row, "runs": found.clean.frame.accuracy.runs})
     return pd.DataFrame(rows)
 
@@ -167,9 +178,9 @@ def gain_table(gains: Mapping[str, Gain]) -> pd.DataFrame:
 def _gain(found: Gain | None, title: str) -> dict[str, str]:
     beyond = found.beyond_clean if found else None
     return {
-        title: _percent(found.total) if found else MISSING,
+        title: percents(found.total) if found else MISSING,
         f"p of {title.removesuffix(' (points)')}": _p(found.total) if found else MISSING,
-        "beyond clean (points)": _percent(beyond) if beyond else MISSING,
+        "beyond clean (points)": percents(beyond) if beyond else MISSING,
         "p of beyond clean": _p(beyond) if beyond else MISSING,
     }
 
@@ -187,11 +198,11 @@ def transfer_table(transfers: Sequence[Transfer]) -> pd.DataFrame:
         rows.append(
             {
                 "tested on": found.family,
-                "trained on clean frames (%)": _percent(found.none),
-                "against all families (%)": _percent(found.all),
-                "gain (points)": _percent(found.gain_all.total),
+                "trained on clean frames (%)": percents(found.none),
+                "against all families (%)": percents(found.all),
+                "gain (points)": percents(found.gain_all.total),
                 "p of gain": _p(found.gain_all.total),
-                "against all but this one (%)": _percent(found.without) if found.without else MISSING,
+                "against all but this one (%)": percents(found.without) if found.without else MISSING,
                 **_gain(found.gain_without, "gain without it (points)"),
             }
         )
