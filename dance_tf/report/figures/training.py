@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from dance_tf.report.figures.style import BLUE, GRAY, INK, PALETTE, RED, drawn, gray_image, new_figure, percent_axis
 
@@ -122,6 +122,8 @@ def training_curves(
     loss.set(xlabel="epoch", ylabel="loss")
     accuracy.set(xlabel="epoch", ylabel="frame accuracy", ylim=(0, 1))
     percent_axis(accuracy)
+    for axes in (loss, accuracy):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(runs) > 1:
         loss.plot([], [], color=GRAY, linewidth=1, label="(thin: training)")
         if marks:
