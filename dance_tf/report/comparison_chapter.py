@@ -130,8 +130,8 @@ def ablation_page(ablated: Mapping[str, Runs], rows: Sequence[Ablation], draws: 
     text = (
         f"### What else could be left out or changed?\n\nAgainst the network as proposed, accuracy by frame on dancers "
         f"held out: {'; '.join(told)}. Paired t-tests over "
-        f"{max((test.dancers for test in tests.values()), default=0)} dancer(s), corrected for their number (Holm), show "
-        f"{len(shown)} of {len(told)} to differ{': ' + ', '.join(shown) if shown else ''}."
+        f"{max((test.dancers for test in tests.values()), default=0)} dancer(s), corrected for their number (Holm), "
+        f"show {len(shown)} of {len(told)} to differ{': ' + ', '.join(shown) if shown else ''}."
     )
     metrics = {
         name: {**found.to_json(), **({"difference": differences[name].to_json()} if name in differences else {})}

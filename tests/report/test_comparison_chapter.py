@@ -122,7 +122,7 @@ def test_ablations_stand_against_the_network_as_proposed(make):
     branch = page.metrics["ablations"]
     means = {name: branch[name]["held_out"]["frame"]["accuracy"]["mean"] for name in branch}
     assert branch["off"]["difference"]["held_out"]["frame"]["mean"] == pytest.approx(means["off"] - means[BASE])
-    assert "Paired t-tests over 4 dancers" in page.text
+    assert "Paired t-tests over 4 dancer(s)" in page.text
     sides = [(1, [run.test for run in ablated["off"]]), (-1, [run.test for run in ablated[BASE]])]
     test = compare_dancers(sides)
     assert branch["off"]["difference"]["held_out"]["frame"]["paired_t"] == test.to_json()
