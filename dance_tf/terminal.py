@@ -8,10 +8,14 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import wraps
+from typing import Annotated
 
 import typer
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
+Jobs = Annotated[int | None, typer.Option(help="processes side by side; one a core by default")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler, tcp://HOST:PORT, to run on instead")]
 
 
 def one_line_errors(verb: Callable) -> Callable:
