@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import wraps
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -17,6 +18,9 @@ from typer.exceptions import TyperException
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
 INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no verb has caught
 GO_ON = ("synthesize", "curate", "train", "report")  # verbs that keep what they have done
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
+Jobs = Annotated[int | None, typer.Option(help="processes side by side; one a core by default")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler, tcp://HOST:PORT, to run on instead")]
 
 
 class OneLineUsage(TyperGroup):

@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dance_tf"
-ROOMS = ("footage", "synthesis", "dataset", "model", "assessment", "paper", "report", "serving", "terminal", "cli")
-LONGEST_FILE = 300  # lines
+ROOMS = ("footage", "synthesis", "dataset", "model", "assessment", "paper", "report", "serving")
+ROOMS += ("terminal", "footage_verbs", "cli")  # the command line, whose first verbs have a module of their own
+LONGEST_FILE = 265  # lines
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

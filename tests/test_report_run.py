@@ -157,5 +157,5 @@ def test_killed_report_goes_on_to_the_same_metrics(finished, tmp_path):
         assert not (tmp_path / "report" / "metrics.json").exists()
     subprocess.run(arguments, check=True, capture_output=True, cwd=ROOT, timeout=1800)
     ended = metrics(tmp_path)
-    assert ended["strategies"]["cnn_ae_attention"]["dancer"]["held_out"]["clip"]["accuracy"]["runs"] == 1
+    assert ended["network"]["scores"]["difference"]["network"]["held_out"]["clip"]["accuracy"]["runs"] == 1
     assert contained(ended, metrics(finished))

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,10 +12,12 @@ from pathlib import Path
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import write_store
-from dance_tf.footage.catalog import Catalog, find_clips
+from dance_tf.footage.catalog import Catalog, Clip, find_clips
 from dance_tf.footage.curation import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
 from dance_tf.footage.curation_run import CurationRow, curate_footage, write_rows
+from dance_tf.footage.curation_table import set_stranger_aside
 from dance_tf.footage.parts import read_part
+from dance_tf.footage.reading import reading_to_json
 from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
@@ -32,11 +35,19 @@ class Curated:
         dataset: the dataset directory.
         layout: how the folder was read, such as "manifest".
         rows: one a file.
+        clips: what was found, before anything was read.
+        set_aside: where a table of other columns lies now that was in the place of the parts' `curation.csv`.
     """
 
     dataset: Path
     layout: str
     rows: tuple[CurationRow, ...]
+    clips: tuple[Clip, ...] = ()
+    set_aside: Path | None = None
+
+    def clip_path(self, row: CurationRow) -> Path:
+        """The file of a row's clip, whose name need not be text as the row's is."""
+        return next((clip.path.absolute() for clip in self.clips if clip.clip_id == row.clip_id), Path(row.path))
 
 
 def parts_folder(out: Path) -> Path:
@@ -77,6 +88,7 @@ def curate_folder(
     out = Path(out).resolve()
     catalog = find_clips(Path(footage))
     parts = parts_folder(out)
+    set_aside = set_stranger_aside(parts / "curation.csv")
     with _told(catalog, parts / "curation.csv", progress) as note:
         rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=note)
     write_rows(parts / "curation.csv", rows)
@@ -85,10 +97,11 @@ def curate_folder(
         raise DatasetError(f"no clip of {footage} has a frame left: {parts / 'curation.csv'} says why")
     names = [row.part for row in kept]  # each the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key)
+    reading = reading_to_json(read, curation)
+    write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key, reading=reading)
     (out / "curation.csv").unlink(missing_ok=True)  # or rows of files offered earlier, elsewhere, would stay in it
     write_rows(out / "curation.csv", rows)
-    return Curated(out, catalog.layout, rows)
+    return Curated(out, catalog.layout, rows, catalog.clips, set_aside)
 
 
 @contextmanager
@@ -99,7 +112,7 @@ def _told(
 
     A killed run then leaves a table of the files that it got to, beside the parts of the clips that it finished.
     """
-    refused = tuple(CurationRow(str(refusal.path), reason=refusal.reason) for refusal in catalog.refused)
+    refused = tuple(CurationRow(os.path.abspath(refusal.path), reason=refusal.reason) for refusal in catalog.refused)
     noted: list[CurationRow] = []
     written = -math.inf
 

@@ -6,7 +6,7 @@ only where shards are read or written.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import joblib
@@ -47,6 +47,7 @@ def write_store(
     jobs: int = 1,
     clips_a_shard: int = CLIPS_A_SHARD,
     key: str = "",
+    reading: Mapping[str, object] | None = None,
 ) -> Path:
     """Write clips as a TFDS dataset directory, whole or not at all.
 
@@ -58,6 +59,7 @@ def write_store(
         jobs: how many shards are written side by side (joblib's active backend).
         clips_a_shard: records in one shard.
         key: of all that goes in; a directory that was written under the same key is left as it is.
+        reading: how the clips were read (`reading_to_json`), for models that learn from them; None where none were.
 
     Returns:
         `folder`.
@@ -72,7 +74,7 @@ def write_store(
         raise DatasetError("no clip has a frame left after curation: nothing to write")
     features = describe_features()
     if key:  # the same clips in other records are another directory
-        how = [VERSION, repr(features), known_styles, clips_a_shard, key]
+        how = [VERSION, repr(features), known_styles, clips_a_shard, reading, key]
         key = hashlib.sha256(json.dumps(how).encode()).hexdigest()
     written = Path(folder) / SUMMARY
     if key and written.is_file() and json.loads(written.read_text())["key"] == key:
@@ -103,7 +105,9 @@ def write_store(
             description="Curated dance clips: gray frames, the still room, and what curation left out.",
             check_data=False,
         )
-        (partial / SUMMARY).write_text(json.dumps({"styles": known_styles, "frames": sum(frames), "key": key}))
+        (partial / SUMMARY).write_text(
+            json.dumps({"styles": known_styles, "frames": sum(frames), "key": key, "reading": reading})
+        )
     return Path(folder)
 
 
@@ -137,6 +141,12 @@ def open_dataset(folder: Path, in_memory_bytes: int = IN_MEMORY_BYTES) -> Datase
     if not clips:
         raise DatasetError(f"{folder} has no clip with a style: nothing to learn from or to score")
     return gather(clips, known)
+
+
+def find_reading(folder: Path) -> Mapping[str, object] | None:
+    """How the clips of a dataset were read (`reading_from_json`); None where nothing tells, as for arrays."""
+    summary = Path(folder) / SUMMARY
+    return json.loads(summary.read_text()).get("reading") if summary.is_file() else None
 
 
 def read_store(folder: Path) -> Iterator[CuratedClip]:

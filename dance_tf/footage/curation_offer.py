@@ -52,7 +52,7 @@ _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # of this Pytho
 
 
 @contextmanager
-def _lend_process(silence_s: float) -> Iterator[DecodingProcess]:
+def lend_process(silence_s: float) -> Iterator[DecodingProcess]:
     """Lend a decoding process that is running already, or a new one; it is kept for the next clip."""
     try:
         process = _idle.get_nowait()
@@ -109,7 +109,7 @@ def offer(
             return replace(row, reason=f"{summary.seconds:,.0f} s long, over the limit of {read.limits.seconds:g} s")
     except PartError:
         try:
-            with _lend_process(timeout_s) as process:
+            with lend_process(timeout_s) as process:
                 process.call(make_part, clip, sha256, part, read, curation)
             summary = _read_summary(part)
         except PartError:

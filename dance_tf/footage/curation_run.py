@@ -96,14 +96,16 @@ def curate_footage(
             )
             rows = []
             for shown, row in zip(catalog.clips, parallel(tasks), strict=True):
-                rows.append(replace(row, path=str(shown.path)))
+                rows.append(replace(row, path=os.path.abspath(shown.path)))
                 if progress:
                     progress(rows[-1])
     except (PartError, SchedulerError) as error:
         raise CurationError(str(error)) from error
     finally:
         end_idle()
-    rows += [CurationRow(str(one.path), reason=one.reason, sha256=_hash_refused(one)) for one in catalog.refused]
+    rows += [
+        CurationRow(os.path.abspath(one.path), reason=one.reason, sha256=_hash_refused(one)) for one in catalog.refused
+    ]
     return tuple(rows)
 
 

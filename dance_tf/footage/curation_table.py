@@ -20,7 +20,7 @@ class CurationRow:
     Every text is made one that UTF-8 can hold: the byte E9 of a file name that is no UTF-8 becomes `\xe9`.
 
     Attributes:
-        path: what was offered.
+        path: what was offered; absolute, as the table knows a file by it.
         clip_id: its name in the catalog; empty where it is no clip.
         style: its label.
         dancer: who dances.
@@ -86,6 +86,19 @@ def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def set_stranger_aside(path: Path) -> Path | None:
+    """Move a table of other columns, such as another version wrote, out of the way; returns where it lies then."""
+    try:
+        read_rows(path)
+    except FileNotFoundError:
+        return None
+    except (ValueError, csv.Error):
+        aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.old{path.suffix}")
+        os.replace(path, aside)
+        return aside
+    return None
 
 
 def read_rows(path: Path) -> tuple[CurationRow, ...]:

@@ -1,7 +1,7 @@
 """One model at a time: trained on a split and scored on what was held out, or scored on another dataset."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,7 +43,13 @@ class Evaluation:
 
 
 def train_model(
-    dataset: Dataset, split: Split, settings: TrainingSettings, out: Path, seed: int = 0, progress: bool = True
+    dataset: Dataset,
+    split: Split,
+    settings: TrainingSettings,
+    out: Path,
+    seed: int = 0,
+    progress: bool = True,
+    reading: Mapping[str, object] | None = None,
 ) -> Evaluation:
     """Train on a split, write the model folder, and score the part held out.
 
@@ -54,6 +60,7 @@ def train_model(
         out: model folder. Checkpoints lie beside it until it is whole; the same call after a kill goes on from them.
         seed: of weights, batches and dropout.
         progress: show bars.
+        reading: how the dataset's clips were read (`find_reading`), so that the model reads others alike.
     """
     out = Path(out).resolve()
     key = key_of(dataset.content_hash, split.train, split.validation, settings, seed)
@@ -77,6 +84,7 @@ def train_model(
         learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),
         learnt_dancers=tuple(sorted({dataset.dancers[clip] for clip in learnt})),
         settings=asdict(settings),
+        reading=reading,
     )
     save_bundle(out, ModelBundle(model, description))
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():

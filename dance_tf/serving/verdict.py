@@ -15,6 +15,7 @@ from dance_tf.footage.catalog import Clip
 from dance_tf.footage.curation import CuratedClip, CurationSettings
 from dance_tf.footage.curation_apart import curate_apart, told
 from dance_tf.footage.isolation import DecodingProcess
+from dance_tf.footage.reading import reading_from_json
 from dance_tf.footage.settings import ReadSettings
 from dance_tf.model.bundle import ModelBundle
 
@@ -85,8 +86,8 @@ def classify_clip(
     Args:
         bundle: the model.
         path: a video file or a folder of images.
-        read_settings: how to read; as the defaults are.
-        curation_settings: what to drop; as the defaults are.
+        read_settings: how to read; None as the clips that the model learnt from.
+        curation_settings: what to drop; None likewise.
         process: reads and curates the clip, and stays warm for the next one; None starts one for this clip.
 
     Raises:
@@ -97,11 +98,10 @@ def classify_clip(
     """
     started = time.perf_counter()
     clip = Clip(Path(path).absolute())  # the other process may have been started elsewhere
+    read, curation = reading_from_json(bundle.description.reading)
     lent = DecodingProcess() if process is None else nullcontext(process)
     with lent as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        curated = curate_apart(
-            decoding, clip, Path(folder), read_settings or ReadSettings(), curation_settings or CurationSettings()
-        )
+        curated = curate_apart(decoding, clip, Path(folder), read_settings or read, curation_settings or curation)
         return _judge(bundle, path, curated, started)
 
 

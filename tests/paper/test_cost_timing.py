@@ -60,7 +60,7 @@ def test_nothing_to_decode_is_refused(tmp_path):
 
 
 def test_the_room_is_taken_away_as_curation_does():
-    room = estimate_room(FRAMES[..., 0])
+    room = estimate_room(FRAMES[..., 0]).picture
     expected = np.abs(FRAMES[..., 0].astype(int) - room.astype(int))
     np.testing.assert_array_equal(take_room_away(FRAMES, "difference")[..., 0], expected)
     assert take_room_away(FRAMES, "frame") is FRAMES
