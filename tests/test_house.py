@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dance_tf"
 ROOMS = ("footage", "synthesis", "dataset", "model", "assessment", "paper", "report", "serving")
 ROOMS += ("terminal", "footage_verbs", "cli")  # the command line, whose first verbs have a module of their own
-LONGEST_FILE = 265  # lines
+LONGEST_MODULE, LONGEST_TEST = 265, 300  # lines
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -114,6 +114,7 @@ def test_light_rooms_import_without_tensorflow_pyav_and_tfds():
 
 def test_files_are_short_and_named_by_what_they_hold():
     files = [*MODULES, *(ROOT / "tests").rglob("*.py")]
-    too_long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > LONGEST_FILE}
+    longest = {path: LONGEST_MODULE if path in MODULES else LONGEST_TEST for path in files}
+    too_long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > longest[path]}
     badly_named = {str(path.relative_to(ROOT)) for path in files if path.stem in BANNED_NAMES}
     assert (too_long, badly_named) == (set(), set())
