@@ -105,10 +105,13 @@ def curate(
             "kept": sum(row.kept for row in curated.rows),
             "dropped": reasons,
         },
+        "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),
         "refused": [{"path": row.path, "reason": row.reason} for row in refused],
     }
     frames = document["frames"]
     text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
+    if unknown := document["rooms_unknown"]:
+        text += f"; in {unknown} clip(s) too much moves for the still room to be told"
     show(document, as_json, text)
     for row in refused:
         typer.echo(f"refused {row.path}: {row.reason}", err=True)

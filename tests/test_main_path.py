@@ -1,5 +1,6 @@
 """The command line from footage to a verdict, on made-up dancers and, where it is at hand, on real footage."""
 
+import csv
 import json
 import os
 import subprocess
@@ -62,7 +63,10 @@ def test_curation_accounts_for_every_frame(home):
     assert curated["clips"] == 12
     assert frames["seen"] == 12 * 16
     assert frames["seen"] == frames["kept"] + sum(frames["dropped"].values())
-    assert (folder / "data" / "curation.csv").is_file()
+    with open(folder / "data" / "curation.csv", newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) == 12
+    assert curated["rooms_unknown"] == sum(row["room_known"] == "False" for row in rows)
 
 
 def test_training_ends_by_scoring_dancers_held_out(home):

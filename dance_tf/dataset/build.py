@@ -153,4 +153,4 @@ def _curated_clips(
     keys = (clip_key(settings, style, dancer) for style, dancer in settings.clips())
     for key, (clip, frames, timestamps, truth) in zip(keys, render_arrays(settings, jobs, progress), strict=True):
         truths[truth_name(clip.clip_id)] = truth_text(truth, key)
-        yield curate_frames(clip, frames, timestamps, settings.seconds)
+        yield curate_frames(clip, frames, timestamps, truth.frames / truth.frame_rate)
