@@ -34,9 +34,8 @@ def motion_energy(
     smaller of its change as it is and its change after the camera's shift, turn and zoom between the two frames are
     undone: the first is 0 for captions laid over a shaking picture, the second for the room behind a shaking camera.
     Of the cells' mean changes, the largest is taken, less `NOISE_CELLS` times the median and less what the camera's
-    motion leaves undone (`CAMERA_PIXEL`); of a frame's comparisons
-    forwards and backwards the smaller, so that the frames beside a cut count with their own side; and a running median
-    over `seconds` bridges short rests and flashes.
+    motion leaves undone (`CAMERA_PIXEL`); of a frame's comparisons forwards and backwards the smaller, so that the
+    frames beside a cut count with their own side; and a running median over `seconds` bridges short rests and flashes.
 
     Args:
         frames: uint8 [n, h, w], an array or `Pictures`.
