@@ -77,9 +77,10 @@ def accuracy_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["strategy", "split", "room", "mean", "low", "high"])
 
 
-def gap_rows(gaps: Sequence[Gap], by: str = "frame") -> pd.DataFrame:
-    """Gaps with their intervals, for `figures.leakage_gap`."""
-    found = [(STRATEGIES[gap.strategy].title, ROOMS[gap.view], getattr(gap, by)) for gap in gaps]
+def gap_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
+    """Gaps of what has learnt anything, with their intervals, for `figures.leakage_gap`."""
+    learnt = [gap for gap in leakage.gaps if has_learnt(leakage, gap)]
+    found = [(STRATEGIES[gap.strategy].title, ROOMS[gap.view], getattr(gap, by)) for gap in learnt]
     rows = [(strategy, room, gap.mean, gap.low, gap.high) for strategy, room, gap in found]
     return pd.DataFrame(rows, columns=["strategy", "room", "mean", "low", "high"])
 

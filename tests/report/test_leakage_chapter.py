@@ -134,6 +134,10 @@ def test_of_a_network_that_learnt_nothing_no_gap_is_told(leakage, walls):
     )
     assert "from 55.0 to 55.0 points with the room kept (1 strategy)" in chapter.text
     assert "which have learnt nothing: CNN + AE + Attention (room kept)." in chapter.text
+    assert ("CNN + AE + Attention", "kept") not in set(
+        zip(*gap_rows(found)[["strategy", "room"]].T.values, strict=True)
+    )
+    assert len(gap_rows(found)) == 3
     gaps = leakage_table(found).set_index(["room", "strategy", "by"])["gap"]
     assert gaps["kept", "CNN + AE + Attention", "frame"] == "not learnt"
     assert gaps["removed", "CNN + AE + Attention", "frame"] == "32.0 [27.0, 37.0]"
@@ -164,7 +168,7 @@ def test_the_room_may_be_kept_for_some_strategies_alone(leakage, walls):
 
 
 def test_rows_of_the_figure_and_the_captions(leakage, walls):
-    rows, gaps = accuracy_rows(leakage), gap_rows(leakage.gaps)
+    rows, gaps = accuracy_rows(leakage), gap_rows(leakage)
     assert len(rows) == 12
     assert set(rows["room"]) == set(gaps["room"]) == {"kept", "removed"}
     assert rows.iloc[0].tolist() == ["CNN", "frame", "kept", 0.95, pytest.approx(0.9), 1.0]
