@@ -19,7 +19,7 @@ from dance_tf.model.paths import NetworkSettings
 from dance_tf.model.strategies import STRATEGIES
 from dance_tf.model.weights import draw_weights
 
-CODE_VERSION = 4  # raised when a change of this code changes what a cached run would hold
+CODE_VERSION = 5  # raised when a change of this code changes what a cached run would hold
 
 
 @dataclass(frozen=True)

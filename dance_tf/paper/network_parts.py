@@ -21,8 +21,8 @@ class NetworkParts:
     Attributes:
         extraction: from frames to the feature maps before attention or, without attention, to the fused vector.
         attention: from those maps to weighted maps; None where the network has none.
-        head: from the fused vector to probabilities. Laying maps out as a vector costs nothing worth timing and is in
-            neither.
+        head: from the fused vector to probabilities. Laying maps out as a vector and normalising it costs nothing
+            worth timing and is in none where there is attention.
     """
 
     extraction: keras.Model

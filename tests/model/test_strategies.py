@@ -61,7 +61,7 @@ def test_the_hybrid_has_about_three_quarters_of_a_million_weights(networks):
     kernels = sum(9 * a * b for a, b in convolutions) + sum(a * b + b for a, b in dense)
     biases = sum(b for _, b in convolutions[:10])  # the encoder's stages have the normalisation's offsets instead
     scales = 4 * (4 + 8 + 16 + 32) + 4 * (4 + 8 + 16 + 32 + 64)
-    assert model.count_params() == kernels + biases + scales
+    assert model.count_params() == kernels + biases + scales + 4 * 1024
 
 
 def test_attention_stands_after_each_path_and_nowhere_without_it(networks):
@@ -77,9 +77,21 @@ def test_the_fused_vector_is_the_two_vectors_side_by_side(networks):
     import keras
 
     model = networks["cnn_ae"]
-    parts = keras.Model(model.input, [model.get_layer(n).output for n in ("cnn_vector", "encoder_vector", "fusion")])
+    names = ("cnn_vector", "encoder_normalization", "fusion")
+    parts = keras.Model(model.input, [model.get_layer(name).output for name in names])
     cnn, encoder, fused = (np.array(part) for part in parts(FRAMES))
     np.testing.assert_array_equal(fused, np.concatenate([cnn, encoder], axis=1))
+
+
+def test_what_a_code_has_in_common_with_all_codes_never_reaches_the_head(networks):
+    layer = networks["ae"].get_layer("encoder_normalization")
+    common = np.linspace(0, 50, 1024, dtype=np.float32)
+    own = np.random.default_rng(0).normal(0, 1, (64, 1024)).astype(np.float32)
+    own[:, 0] = 0.01 * own[:, 0]
+    found = np.array(layer(common + own, training=True))
+    expected = (own - own.mean(axis=0)) / np.sqrt(own.var(axis=0) + 0.1)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert found[:, 0].std() < 0.1 < 0.9 < found[:, 1:].std()  # what hardly varies is not blown up
 
 
 def test_settings_reach_the_network():

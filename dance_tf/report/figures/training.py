@@ -65,7 +65,7 @@ def growth_errors(curves: pd.DataFrame, source: str, rivals: Mapping[str, float]
         axes.plot(steps, curves["val_loss"], color=RED, marker=".", label="validation frames")
     for place, (name, error) in enumerate((rivals or {}).items()):
         axes.axhline(
-            error, color=INK, linewidth=1.2, linestyle=("--", ":", "-.")[place % 3], label=f"{name} ({error:.4f})"
+            error, color=INK, linewidth=1.2, linestyle=("--", ":", "-.")[place % 3], label=f"{name} ({error:.3g})"
         )
     starts = np.flatnonzero(np.r_[True, stages[1:] != stages[:-1]])
     for place, (start, stop) in enumerate(zip(starts, [*starts[1:], len(stages)], strict=True)):

@@ -23,7 +23,7 @@ def test_growth_errors_follow_the_curve_and_name_the_rivals(sound):
     assert np.allclose(axes.lines[0].get_ydata(), curves["loss"])
     assert list(axes.lines[0].get_xdata()) == [1, 2, 3, 4, 5]
     assert [text.get_text() for text in axes.texts] == ["stage 1", "stage 2"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training frames", "PCA (0.0050)"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training frames", "PCA (0.005)"]
     assert list(axes.lines[1].get_ydata()) == [0.005, 0.005]
 
 
