@@ -47,7 +47,7 @@ class CurationSettings:
     still_contrast: float = 100.0
     still_lag: float = 0.1
     still_seconds: float = 0.5
-    still_shortest: float = 0.2
+    still_shortest: float = 0.4
 
 
 CURATION_DEFAULTS = CurationSettings()
