@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.footage.container_decoder import PictureDecoder, explain
+from dance_tf.footage.container_decoder import PictureDecoder, explain, memory_ran_out
 from dance_tf.footage.container_index import (
     falls_short,
     key_times,
@@ -57,9 +57,9 @@ class ContainerSource(Source):
             raise ReadError(f"{self.path.name}: the file is empty")
         try:
             container = av.open(str(self.path), metadata_errors="replace")
-        except MemoryError:
-            raise
         except (av.FFmpegError, ValueError) as error:
+            if memory_ran_out(error):
+                raise
             raise ReadError(f"{self.path.name}: not a video that can be opened ({explain(error)})") from error
         with container:
             if container.format.name in TEXT_FORMATS:

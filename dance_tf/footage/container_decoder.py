@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dance_tf.footage.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave out the alpha plane
+
+SPARE_BYTES = 256 << 20  # where this much memory is still to be had, memory has not run out
 
 
 class PictureDecoder:
@@ -62,9 +66,9 @@ class PictureDecoder:
         while True:
             try:
                 packet = next(packets, None)
-            except MemoryError:
-                raise
             except (av.FFmpegError, ValueError) as error:
+                if memory_ran_out(error):
+                    raise
                 self.broke_off = True
                 self._warn(f"breaks off ({explain(error)})")
                 packet = None
@@ -116,8 +120,24 @@ class PictureDecoder:
             self.warnings.append(warning)
 
 
+def memory_ran_out(error: Exception) -> bool:
+    """Whether an error of FFmpeg's reading tells that memory ran out.
+
+    It says the same of a damaged file in which a length of gigabytes is written: then there is memory all the same.
+    """
+    if not isinstance(error, MemoryError):
+        return False
+    try:
+        np.empty(SPARE_BYTES, np.uint8)
+    except MemoryError:
+        return True
+    return False
+
+
 def explain(error: Exception) -> str:
     """Say what an error of FFmpeg means, without the number and the path around it."""
+    if isinstance(error, MemoryError):
+        return "it is damaged: a length in it is beyond all measure"
     return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
 
 

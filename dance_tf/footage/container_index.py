@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dance_tf.footage.container_decoder import memory_ran_out
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
@@ -63,10 +65,9 @@ def reaches(path: Path, stated: float, reached: float, alive: Callable[[], None]
                 alive()
                 if packet.pts is not None:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    except MemoryError:
-        raise
-    except (av.FFmpegError, ValueError):
-        pass  # how far it can be read is what is asked for
+    except (av.FFmpegError, ValueError) as error:
+        if memory_ran_out(error):
+            raise  # else how far it can be read is what is asked for
     return not falls_short(end, stated)
 
 
@@ -93,9 +94,9 @@ def packet_times(
                     begin = float(packet.pts * packet.time_base)
                     first = begin if first is None else min(first, begin)
                     times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
-    except MemoryError:
-        raise
-    except (av.FFmpegError, ValueError):
+    except (av.FFmpegError, ValueError) as error:
+        if memory_ran_out(error):
+            raise
         whole = False
     if not times:
         return [(number + ends) / nominal_rate(stream) for number in range(clockless)], whole

@@ -4,6 +4,7 @@ import av
 import numpy as np
 import pytest
 
+from dance_tf.footage import container_decoder
 from dance_tf.footage.container_decoder import PictureDecoder
 from dance_tf.footage.video import FootageReader, ReadError, ReadSettings, read_footage
 
@@ -61,6 +62,28 @@ def test_one_thread_is_tried_where_many_need_too_much(dance_file, monkeypatch, t
     used = fail_decoding(monkeypatch, error, at, above_threads=1)
     footage = read_footage(dance_file, ReadSettings(size=16, threads=threads))
     assert used == [threads, 1] and footage.warnings == () and np.array_equal(footage.frames, whole.frames)
+
+
+def test_a_length_beyond_all_measure_is_damage(dance_file, tmp_path):
+    data = bytearray(dance_file.read_bytes())
+    first = data.index(b"stsz") + 16  # after the box's name come version, common size and count
+    data[first + 4 * 25] = 0x20  # half a gigabyte for one frame, which FFmpeg has no memory for, as it says
+    (tmp_path / "lying.mp4").write_bytes(data)
+    footage = read_footage(tmp_path / "lying.mp4", ReadSettings(size=16))
+    assert len(footage.frames) == 25
+    assert footage.warnings[0] == "breaks off (it is damaged: a length in it is beyond all measure)"
+
+
+def test_a_file_that_asks_for_too_much_when_opened_is_refused(dance_file, monkeypatch):
+    def fail(*_, **__):
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(av, "open", fail)
+    with pytest.raises(ReadError, match="dance.mp4: not a video that can be opened .it is damaged: a length in it"):
+        read_footage(dance_file)
+    monkeypatch.setattr(container_decoder, "SPARE_BYTES", 1 << 62)  # more than is to be had: memory has run out
+    with pytest.raises(MemoryError, match="dance.mp4: decoding it needs more memory than there is"):
+        read_footage(dance_file)
 
 
 def test_a_decoder_that_cannot_be_opened_is_a_reason_to_refuse(dance_file, monkeypatch):
