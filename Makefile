@@ -9,8 +9,9 @@ NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); name another one with: 
 report: .venv/installed
 	@$(RUN) dance_tf report $(PROFILE)
 
+# two files of tests side by side: on two cores one after the other leaves one of them idle for half of the time
 test: lint
-	@$(RUN) pytest
+	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	@$(RUN) ruff check .

@@ -15,6 +15,11 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", copy_keyword)
 
 
+def pytest_collection_modifyitems(items):
+    # the file that takes longest first, so that what runs beside it is not over long before
+    items.sort(key=lambda item: item.path.name != "test_report_run.py")
+
+
 def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedClip:
     """Noise with a bright blob whose place tells the style and whose size tells the dancer; it wanders a little."""
     generator = np.random.default_rng([seed, style, dancer])
