@@ -122,7 +122,7 @@ def ablation_page(ablated: Mapping[str, Runs], rows: Sequence[Ablation], draws: 
     table = Table("ablations", "Ablations", ablation_table(titles, scores, differences),
                   f"Accuracy in percent, differences in points, 95 % intervals over dancers. {said}.")  # fmt: skip
     told = [
-        f"{titles[name]} {percent_interval(found.held_out.mean, found.held_out.low, found.held_out.high)} points"
+        f"{titles[name]}: {percent_interval(found.held_out.mean, found.held_out.low, found.held_out.high)} points"
         for name, found in differences.items()
     ]
     tests = holm({name: found.tests["held_out"] for name, found in differences.items()})
