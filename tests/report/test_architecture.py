@@ -45,7 +45,7 @@ def test_the_proposal_has_an_autoencoder_with_decoder_and_an_attention_block(mak
     written = {text.get_text() for text in autoencoder.figure.axes[0].texts}
     assert {"encoder 5", "4 × 4 × 64", "decoder 1", "128 × 128 × 1"} <= written
     written = {text.get_text() for text in attention.figure.axes[0].texts}
-    assert {"squeeze", "reduce", "expand", "scale", "1 × 1 × 4"} <= written
+    assert {"squeeze", "reduce", "expand", "scale", "1 × 1 × 8"} <= written
     assert not autoencoder.on_data and not attention.on_data
 
 
