@@ -88,7 +88,8 @@ def write_store(
             partial / Path(str(template.sharded_filepath(shard_index=number, num_shards=len(groups)))).name
             for number in range(len(groups))
         ]
-        frames = joblib.Parallel(n_jobs=jobs)(
+        # in threads: compression lets go of Python's lock, and each process more would have a TensorFlow of its own
+        frames = joblib.Parallel(n_jobs=jobs, prefer="threads")(
             joblib.delayed(_write_shard)(path, features, group, read) for path, group in zip(paths, groups, strict=True)
         )
         split = tfds.core.SplitInfo(
