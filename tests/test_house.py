@@ -1,6 +1,7 @@
 """The house's own rules: who may import whom, what must import without TensorFlow, how long a file may be."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -118,3 +119,15 @@ def test_files_are_short_and_named_by_what_they_hold():
     too_long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > longest[path]}
     badly_named = {str(path.relative_to(ROOT)) for path in files if path.stem in BANNED_NAMES}
     assert (too_long, badly_named) == (set(), set())
+
+
+def test_the_readme_tells_the_published_report_s_leak():
+    metrics = json.loads((ROOT / "reports" / "standard" / "metrics.json").read_text())
+    found = metrics["leakage"]["splits"]["room_kept"]["cnn_ae_attention"]
+    by_frame, by_dancer = (
+        f"{100 * found[unit]['held_out']['frame']['accuracy']['mean']:.0f} %" for unit in ("frame", "dancer")
+    )
+    text = " ".join((ROOT / "README.md").read_text().split())
+    chance = f"{100 / len(metrics['data']['styles']):.0f} %"
+    assert f"gets {by_frame} of our made-up dancers' frames right in the one case, {by_dancer} in the other" in text
+    assert f"where chance is {chance}" in text

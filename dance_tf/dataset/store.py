@@ -56,7 +56,7 @@ def write_store(
         parts: one thing a clip, in the order the records shall have; each has at least one frame.
         read: turns a part into its `CuratedClip`; it runs where the shard is written.
         known_styles: labels whose order is to be kept.
-        jobs: how many shards are written side by side (joblib's active backend).
+        jobs: how many shards are written side by side (joblib's active backend; threads where none is set).
         clips_a_shard: records in one shard.
         key: of all that goes in; a directory that was written under the same key is left as it is.
         reading: how the clips were read (`reading_to_json`), for models that learn from them; None where none were.
