@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 SCHEDULER = "DANCE_TF_SCHEDULER"  # the environment variable that names a cluster for every loop of a program
 SCHEDULER_SECONDS = 20  # how long a Dask scheduler may take to answer
+
+ORPHAN_SECONDS = 1.0  # how often a process looks whether the program that it works for is still there
 
 
 class SchedulerError(RuntimeError):
@@ -52,6 +56,9 @@ def cluster(scheduler: str) -> Iterator[Client]:
 def side_by_side(processes: int, scheduler: str | None = None) -> Iterator[None]:
     """Have joblib's loops inside this block run in processes of one thread each, or on a Dask cluster.
 
+    The processes end with the program, also where it is killed: loky alone would have them finish their work, then hold
+    their memory for five more minutes.
+
     Args:
         processes: on this machine; a cluster's workers count instead.
         scheduler: address of a Dask scheduler; None for the one that DANCE_TF_SCHEDULER names, if it names one.
@@ -63,5 +70,17 @@ def side_by_side(processes: int, scheduler: str | None = None) -> Iterator[None]
         with cluster(address):
             yield
     else:
-        with parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
+        own = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        with parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1, **own):
             yield
+
+
+def _end_with(program: int) -> None:
+    """Have this process end when the program that started it, of that process number, is no more its parent."""
+
+    def watch() -> None:
+        while os.getppid() == program:
+            time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

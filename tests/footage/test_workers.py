@@ -1,11 +1,28 @@
 """Loops on this machine and on a Dask cluster."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import joblib
+import psutil
 import pytest
 
 from dance_tf.footage.workers import SCHEDULER, SchedulerError, named_scheduler, side_by_side
+
+BUSY = """
+import os, time
+import joblib
+from dance_tf.footage.workers import side_by_side
+
+def work(number):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+with side_by_side(2):
+    joblib.Parallel()(joblib.delayed(work)(number) for number in range(2))
+"""
 
 
 def who(number: int) -> tuple[int, int]:
@@ -31,6 +48,20 @@ def test_one_process_is_this_one(monkeypatch):
     monkeypatch.delenv(SCHEDULER, raising=False)
     with side_by_side(1):
         assert asked() == [(number, os.getpid()) for number in range(4)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_processes_end_with_a_program_that_is_killed(monkeypatch):
+    monkeypatch.delenv(SCHEDULER, raising=False)
+    program = subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True)
+    with program:
+        workers = {psutil.Process(int(program.stdout.readline())) for _ in range(2)}
+        assert len(workers) == 2 and all(worker.is_running() for worker in workers)
+        program.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    for worker in alive:
+        worker.kill()
+    assert not alive
 
 
 @pytest.mark.parametrize("named", ["argument", "environment"])
