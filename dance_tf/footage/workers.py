@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ def side_by_side(processes: int, scheduler: str | None = None) -> Iterator[None]
     """Have joblib's loops inside this block run in processes of one thread each, or on a Dask cluster.
 
     The processes end with the program, also where it is killed: loky alone would have them finish their work, then hold
-    their memory for five more minutes.
+    their memory for five more minutes. That loky replaces a process which has grown large goes unsaid, as the work goes
+    on; where warnings are errors, saying it would stop the thread that hands out the work, for good.
 
     Args:
         processes: on this machine; a cluster's workers count instead.
@@ -71,7 +73,8 @@ def side_by_side(processes: int, scheduler: str | None = None) -> Iterator[None]
             yield
     else:
         own = {"initializer": _end_with, "initargs": (os.getpid(),)}
-        with parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1, **own):
+        with warnings.catch_warnings(), parallel_config("loky", n_jobs=processes, inner_max_num_threads=1, **own):
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             yield
 
 

@@ -19,8 +19,6 @@ QUIET = {
     "GRPC_VERBOSITY": "ERROR",
     "TQDM_DISABLE": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    # joblib replaces a worker that has grown large and says so; the work goes on
-    "PYTHONWARNINGS": "ignore:A worker stopped while some jobs were given to the executor:UserWarning",
 }
 # TensorFlow 2.21 says a few lines of level "information" when it is imported, whatever the variable above asks for
 CHATTER = re.compile(r"^(I\d{4} \d\d:\d\d:\d\d.*|WARNING: All log messages before absl::InitializeLog\(\).*)\n?", re.M)

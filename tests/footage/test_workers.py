@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import joblib
 import psutil
 import pytest
 
 from dance_tf.footage.workers import SCHEDULER, SchedulerError, named_scheduler, side_by_side
+
+held: list[bytes] = []  # in each process
 
 BUSY = """
 import os, time
@@ -29,8 +32,21 @@ def who(number: int) -> tuple[int, int]:
     return number, os.getpid()
 
 
+def grow(number: int) -> int:
+    held.append(b"." * 320_000_000)  # loky lets a process grow by 300 MB, and looks once a second
+    time.sleep(1.1)
+    return number
+
+
 def asked() -> list[tuple[int, int]]:
     return joblib.Parallel()(joblib.delayed(who)(number) for number in range(4))
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE  # which nobody may have fetched yet
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +74,18 @@ def test_processes_end_with_a_program_that_is_killed(monkeypatch):
         workers = {psutil.Process(int(program.stdout.readline())) for _ in range(2)}
         assert len(workers) == 2 and all(worker.is_running() for worker in workers)
         program.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs(workers, timeout=60)
+    ends = time.monotonic() + 60
+    while (alive := [worker for worker in workers if is_alive(worker)]) and time.monotonic() < ends:
+        time.sleep(0.1)
     for worker in alive:
         worker.kill()
     assert not alive
+
+
+def test_a_process_that_grows_large_is_replaced_without_a_word(monkeypatch):
+    monkeypatch.delenv(SCHEDULER, raising=False)
+    with side_by_side(2):
+        assert joblib.Parallel(timeout=60)(joblib.delayed(grow)(number) for number in range(6)) == list(range(6))
 
 
 @pytest.mark.parametrize("named", ["argument", "environment"])
