@@ -1,6 +1,7 @@
 """The command line: `python -m dance_tf VERB`. Rooms are imported when their verb needs them."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -126,19 +127,25 @@ def evaluate(
 @one_line_errors
 def classify(
     model: Annotated[Path, typer.Argument(help="model folder")],
-    clips: Annotated[list[Path], typer.Argument(help="video files, or folders of images")],
+    clips: Annotated[list[Path], typer.Argument(help="video files, or folders of clips or of images")],
     as_json: Json = False,
 ) -> None:
     """Say which style each clip is."""
     start_tensorflow()
+    from tqdm import tqdm
+
+    from dance_tf.footage.catalog import clips_offered
     from dance_tf.footage.isolation import DecodingProcess
     from dance_tf.model.bundle import load_bundle
     from dance_tf.serving.verdict import classify_clip, refusal
 
     bundle = load_bundle(model)
-    verdicts, refused = [], []
+    offers = [clips_offered(path) for path in clips]
+    found = [clip for these, _ in offers for clip in these]
+    refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]
+    verdicts = []
     with DecodingProcess() as process:
-        for clip in clips:
+        for clip in tqdm(found, desc="clips", unit="clip", file=sys.stderr, delay=1):
             try:
                 verdicts.append(classify_clip(bundle, clip, process=process))
             except Exception as error:  # noqa: BLE001 - whatever one clip provokes, the others get their verdicts

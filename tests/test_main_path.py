@@ -94,8 +94,10 @@ def test_verdict_on_a_clip_and_refusal_of_what_is_none(home, tmp_path):
     clip = next(iter(sorted((folder / "clips").rglob("*.mp4"))))
     strange = tmp_path / "strange.mp4"
     strange.write_bytes(b"no video")
-    document = answer("classify", folder / "model", clip, strange, status=1)
-    [verdict], [refusal] = document["clips"], document["refused"]
+    (tmp_path / "a picture.png").write_bytes(b"no clip")
+    document = answer("classify", folder / "model", clip, tmp_path, status=1)
+    [verdict], [picture, refusal] = document["clips"], document["refused"]
+    assert picture["clip"] == str(tmp_path / "a picture.png")
     styles = set(json.loads((folder / "model" / "model.json").read_text())["styles"])
     check_verdict(verdict, styles)
     assert verdict["seconds"] == pytest.approx(2, abs=0.2)
@@ -123,7 +125,7 @@ def test_real_motion_by_a_dancer_never_seen(tmp_path):
     [verdict] = answer("classify", tmp_path / "model", clip)["clips"]
     check_verdict(verdict, {"chacha", "rumba", "tango", "waltz"})
     filmed = sorted((SHARED / "real_clips").glob("*.mp4"))
-    verdicts = answer("classify", tmp_path / "model", *filmed)["clips"]
+    verdicts = answer("classify", tmp_path / "model", SHARED / "real_clips")["clips"]
     assert [verdict["clip"] for verdict in verdicts] == [str(path) for path in filmed]
 
 

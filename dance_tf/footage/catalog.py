@@ -91,6 +91,23 @@ def find_clips(footage: Path) -> Catalog:
     return Catalog(_unique(clips, footage), tuple(refused), layout)
 
 
+def clips_offered(path: Path) -> tuple[list[Path], list[Refusal]]:
+    """The clips that a path stands for: those in it where it is a folder of clips, in any layout, and else itself.
+
+    Returns:
+        paths of clips, and what lies among them and is none; a folder without any clip is refused as a whole.
+    """
+    try:
+        if not path.is_dir() or is_image_sequence(path):
+            return [path], []
+        catalog = find_clips(path)
+    except CatalogError as error:
+        return [], [Refusal(path, str(error).removeprefix(f"{path}: "))]
+    except OSError:
+        return [path], []  # whoever reads it says what is wrong
+    return [clip.path for clip in catalog.clips], list(catalog.refused)
+
+
 def _read_layout(root: Path) -> tuple[list[Clip], list[Refusal], str]:
     if (root / MANIFEST).is_file():
         return *_from_manifest(root), "manifest"

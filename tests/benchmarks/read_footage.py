@@ -17,8 +17,8 @@ Targets: ours exact at most 1.25 × decode only, with skips at most 1.0 ×, the 
 is judged, and CPU time with `--by cpu`, as on a machine that others use. The last target is one for wall time on many
 cores: OpenCV decodes on as many threads as we do, and what it does besides (to BGR, a copy, the shrink of three
 channels) it does on one. A reader that decodes a clip in one stretch cannot be further ahead of it than decode only is:
-`opencv_loop_over` shows that bound as `decode_only`. Two stretches between key frames, read side by side, get beyond
-that, yet only to 1.96 on two cores: not worth a second way to read.
+`opencv_loop_over` shows that bound as `decode_only`. Only stretches between key frames, read side by side, could get
+beyond it, for a clip alone; many clips are read side by side anyway.
 """
 
 from __future__ import annotations

@@ -32,10 +32,10 @@ def who(number: int) -> tuple[int, int]:
     return number, os.getpid()
 
 
-def grow(number: int) -> int:
+def grow(number: int) -> tuple[int, int]:
     held.append(b"." * 320_000_000)  # loky lets a process grow by 300 MB, and looks once a second
     time.sleep(1.1)
-    return number
+    return who(number)
 
 
 def asked() -> list[tuple[int, int]]:
@@ -85,7 +85,9 @@ def test_processes_end_with_a_program_that_is_killed(monkeypatch):
 def test_a_process_that_grows_large_is_replaced_without_a_word(monkeypatch):
     monkeypatch.delenv(SCHEDULER, raising=False)
     with side_by_side(2):
-        assert joblib.Parallel(timeout=60)(joblib.delayed(grow)(number) for number in range(6)) == list(range(6))
+        grown = joblib.Parallel(timeout=60)(joblib.delayed(grow)(number) for number in range(6))
+    assert [number for number, _ in grown] == list(range(6))
+    assert len({process for _, process in grown}) > 2
 
 
 @pytest.mark.parametrize("named", ["argument", "environment"])
