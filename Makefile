@@ -21,10 +21,10 @@ lab: .venv/installed
 	@$(RUN) jupyterlab --notebook-dir=.
 
 fuzz: .venv/installed
-	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/footage -k fuzz
+	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/video -k fuzz
 
 crosscheck: .venv-crosscheck/installed
-	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/footage/test_degrade_agreement.py
+	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/corruption/test_degrade_agreement.py
 	@PYTHONPATH=. .venv-crosscheck/bin/python tests/benchmarks/degrade_against_albumentations.py --write
 
 .venv-crosscheck/installed: requirements-crosscheck.txt

@@ -1,27 +1,219 @@
 """The command line: `python -m dance_tf VERB`. Rooms are imported when their verb needs them."""
 
+import json
 import os
 import sys
+import warnings
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from dance_tf.dataset.backend import start_tensorflow
-from dance_tf.dataset.place import MODEL, check_place
-from dance_tf.footage_verbs import curate, synthesize
-from dance_tf.terminal import (
-    DONE,
-    DONE_WITH_REFUSALS,
-    FAILED,
-    Json,
-    OneLineUsage,
-    Scheduler,
-    fail,
-    one_line_errors,
-    scores_text,
-    show,
-)
+from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
+
+DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
+INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no verb has caught
+GO_ON = ("synthesize", "curate", "train", "report")  # verbs that keep what they have done
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
+Jobs = Annotated[int | None, typer.Option(help="processes side by side; one a core by default")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler, tcp://HOST:PORT, to run on instead")]
+
+
+class OneLineUsage(TyperGroup):
+    """Verbs that tell of a misused option or a missing argument in one line, as of everything else that goes wrong."""
+
+    def main(self, *arguments, standalone_mode: bool = True, **options):
+        """Run a verb; `standalone_mode` is Typer's."""
+        if not standalone_mode:
+            return super().main(*arguments, standalone_mode=False, **options)
+        try:
+            status = super().main(*arguments, standalone_mode=False, **options)
+        except TyperException as error:
+            line = error.format_message().strip()
+            if "\n" in line:  # the help, which is shown when there is no verb
+                error.show()
+            else:
+                where = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
+                typer.echo(f"dance_tf: {line.rstrip('.')}: `{where} --help` tells what it takes", err=True)
+            status = error.exit_code
+        if status == INTERRUPTED:
+            typer.echo("dance_tf: stopped; start the same command again", err=True)
+            status = FAILED
+        sys.exit(status or DONE)
+
+
+def one_line_errors(verb: Callable) -> Callable:
+    """Turn what goes wrong in a verb into one line on standard error and exit status 2; no traceback reaches a user."""
+
+    @wraps(verb)
+    def guarded(*arguments, **options):
+        warnings.simplefilter("default" if os.environ.get("DANCE_TF_TRACEBACK") else "ignore")
+        try:
+            verb(*arguments, **options)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            fail("stopped; start the same command again" + " to go on" * (verb.__name__ in GO_ON))
+        except Exception as error:
+            if os.environ.get("DANCE_TF_TRACEBACK"):
+                raise
+            fail(_told(error, verb.__name__))
+
+    return guarded
+
+
+def _told(error: Exception, verb: str) -> str:
+    line = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, (ValueError, OSError, RuntimeError)):
+        return line
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("dance_tf"):
+        another = "; or set KERAS_BACKEND, where another backend is" if error.name == "tensorflow" else ""
+        return f"{verb} needs {error.name}, which is not installed: install requirements.txt{another}"
+    return f"{type(error).__name__}: {line} (a fault of ours; DANCE_TF_TRACEBACK=1 shows more)"
+
+
+def fail(line: str) -> None:
+    """Say in one line why it could not be done, and stop."""
+    typer.echo(f"dance_tf: {line}", err=True)
+    raise typer.Exit(FAILED)
+
+
+def show(document: dict, as_json: bool, text: str) -> None:
+    """Print the JSON document, or the text that says the same to a person."""
+    text = json.dumps(document, ensure_ascii=False) if as_json else text
+    # a file name that is no UTF-8 holds lone surrogates, which cannot be printed; JSON has the same escape for them
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def scores_text(document: dict, title: str) -> str:
+    """Scores by frame and by clip, with their intervals, a line each."""
+    lines = [title]
+    for by in ("frame", "clip"):
+        for name, value in document[by].items():
+            low, high = value["interval"] or (None, None)
+            interval = "" if low is None else f" [{low:.1%}, {high:.1%}]"
+            lines.append(f"  by {by}: {name} {value['mean']:.1%}{interval}")
+    return "\n".join(lines)
+
+
+@one_line_errors
+def synthesize(
+    out: Annotated[Path, typer.Argument(help="new folder for clips and manifest.csv")],
+    styles: Annotated[int, typer.Option(help="how many styles")] = 12,
+    dancers: Annotated[int, typer.Option(help="how many dancers")] = 20,
+    seconds: Annotated[float, typer.Option(help="length of a clip")] = 8.0,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same pictures")] = 0,
+    frame_rate: Annotated[float, typer.Option(help="frames a second")] = 30.0,
+    width: Annotated[int, typer.Option(help="of a frame, pixels")] = 432,
+    height: Annotated[int, typer.Option(help="of a frame, pixels")] = 768,
+    difficulty: Annotated[float, typer.Option(help="0 easy to 1 hard")] = 0.5,
+    arrays: Annotated[bool, typer.Option("--arrays", help="128×128 arrays that `train` takes, with no codec")] = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Make clips of made-up dancers."""
+    from dance_tf.synthesis.settings import StudioSettings
+
+    settings = StudioSettings(
+        styles=styles,
+        dancers=dancers,
+        seconds=seconds,
+        seed=seed,
+        frame_rate=frame_rate,
+        width=width,
+        height=height,
+        difficulty=difficulty,
+    )
+    if arrays:
+        if scheduler:
+            fail("--arrays is made on this machine: leave --scheduler out")
+        from dance_tf.dataset.build import synthesize_arrays
+
+        try:
+            synthesize_arrays(check_place(out, ARRAYS), settings, jobs or cores(), progress=True)
+        except KeyboardInterrupt:
+            fail("stopped; nothing was written, and the same command begins anew")
+    else:
+        from dance_tf.synthesis.studio import synthesize as record
+
+        record(out, settings, jobs or cores(), scheduler)
+    clips = styles * dancers
+    show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
+
+
+@one_line_errors
+def curate(
+    footage: Annotated[Path, typer.Argument(help="folder with manifest.csv, or laid out <style>/<dancer>_*.mp4")],
+    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    fit: Annotated[str, typer.Option(help="pad keeps the whole picture, crop its middle")] = "pad",
+    frames_per_second: Annotated[
+        float | None, typer.Option(help="frames to take of each second; every frame by default")
+    ] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="refuse longer clips; 900 by default")] = None,
+    max_pixels: Annotated[int | None, typer.Option(help="refuse larger frames; 67,108,864 by default")] = None,
+    strips: Annotated[bool, typer.Option("--strips", help="draw each clip's film strip into OUT-strips")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read a folder of clips, drop what shows no dancing, and write a dataset."""
+    from tqdm import tqdm
+
+    from dance_tf.dataset.build import curate_folder
+    from dance_tf.video.settings import ReadLimits, ReadSettings
+
+    limits = {name: value for name, value in (("seconds", max_seconds), ("pixels", max_pixels)) if value is not None}
+    read = ReadSettings(fit=fit, frames_per_second=frames_per_second, limits=ReadLimits(**limits))
+    check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
+    start_tensorflow()
+    with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
+        curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
+    if curated.set_aside:
+        typer.echo(f"note: a table of other columns was in the way and is now {curated.set_aside}", err=True)
+    not_drawn = ""
+    if strips:
+        from dance_tf.report.clip_strips import StripError, write_strips
+
+        try:
+            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs or cores(), scheduler)
+        except StripError as error:
+            not_drawn = f"note: {error}"
+    refused = [row for row in curated.rows if row.status == "refused"]
+    reasons = {name: sum(getattr(row, name) for row in curated.rows) for name in ("blank", "blurred", "no_dancing")}
+    document = {
+        "out": str(out),
+        "layout": curated.layout,
+        "clips": len(curated.rows) - len(refused),
+        "frames": {
+            "seen": sum(row.seen for row in curated.rows),
+            "kept": sum(row.kept for row in curated.rows),
+            "dropped": reasons,
+        },
+        "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),
+        "refused": [{"path": row.path, "reason": row.reason} for row in refused],
+    }
+    frames = document["frames"]
+    text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
+    if unknown := document["rooms_unknown"]:
+        text += f"; in {unknown} clip(s) too much moves for the still room to be told"
+    show(document, as_json, text)
+    for row in refused:
+        typer.echo(f"refused {row.path}: {row.reason}", err=True)
+    if not_drawn:
+        typer.echo(not_drawn, err=True)
+    raise typer.Exit(DONE_WITH_REFUSALS if refused or not_drawn else DONE)
+
 
 app = typer.Typer(
     name="dance_tf",
@@ -73,11 +265,11 @@ def train(
     """Grow the autoencoder, train a network, and score it on the part held out."""
     check_place(out, MODEL, sources=(dataset,))
     start_tensorflow()
+    from dance_tf.corruption.augment import SPATIAL_FAMILIES
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import find_reading, open_dataset
-    from dance_tf.footage.degrade_augment import SPATIAL_FAMILIES
-    from dance_tf.model.recipe import training_settings
-    from dance_tf.paper.single_run import train_model
+    from dance_tf.experiments.run import train_model
+    from dance_tf.model.train import training_settings
 
     settings = training_settings(
         strategy=strategy,
@@ -112,8 +304,8 @@ def evaluate(
     """Score a model on a dataset, by frame and by clip, with intervals over dancers."""
     start_tensorflow()
     from dance_tf.dataset.store import open_dataset
+    from dance_tf.experiments.run import evaluate_model
     from dance_tf.model.bundle import load_bundle
-    from dance_tf.paper.single_run import evaluate_model
 
     wanted = _names(dancers)
     evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), wanted)
@@ -134,10 +326,10 @@ def classify(
     start_tensorflow()
     from tqdm import tqdm
 
-    from dance_tf.footage.catalog import clips_offered
-    from dance_tf.footage.isolation import DecodingProcess
     from dance_tf.model.bundle import load_bundle
     from dance_tf.serving.verdict import classify_clip, refusal
+    from dance_tf.video.catalog import clips_offered
+    from dance_tf.video.isolation import DecodingProcess
 
     bundle = load_bundle(model)
     offers = [clips_offered(path) for path in clips]
@@ -173,7 +365,7 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Tell which numbers of a published table cannot all be true."""
-    from dance_tf.paper.audit import audit_csv
+    from dance_tf.audit.audit import audit_csv
 
     try:
         supports = [int(count) for count in support.split(",")] if support else None
@@ -193,8 +385,8 @@ def report(
     scheduler: Scheduler = None,
 ) -> None:
     """Run the notebooks with a profile's parameters and write the report."""
-    from dance_tf.footage.workers import SCHEDULER
     from dance_tf.report.runner import run_profile
+    from dance_tf.video.workers import SCHEDULER
 
     if scheduler:
         os.environ[SCHEDULER] = scheduler  # the notebooks' kernels inherit it

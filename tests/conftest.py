@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CuratedClip, DroppedFrame
+from dance_tf.curation.filters import CuratedClip, DroppedFrame
+from dance_tf.video.catalog import Clip
 
 
 def pytest_configure(config):

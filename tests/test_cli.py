@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dance_tf.cli import app
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CurationSettings
-from dance_tf.footage.parts import part_name
-from dance_tf.footage.settings import ReadLimits, ReadSettings
-from dance_tf.paper.audit import audit_csv
-from dance_tf.terminal import DONE, FAILED
+from dance_tf.audit.audit import audit_csv
+from dance_tf.cli import DONE, FAILED, app
+from dance_tf.curation.filters import CurationSettings
+from dance_tf.curation.parts import part_name
+from dance_tf.video.catalog import Clip
+from dance_tf.video.settings import ReadLimits, ReadSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = ("synthesize", "curate", "train", "evaluate", "classify", "audit", "report")
@@ -196,7 +195,7 @@ def test_a_fault_of_ours_is_one_line_too(table, monkeypatch):
     def broken(*arguments, **options):
         raise KeyError("a fault")
 
-    monkeypatch.setattr("dance_tf.paper.audit.audit_csv", broken)
+    monkeypatch.setattr("dance_tf.audit.audit.audit_csv", broken)
     assert "a fault of ours" in refused(call("audit", table(SOUND), "--classes", 12, "--json"))
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dance_tf.cli import app
+from dance_tf.cli import FAILED, app
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.report.profile import RunError
-from dance_tf.terminal import FAILED
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -103,7 +102,7 @@ def test_a_damaged_dataset_and_a_damaged_model_are_named(tmp_path, blob_clips):
     [
         ("dance_tf.synthesis.studio.synthesize", ("synthesize", "new"), "start the same command again to go on"),
         ("dance_tf.dataset.build.curate_folder", ("curate", "clips", "new"), "start the same command again to go on"),
-        ("dance_tf.paper.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "start the same command again"),
+        ("dance_tf.audit.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "start the same command again"),
         (
             "dance_tf.dataset.build.synthesize_arrays",
             ("synthesize", "new", "--arrays"),

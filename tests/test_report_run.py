@@ -16,8 +16,8 @@ import pytest
 import yaml
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
 
-from dance_tf.footage.degrade_conditions import CONDITIONS
-from dance_tf.model.strategies import STRATEGIES
+from dance_tf.corruption.conditions import CONDITIONS
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import defaults_of
 
 ROOT = Path(__file__).resolve().parents[1]

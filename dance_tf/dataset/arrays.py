@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dance_tf.dataset.atomic import written_whole
-from dance_tf.dataset.damage import damage_told
-from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError, order_styles
-from dance_tf.footage.curation import CuratedClip
+from dance_tf.curation.filters import CuratedClip
+from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError, damage_told, order_styles
+from dance_tf.dataset.output import written_whole
 
 DESCRIPTION = "dataset.json"
 

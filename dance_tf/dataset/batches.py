@@ -33,7 +33,7 @@ class Jitter:
     gamma: float = 0.0
 
 
-def see(frames: np.ndarray, rooms: np.ndarray, view: View) -> np.ndarray:
+def apply_view(frames: np.ndarray, rooms: np.ndarray, view: View) -> np.ndarray:
     """What the network sees of frames.
 
     Where a clip's room is not known, its picture is still the steadiest guess there is and is subtracted all the same:
@@ -83,7 +83,7 @@ def jitter_frames(frames: np.ndarray, jitter: Jitter, generator: np.random.Gener
     return changed
 
 
-def spread(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.ndarray:
+def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.ndarray:
     """At most `per_clip` frames of each clip, evenly spread over its time.
 
     Args:
@@ -101,7 +101,7 @@ def spread(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.ndarray:
     return np.concatenate(chosen) if chosen else indices
 
 
-def draw(indices: np.ndarray, clips: np.ndarray, per_clip: int, generator: np.random.Generator) -> np.ndarray:
+def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generator: np.random.Generator) -> np.ndarray:
     """At most `per_clip` random frames of each clip, in random order: an epoch's frames. int64 [m]."""
     chosen = [
         generator.choice(members, min(per_clip, len(members)), replace=False) for members in _by_clip(indices, clips)
@@ -128,7 +128,7 @@ def windows(indices: np.ndarray, clips: np.ndarray, length: int) -> np.ndarray:
     return np.maximum(indices[:, None] - np.arange(length - 1, -1, -1), first[:, None])
 
 
-def thin(indices: np.ndarray, clips: np.ndarray, interval: int, generator: np.random.Generator) -> np.ndarray:
+def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: np.random.Generator) -> np.ndarray:
     """One random frame of each `interval` consecutive ones of a clip (Table 3; the paper says neither which nor how).
 
     Args:
@@ -153,7 +153,7 @@ def thin(indices: np.ndarray, clips: np.ndarray, interval: int, generator: np.ra
     return np.concatenate(kept) if kept else indices
 
 
-def coarsen(frames: np.ndarray, size: int) -> np.ndarray:
+def downsample(frames: np.ndarray, size: int) -> np.ndarray:
     """Frames as a smaller picture would show them: shrunk by area to `size` pixels and enlarged again.
 
     Args:
@@ -176,5 +176,5 @@ def coarsen(frames: np.ndarray, size: int) -> np.ndarray:
 def load_frames(dataset: Dataset, indices: np.ndarray, view: View) -> np.ndarray:
     """What the network sees of frames of a dataset: uint8 [*indices.shape, 128, 128, 1], `indices` of any shape."""
     flat = indices.reshape(-1)
-    seen = see(dataset.frames[flat], dataset.rooms[dataset.clip_index[flat]], view)
+    seen = apply_view(dataset.frames[flat], dataset.rooms[dataset.clip_index[flat]], view)
     return seen.reshape(*indices.shape, *seen.shape[1:])

@@ -9,19 +9,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
+from dance_tf.curation.parts import read_part, set_stranger_aside
+from dance_tf.curation.run import CurationRow, curate_footage, reading_to_json, write_rows
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import write_store
-from dance_tf.footage.catalog import Catalog, Clip, find_clips
-from dance_tf.footage.curation import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
-from dance_tf.footage.curation_run import CurationRow, curate_footage, write_rows
-from dance_tf.footage.curation_table import set_stranger_aside
-from dance_tf.footage.parts import read_part
-from dance_tf.footage.reading import reading_to_json
-from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import clip_key, render_arrays, truth_name, truth_text
+from dance_tf.video.catalog import Catalog, Clip, find_clips
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
 TABLE_SECONDS = 10.0  # of work at most are missing from the table of a run that is killed
 KNOWN_STYLES = tuple(style.name for style in STYLES)

@@ -13,8 +13,8 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 
-Unit = Literal["frame", "clip", "dancer"]
-UNITS: tuple[Unit, ...] = ("frame", "clip", "dancer")
+Group = Literal["frame", "clip", "dancer"]
+GROUPS: tuple[Group, ...] = ("frame", "clip", "dancer")
 DRAWS = 32
 
 
@@ -31,7 +31,7 @@ class Split:
         note: a sentence where the data did not allow what was asked; empty otherwise.
     """
 
-    unit: Unit
+    unit: Group
     fold: int
     train: np.ndarray
     validation: np.ndarray
@@ -41,7 +41,7 @@ class Split:
 
 def make_splits(
     dataset: Dataset,
-    unit: Unit,
+    unit: Group,
     folds: int = 5,
     seed: int = 0,
     test_share: float = 0.2,
@@ -64,15 +64,15 @@ def make_splits(
     Raises:
         DatasetError: an unknown unit or dancer, fewer than two folds, or too few units to cut.
     """
-    if unit not in UNITS:
-        raise DatasetError(f"cannot split by {unit!r}: use one of {', '.join(UNITS)}")
+    if unit not in GROUPS:
+        raise DatasetError(f"cannot split by {unit!r}: use one of {', '.join(GROUPS)}")
     if folds < 2:
         raise DatasetError(f"{folds} folds cannot be cut: at least two folds are needed to train and to validate")
     unknown = set(hold_out) - set(dataset.dancers)
     if unknown:
         known = ", ".join(sorted(set(dataset.dancers)))
         raise DatasetError(f"no dancer {', '.join(sorted(unknown))} to hold out: the dataset has {known}")
-    generator = np.random.default_rng(np.random.SeedSequence([seed, UNITS.index(unit)]))
+    generator = np.random.default_rng(np.random.SeedSequence([seed, GROUPS.index(unit)]))
     units, strata = _units(dataset, unit)
     if hold_out:
         test = np.isin(np.array(dataset.dancers)[dataset.clip_index], list(hold_out))
@@ -99,7 +99,7 @@ def make_splits(
     return tuple(splits)
 
 
-def _units(dataset: Dataset, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
+def _units(dataset: Dataset, unit: Group) -> tuple[np.ndarray, np.ndarray]:
     """The unit of each frame, int64 [n], and the style index of each unit (-1 for dancers, who dance several)."""
     if unit == "frame":
         return np.arange(len(dataset.labels)), dataset.labels
@@ -109,7 +109,7 @@ def _units(dataset: Dataset, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     return clip_dancers[dataset.clip_index], np.full(len(names), -1)
 
 
-def _draw_test(dataset, units, strata, unit: Unit, share: float, generator: np.random.Generator) -> np.ndarray:
+def _draw_test(dataset, units, strata, unit: Group, share: float, generator: np.random.Generator) -> np.ndarray:
     """Units of the test part; by style where a unit has one, by dancer so that every style stays in training."""
     found = np.unique(units)
     if len(found) < 2:

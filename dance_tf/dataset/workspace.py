@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dance_tf.curation.filters import ReasonScore, frame_reasons, score_curation
+from dance_tf.curation.parts import read_part
+from dance_tf.curation.run import CurationRow, read_rows
 from dance_tf.dataset.build import curate_folder, parts_folder
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.store import open_dataset
-from dance_tf.footage.curation_run import CurationRow, read_rows
-from dance_tf.footage.curation_score import ReasonScore, frame_reasons, score_curation
-from dance_tf.footage.parts import read_part
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.truth import ClipTruth, truth_from_json

@@ -7,8 +7,7 @@ before the first; all others keep their weights.
 
 import keras
 
-from dance_tf.model.layers import DecoderStage, EncoderStage, LowerResolution
-from dance_tf.model.weights import draw_weights
+from dance_tf.model.layers import DecoderStage, EncoderStage, LowerResolution, initialize_weights
 
 FRAME_SHAPE = (128, 128, 1)
 ENCODER_FILTERS = (4, 8, 16, 32, 64)
@@ -59,7 +58,7 @@ def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> k
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
     model = keras.Model(frames, decode(encode(levels, stages, factor), stages), name=f"autoencoder_{stages}")
-    draw_weights(model, seed)
+    initialize_weights(model, seed)
     return model
 
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dance_tf.dataset.batches import View, load_frames, spread
+from dance_tf.dataset.batches import View, load_frames, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 
@@ -36,7 +36,7 @@ def linear_baseline(
         probabilities float32 [n, styles].
     """
     learnt = np.sort(np.concatenate([split.train, split.validation]))
-    learnt = spread(learnt, dataset.clip_index, frames_per_clip)
+    learnt = sample_evenly(learnt, dataset.clip_index, frames_per_clip)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000, tol=1e-3))
     model.fit(shrink(load_frames(dataset, learnt, view)), dataset.labels[learnt])
     found = model.predict_proba(shrink(load_frames(dataset, indices, view)))

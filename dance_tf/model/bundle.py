@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.output import written_whole
 
 # Keras finds the custom layers of a file by their registration, which importing them does
 from dance_tf.model import attention, layers  # noqa: F401

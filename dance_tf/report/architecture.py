@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.growth import load_grown
-from dance_tf.paper.network_parts import attention_blocks, attention_inside
-from dance_tf.paper.runs import Result
+from dance_tf.experiments.autoencoder import load_grown
+from dance_tf.experiments.cost import attention_blocks, attention_inside
+from dance_tf.experiments.spec import Result
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report import figures
 from dance_tf.report.sections import Picture
 

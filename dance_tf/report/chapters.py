@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.paper.growth import ReconstructionErrors
-from dance_tf.paper.runs import Result
+from dance_tf.experiments.autoencoder import ReconstructionErrors
+from dance_tf.experiments.spec import Result
 from dance_tf.report.tables import percent
 
 VIEW_NAMES = {"difference": "room taken away", "frame": "frame as it is"}

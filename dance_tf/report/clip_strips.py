@@ -8,19 +8,17 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
+from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
+from dance_tf.curation.run import end_idle, lend_process, told
 from dance_tf.dataset.build import parts_folder
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CURATION_DEFAULTS, CuratedClip
-from dance_tf.footage.curation_apart import told
-from dance_tf.footage.curation_offer import end_idle, lend_process
-from dance_tf.footage.curation_table import CurationRow, read_rows
-from dance_tf.footage.parts import PartError, part_name, read_part
-from dance_tf.footage.settings import READ_DEFAULTS, ReadSettings
-from dance_tf.footage.source import ReadError
-from dance_tf.footage.video import FootageReader
-from dance_tf.footage.workers import side_by_side
 from dance_tf.report.figures.footage import choose_frames, clip_strip
 from dance_tf.report.writer import png
+from dance_tf.video.catalog import Clip
+from dance_tf.video.frames import FootageReader
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.video.stills import ReadError
+from dance_tf.video.workers import side_by_side
 
 PICTURES = 16  # frames of a strip: two rows of eight
 SILENCE_SECONDS = 20.0  # without a sign of life, after which a clip is given up

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dance_tf.assessment.paired import holm
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.ablation import BASE, Ablation
-from dance_tf.paper.comparison import PROPOSED, Difference, RivalScores, differ, score_rival
-from dance_tf.paper.similar_styles import similar_pairs
+from dance_tf.audit.similar_styles import similar_pairs
+from dance_tf.evaluation.intervals import holm
+from dance_tf.experiments.strategies import BASE, PROPOSED, Ablation, Difference, RivalScores, differ, score_rival
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report import figures
 from dance_tf.report.chapters import join_histories
 from dance_tf.report.comparison_tables import (

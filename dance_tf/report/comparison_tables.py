@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dance_tf.assessment.intervals import Estimate, ScoreEstimates
-from dance_tf.assessment.metrics import SCORES
+from dance_tf.audit.published import table_frame
 from dance_tf.dataset.batches import FRAME_SIDE
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.comparison import Difference, RivalScores
-from dance_tf.paper.tables import table_frame
+from dance_tf.evaluation.intervals import Estimate, ScoreEstimates
+from dance_tf.evaluation.metrics import SCORES
+from dance_tf.experiments.strategies import Difference, RivalScores
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.tables import compare_with_paper, percent_interval
 
 PUBLISHED_SCORES = ("precision", "sensitivity", "specificity", "accuracy", "f1")

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dance_tf.assessment.paired import holm
+from dance_tf.audit.published import TABLE_4
+from dance_tf.audit.similar_styles import similar_confusion
 from dance_tf.dataset.batches import FRAME_SIDE
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.comparison import PROPOSED, differ, score_rival
-from dance_tf.paper.cost import BASELINE, Costs
-from dance_tf.paper.similar_styles import similar_confusion
-from dance_tf.paper.tables import TABLE_4
+from dance_tf.evaluation.intervals import holm
+from dance_tf.experiments.cost_table import BASELINE, Costs
+from dance_tf.experiments.strategies import PROPOSED, differ, score_rival
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report import figures
 from dance_tf.report.comparison_tables import HELD_OUT, table_3, thinning_measures
 from dance_tf.report.cost_tables import cost_against_paper, table_4

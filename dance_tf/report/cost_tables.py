@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dance_tf.assessment.intervals import Estimate
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.cost import BASELINE, Costs, Span
-from dance_tf.paper.tables import table_frame
+from dance_tf.audit.published import table_frame
+from dance_tf.evaluation.intervals import Estimate
+from dance_tf.experiments.cost_table import BASELINE, Costs, Span
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.tables import MISSING, percent_interval
 
 # the paper's columns and ours

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from dance_tf.curation.parts import CurationRow, read_part
 from dance_tf.dataset.batches import load_frames
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
-from dance_tf.footage.curation_table import CurationRow
-from dance_tf.footage.parts import read_part
 from dance_tf.report.clip_strips import strip_frames
 from dance_tf.report.figures.footage import clip_strip, room_views
 from dance_tf.report.room_tables import pick_views, view_labels

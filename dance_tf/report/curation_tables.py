@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dance_tf.audit.published import TABLE_1
+from dance_tf.curation.filters import REASONS, ReasonScore
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.footage.curation import REASONS
-from dance_tf.footage.curation_score import ReasonScore
-from dance_tf.paper.tables import TABLE_1
 from dance_tf.report.sections import Table
 from dance_tf.report.tables import MISSING
 from dance_tf.synthesis.choreography import STYLES

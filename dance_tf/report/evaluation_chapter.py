@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dance_tf.assessment.aggregation import aggregate_clips
-from dance_tf.assessment.intervals import RunSummary, summarise_runs
-from dance_tf.assessment.metrics import confusion
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.runs import Result, baseline_predictions
+from dance_tf.evaluation.intervals import RunSummary, summarise_runs
+from dance_tf.evaluation.metrics import confusion
+from dance_tf.evaluation.predictions import aggregate_clips
+from dance_tf.experiments.spec import Result, baseline_predictions
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import VIEW_NAMES, Chapter, by_view, fit_by_view
 from dance_tf.report.tables import long_form, metric_table, percent
 

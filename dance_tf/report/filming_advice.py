@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.assessment.robustness import ConditionRobustness, Robustness
-from dance_tf.footage.degrade_conditions import find_condition
+from dance_tf.corruption.conditions import find_condition
+from dance_tf.evaluation.intervals import DancerDifference
+from dance_tf.evaluation.robustness import ConditionRobustness, Robustness
 from dance_tf.report.robustness_tables import row_in_text
 from dance_tf.report.tables import percent, percent_interval
 

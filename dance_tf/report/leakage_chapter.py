@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dance_tf.assessment.intervals import Estimate
 from dance_tf.dataset.batches import View
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.paper.leakage_runs import Gap, Leakage, SplitScores, scores_for
-from dance_tf.paper.walls import Wall
+from dance_tf.evaluation.intervals import Estimate
+from dance_tf.evaluation.overlap import Wall
+from dance_tf.experiments.leakage import Gap, Leakage, SplitScores, scores_for
+from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import Chapter
 from dance_tf.report.sections import Section, Table
 from dance_tf.report.tables import long_form, metric_table, percent, percent_interval

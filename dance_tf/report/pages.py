@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dance_tf.assessment.intervals import Estimate
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.paper.runs import Result
+from dance_tf.evaluation.intervals import DancerDifference, Estimate
+from dance_tf.experiments.spec import Result
 from dance_tf.report.sections import Picture, Table, merge_metrics
 from dance_tf.report.tables import percent_interval
 

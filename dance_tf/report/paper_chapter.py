@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dance_tf.paper.findings import Finding, findings_frame
-from dance_tf.paper.own_audit import OwnAudit, audit_metrics, audit_runs
-from dance_tf.paper.runs import Result, read_jobs
-from dance_tf.paper.tables import TABLE_2, TABLE_3
-from dance_tf.paper.unsaid import unsaid_frame
+from dance_tf.audit.assumptions import unsaid_frame
+from dance_tf.audit.own import OwnAudit, audit_metrics, audit_runs
+from dance_tf.audit.published import TABLE_2, TABLE_3
+from dance_tf.audit.rules import Finding, findings_frame
+from dance_tf.experiments.spec import Result, read_jobs
 from dance_tf.report.chapters import Chapter
 from dance_tf.report.sections import Section, Table
 from dance_tf.report.tables import MISSING

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.assessment.robustness import Robustness
-from dance_tf.footage.room import UNSTEADY_SHARE
-from dance_tf.paper.disturbances import CLEAN
-from dance_tf.paper.robustness_findings import RobustnessFindings
+from dance_tf.curation.background import UNSTEADY_SHARE
+from dance_tf.evaluation.intervals import DancerDifference
+from dance_tf.evaluation.robustness import Robustness
+from dance_tf.experiments.conditions import CLEAN
+from dance_tf.experiments.corruption_suite import RobustnessFindings
 from dance_tf.report.chapters import Chapter
 from dance_tf.report.filming_advice import filming_advice
 from dance_tf.report.robustness_gains import a_test, attention_sentences, transfer_sentences

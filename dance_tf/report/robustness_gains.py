@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.paper.degradation_transfer import EVERYTHING, Transfer
-from dance_tf.paper.disturbances import CLEAN
-from dance_tf.paper.robustness_claims import Gain
+from dance_tf.evaluation.intervals import DancerDifference
+from dance_tf.experiments.conditions import CLEAN
+from dance_tf.experiments.corruption import Gain
+from dance_tf.experiments.corruption_suite import EVERYTHING, Transfer
 from dance_tf.report.robustness_tables import FEW_DANCERS, in_text, named, percents
 
 

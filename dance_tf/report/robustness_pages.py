@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from dance_tf.footage.degrade_conditions import find_condition
-from dance_tf.paper.disturbances import CLEAN, Disturbance
-from dance_tf.paper.robustness_findings import RobustnessFindings
+from dance_tf.corruption.conditions import find_condition
+from dance_tf.experiments.conditions import CLEAN, Disturbance
+from dance_tf.experiments.corruption_suite import RobustnessFindings
 from dance_tf.report import figures
 from dance_tf.report.robustness_tables import (
     FEW_DANCERS,

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dance_tf.assessment.intervals import Estimate, RunSummary
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.assessment.robustness import ConditionRobustness, Robustness, Worst, robustness_table
-from dance_tf.footage.degrade_conditions import condition_table, constant_table, find_condition
-from dance_tf.paper.degradation_transfer import Transfer
-from dance_tf.paper.disturbances import CLEAN
-from dance_tf.paper.robustness_claims import Gain
-from dance_tf.paper.tables import TABLE_5
+from dance_tf.audit.published import TABLE_5
+from dance_tf.corruption.conditions import condition_table, constant_table, find_condition
+from dance_tf.evaluation.intervals import DancerDifference, Estimate, RunSummary
+from dance_tf.evaluation.robustness import ConditionRobustness, Robustness, Worst, robustness_table
+from dance_tf.experiments.conditions import CLEAN
+from dance_tf.experiments.corruption import Gain
+from dance_tf.experiments.corruption_suite import Transfer
 from dance_tf.report.tables import MISSING, percent, percent_interval
 
 PAPER_CLEAN = "Baseline (optimal)"

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from dance_tf.curation.background import UNSTEADY_LEVELS
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.footage.framing import picture_area
-from dance_tf.footage.room import UNSTEADY_LEVELS
 from dance_tf.report.curation_tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
+from dance_tf.video.luma import picture_area
 
 CAMERAS = {False: "still", True: "moving"}
 COLUMNS = ["camera", "clips", "rooms_told", "share_told", "plates", "distance", "ghosts"]

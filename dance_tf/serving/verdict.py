@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dance_tf.dataset.batches import see, windows
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CuratedClip, CurationSettings
-from dance_tf.footage.curation_apart import curate_apart, told
-from dance_tf.footage.isolation import DecodingProcess
-from dance_tf.footage.reading import reading_from_json
-from dance_tf.footage.settings import ReadSettings
+from dance_tf.curation.filters import CuratedClip, CurationSettings
+from dance_tf.curation.run import curate_apart, reading_from_json, told
+from dance_tf.dataset.batches import apply_view, windows
 from dance_tf.model.bundle import ModelBundle
+from dance_tf.video.catalog import Clip
+from dance_tf.video.isolation import DecodingProcess
+from dance_tf.video.settings import ReadSettings
 
 BATCH = 128
 PIECE = 2048  # frames, or windows that end at them, that go through the network in one call
@@ -141,6 +140,6 @@ def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarra
     for piece in np.array_split(places, -(-len(places) // PIECE)):
         first, last = piece.min(), piece.max()
         stretch = frames[first : last + 1]
-        seen = see(stretch, np.broadcast_to(room, stretch.shape), bundle.description.view)
+        seen = apply_view(stretch, np.broadcast_to(room, stretch.shape), bundle.description.view)
         parts.append(bundle.model.predict(seen[piece - first], batch_size=BATCH, verbose=0))
     return np.concatenate(parts)

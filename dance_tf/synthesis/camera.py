@@ -1,12 +1,14 @@
-"""The phone that films: where it stands, how it projects, and how it moves while it films."""
+"""What an app and a sensor add to a frame: colour grading, soft skin, vignette, captions, stickers, noise."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+import cv2
 import numpy as np
 
+from dance_tf.synthesis.body import JOINT, Motion
 from dance_tf.synthesis.figure import Snapshot
 from dance_tf.synthesis.performance import minimum_jerk
-from dance_tf.synthesis.skeleton import JOINT, Motion
 
 MARGIN = 0.16  # of width and height: how much more of the room is drawn on each side than a frame shows
 
@@ -106,3 +108,139 @@ def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int,
         Snapshot(points[i], scale[i, :count], pixels[i, count:], pelvis[i], chest[i], head[i])
         for i in range(len(joints))
     ]
+
+
+CAPTIONS = ("dance with me", "day 12", "take 47 lol", "wait for it", "POV: weekend", "tutorial soon", "my turn", "#fyp")
+NOISE_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How the frames of one clip are finished.
+
+    Attributes:
+        gamma, contrast: tone curve. warmth: red up and blue down by this share.
+        softness: 0 none to 1, share of a blurred copy that is mixed in.
+        vignette: how much darker the corners are, 0 to 1.
+        noise: standard deviation, gray levels.
+        caption: text, or "". caption_at: its height, share of the frame. sticker: colour and place, or None.
+    """
+
+    gamma: float
+    contrast: float
+    warmth: float
+    softness: float
+    vignette: float
+    noise: float
+    caption: str
+    caption_at: float
+    sticker: tuple[tuple[int, int, int], float, float] | None
+
+    def table(self) -> np.ndarray:
+        """The tone curves uint8 [1, 256, 3], RGB."""
+        tone = (np.arange(256) / 255.0) ** self.gamma
+        tone = 0.5 + (tone - 0.5) * self.contrast
+        graded = tone[:, None] * np.array([1 + self.warmth, 1.0, 1 - self.warmth])
+        return np.clip(255 * graded + 0.5, 0, 255).astype(np.uint8)[None]
+
+
+def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
+    """How one clip is finished; many are left as they came from the camera, apart from noise."""
+    filtered, captioned, stuck = rng.random(3) < np.array([0.45, 0.35, 0.2])
+    gamma, contrast, warmth = np.exp(rng.normal(0, 0.13)), rng.uniform(0.88, 1.15), rng.normal(0, 0.06)
+    softness, vignette = rng.choice([0.0, 0.5]), rng.uniform(0, 0.35)
+    noise = rng.uniform(1.0, 2.0 + 6.0 * difficulty)
+    caption, place = CAPTIONS[rng.integers(len(CAPTIONS))], rng.choice([0.1, 0.16, 0.84, 0.9])
+    colour = tuple(int(part) for part in rng.integers(40, 256, 3))
+    x, y = rng.choice([0.14, 0.86]), rng.uniform(0.12, 0.88)
+    return Finish(
+        gamma=float(gamma) if filtered else 1.0,
+        contrast=float(contrast) if filtered else 1.0,
+        warmth=float(warmth) if filtered else 0.0,
+        softness=float(softness) if filtered else 0.0,
+        vignette=float(vignette) if filtered else 0.0,
+        noise=float(noise),
+        caption=caption if captioned else "",
+        caption_at=float(place),
+        sticker=(colour, float(x), float(y)) if stuck else None,
+    )
+
+
+@lru_cache(maxsize=1)
+def _noise_tile() -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian noise of deviation 16, int16, its positive and its negative part as uint8."""
+    noise = np.clip(np.random.default_rng(5).normal(0, 16, (NOISE_SIDE, NOISE_SIDE, 3)), -255, 255).round()
+    return np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)
+
+
+class Finisher:
+    """A finish with its masks drawn once for frames of one size."""
+
+    def __init__(self, finish: Finish, width: int, height: int):
+        self.finish, self.width, self.height = finish, width, height
+        table = finish.table()
+        self._table = None if np.array_equal(table[0, :, 0], np.arange(256)) and finish.warmth == 0 else table
+        x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
+        mask = 255 * (1 - finish.vignette * np.clip((x**2 + y**2) / 2, 0, 1) ** 1.2)
+        self._vignette = np.repeat(mask.round().astype(np.uint8)[..., None], 3, axis=2) if finish.vignette else None
+        overlay, cover = self._draw_overlay()
+        used = np.flatnonzero(cover.any(axis=1))
+        self._rows = slice(used[0], used[-1] + 1) if used.size else slice(0)
+        self._cover = np.repeat(cover[self._rows, :, None] / np.float32(255), 3, axis=2) if used.size else None
+        self._overlay = overlay[self._rows] * self._cover + np.float32(0.5) if used.size else None
+        # the tile has deviation 16 and every level is scaled by a table: whole gray levels are exact enough
+        levels = np.clip(np.arange(256) * finish.noise / 16 + 0.5, 0, 255).astype(np.uint8)
+        spare = [(0, max(side + 64 - NOISE_SIDE, 0)) for side in (height, width)]
+        self._tiles = [np.pad(cv2.LUT(tile, levels), (*spare, (0, 0)), mode="wrap") for tile in _noise_tile()]
+
+    def _draw_overlay(self) -> tuple[np.ndarray, np.ndarray]:
+        finish, size = self.finish, self.height / 480
+        overlay = np.zeros((self.height, self.width, 3), np.uint8)
+        cover = np.zeros((self.height, self.width), np.uint8)
+        if finish.sticker:
+            colour, across, down = finish.sticker
+            centre, radius = (round(across * self.width), round(down * self.height)), max(round(17 * size), 2)
+            for picture, ink in ((overlay, colour), (cover, 255)):
+                cv2.circle(picture, centre, radius, ink, -1, cv2.LINE_AA)
+            for step in (-1, 1):
+                eye = (centre[0] + step * radius // 3, centre[1] - radius // 4)
+                cv2.circle(overlay, eye, max(radius // 7, 1), (20, 20, 20), -1, cv2.LINE_AA)
+            cv2.ellipse(overlay, centre, (radius // 2, radius // 2), 0, 20, 160, (20, 20, 20), max(radius // 8, 1))
+        if finish.caption:
+            font, scale = cv2.FONT_HERSHEY_DUPLEX, 0.62 * size
+            (wide, tall), _ = cv2.getTextSize(finish.caption, font, scale, 1)
+            corner = ((self.width - wide) // 2, round(finish.caption_at * self.height) + tall // 2)
+            rim = max(round(1.5 * size), 1)
+            around = [(x, y) for x in (-rim, 0, rim) for y in (-rim, 0, rim) if x or y]
+            for (x, y), ink in [*((step, (15, 15, 15)) for step in around), ((0, 0), (250, 250, 250))]:
+                at = (corner[0] + x, corner[1] + y)
+                cv2.putText(overlay, finish.caption, at, font, scale, ink, 1, cv2.LINE_AA)
+                cv2.putText(cover, finish.caption, at, font, scale, 255, 1, cv2.LINE_AA)
+        return overlay, cover
+
+    def grade(self, frame: np.ndarray) -> np.ndarray:
+        """The app's filter on a frame uint8 [h, w, 3]."""
+        if self.finish.softness:
+            soft = cv2.GaussianBlur(frame, (0, 0), 1.6 * self.height / 480)
+            frame = cv2.addWeighted(frame, 1 - self.finish.softness, soft, self.finish.softness, 0)
+        if self._table is not None:
+            frame = cv2.LUT(frame, self._table)
+        if self._vignette is not None:
+            frame = cv2.multiply(frame, self._vignette, scale=1 / 255)
+        return frame
+
+    def decorate(self, frame: np.ndarray) -> np.ndarray:
+        """Caption and sticker on top."""
+        if self._cover is None:
+            return frame
+        frame = frame.copy()
+        region = frame[self._rows]
+        region[:] = region * (1 - self._cover) + self._overlay
+        return frame
+
+    def add_noise(self, frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Sensor noise, another patch of one big tile for every frame."""
+        rows, columns = self._tiles[0].shape[:2]
+        top, left = rng.integers(0, rows - self.height + 1), rng.integers(0, columns - self.width + 1)
+        more, less = (tile[top : top + self.height, left : left + self.width] for tile in self._tiles)
+        return cv2.subtract(cv2.add(frame, more), less)

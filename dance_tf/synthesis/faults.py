@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING
 from dance_tf.synthesis.truth import Fault
 
 LONGEST = 2.5  # seconds that one fault lasts at most

@@ -7,9 +7,8 @@ from functools import partial
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.dancer import Outfit
+from dance_tf.synthesis.body import JOINT, Body, Outfit
 from dance_tf.synthesis.shading import Light, cast_shadow, paint_capsule, paint_head, paint_loft
-from dance_tf.synthesis.skeleton import JOINT, Body
 
 LOFT_STEPS = 768
 SOFT_STEPS = 9  # over which one colour of the trunk passes into the next: about two pixels of a frame 768 high

@@ -55,7 +55,7 @@ def blend(picture: np.ndarray, box: Box, cover: np.ndarray, brightness: np.ndarr
 
 
 def _towards_viewer(axis: np.ndarray) -> np.ndarray:
-    """Unit vector square to `axis` that faces the viewer as much as any can."""
+    """Group vector square to `axis` that faces the viewer as much as any can."""
     facing = np.array([0.0, 0.0, 1.0]) - axis[2] * axis
     length = float(np.sqrt(facing @ facing))
     return facing / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])

@@ -1,4 +1,4 @@
-"""Clips on disk and in memory: mp4 files with a manifest, or 128×128 arrays with no codec in between."""
+"""Clean plates: the room of a made-up clip with nobody in it, to hold to it the still room that curation found."""
 
 import csv
 import json
@@ -13,15 +13,14 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.framing import fit_luma
-from dance_tf.footage.progress import bar_hidden
-from dance_tf.footage.workers import side_by_side
+from dance_tf.synthesis.body import dancer_name
 from dance_tf.synthesis.choreography import STYLES
-from dance_tf.synthesis.dancer import dancer_name
-from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.settings import GENERATOR, StudioSettings
 from dance_tf.synthesis.take import RenderedClip, clip_id, render_clip
-from dance_tf.synthesis.truth import ClipTruth
+from dance_tf.synthesis.truth import ClipTruth, read_truths
+from dance_tf.video.catalog import Clip
+from dance_tf.video.luma import fit_luma
+from dance_tf.video.workers import bar_hidden, side_by_side
 
 __all__ = ["RenderedClip", "StudioSettings", "clip_id", "render_arrays", "render_clip", "synthesize"]
 
@@ -198,3 +197,45 @@ def render_arrays(
         joblib.delayed(_array_of)(settings, style, dancer) for style, dancer in todo
     )
     yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
+
+
+def read_settings(footage: Path) -> StudioSettings | None:
+    """The settings that a folder was made with; None for real clips, and where another generator drew them."""
+    path = Path(footage) / SETTINGS_FILE
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.pop("generator", None) != GENERATOR:
+        return None
+    return StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
+
+
+def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
+    """Draw the room as each clip of a folder shows it, of those whose camera stands still.
+
+    A camera that moves has another plate in every frame, so those clips have none here.
+
+    Args:
+        footage: what `studio.synthesize` wrote, or any other folder.
+        jobs: processes side by side.
+
+    Returns:
+        luma uint8 [128, 128] by clip id, captions and filters included, noise and codec not; empty for real clips.
+    """
+    settings = read_settings(footage)
+    if settings is None:
+        return {}
+    still = {name for name, truth in read_truths(footage).items() if not truth.camera_moves}
+    wanted: dict[int, list[int]] = {}
+    for style, dancer in settings.clips():
+        if clip_id(style, dancer) in still:
+            wanted.setdefault(dancer, []).append(style)
+    # a dancer's clips stay together, so that each room is drawn once
+    with side_by_side(jobs):
+        drawn = joblib.Parallel()(
+            joblib.delayed(_plates_of)(settings, dancer, styles) for dancer, styles in wanted.items()
+        )
+    return {name: plate for plates in drawn for name, plate in plates.items()}
+
+
+def _plates_of(settings: StudioSettings, dancer: int, styles: list[int]) -> dict[str, np.ndarray]:
+    takes = {clip_id(style, dancer): render_clip(style, dancer, settings).take for style in styles}
+    return {name: shrink(take.plate()) for name, take in takes.items()}

@@ -10,16 +10,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING
-from dance_tf.synthesis.camera import MARGIN, framing_path, take_snapshots
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING
+from dance_tf.synthesis.body import dancer_name, make_dancer
+from dance_tf.synthesis.camera import MARGIN, Finish, Finisher, framing_path, make_finish, take_snapshots
 from dance_tf.synthesis.choreography import STYLES
-from dance_tf.synthesis.dancer import dancer_name, make_dancer
 from dance_tf.synthesis.faults import FaultPlan, defocus
 from dance_tf.synthesis.figure import Figure, Snapshot
-from dance_tf.synthesis.finish import Finish, Finisher, make_finish
 from dance_tf.synthesis.performance import perform
-from dance_tf.synthesis.room import make_room
-from dance_tf.synthesis.room_picture import draw_room
+from dance_tf.synthesis.scene import draw_room, make_room
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.truth import ClipTruth
 

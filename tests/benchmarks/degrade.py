@@ -30,8 +30,8 @@ from degrade_against_albumentations import (
     versions_line,
 )
 
-from dance_tf.footage.degrade import CONDITIONS, degrade, find_condition
-from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, PRESET, measure_compression
+from dance_tf.corruption.codec import FRAMES_PER_SECOND, PRESET, measure_compression
+from dance_tf.corruption.degrade import CONDITIONS, degrade, find_condition
 from dance_tf.report.tables import to_markdown
 
 REPEATS = 5

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from dance_tf.footage.degrade import degrade
-from dance_tf.footage.degrade_camera import add_gaussian_noise, blur_by_motion, lower_resolution
-from dance_tf.footage.degrade_codec import FRAMES_PER_SECOND, psnr
-from dance_tf.footage.degrade_light import dim
-from dance_tf.footage.degrade_weather import fog_texture
+from dance_tf.corruption.camera import add_gaussian_noise, blur_by_motion, lower_resolution
+from dance_tf.corruption.codec import FRAMES_PER_SECOND, psnr
+from dance_tf.corruption.degrade import degrade
+from dance_tf.corruption.light import dim
+from dance_tf.corruption.weather import fog_texture
 from dance_tf.report.tables import to_markdown
 
 SIDE, LENGTH = 256, 120

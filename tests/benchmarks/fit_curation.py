@@ -21,15 +21,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dance_tf.footage import motion
-from dance_tf.footage.catalog import find_clips
-from dance_tf.footage.curation import CURATION_DEFAULTS, NO_DANCING
-from dance_tf.footage.curation_fit import FITTED, KnownClip, fit_thresholds, judge, mean_f1
-from dance_tf.footage.framing import picture_area
-from dance_tf.footage.video import read_footage
+from dance_tf.curation import motion
+from dance_tf.curation.filters import CURATION_DEFAULTS, NO_DANCING
+from dance_tf.curation.fit import FITTED, KnownClip, fit_thresholds, judge, mean_f1
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.truth import truth_from_json
+from dance_tf.video.catalog import find_clips
+from dance_tf.video.frames import read_footage
+from dance_tf.video.luma import picture_area
 
 
 def remembered(measure: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[np.ndarray, np.ndarray], float]:

@@ -41,7 +41,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from dance_tf.footage.video import ReadSettings, read_footage
+from dance_tf.video.frames import ReadSettings, read_footage
 
 WIDTH, HEIGHT, RATE = 720, 1280, 30
 MEASURES = {"wall": "seconds", "cpu": "cpu_seconds"}

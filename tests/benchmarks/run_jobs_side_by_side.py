@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.curation.filters import CuratedClip
 from dance_tf.dataset.arrays import write_arrays
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CuratedClip
-from dance_tf.model.fitting import Schedule
-from dance_tf.model.training import TrainingSettings
-from dance_tf.paper.protocol import run_jobs
-from dance_tf.paper.runs import Job
+from dance_tf.experiments.cache import run_jobs
+from dance_tf.experiments.spec import Job
+from dance_tf.model.fit import Schedule
+from dance_tf.model.train import TrainingSettings
+from dance_tf.video.catalog import Clip
 
 
 def made_up_clip(style: int, dancer: int, frames: int) -> CuratedClip:

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from dance_tf.curation.filters import DroppedFrame
 from dance_tf.dataset.arrays import open_arrays, record_clip, write_arrays
 from dance_tf.dataset.dataset import ClipRecord, DatasetError
-from dance_tf.footage.curation import DroppedFrame
 
 PLENTY = 2**30
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.output import written_whole
 
 
 def test_a_folder_takes_its_place_when_the_block_ends(tmp_path):
@@ -101,7 +101,7 @@ def test_the_old_folder_survives_a_fault_while_it_is_replaced(old, failing, faul
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dance_tf.dataset.atomic import written_whole
+from dance_tf.dataset.output import written_whole
 real = Path.rename
 def rename(path, target):
     found = real(path, target)

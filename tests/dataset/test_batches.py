@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from dance_tf.dataset.batches import Jitter, draw, jitter_frames, load_frames, see, spread, windows
+from dance_tf.dataset.batches import (
+    Jitter,
+    apply_view,
+    jitter_frames,
+    load_frames,
+    sample_evenly,
+    sample_random,
+    windows,
+)
 
 CLIPS = np.repeat(np.arange(5), [7, 1, 4, 12, 3])  # clips of 7, 1, 4, 12 and 3 frames
 
@@ -33,18 +41,18 @@ def slow_spread(indices, clips, per_clip):
 @pytest.mark.parametrize("step", [1, 2, 5])
 def test_spread_walks_each_clip_evenly(per_clip, step):
     indices = np.arange(0, len(CLIPS), step)
-    np.testing.assert_array_equal(spread(indices, CLIPS, per_clip), slow_spread(indices, CLIPS, per_clip))
+    np.testing.assert_array_equal(sample_evenly(indices, CLIPS, per_clip), slow_spread(indices, CLIPS, per_clip))
 
 
 def test_spread_of_a_worked_example():
-    assert spread(np.arange(27), CLIPS, 2).tolist() == [1, 5, 7, 9, 11, 15, 21, 24, 26]
-    assert spread(np.array([], dtype=np.int64), CLIPS, 2).tolist() == []
+    assert sample_evenly(np.arange(27), CLIPS, 2).tolist() == [1, 5, 7, 9, 11, 15, 21, 24, 26]
+    assert sample_evenly(np.array([], dtype=np.int64), CLIPS, 2).tolist() == []
 
 
 @pytest.mark.parametrize("per_clip", [1, 3, 20])
 def test_draw_takes_so_many_different_frames_of_each_clip(per_clip, random):
     indices = np.flatnonzero(np.arange(27) % 4)  # not every frame may be drawn
-    drawn = draw(indices, CLIPS, per_clip, random)
+    drawn = sample_random(indices, CLIPS, per_clip, random)
     assert len(set(drawn)) == len(drawn) and set(drawn) <= set(indices)
     for clip in range(5):
         members = sum(CLIPS[index] == clip for index in indices)
@@ -53,13 +61,13 @@ def test_draw_takes_so_many_different_frames_of_each_clip(per_clip, random):
 
 def test_draw_mixes_clips_and_reaches_every_frame():
     indices = np.arange(27)
-    drawn = [draw(indices, CLIPS, 2, np.random.default_rng(epoch)) for epoch in range(60)]
+    drawn = [sample_random(indices, CLIPS, 2, np.random.default_rng(epoch)) for epoch in range(60)]
     assert any((np.diff(CLIPS[one]) < 0).any() for one in drawn)
     counts = np.bincount(np.concatenate(drawn), minlength=27)
     assert (counts > 0).all()
     # each frame of the clip of 12 is drawn with chance 2 / 12 an epoch: 10 times in 60, more or less
     assert abs(counts[CLIPS == 3] - 10).max() <= 9
-    np.testing.assert_array_equal(drawn[0], draw(indices, CLIPS, 2, np.random.default_rng(0)))
+    np.testing.assert_array_equal(drawn[0], sample_random(indices, CLIPS, 2, np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 9])
@@ -75,13 +83,13 @@ def test_windows_are_consecutive_and_never_leave_their_clip(length):
 
 def test_what_the_network_sees(random, frames):
     rooms = random.integers(0, 256, frames.shape, dtype=np.uint8)
-    np.testing.assert_array_equal(see(frames, rooms, "frame"), frames)
+    np.testing.assert_array_equal(apply_view(frames, rooms, "frame"), frames)
     expected = np.abs(frames.astype(int) - rooms.astype(int))
-    found = see(frames, rooms, "difference")
+    found = apply_view(frames, rooms, "difference")
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, expected)
     with pytest.raises(ValueError, match="unknown view 'edges'"):
-        see(frames, rooms, "edges")
+        apply_view(frames, rooms, "edges")
 
 
 @pytest.mark.parametrize("view", ["frame", "difference"])

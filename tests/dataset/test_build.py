@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dance_tf.curation.run import read_rows
 from dance_tf.dataset import build
 from dance_tf.dataset.build import curate_folder, parts_folder
-from dance_tf.footage.curation_run import read_rows
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 

@@ -3,8 +3,7 @@
 import pytest
 
 from dance_tf.dataset.arrays import write_arrays
-from dance_tf.dataset.damage import damage_told
-from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.dataset import DatasetError, damage_told
 from dance_tf.dataset.store import open_dataset, write_store
 
 SHARD = "dance_clips-clips.tfrecord-00001-of-00002"

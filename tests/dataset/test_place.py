@@ -6,10 +6,10 @@ import os
 
 import pytest
 
+from dance_tf.curation.run import write_rows
 from dance_tf.dataset.arrays import write_arrays
-from dance_tf.dataset.place import ARRAYS, DATASET, MODEL, PlaceError, check_place
+from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, PlaceError, check_place
 from dance_tf.dataset.store import open_dataset, write_store
-from dance_tf.footage.curation_run import write_rows
 
 MARKS = {
     DATASET: {"styles": [], "frames": 0, "key": ""},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.dataset import DatasetError
-from dance_tf.dataset.records import describe_features, encode_record, from_example, to_example
+from dance_tf.dataset.store import describe_features, encode_record, from_example, to_example
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 150])
@@ -29,6 +29,6 @@ def _to_numpy(example):
 
 
 def test_a_clip_longer_than_a_record_is_named(clips, monkeypatch):
-    monkeypatch.setattr("dance_tf.dataset.records.MOST_BYTES", 1000)
+    monkeypatch.setattr("dance_tf.dataset.store.MOST_BYTES", 1000)
     with pytest.raises(DatasetError, match=f"{clips[0].clip.clip_id}: .* bytes, and a record holds 1,000"):
         encode_record(describe_features(), clips[0])

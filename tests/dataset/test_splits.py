@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError
-from dance_tf.dataset.splits import UNITS, make_splits
+from dance_tf.dataset.splits import GROUPS, make_splits
 
 
 def made(clips: list[tuple[str, str]], frames: int = 5) -> Dataset:
@@ -36,7 +36,7 @@ def units_of(dataset, unit, indices):
     return set(names[unit][indices].tolist())
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", GROUPS)
 def test_parts_are_disjoint_whole_and_keep_units_together(full, unit):
     splits = make_splits(full, unit, folds=4, seed=3)
     assert [split.fold for split in splits] == [0, 1, 2, 3]
@@ -70,7 +70,7 @@ def test_shares_and_strata(full):
     assert [len(units_of(full, "dancer", split.validation)) for split in by_dancer] == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", GROUPS)
 def test_a_seed_cuts_the_same_way_and_another_another(full, unit):
     def parts(seed):
         return [part.tolist() for split in make_splits(full, unit, 3, seed) for part in (split.train, split.test)]
@@ -80,7 +80,7 @@ def test_a_seed_cuts_the_same_way_and_another_another(full, unit):
 
 
 def test_dancers_can_be_held_out_by_name(full):
-    for unit in UNITS:
+    for unit in GROUPS:
         for split in make_splits(full, unit, 3, hold_out=("d3", "d8")):
             assert units_of(full, "dancer", split.test) == {"d3", "d8"}
             assert not {"d3", "d8"} & units_of(full, "dancer", np.concatenate([split.train, split.validation]))

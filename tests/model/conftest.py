@@ -4,8 +4,7 @@ import keras
 import pytest
 
 from dance_tf.dataset.arrays import gather
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.networks import STRATEGIES, NetworkSettings
 
 
 @pytest.fixture(scope="session")

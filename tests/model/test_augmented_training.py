@@ -5,13 +5,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from dance_tf.dataset.batches import see
+from dance_tf.corruption.augment import augment_with_rooms
+from dance_tf.dataset.batches import apply_view
 from dance_tf.dataset.dataset import ClipRecord, Dataset
 from dance_tf.dataset.splits import Split
-from dance_tf.footage.degrade_augment import augment_with_rooms
-from dance_tf.model.feeding import Feed, TrainingFrames, load_sequences
-from dance_tf.model.recipe import training_settings
-from dance_tf.model.training import TrainingSettings, growth_key, train_classifier
+from dance_tf.model.fit import FrameSequence, InputConfig, load_sequences
+from dance_tf.model.train import TrainingSettings, growth_key, train_classifier, training_settings
 
 FAMILIES = ("noise", "light")
 
@@ -34,22 +33,22 @@ def degrade(frames, rooms, generator, alike):
 
 @pytest.mark.parametrize("view", ["difference", "frame"])
 def test_frames_are_degraded_before_the_room_is_taken_away(dataset, view):
-    feed = Feed(view=view, batch_size=8, frames_per_clip=6, degrade=degrade)
-    frames = TrainingFrames(dataset, np.arange(24), feed, seed=4)
+    feed = InputConfig(view=view, batch_size=8, frames_per_clip=6, degrade=degrade)
+    frames = FrameSequence(dataset, np.arange(24), feed, seed=4)
     seen, labels = frames[1]
     chosen = frames.order[8:16]
     changed = augment_with_rooms(
         dataset.frames[chosen], dataset.rooms[dataset.clip_index[chosen]], np.random.default_rng([4, 0, 1]), FAMILIES
     )
-    np.testing.assert_array_equal(seen, see(*changed, view))
+    np.testing.assert_array_equal(seen, apply_view(*changed, view))
     np.testing.assert_array_equal(labels, dataset.labels[chosen])
     clean = load_sequences(dataset, chosen, feed)
     assert 0 < (seen != clean).any((1, 2, 3)).sum() < 8
 
 
 def test_a_window_is_degraded_as_one(dataset):
-    feed = Feed(view="frame", batch_size=12, frames_per_clip=6, sequence_length=3, degrade=degrade)
-    frames = TrainingFrames(dataset, np.arange(24), feed, seed=1)
+    feed = InputConfig(view="frame", batch_size=12, frames_per_clip=6, sequence_length=3, degrade=degrade)
+    frames = FrameSequence(dataset, np.arange(24), feed, seed=1)
     seen, _ = frames[0]
     touched = (seen != load_sequences(dataset, frames.order[:12], feed)).any((2, 3, 4))
     assert touched.shape == (12, 3) and touched.any() and not touched.all()

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.store import open_dataset
+from dance_tf.experiments.run import evaluate_model
 from dance_tf.model.bundle import load_bundle
-from dance_tf.model.training import TrainingSettings, predict
-from dance_tf.paper.single_run import evaluate_model
+from dance_tf.model.train import TrainingSettings, predict
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +40,7 @@ from pathlib import Path
 import keras, numpy as np
 from dance_tf.dataset.store import open_dataset
 from dance_tf.model.bundle import load_bundle
-from dance_tf.model.training import TrainingSettings, predict
+from dance_tf.model.train import TrainingSettings, predict
 
 folder = Path(sys.argv[1])
 dataset = open_dataset(folder / "arrays")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dance_tf.model.bundle import ModelBundle, ModelDescription, ModelError, load_bundle, save_bundle
-from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.networks import STRATEGIES
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 1), dtype=np.uint8)
 DESCRIPTION = ModelDescription(

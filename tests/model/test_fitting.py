@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from dance_tf.model import fitting
-from dance_tf.model.feeding import Feed, TrainingFrames
-from dance_tf.model.fitting import Schedule, fit
+from dance_tf.model import fit as fitting
+from dance_tf.model.fit import FrameSequence, InputConfig, Schedule, fit
 from dance_tf.model.layers import ConvolutionStage, EncoderStage
-from dance_tf.model.training import seed_everything
+from dance_tf.model.train import seed_everything
 
 SEED = 4
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
@@ -42,7 +41,7 @@ def train(dataset, tmp_path):
     learnt = np.setdiff1d(np.arange(len(dataset.frames)), held)
 
     def run(schedule: Schedule = LEARNS, folder: str = "run", frozen: bool = False, **options):
-        frames = Recording(dataset, learnt, Feed(view="frame", batch_size=8, frames_per_clip=3), seed=SEED)
+        frames = Recording(dataset, learnt, InputConfig(view="frame", batch_size=8, frames_per_clip=3), seed=SEED)
         validation = (dataset.frames[held], dataset.labels[held])
         return fit(
             small_network(frozen), frames, validation, schedule, tmp_path / folder, SEED, CROSS_ENTROPY, **options
@@ -58,7 +57,7 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(one.numpy(), two.numpy(), err_msg=one.path)
 
 
-class Recording(TrainingFrames):
+class Recording(FrameSequence):
     """Keeps which batches were asked for, epoch by epoch."""
 
     asked: list[tuple[int, int]] = []

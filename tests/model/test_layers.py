@@ -73,7 +73,7 @@ def normalized(maps, weights):
     return gain * (maps - mean) / np.sqrt(variance + 1e-3) + offset
 
 
-def draw_weights(random, layer):
+def initialize_weights(random, layer):
     """Random weights of a built layer's shapes, positive (as variances are)."""
     weights = [random.uniform(0.1, 1, w.shape).astype(np.float32) for w in layer.weights]
     weights[0] = random.normal(size=weights[0].shape).astype(np.float32)
@@ -88,7 +88,7 @@ def test_encoder_stage_by_hand(random, size, before, normalize):
     maps = random.normal(size=(2, size, size, 2)).astype(np.float32)
     layer = EncoderStage(3, normalize)
     layer.build(maps.shape)
-    kernel, *rest = draw_weights(random, layer)
+    kernel, *rest = initialize_weights(random, layer)
     for one, found in zip(maps, np.array(layer(maps)), strict=True):
         bias = np.zeros(3) if normalize else rest[0]
         convolved = convolve(one, kernel, bias, stride=2, before=(before, before))
@@ -103,7 +103,7 @@ def test_decoder_stage_by_hand(random, activation, normalize):
     maps = random.normal(size=(2, 3, 4, 2)).astype(np.float32)
     layer = DecoderStage(3, activation, normalize)
     layer.build(maps.shape)
-    kernel, *rest = draw_weights(random, layer)
+    kernel, *rest = initialize_weights(random, layer)
     for one, found in zip(maps, np.array(layer(maps)), strict=True):
         doubled = np.array([[one[row // 2, column // 2] for column in range(8)] for row in range(6)])
         logits = convolve(doubled, kernel, np.zeros(3) if normalize else rest[0])

@@ -4,7 +4,7 @@ import inspect
 import pytest
 
 from dance_tf.dataset.batches import Jitter
-from dance_tf.model.recipe import training_settings
+from dance_tf.model.train import training_settings
 
 
 def test_every_value_reaches_its_place():

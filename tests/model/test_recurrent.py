@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.recurrent import build_cnn_lstm
+from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
 
 SETTINGS = NetworkSettings(classes=3, sequence_length=4)
 WINDOWS = np.random.default_rng(0).integers(0, 256, (5, 4, 128, 128, 1), dtype=np.uint8)

@@ -5,8 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.resnet import build_resnet, build_resnet_18, build_resnet_50
+from dance_tf.model.networks import NetworkSettings, build_resnet, build_resnet_18, build_resnet_50
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 1), dtype=np.uint8)
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.strategies import STRATEGIES
+from dance_tf.model.networks import STRATEGIES, NetworkSettings
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 1), dtype=np.uint8)
 WINDOWS = np.random.default_rng(1).integers(0, 256, (3, 8, 128, 128, 1), dtype=np.uint8)

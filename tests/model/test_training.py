@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from dance_tf.dataset.batches import Jitter, spread
+from dance_tf.dataset.batches import Jitter, sample_evenly
 from dance_tf.dataset.splits import make_splits
-from dance_tf.model import training
+from dance_tf.model import train as training
 from dance_tf.model.autoencoder import build_autoencoder
-from dance_tf.model.fitting import Schedule
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.training import (
+from dance_tf.model.fit import Schedule
+from dance_tf.model.networks import NetworkSettings
+from dance_tf.model.train import (
     TrainingSettings,
     grow_autoencoder,
     growth_key,
@@ -51,7 +51,7 @@ def weights(model: keras.Model) -> list[np.ndarray]:
 def test_growth_trains_stage_by_stage(growth, dataset, split):
     assert [sum("encoder" in layer.name for layer in model.layers) for model in growth.models] == [1, 2]
     assert [len(history.rows) for history in growth.histories] == [2, 2]
-    seen = dataset.frames[spread(split.validation, dataset.clip_index, 2)]
+    seen = dataset.frames[sample_evenly(split.validation, dataset.clip_index, 2)]
     for model, error in zip(growth.models, growth.validation_errors, strict=True):
         real = np.mean((np.array(model(seen)) - seen / 255) ** 2)
         assert error == pytest.approx(real, rel=1e-3)

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from dance_tf.model.autoencoder import build_autoencoder
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.model.weights import draw_weights
+from dance_tf.model.layers import initialize_weights
+from dance_tf.model.networks import STRATEGIES, NetworkSettings
 
 SMALL = NetworkSettings(classes=3, resnet_width=4, sequence_length=2)
 
@@ -18,7 +17,7 @@ def drawn(name: str, seed: int, disturbed: int = 0) -> list[np.ndarray]:
     """The weights of a strategy after a draw, with Python's random numbers at some other place."""
     random.seed(disturbed)
     model = STRATEGIES[name].build(SMALL)
-    draw_weights(model, seed)
+    initialize_weights(model, seed)
     return model.get_weights()
 
 
@@ -34,14 +33,14 @@ def test_only_the_seed_decides(name):
 
 def test_layers_of_one_shape_get_weights_of_their_own():
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(6), keras.layers.Dense(6)])
-    draw_weights(model, 0)
+    initialize_weights(model, 0)
     first, second = model.get_weights()[::2]
     assert np.abs(first - second).max() > 0.1
 
 
 def test_they_keep_the_spread_that_the_initializer_asks_for():
     model = keras.Sequential([keras.Input((400,)), keras.layers.Dense(300, kernel_initializer="he_normal")])
-    draw_weights(model, 3)
+    initialize_weights(model, 3)
     assert np.std(model.get_weights()[0]) == pytest.approx(np.sqrt(2 / 400), rel=0.02)
 
 

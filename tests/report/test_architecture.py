@@ -6,12 +6,11 @@ from dataclasses import asdict
 import pytest
 
 from dance_tf.dataset.arrays import gather
+from dance_tf.experiments.cache import grown_folder
+from dance_tf.experiments.spec import Job, load_result
 from dance_tf.model.autoencoder import build_autoencoder
-from dance_tf.model.paths import NetworkSettings
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.model.training import TrainingSettings
-from dance_tf.paper.protocol import grown_folder
-from dance_tf.paper.runs import Job, load_result
+from dance_tf.model.networks import STRATEGIES, NetworkSettings
+from dance_tf.model.train import TrainingSettings
 from dance_tf.report.architecture import architecture_pictures
 
 

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import app
+from dance_tf.curation.parts import read_part
 from dance_tf.dataset.build import curate_folder
 from dance_tf.dataset.workspace import Workspace
-from dance_tf.footage.parts import read_part
 from dance_tf.report.clip_strips import PICTURES, strip_frames, strips_folder, write_strips
 
 

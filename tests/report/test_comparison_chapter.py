@@ -8,14 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 
-from dance_tf.assessment.intervals import Estimate
-from dance_tf.assessment.paired import DancerDifference, compare_dancers
-from dance_tf.assessment.predictions import Predictions
-from dance_tf.model.strategies import STRATEGIES
-from dance_tf.model.training import TrainingSettings
-from dance_tf.paper.ablation import BASE, Ablation
-from dance_tf.paper.comparison import PROPOSED
-from dance_tf.paper.runs import Job, load_result
+from dance_tf.evaluation.intervals import DancerDifference, Estimate, compare_dancers
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.spec import Job, load_result
+from dance_tf.experiments.strategies import BASE, PROPOSED, Ablation
+from dance_tf.model.networks import STRATEGIES
+from dance_tf.model.train import TrainingSettings
 from dance_tf.report.comparison_chapter import ablation_page, attention_page, clip_confusion, strategies_page
 from dance_tf.report.cost_chapter import thinning_page
 from dance_tf.report.pages import Draws, Page, behind, join_pages, tell

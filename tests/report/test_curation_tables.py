@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from dance_tf.audit.published import TABLE_1
 from dance_tf.dataset.arrays import gather
-from dance_tf.paper.tables import TABLE_1
 from dance_tf.report.curation_tables import beside_paper_frames, frames_by_style, frames_table
 
 

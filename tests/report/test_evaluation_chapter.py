@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from dance_tf.dataset.arrays import gather
-from dance_tf.model.training import TrainingSettings
-from dance_tf.paper.runs import Job, load_result, pair_with_truth, split_of
+from dance_tf.experiments.spec import Job, load_result, pair_with_truth, split_of
+from dance_tf.model.train import TrainingSettings
 from dance_tf.report.chapters import by_view, fit_by_view, join_histories, training_chapter, training_table
 from dance_tf.report.evaluation_chapter import clip_confusion, evaluation_chapter, measure_standing
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from dance_tf.assessment.intervals import Estimate, RunSummary, ScoreEstimates
-from dance_tf.assessment.leakage import NearDuplicates
-from dance_tf.paper.leakage_runs import Gap, Leakage, SplitScores
-from dance_tf.paper.walls import Wall
+from dance_tf.evaluation.intervals import Estimate, RunSummary, ScoreEstimates
+from dance_tf.evaluation.overlap import NearDuplicates, Wall
+from dance_tf.experiments.leakage import Gap, Leakage, SplitScores
 from dance_tf.report.leakage_chapter import (
     accuracy_rows,
     gap_rows,

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dance_tf.assessment.intervals import Estimate, ScoreEstimates
-from dance_tf.assessment.predictions import Predictions
-from dance_tf.model.training import TrainingSettings
-from dance_tf.paper.audit import audit_paper
-from dance_tf.paper.own_audit import OwnAudit
-from dance_tf.paper.runs import Job, load_result, write_jobs
-from dance_tf.paper.unsaid import UNSAID, unsaid_frame
+from dance_tf.audit.assumptions import UNSAID, unsaid_frame
+from dance_tf.audit.audit import audit_paper
+from dance_tf.audit.own import OwnAudit
+from dance_tf.evaluation.intervals import Estimate, ScoreEstimates
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.spec import Job, load_result, write_jobs
+from dance_tf.model.train import TrainingSettings
 from dance_tf.report.figures import accuracy_bars
 from dance_tf.report.paper_chapter import (
     PRINTED,

@@ -7,17 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dance_tf.assessment.intervals import Estimate
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.assessment.predictions import Predictions
-from dance_tf.assessment.robustness import Robustness
-from dance_tf.footage.degrade_conditions import CONDITION_NAMES, CONDITIONS
-from dance_tf.paper.degradation_transfer import Transfer
-from dance_tf.paper.degraded_clips import HeldOutClip
-from dance_tf.paper.disturbances import CLEAN, Disturbance, paper_disturbances
-from dance_tf.paper.robustness_claims import Gain, compare_losses
-from dance_tf.paper.robustness_findings import RobustnessFindings
-from dance_tf.paper.robustness_runs import assess_verdicts
+from dance_tf.corruption.conditions import CONDITION_NAMES, CONDITIONS
+from dance_tf.evaluation.intervals import DancerDifference, Estimate
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.evaluation.robustness import Robustness
+from dance_tf.experiments.conditions import CLEAN, Disturbance, paper_disturbances
+from dance_tf.experiments.corrupted_clips import HeldOutClip
+from dance_tf.experiments.corruption import Gain, assess_verdicts, compare_losses
+from dance_tf.experiments.corruption_suite import RobustnessFindings, Transfer
 from dance_tf.report.robustness_chapter import robustness_chapter
 from dance_tf.report.robustness_pages import robustness_pictures, robustness_tables, sheet_figure
 from dance_tf.report.robustness_tables import (

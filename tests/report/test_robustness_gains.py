@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dance_tf.assessment.intervals import Estimate
-from dance_tf.assessment.paired import DancerDifference
-from dance_tf.footage.degrade_conditions import CONDITION_NAMES
-from dance_tf.paper.degradation_transfer import EVERYTHING, Transfer
-from dance_tf.paper.disturbances import CLEAN
-from dance_tf.paper.robustness_claims import Gain
+from dance_tf.corruption.conditions import CONDITION_NAMES
+from dance_tf.evaluation.intervals import DancerDifference, Estimate
+from dance_tf.experiments.conditions import CLEAN
+from dance_tf.experiments.corruption import Gain
+from dance_tf.experiments.corruption_suite import EVERYTHING, Transfer
 from dance_tf.report.robustness_gains import attention_sentences, transfer_sentences
 
 

@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dance_tf.cli import app
-from dance_tf.footage import curation_apart
-from dance_tf.footage.catalog import Clip
-from dance_tf.footage.curation import CurationSettings, curate_clip
-from dance_tf.footage.isolation import DecodingProcess, LostProcess
-from dance_tf.footage.settings import ReadLimits, ReadSettings
-from dance_tf.footage.source import ReadError
+from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
+from dance_tf.curation import run as curation_apart
+from dance_tf.curation.filters import CurationSettings, curate_clip
 from dance_tf.model.bundle import ModelBundle, ModelDescription
 from dance_tf.serving import verdict as serving_verdict
 from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities, refusal
-from dance_tf.terminal import DONE_WITH_REFUSALS, FAILED
+from dance_tf.video.catalog import Clip
+from dance_tf.video.isolation import DecodingProcess, LostProcess
+from dance_tf.video.settings import ReadLimits, ReadSettings
+from dance_tf.video.stills import ReadError
 
 STYLES = ("dark", "bright", "brightest")
 
@@ -158,11 +157,11 @@ def test_a_clip_that_kills_its_process_leaves_the_others_their_verdicts(bundles,
         warm = process.call(faults.process_id)
         assert classify_clip(bundles["frame"], clip, process=process).probabilities == before.probabilities
         assert process.call(faults.process_id) == warm  # one process for all clips
-        monkeypatch.setattr("dance_tf.footage.curation_apart._curate_to", faults.crash)
+        monkeypatch.setattr("dance_tf.curation.run._curate_to", faults.crash)
         with pytest.raises(LostProcess, match="SIGSEGV") as lost:
             classify_clip(bundles["frame"], clip, process=process)
         assert refusal(lost.value) == "the decoder crashed (SIGSEGV)"
-        monkeypatch.setattr("dance_tf.footage.curation_apart._curate_to", working)
+        monkeypatch.setattr("dance_tf.curation.run._curate_to", working)
         assert classify_clip(bundles["frame"], clip, process=process).probabilities == before.probabilities
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from dance_tf.synthesis.body import JOINT, body_of, place_joints
 from dance_tf.synthesis.camera import Camera, framing_path, take_snapshots
 from dance_tf.synthesis.poses import Pose
-from dance_tf.synthesis.skeleton import JOINT, body_of, place_joints
 
 LEVEL = Camera(position=(0.0, 1.0, 3.0), yaw=0.0, pitch=0.0, focal=1.5)
 

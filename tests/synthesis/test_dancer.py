@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.synthesis.dancer import control_spread, dancer_name, make_dancer, skill_of
+from dance_tf.synthesis.body import control_spread, dancer_name, make_dancer, skill_of
 from dance_tf.synthesis.poses import CONTROLS
 
 

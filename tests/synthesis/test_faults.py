@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING, REASONS
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING, REASONS
 from dance_tf.synthesis.faults import LONGEST, SHORTEST_PAUSE, FaultPlan, defocus, plan_faults
 
 PLANS = [plan_faults(np.random.default_rng(seed), 240, 30.0) for seed in range(300)]

@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 
 from dance_tf.synthesis import poses
+from dance_tf.synthesis.body import BOTTOMS, HAIR_STYLES, JOINT, JOINTS, Outfit, body_of, place_joints, rotation
 from dance_tf.synthesis.camera import Camera, take_snapshots
-from dance_tf.synthesis.dancer import BOTTOMS, HAIR_STYLES, Outfit
 from dance_tf.synthesis.figure import LOFT_STEPS, SOFT_STEPS, Figure, trunk_colours, trunk_widths
 from dance_tf.synthesis.poses import Pose
 from dance_tf.synthesis.shading import Light
-from dance_tf.synthesis.skeleton import JOINT, JOINTS, body_of, place_joints, rotation
 
 BODY = body_of(1.7)
 LIGHT = Light((0.0, 0.0, 1.0), 0.6, 0.4)

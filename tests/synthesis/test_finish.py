@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.synthesis.finish import Finish, Finisher, make_finish
+from dance_tf.synthesis.camera import Finish, Finisher, make_finish
 
 PLAIN = {"gamma": 1.0, "contrast": 1.0, "warmth": 0.0, "softness": 0.0, "vignette": 0.0, "noise": 0.0, "caption": ""}
 GRAY = np.full((160, 90, 3), 128, np.uint8)

@@ -2,12 +2,10 @@ import numpy as np
 import pytest
 
 from dance_tf.synthesis import poses
+from dance_tf.synthesis.body import JOINT, Dancer, body_of, make_dancer, place_joints
 from dance_tf.synthesis.choreography import STYLES
-from dance_tf.synthesis.dancer import Dancer, make_dancer
-from dance_tf.synthesis.mistakes import MISTAKES, affected_joints
-from dance_tf.synthesis.performance import interpolate_keys, minimum_jerk, perform
+from dance_tf.synthesis.performance import MISTAKES, affected_joints, interpolate_keys, minimum_jerk, perform
 from dance_tf.synthesis.poses import CONTROLS, Pose
-from dance_tf.synthesis.skeleton import JOINT, body_of, place_joints
 
 TIMES = np.arange(240) / 30
 

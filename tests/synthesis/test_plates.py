@@ -2,8 +2,7 @@ import json
 
 import numpy as np
 
-from dance_tf.synthesis.plates import clean_plates, read_settings
-from dance_tf.synthesis.studio import SETTINGS_FILE, StudioSettings, shrink, synthesize
+from dance_tf.synthesis.studio import SETTINGS_FILE, StudioSettings, clean_plates, read_settings, shrink, synthesize
 from dance_tf.synthesis.take import clip_id, render_clip
 
 TINY = StudioSettings(

@@ -1,6 +1,6 @@
 import numpy as np
 
-from dance_tf.synthesis.room import make_room
+from dance_tf.synthesis.scene import make_room
 
 
 def test_a_dancer_is_at_home_in_one_room():

@@ -3,10 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dance_tf.synthesis import room_picture
+from dance_tf.synthesis import scene as room_picture
 from dance_tf.synthesis.camera import MARGIN, Camera
-from dance_tf.synthesis.room import Cuboid, Hanging, make_room
-from dance_tf.synthesis.room_picture import _first_hits, draw_room
+from dance_tf.synthesis.scene import Cuboid, Hanging, _first_hits, draw_room, make_room
 from dance_tf.synthesis.shading import Light
 
 BARE = replace(

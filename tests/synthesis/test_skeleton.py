@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from dance_tf.synthesis import poses
-from dance_tf.synthesis.dancer import control_spread
+from dance_tf.synthesis.body import JOINT, JOINTS, SIDES, body_of, control_spread, place_joints, rotation
 from dance_tf.synthesis.phrases import FISTS, GLIDE, RUN
 from dance_tf.synthesis.poses import NEUTRAL, Arm, Foot, Pose
-from dance_tf.synthesis.skeleton import JOINT, JOINTS, SIDES, body_of, place_joints, rotation
 
 BODY = body_of(1.7)
 ORIGIN = np.zeros((1, 2))

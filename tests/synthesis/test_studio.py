@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.footage.framing import fit_luma
 from dance_tf.synthesis import studio
 from dance_tf.synthesis.studio import StudioSettings, clip_key, render_arrays, render_clip, shrink, synthesize
 from dance_tf.synthesis.truth import truth_from_json
+from dance_tf.video.luma import fit_luma
 
 TINY = StudioSettings(styles=2, dancers=2, seconds=0.8, frame_rate=10, width=54, height=96, seed=3)
 

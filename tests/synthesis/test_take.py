@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.take import clip_id, render_clip
 

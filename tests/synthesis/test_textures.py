@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.synthesis.textures import FLOORS, WALLS, floor_colour, grain_at, poster, wall_colour
+from dance_tf.synthesis.scene import FLOORS, WALLS, floor_colour, grain_at, poster, wall_colour
 
 U, V = (axis.ravel().astype(np.float32) for axis in np.meshgrid(np.linspace(0, 2, 60), np.linspace(0.1, 2, 60)))
 COLOUR, TRIM = np.array([120, 130, 140], np.float32), np.array([220, 210, 200], np.float32)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING, DroppedFrame
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING, DroppedFrame
 from dance_tf.report.figures.style import BLUE, GRAY, INK, ORANGE, PURPLE, RED, bare, drawn, gray_image, new_figure
 
 REASON_COLOURS = {BLANK: RED, BLURRED: ORANGE, NO_DANCING: PURPLE}

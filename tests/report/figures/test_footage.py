@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.footage.curation import BLANK, BLURRED, NO_DANCING, DroppedFrame
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING, DroppedFrame
 from dance_tf.report.figures import clip_strip, room_views, sample_frames
 from dance_tf.report.figures.footage import REASON_COLOURS, choose_frames
 

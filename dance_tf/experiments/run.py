@@ -1,0 +1,146 @@
+"""One model at a time: trained on a split and scored on what was held out, or scored on another dataset."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dance_tf.dataset.dataset import Dataset, DatasetError
+from dance_tf.dataset.splits import Split
+from dance_tf.evaluation.intervals import RunSummary, summarise_runs
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.spec import pair_with_truth
+from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
+from dance_tf.model.networks import STRATEGIES, NetworkSettings
+from dance_tf.model.train import TrainingSettings, grow_autoencoder, key_of, predict, train_classifier
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one model on one part of a dataset.
+
+    Attributes:
+        summary: scores by frame and by clip, with intervals over dancers.
+        frames: frames scored.
+        clips: clips scored.
+        dancers: who dances in them.
+        note: a sentence where the numbers must be taken with care; empty otherwise.
+    """
+
+    summary: RunSummary
+    frames: int
+    clips: int
+    dancers: tuple[str, ...]
+    note: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """`frame` and `clip` scores, and what they rest on."""
+        scored = {"frames": self.frames, "clips": self.clips, "dancers": list(self.dancers), "note": self.note}
+        return {**self.summary.to_json(), "scored": scored}
+
+
+def train_model(
+    dataset: Dataset,
+    split: Split,
+    settings: TrainingSettings,
+    out: Path,
+    seed: int = 0,
+    progress: bool = True,
+    reading: Mapping[str, object] | None = None,
+) -> Evaluation:
+    """Train on a split, write the model folder, and score the part held out.
+
+    Args:
+        dataset: frames and labels.
+        split: training, validation and held-out frames.
+        settings: what to train and how.
+        out: model folder. Checkpoints lie beside it until it is whole; the same call after a kill goes on from them.
+        seed: of weights, batches and dropout.
+        progress: show bars.
+        reading: how the dataset's clips were read (`find_reading`), so that the model reads others alike.
+    """
+    out = Path(out).resolve()
+    key = key_of(dataset.content_hash, split.train, split.validation, settings, seed)
+    unfinished = out.with_name(f".{out.name}.unfinished") / key
+    encoder = None
+    if STRATEGIES[settings.strategy].grows_autoencoder:
+        grown = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)
+        encoder = grown.models[-1]
+    model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
+    names = np.array(dataset.dancers)[dataset.clip_index]
+    held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
+    learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
+    strategy = STRATEGIES[settings.strategy]
+    description = ModelDescription(
+        styles=dataset.styles,
+        strategy=settings.strategy,
+        view=settings.view,
+        sequence_length=settings.network.sequence_length if strategy.sequence else 1,
+        data_hash=dataset.content_hash,
+        held_out=held_out,
+        learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),
+        learnt_dancers=tuple(sorted({dataset.dancers[clip] for clip in learnt})),
+        settings=asdict(settings),
+        reading=reading,
+    )
+    save_bundle(out, ModelBundle(model, description))
+    if (logs := unfinished / "classifier" / "tensorboard").is_dir():
+        shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
+    shutil.rmtree(unfinished.parent)
+    return _evaluate(pair_with_truth(dataset, split.test, predict(model, dataset, split.test, settings)), split.note)
+
+
+def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str] = ()) -> Evaluation:
+    """Score a model on a dataset, or on some of its dancers.
+
+    Raises:
+        DatasetError: a dancer or a style that is not there.
+    """
+    described = bundle.description
+    strange = sorted(set(dataset.styles) - set(described.styles))
+    if strange:
+        raise DatasetError(f"the model knows no style {', '.join(strange)}: it was trained on others")
+    unknown = sorted(set(dancers) - set(dataset.dancers))
+    if unknown:
+        known = sorted(set(dataset.dancers))
+        raise DatasetError(f"no dancer {', '.join(unknown)} in the dataset: it has {', '.join(known)}")
+    chosen = np.isin(dataset.dancers, list(dancers) or list(set(dataset.dancers)))
+    indices = np.flatnonzero(chosen[dataset.clip_index])
+    places = np.array([described.styles.index(style) for style in dataset.styles])
+    network = NetworkSettings(sequence_length=described.sequence_length)
+    settings = TrainingSettings(strategy=described.strategy, view=described.view, network=network)
+    truth = pair_with_truth(dataset, indices, np.full((len(indices), len(dataset.styles)), 1 / len(dataset.styles)))
+    predictions = Predictions(
+        probabilities=predict(bundle.model, dataset, indices, settings),
+        labels=places[truth.labels],
+        clips=truth.clips,
+        dancers=truth.dancers,
+        styles=described.styles,
+        clip_ids=truth.clip_ids,
+    )
+    return _evaluate(predictions, _overlap(described, dataset, np.unique(truth.clips)))
+
+
+def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -> str:
+    """What a model has learnt from of the clips that it is scored on, in a sentence; empty for nothing."""
+    names = sorted({dataset.dancers[clip] for clip in clips})
+    if not described.learnt_clips:  # a model of an earlier day, which only knows its dataset as a whole
+        if described.data_hash != dataset.content_hash or set(names) <= set(described.held_out):
+            return ""
+        seen = ", ".join(described.held_out) or "none"
+        return f"the model learnt from clips of this dataset: only dancers held out ({seen}) tell what it is worth"
+    count = sum(dataset.clip_hashes[clip] in described.learnt_clips for clip in clips)
+    known = [name for name in names if name in described.learnt_dancers]
+    overlap = [f"clips of this dataset: {count} of the {len(clips)} scored"] if count else []
+    overlap += [f"dancers of these names: {', '.join(known)}"] if known else []
+    fresh = [name for name in names if name not in known]
+    worth = f"only others ({', '.join(fresh) or 'there is none here'}) tell what it is worth"
+    return f"the model learnt from {'; from '.join(overlap)}; {worth}" if overlap else ""
+
+
+def _evaluate(predictions: Predictions, note: str) -> Evaluation:
+    clips = np.unique(predictions.clips)
+    dancers = tuple(sorted({predictions.dancers[clip] for clip in clips}))
+    return Evaluation(summarise_runs([predictions]), len(predictions.labels), len(clips), dancers, note)

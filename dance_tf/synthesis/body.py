@@ -1,0 +1,356 @@
+"""Made-up dancers: body, clothes, habits and skill. A dancer is the same person in every clip."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dance_tf.synthesis.poses import CONTROLS
+
+SIDES = ("left", "right")
+JOINTS = ("pelvis", "waist", "chest", "neck", "head") + tuple(
+    f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "toe")
+)
+JOINT = {name: index for index, name in enumerate(JOINTS)}
+_CONTROL = {name: index for index, name in enumerate(CONTROLS)}
+
+TURNOUT = 18.0  # degrees that each foot points outwards
+STRAIGHT = 0.995  # a standing leg is never quite straight: share of its length that hip and ankle may be apart
+
+
+@dataclass(frozen=True)
+class Body:
+    """Lengths in metres, between joint centres unless said otherwise; `girth` scales all thicknesses.
+
+    Attributes:
+        height: sole to crown.
+        thigh, shin, ankle, foot: hip to knee, knee to ankle, ankle above the floor, ankle to toe.
+        torso, neck, head: pelvis to neck, neck to centre of the head, half the head's height.
+        shoulder, hip: half the distance between the shoulders, between the hips.
+        upper_arm, forearm, hand: shoulder to elbow, elbow to wrist, wrist to the middle of the fingers.
+        girth: thickness of limbs and trunk, 1 for an average build.
+    """
+
+    height: float
+    thigh: float
+    shin: float
+    ankle: float
+    foot: float
+    torso: float
+    neck: float
+    head: float
+    shoulder: float
+    hip: float
+    upper_arm: float
+    forearm: float
+    hand: float
+    girth: float
+
+    @property
+    def leg(self) -> float:
+        """Hip to ankle with the knee straight, metres."""
+        return self.thigh + self.shin
+
+
+def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: float = 1.0, girth: float = 1.0) -> Body:
+    """Average adult proportions (segment lengths as shares of stature: Winter 2009, chapter 4), scaled by part.
+
+    Args:
+        height: metres.
+        legs, arms, shoulders, girth: factors on the average; the torso takes what the legs leave.
+    """
+    leg = 0.485 * height * legs
+    trunk = height * (1 - 0.039 - 0.112) - leg
+    return Body(
+        height=height,
+        thigh=0.5 * leg,
+        shin=0.5 * leg,
+        ankle=0.039 * height,
+        foot=0.11 * height,
+        torso=0.88 * trunk,
+        neck=0.12 * trunk + 0.056 * height,
+        head=0.068 * height,
+        shoulder=0.108 * height * shoulders,
+        hip=0.052 * height,
+        upper_arm=0.172 * height * arms,
+        forearm=0.148 * height * arms,
+        hand=0.07 * height,
+        girth=girth,
+    )
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where a body is over time.
+
+    Attributes:
+        joints: float64 [n, 21, 3], metres, in the order of `JOINTS`.
+        pelvis, chest, head: float64 [n, 3, 3], orientations; columns are the part's left, up and forward.
+    """
+
+    joints: np.ndarray
+    pelvis: np.ndarray
+    chest: np.ndarray
+    head: np.ndarray
+
+
+def rotation(axis: str, degrees: np.ndarray) -> np.ndarray:
+    """Rotation matrices [n, 3, 3] about "x", "y" or "z", right-handed, for angles [n] in degrees."""
+    angle = np.radians(np.asarray(degrees, np.float64))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    matrices = np.zeros((*angle.shape, 3, 3))
+    matrices[..., "xyz".index(axis), "xyz".index(axis)] = 1.0
+    matrices[..., first, first] = matrices[..., second, second] = cosine
+    matrices[..., first, second], matrices[..., second, first] = -sine, sine
+    return matrices
+
+
+def _apply(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    return np.einsum("nij,nj->ni", matrices, np.broadcast_to(vectors, (len(matrices), 3)))
+
+
+def _arm_directions(arm: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
+    """Group vectors [n, 3] of upper arm and forearm in the chest's frame, from (lift, swing, roll, bend) [n, 4]."""
+    lift, swing, roll, bend = np.radians(arm).T
+    upper = np.stack([side * np.sin(lift) * np.cos(swing), -np.cos(lift), np.sin(lift) * np.sin(swing)], axis=1)
+    raising = np.stack([side * np.cos(lift) * np.cos(swing), np.sin(lift), np.cos(lift) * np.sin(swing)], axis=1)
+    forward = np.stack([-side * np.sin(swing), np.zeros_like(swing), np.cos(swing)], axis=1)
+    hinge = np.cos(roll)[:, None] * raising + np.sin(roll)[:, None] * forward
+    return upper, np.cos(bend)[:, None] * upper + np.sin(bend)[:, None] * hinge
+
+
+def _knee(hip: np.ndarray, ankle: np.ndarray, pole: np.ndarray, thigh: float, shin: float) -> np.ndarray:
+    """Knee [n, 3] of a two-bone leg that bends towards `pole`."""
+    leg = ankle - hip
+    length = np.clip(np.linalg.norm(leg, axis=1), abs(thigh - shin) + 1e-3, thigh + shin)
+    along = (thigh**2 - shin**2 + length**2) / (2 * length)
+    axis = leg / np.maximum(np.linalg.norm(leg, axis=1), 1e-9)[:, None]
+    across = pole - (pole * axis).sum(axis=1)[:, None] * axis
+    across /= np.maximum(np.linalg.norm(across, axis=1), 1e-9)[:, None]
+    return hip + along[:, None] * axis + np.sqrt(np.maximum(thigh**2 - along**2, 0.0))[:, None] * across
+
+
+def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion:
+    """Joint positions by forward kinematics from the pelvis up.
+
+    The legs are solved from where the feet stand (two-bone inverse kinematics), so that a foot without lift is on the
+    floor whatever the hips do; the pelvis comes down as far as the shorter reach of the two legs demands.
+
+    Args:
+        controls: float64 [n, len(CONTROLS)], as `Pose.vector` gives them.
+        body: whose joints.
+        origin: float64 [n, 2], where the dancer stands, x and z in metres.
+    """
+    value = {name: controls[:, index] for name, index in _CONTROL.items()}
+    count = len(controls)
+    joints = np.zeros((count, len(JOINTS), 3))
+    turn = rotation("y", value["facing"])
+    place = np.stack([origin[:, 0], np.zeros(count), origin[:, 1]], axis=1)
+
+    def local(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return place + _apply(turn, np.stack([x, y, z], axis=1))
+
+    height = body.ankle + body.leg * (STRAIGHT - value["sink"])
+    hips_back = body.leg * (value["push"] - 0.0035 * value["bow"])  # bowing moves the hips back, or one would topple
+    pelvis_frame = turn @ rotation("z", -value["hip"]) @ rotation("x", 0.3 * value["bow"])
+    ankles = {}
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        lift = np.maximum(value[f"{side}_foot_lift"], 0.0)
+        ankles[side] = local(
+            sign * body.leg * value[f"{side}_foot_out"],
+            body.ankle + body.leg * lift,
+            body.leg * value[f"{side}_foot_forward"],
+        )
+        hip = local(body.leg * value["sway"], np.zeros(count), hips_back) + _apply(
+            pelvis_frame, np.array([sign * body.hip, 0.0, 0.0])
+        )
+        flat = ((ankles[side] - hip)[:, [0, 2]] ** 2).sum(axis=1)
+        reach = np.sqrt(np.maximum((STRAIGHT * body.leg) ** 2 - flat, (0.3 * body.leg) ** 2))
+        height = np.minimum(height, ankles[side][:, 1] + reach - hip[:, 1])
+    pelvis = local(body.leg * value["sway"], height, hips_back)
+
+    half = pelvis_frame @ rotation("y", 0.5 * value["twist"]) @ rotation("z", -0.5 * value["lean"])
+    half = half @ rotation("x", 0.35 * value["bow"])
+    chest_frame = half @ rotation("y", 0.5 * value["twist"]) @ rotation("z", -0.5 * value["lean"])
+    chest_frame = chest_frame @ rotation("x", 0.35 * value["bow"])
+    head_frame = chest_frame @ rotation("y", value["look"]) @ rotation("z", -value["tilt"])
+    # the head looks up again by most of the bow: dancers look at the camera
+    head_frame = head_frame @ rotation("x", value["nod"] - 0.6 * value["bow"])
+    joints[:, JOINT["pelvis"]] = pelvis
+    joints[:, JOINT["waist"]] = waist = pelvis + _apply(half, np.array([0, 0.42 * body.torso, 0]))
+    joints[:, JOINT["chest"]] = waist + _apply(chest_frame, np.array([0, 0.33 * body.torso, 0]))
+    joints[:, JOINT["neck"]] = neck = waist + _apply(chest_frame, np.array([0, 0.58 * body.torso, 0]))
+    joints[:, JOINT["head"]] = neck + _apply(head_frame, np.array([0, body.neck, 0.012]))
+
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        arm = np.stack([value[f"{side}_{part}"] for part in ("lift", "swing", "roll", "bend")], axis=1)
+        upper, fore = _arm_directions(arm, sign)
+        shrug = 0.035 * body.height * np.clip((arm[:, 0] - 80) / 90, 0, 1)  # a raised arm lifts the shoulder
+        offset = np.stack([np.full(count, sign * body.shoulder), shrug - 0.03 * body.height, 0 * shrug], axis=1)
+        shoulder = neck + _apply(chest_frame, offset)
+        elbow = shoulder + body.upper_arm * _apply(chest_frame, upper)
+        wrist = elbow + body.forearm * _apply(chest_frame, fore)
+        hip = pelvis + _apply(pelvis_frame, np.array([sign * body.hip, 0.0, 0.0]))
+        out = _apply(turn @ rotation("y", np.full(count, sign * TURNOUT)), np.array([0.0, 0.0, 1.0]))
+        pole = _apply(turn, np.array([sign * 0.3, 0.0, 1.0]))
+        droop = np.clip(value[f"{side}_foot_lift"] / 0.25, 0, 1)
+        toe = ankles[side] + body.foot * (out * (1 - 0.35 * droop)[:, None])
+        toe[:, 1] += -0.55 * body.ankle - 0.45 * body.foot * droop
+        for part, where in (
+            ("shoulder", shoulder),
+            ("elbow", elbow),
+            ("wrist", wrist),
+            ("hand", wrist + body.hand * _apply(chest_frame, fore)),
+            ("hip", hip),
+            ("knee", _knee(hip, ankles[side], pole, body.thigh, body.shin)),
+            ("ankle", ankles[side]),
+            ("toe", toe),
+        ):
+            joints[:, JOINT[f"{side}_{part}"]] = where
+    return Motion(joints=joints, pelvis=pelvis_frame, chest=chest_frame, head=head_frame)
+
+
+Colour = tuple[float, float, float]
+
+SKINS = ((241, 205, 178), (228, 184, 150), (205, 154, 118), (169, 117, 83), (128, 84, 58), (92, 60, 44))
+HAIRS = ((30, 24, 22), (58, 38, 26), (96, 62, 38), (158, 118, 66), (196, 166, 110), (132, 60, 36), (74, 62, 92))
+CLOTHES = (
+    (232, 232, 228), (28, 28, 32), (188, 44, 52), (44, 84, 160), (60, 132, 92), (226, 178, 52), (222, 128, 168),
+    (118, 74, 150), (236, 132, 62), (94, 168, 200), (120, 120, 126), (104, 76, 58), (52, 60, 84), (196, 186, 164),
+)  # fmt: skip
+HAIR_STYLES = ("short", "long", "bun", "ponytail")
+BOTTOMS = ("trousers", "leggings", "shorts", "wide trousers", "skirt")
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What a dancer wears; colours are RGB, 0 to 255.
+
+    Attributes:
+        sleeve: share of the arm that is covered. hem: where the top ends on the trunk, 0 hips to 1 neck.
+        stripes: number of stripes on the top, 0 for none. bottom: one of `BOTTOMS`. hair_style: one of `HAIR_STYLES`.
+    """
+
+    skin: Colour
+    hair: Colour
+    top: Colour
+    trim: Colour
+    lower: Colour
+    shoes: Colour
+    sleeve: float
+    hem: float
+    stripes: int
+    bottom: str
+    hair_style: str
+
+
+@dataclass(frozen=True)
+class Dancer:
+    """One made-up person.
+
+    Attributes:
+        name: "d01", "d02", …
+        skill: 0 (first day) to 1 (could teach it).
+        body: proportions. outfit: clothes of all clips.
+        amplitude: float64 [len(CONTROLS)], how large each movement is danced, 1 as taught.
+        habits: float64 [len(CONTROLS)], added to every pose: degrees and leg lengths.
+        sharpness: share of the time between two poses that is spent on getting there (small is snappy).
+        lag: seconds by which the arms follow the trunk.
+        lateness: seconds behind the beat, negative for ahead. sloppiness: seconds, standard deviation around that.
+        bounce: factor on the style's bounce.
+        turning: degrees, how far the dancer turns to and fro. travel: metres, how far the dancer wanders.
+    """
+
+    name: str
+    skill: float
+    body: Body
+    outfit: Outfit
+    amplitude: np.ndarray
+    habits: np.ndarray
+    sharpness: float
+    lag: float
+    lateness: float
+    sloppiness: float
+    bounce: float
+    turning: float
+    travel: float
+
+
+def dancer_name(index: int) -> str:
+    """The name of dancer `index`, counted from 0: "d01" for 0."""
+    return f"d{index + 1:02d}"
+
+
+def control_spread() -> np.ndarray:
+    """Float64 [len(CONTROLS)]: by how much one standard deviation of clumsiness moves each control."""
+    by_ending = {
+        "_lift": 11.0, "_swing": 15.0, "_roll": 15.0, "_bend": 16.0, "_foot_out": 0.03, "_foot_forward": 0.04,
+        "_foot_lift": 0.0, "bow": 5.0, "lean": 5.0, "twist": 6.0, "nod": 6.0, "tilt": 6.0, "look": 9.0,
+        "sway": 0.03, "push": 0.02, "sink": 0.025, "hip": 4.0, "facing": 6.0,
+    }  # fmt: skip
+    spread = np.zeros(len(CONTROLS))
+    for index, name in enumerate(CONTROLS):
+        ending = max((ending for ending in by_ending if name.endswith(ending)), key=len)
+        spread[index] = by_ending[ending]
+    return spread
+
+
+def skill_of(index: int, offset: float) -> float:
+    """Skill in [0.1, 1]: the golden-ratio sequence from `offset`, so that any number of dancers covers the range."""
+    return 0.1 + 0.9 * ((offset + index * 0.6180339887498949) % 1.0)
+
+
+def _outfit(rng: np.random.Generator) -> Outfit:
+    top, trim, lower, shoes = (CLOTHES[index] for index in rng.choice(len(CLOTHES), 4, replace=False))
+    return Outfit(
+        skin=SKINS[rng.integers(len(SKINS))],
+        hair=HAIRS[rng.integers(len(HAIRS))],
+        top=top,
+        trim=trim,
+        lower=lower,
+        shoes=shoes,
+        sleeve=float(rng.choice([0.0, 0.28, 0.5, 0.95, 0.95])),
+        hem=float(rng.choice([0.08, 0.16, 0.3, 0.42])),
+        stripes=int(rng.choice([0, 0, 0, 5, 8])),
+        bottom=BOTTOMS[rng.integers(len(BOTTOMS))],
+        hair_style=HAIR_STYLES[rng.integers(len(HAIR_STYLES))],
+    )
+
+
+def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
+    """The dancer with this number in the company of this seed.
+
+    Args:
+        seed: of the whole set.
+        index: from 0.
+        difficulty: 0 to 1; how far dancers stray from what is taught and from each other.
+    """
+    offset = float(np.random.default_rng([seed, 11]).random())
+    rng = np.random.default_rng([seed, 12, index])
+    skill = skill_of(index, offset)
+    clumsy = 1.0 - skill
+    arms = np.array([name.startswith(("left_", "right_")) and "foot" not in name for name in CONTROLS])
+    amplitude = np.where(arms, rng.normal(1.0, 0.05), rng.normal(1.0, 0.12))
+    amplitude *= 1.0 - 0.18 * clumsy * (0.2 + 0.8 * difficulty)
+    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * control_spread() * (0.05 + 0.4 * difficulty) * (0.5 + 0.5 * clumsy)
+    return Dancer(
+        name=dancer_name(index),
+        skill=skill,
+        body=body_of(
+            height=float(np.clip(rng.normal(1.68, 0.09), 1.48, 1.92)),
+            legs=float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08)),
+            arms=float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08)),
+            shoulders=float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.18)),
+            girth=float(np.clip(rng.normal(1.0, 0.13), 0.8, 1.35)),
+        ),
+        outfit=_outfit(rng),
+        amplitude=amplitude,
+        habits=habits,
+        sharpness=float(rng.uniform(0.3, 0.6)),
+        lag=float(rng.uniform(0.0, 0.06)),
+        lateness=float(rng.normal(0.0, 0.02) + 0.10 * clumsy**1.5),
+        sloppiness=float(0.008 + 0.07 * clumsy**1.5),
+        bounce=float(rng.uniform(0.5, 1.6)),
+        turning=float(rng.uniform(3.0, 8.0) + 18.0 * difficulty * rng.random()),
+        travel=float(rng.uniform(0.02, 0.10) + 0.20 * difficulty * rng.random()),
+    )

@@ -1,0 +1,413 @@
+"""The picture of an empty room: one ray for every pixel, traced to the first wall or piece of furniture it meets."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from dance_tf.synthesis.camera import MARGIN, Camera
+from dance_tf.synthesis.shading import Light
+
+WALLS = ("paint", "two tones", "stripes", "bricks", "panels")
+FLOORS = ("planks", "tiles", "carpet", "concrete")
+
+
+@lru_cache(maxsize=1)
+def _grain() -> np.ndarray:
+    """Smooth noise float32 [256, 256] around 0, deviation about 1, that can be tiled."""
+    noise = np.random.default_rng(7).normal(size=(256, 256))
+    rate = np.fft.fftfreq(256)
+    shape = 1.0 / (1.0 + (np.hypot(rate[:, None], rate[None]) / 0.03) ** 1.5)
+    smooth = np.fft.ifft2(np.fft.fft2(noise) * shape).real
+    return (smooth / smooth.std()).astype(np.float32)
+
+
+def grain_at(u: np.ndarray, v: np.ndarray, fine: float) -> np.ndarray:
+    """Noise at points; `fine` is how many noise samples lie on a metre."""
+    return _grain()[(v * fine).astype(np.int32) & 255, (u * fine).astype(np.int32) & 255]
+
+
+def _hashed(index: np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for every integer, always the same."""
+    return np.modf(np.abs(np.sin(index * 12.9898 + 4.1) * 43758.547))[0]
+
+
+def wall_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray, trim: np.ndarray) -> np.ndarray:
+    """Float32 [n, 3] of a wall at u along it and v above the floor."""
+    base = np.broadcast_to(colour, (len(u), 3)).astype(np.float32)
+    if kind == "two tones":
+        base = np.where((v < 1.05)[:, None], trim, base)
+        base[(v > 1.03) & (v < 1.09)] *= 0.75
+    elif kind == "stripes":
+        base = np.where(((u / 0.16) % 2 < 1)[:, None], base, 0.88 * base + 0.12 * trim)
+    elif kind == "bricks":
+        row = np.floor(v / 0.085)
+        across = u / 0.24 + 0.5 * (row % 2)
+        tone = 0.82 + 0.3 * _hashed(np.floor(across) + 57 * row)
+        joint = ((v / 0.085) % 1 < 0.14) | (across % 1 < 0.06)
+        base = base * tone[:, None]
+        base[joint] = 0.6 * colour + 60
+    elif kind == "panels":
+        edge = ((u / 0.62) % 1 < 0.03) | ((v > 0.92) & (v < 0.96)) | ((v > 0.1) & (v < 0.12))
+        base = np.where(edge[:, None], 0.8 * base, base)
+    base = base * (1.0 + 0.018 * grain_at(u, v, 90.0))[:, None]
+    base[v < 0.09] = trim * 0.4 + 130  # skirting board
+    return base.astype(np.float32)
+
+
+def floor_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray) -> np.ndarray:
+    """Float32 [n, 3] of a floor at its points."""
+    tone = np.ones_like(u)
+    if kind == "planks":
+        row = np.floor(v / 0.14)
+        across = u / 1.1 + _hashed(row)
+        tone = 0.84 + 0.28 * _hashed(np.floor(across) + 31 * row)
+        tone *= 1 + 0.05 * grain_at(u, v, 30.0) + 0.05 * grain_at(u * 0.2, v * 3, 80.0)
+        tone[((v / 0.14) % 1 < 0.05) | (across % 1 < 0.006)] *= 0.6
+    elif kind == "tiles":
+        tone = np.where((np.floor(u / 0.33) + np.floor(v / 0.33)) % 2 > 0, 1.0, 0.9)
+        tone[((u / 0.33) % 1 < 0.03) | ((v / 0.33) % 1 < 0.03)] = 0.7
+    elif kind == "carpet":
+        tone = 1 + 0.07 * grain_at(u, v, 120.0)
+    else:
+        tone = 1 + 0.06 * grain_at(u, v, 12.0) + 0.03 * grain_at(u, v, 70.0)
+    return (colour * tone[:, None]).astype(np.float32)
+
+
+def poster(rng: np.random.Generator, rows: int = 192, columns: int = 144) -> np.ndarray:
+    """An abstract picture float32 [rows, columns, 3]."""
+    y, x = np.mgrid[0:rows, 0:columns] / rows
+    ground, *inks = rng.uniform(20, 240, (5, 3))
+    picture = np.broadcast_to(ground, (rows, columns, 3)).copy()
+    for ink in inks:
+        kind, (cx, cy, size) = rng.integers(3), rng.uniform(0.1, 0.6, 3)
+        inside = (
+            np.hypot(x - cx, y - cy) < 0.6 * size,
+            np.abs(x - cx) + 0.3 * np.abs(y - cy) < 0.3 * size,
+            y > 1 - 0.4 * size + 0.1 * np.sin(8 * x + cx),
+        )[kind]
+        picture[inside] = ink
+    return picture.astype(np.float32)
+
+
+PAINTS = (
+    (226, 222, 212), (208, 214, 218), (176, 196, 206), (206, 184, 168), (150, 164, 144), (112, 122, 140), (90, 84, 92),
+    (216, 196, 150), (198, 150, 150), (70, 92, 108), (232, 232, 236), (140, 116, 104),
+)  # fmt: skip
+GROUNDS = ((150, 110, 74), (96, 68, 48), (190, 160, 122), (126, 126, 130), (72, 76, 88), (172, 168, 160), (110, 50, 56))
+FABRICS = (
+    (60, 66, 84), (150, 140, 128), (120, 62, 58), (66, 96, 84), (222, 218, 208), (98, 74, 52), (184, 150, 96),
+    (44, 44, 48), (148, 120, 160), (104, 136, 168),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cuboid:
+    """A piece of furniture: an upright block in the room's axes, metres; `bands` stripes its front."""
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    colour: tuple[float, float, float]
+    bands: int = 0
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """Something flat on the back wall: left and right along it, bottom and top above the floor, metres."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    kind: str
+    colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a dancer films; the origin is where the dancer stands, the room's axes are turned by `turn` degrees.
+
+    Attributes:
+        back, left, right, ceiling: distances of the walls and the ceiling, metres.
+        wall, floor: patterns. paint, trim, ground: their colours.
+        furniture, hangings: what stands and hangs there. rug: half sizes and colour, or None.
+        light: what lights room and dancer alike. lamp: position and strength of a lamp, metres.
+        camera: the phone on its shelf. seed: of posters and other details.
+    """
+
+    turn: float
+    back: float
+    left: float
+    right: float
+    ceiling: float
+    wall: str
+    floor: str
+    paint: tuple[float, float, float]
+    trim: tuple[float, float, float]
+    ground: tuple[float, float, float]
+    furniture: tuple[Cuboid, ...]
+    hangings: tuple[Hanging, ...]
+    rug: tuple[float, float, tuple[float, float, float]] | None
+    light: Light
+    lamp: tuple[float, float, float, float]
+    camera: Camera
+    seed: int
+
+
+def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -> tuple[Cuboid, ...]:
+    """Two to five pieces along the back and side walls, clear of the dancer."""
+    found: list[Cuboid] = []
+
+    def colour() -> tuple[float, float, float]:
+        return FABRICS[rng.integers(len(FABRICS))]
+
+    for _ in range(int(rng.integers(2, 6))):
+        kind = rng.choice(["wardrobe", "cabinet", "shelf", "bed", "sofa", "stool", "plant"])
+        side = rng.choice([-1.0, 1.0])
+        wall = left if side < 0 else right
+        wide, tall, deep = {
+            "wardrobe": (0.9, 1.9, 0.5), "cabinet": (1.0, 0.75, 0.42), "shelf": (0.5, 1.7, 0.28), 
+            "bed": (1.2, 0.5, 1.9),
+            "sofa": (1.5, 0.42, 0.8), "stool": (0.36, 0.45, 0.36), "plant": (0.26, 0.3, 0.26),
+        }[kind]  # fmt: skip
+        wide, tall = wide * rng.uniform(0.85, 1.15), tall * rng.uniform(0.85, 1.15)
+        x1 = wall - 0.02 if rng.random() < 0.6 else wall - rng.uniform(0.0, 0.6)
+        x0 = x1 - wide
+        z0 = -back + 0.01
+        z1 = z0 + deep
+        if x0 < 0.55 and z1 > -0.55:  # would stand where the dancer dances
+            continue
+        low, high = (side * x0, side * x1) if side > 0 else (-x1, -x0)
+        if any(low < other.high[0] and other.low[0] < high for other in found):
+            continue
+        tone = colour()
+        bands = {"wardrobe": 2, "cabinet": 3, "shelf": 7}.get(kind, 0)
+        found.append(Cuboid((low, 0.0, z0), (high, tall, z1), tone, bands))
+        if kind == "sofa":
+            found.append(Cuboid((low, tall, z0), (high, tall + 0.4, z0 + 0.25), tone))
+        elif kind == "bed":
+            found.append(Cuboid((low, tall, z0), (high, tall + 0.12, z0 + 0.45), colour()))
+        elif kind == "plant":
+            for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)):
+                middle = 0.5 * (low + high) + rng.uniform(-0.08, 0.08)
+                green = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0)
+                found.append(
+                    Cuboid((middle - size, tall + height - 0.3, z0), (middle + size, tall + height, z1), green)
+                )
+    return tuple(found)
+
+
+def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging, ...]:
+    found: list[Hanging] = []
+    spot = -left + rng.uniform(0.1, 0.4)
+    while spot < right - 0.3 and len(found) < 5:
+        kind = str(rng.choice(["poster", "poster", "window", "door", "mirror", "lights", "gap"]))
+        wide, bottom, tall = {
+            "poster": (rng.uniform(0.35, 0.7), rng.uniform(1.0, 1.4), rng.uniform(0.45, 0.8)),
+            "window": (rng.uniform(0.8, 1.3), 0.95, 1.15), "door": (0.85, 0.0, 2.02),
+            "mirror": (rng.uniform(0.4, 0.6), 0.5, 1.3), "lights": (rng.uniform(0.8, 1.6), 1.9, 0.05),
+            "gap": (rng.uniform(0.2, 0.5), 0.0, 0.0),
+        }[kind]  # fmt: skip
+        if kind != "gap" and spot + wide < right:
+            colour = FABRICS[rng.integers(len(FABRICS))]
+            found.append(Hanging(spot, spot + wide, bottom, bottom + tall, kind, colour))
+        spot += wide + rng.uniform(0.1, 0.5)
+    return tuple(found)
+
+
+def make_room(seed: int, index: int, difficulty: float) -> Room:
+    """The room of dancer `index`: the same in all of that dancer's clips."""
+    rng = np.random.default_rng([seed, 21, index])
+    back, left, right = rng.uniform(0.75, 2.4), rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6)
+    angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
+    toward = np.array([np.sin(np.radians(angle)), 0.0, np.cos(np.radians(angle))]) * np.cos(np.radians(rise))
+    level = rng.uniform(0.85, 1.2)
+    share = rng.uniform(0.4, 0.62)
+    warm = rng.normal(0, 0.05)
+    light = Light(
+        direction=(float(toward[0]), float(-np.sin(np.radians(rise))), float(toward[2])),
+        ambient=level * share,
+        diffuse=level * (1.08 - share),
+        tint=(1 + warm, 1.0, 1 - warm),
+    )
+    distance, high = rng.uniform(2.3, 3.7), rng.uniform(0.65, 1.45)
+    yaw = rng.normal(0, 5.0) * (0.4 + 0.6 * 2 * difficulty)
+    size = rng.uniform(0.53, 0.53 + 0.16 * (0.4 + 1.2 * difficulty))
+    aim = rng.uniform(0.80, 0.98)
+    camera = Camera(
+        position=(float(-distance * np.tan(np.radians(yaw))), high, float(distance)),
+        yaw=float(yaw),
+        pitch=float(np.degrees(np.arctan2(high - aim, distance))),
+        focal=float(distance * size / 1.68),
+    )
+    paint, trim = (PAINTS[k] for k in rng.choice(len(PAINTS), 2, replace=False))
+    rug = None
+    if rng.random() < 0.45:
+        rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), FABRICS[rng.integers(len(FABRICS))])
+    return Room(
+        turn=float(rng.uniform(-22, 22)),
+        back=float(back),
+        left=float(left),
+        right=float(right),
+        ceiling=float(rng.uniform(2.3, 2.8)),
+        wall=WALLS[rng.integers(len(WALLS))],
+        floor=FLOORS[rng.integers(len(FLOORS))],
+        paint=paint,
+        trim=trim,
+        ground=GROUNDS[rng.integers(len(GROUNDS))],
+        furniture=_furnish(rng, back, left, right),
+        hangings=_hang(rng, left, right),
+        rug=rug,
+        light=light,
+        lamp=(*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7))),
+        camera=camera,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+FINE = 2  # rays along each side of a pixel: with one, edges are stairs at any height
+BAND = 64  # rows traced at once, so that a tall picture needs no more memory than a low one
+
+
+def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the rays [3, n] from `origin` [3] meet first.
+
+    Returns distance [n], surface [n] (0 floor, 1 ceiling, 2 back, 3 left, 4 right, 5 and on: furniture) and the axis
+    [n] along which the surface's normal lies.
+    """
+    inverse = 1.0 / np.where(np.abs(rays) < 1e-6, np.float32(1e-6), rays)
+    planes = ((1, 0.0), (1, room.ceiling), (2, -room.back), (0, -room.left), (0, room.right))
+    count = rays.shape[1]
+    distance = np.full(count, np.inf, np.float32)
+    surface = np.zeros(count, np.int8)
+    normal = np.zeros(count, np.int8)
+    for number, (axis, where) in enumerate(planes):
+        along = np.float32(where - origin[axis]) * inverse[axis]
+        nearer = (along > 0) & (along < distance)
+        distance[nearer], surface[nearer], normal[nearer] = along[nearer], number, axis
+    for number, block in enumerate(room.furniture):
+        first = np.zeros(count, np.float32)
+        last = distance.copy()
+        axis_of = np.zeros(count, np.int8)
+        for axis in range(3):  # the slab method: inside the block while inside all three pairs of planes
+            one = np.float32(block.low[axis] - origin[axis]) * inverse[axis]
+            two = np.float32(block.high[axis] - origin[axis]) * inverse[axis]
+            enter = np.minimum(one, two)
+            axis_of[enter > first] = axis
+            np.maximum(first, enter, out=first)
+            np.minimum(last, np.maximum(one, two), out=last)
+        hit = (first < last) & (first > 0)
+        distance[hit], surface[hit], normal[hit] = first[hit], 5 + number, axis_of[hit]
+    return distance, surface, normal
+
+
+def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Colours [n, 3] of the back wall with what hangs on it; also which of them shine by themselves."""
+    rng = np.random.default_rng(room.seed)
+    shine = np.zeros(len(u), bool)
+    for thing in room.hangings:
+        inside = (u > thing.left) & (u < thing.right) & (v > thing.bottom) & (v < thing.top)
+        across = (u[inside] - thing.left) / (thing.right - thing.left)
+        down = (thing.top - v[inside]) / (thing.top - thing.bottom)
+        rim = np.minimum(across, 1 - across) * (thing.right - thing.left) < 0.04
+        rim |= np.minimum(down, 1 - down) * (thing.top - thing.bottom) < 0.04
+        if thing.kind == "poster":
+            picture = poster(rng)
+            last = np.array(picture.shape[:2]) - 0.01
+            colour = picture[(down * last[0]).astype(int), (across * last[1]).astype(int)]
+        elif thing.kind == "window":
+            colour = np.array([214, 228, 240]) * (1.05 - 0.3 * down)[:, None]
+            rim |= np.abs(across - 0.5) < 0.02
+            shine[np.flatnonzero(inside)[~rim]] = True
+            colour[rim] = (236, 234, 228)
+        elif thing.kind == "door":
+            colour = np.tile(np.array(thing.colour) * 0.5 + 90, (len(across), 1))
+            colour[(np.hypot((across - 0.88) * 0.85, (down - 0.5) * 2) < 0.03)] = 60
+            colour[rim] *= 0.8
+        elif thing.kind == "mirror":
+            colour = np.array(room.paint) * (0.7 + 0.25 * np.abs(across - down))[:, None]
+            colour[rim] = thing.colour
+        else:
+            colour = np.full((len(across), 3), (255.0, 120.0 + 100 * rng.random(), 200.0))
+            shine[inside] = True
+        colours[inside] = colour
+    return shine
+
+
+def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Colours uint8 [n, 3] that the rays [3, n] from `origin` [3] meet; `into` [3, 3] turns the world into the room."""
+    distance, surface, normal = _first_hits(origin, rays, room)
+    points = origin[:, None] + distance * rays
+
+    colours = np.empty((rays.shape[1], 3), np.float32)
+    shine = np.zeros(rays.shape[1], bool)
+    paint, trim = np.array(room.paint, np.float32), np.array(room.trim, np.float32)
+    on = surface == 0
+    u, v = points[0, on], points[2, on]
+    colours[on] = floor_colour(u, v, room.floor, np.array(room.ground, np.float32))
+    if room.rug:
+        rug = np.flatnonzero(on)[(np.abs(u) < room.rug[0]) & (np.abs(v) < room.rug[1])]
+        ring = np.maximum(np.abs(points[0, rug]) / room.rug[0], np.abs(points[2, rug]) / room.rug[1])
+        colours[rug] = np.array(room.rug[2]) * np.where((ring > 0.82) & (ring < 0.9), 1.35, 1.0)[:, None]
+    colours[surface == 1] = 0.3 * paint + 160
+    for number, axis in ((2, 0), (3, 2), (4, 2)):
+        on = surface == number
+        colours[on] = wall_colour(points[axis, on], points[1, on], room.wall, paint, trim)
+        if number == 2:
+            painted = colours[on]
+            shine[on] = _hang_on(room, painted, points[0, on], points[1, on])
+            colours[on] = painted
+    shade = np.ones(rays.shape[1], np.float32)
+    ground = np.flatnonzero(surface == 0)
+    for number, block in enumerate(room.furniture):
+        on = surface == 5 + number
+        colours[on] = block.colour
+        if block.bands:
+            share = (points[1, on] - block.low[1]) / (block.high[1] - block.low[1]) * block.bands
+            shade[on] = np.where(share % 1 < 0.05, 0.55, 0.92 + 0.16 * (np.floor(share) * 0.37 % 1))
+        # what stands on the floor darkens it nearby
+        x, z = points[0, ground], points[2, ground]
+        near = np.maximum(np.maximum(block.low[0] - x, x - block.high[0]), 0) ** 2
+        near += np.maximum(np.maximum(block.low[2] - z, z - block.high[2]), 0) ** 2
+        shade[ground] *= 1 - 0.4 * np.exp(-near / np.float32(0.03))
+
+    facing = -np.sign(np.choose(normal, rays))
+    sun = into @ (np.array(room.light.direction, np.float32) * np.array([1, -1, 1], np.float32))
+    bright = room.light.ambient + room.light.diffuse * np.maximum(facing * sun[normal], 0)
+    to_lamp = np.array(room.lamp[:3], np.float32)[:, None] - points
+    far = (to_lamp * to_lamp).sum(axis=0)
+    slant = facing * np.choose(normal, to_lamp)
+    bright = bright + 0.5 * room.lamp[3] * np.maximum(slant, 0) / (np.sqrt(far) * (0.6 + far))
+    walls = (points[1], room.ceiling - points[1], points[2] + room.back)
+    walls += (points[0] + room.left, room.right - points[0])
+    closeness = sum(np.exp(np.maximum(away, 0) * np.float32(-1 / 0.22)) for away in walls)
+    bright = bright * (1 - 0.2 * np.clip(closeness - 1, 0, 1)) * shade  # corners are darker
+    bright[shine] = 1.0
+    picture = colours * bright[:, None] * np.array(room.light.tint, np.float32)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def draw_room(room: Room, width: int, height: int) -> np.ndarray:
+    """The empty room uint8 [h', w', 3], RGB, as the camera sees it, with `MARGIN` around the frame.
+
+    Args:
+        room: to be drawn.
+        width, height: of a frame, pixels.
+    """
+    columns = np.arange(round(width * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)
+    rows = np.arange(round(height * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)
+    x = (columns + 0.5) / FINE - MARGIN * width - width / 2
+    y = (rows + 0.5) / FINE - MARGIN * height - height / 2
+    turn = np.radians(room.turn)
+    into = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]], np.float32)
+    right, down, ahead = (room.camera.axes() @ into.T).astype(np.float32)[:, :, None, None]
+    origin = into @ np.array(room.camera.position, np.float32)
+    bands = []
+    for top in range(0, len(rows), BAND * FINE):
+        below = y[top : top + BAND * FINE, None]
+        rays = x * right + below * down + np.float32(room.camera.focal * height) * ahead
+        colours = _colours_along(room, into, origin, rays.reshape(3, -1))
+        size = (len(columns) // FINE, len(below) // FINE)
+        bands.append(cv2.resize(colours.reshape(len(below), len(columns), 3), size, interpolation=cv2.INTER_AREA))
+    return np.concatenate(bands)

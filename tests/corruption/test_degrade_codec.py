@@ -1,0 +1,103 @@
+"""The H.264 round trip."""
+
+import numpy as np
+import pytest
+
+from dance_tf.corruption.codec import (
+    compress_h264,
+    decode_h264,
+    encode_h264,
+    measure_compression,
+    psnr,
+    quality_to_crf,
+)
+from dance_tf.corruption.degrade import degrade
+
+
+def drifting_texture(count: int, height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return np.stack(
+        [(128 + 60 * np.sin((x + 2 * i) / 5) + 40 * np.cos((y - i) / 7)).astype(np.uint8) for i in range(count)]
+    )
+
+
+@pytest.mark.parametrize(("quality", "crf"), [(100, 0), (50, 25), (25, 38), (15, 43), (0, 51)])
+def test_the_published_reading_of_a_quality(quality, crf):
+    assert quality_to_crf(quality) == crf
+
+
+def test_a_quality_is_a_percentage():
+    with pytest.raises(ValueError, match="0..100"):
+        quality_to_crf(101)
+
+
+@pytest.mark.parametrize(
+    ("count", "height", "width"), [(1, 1, 1), (2, 2, 3), (7, 17, 33), (1, 64, 64), (61, 32, 48), (300, 16, 16)]
+)
+def test_the_round_trip_keeps_count_and_size(count, height, width):
+    clip = drifting_texture(count, height, width)
+    for severity in (3, 4):
+        assert degrade(clip, "mild_compression", severity).frames.shape == clip.shape
+
+
+def test_frames_come_back_in_their_order():
+    # a gray level for each frame: B-frames are coded out of order and must be put back
+    levels = np.random.default_rng(0).permutation(np.arange(20, 240, 5))
+    clip = np.repeat(levels[:, None, None], 48, 1).repeat(48, 2).astype(np.uint8)
+    back = compress_h264(clip, np.arange(len(clip)) / 30, np.random.default_rng(0), crf=20)
+    np.testing.assert_allclose(back.mean((1, 2)), levels, atol=2)
+
+
+def test_rate_factor_zero_is_lossless_over_the_full_range():
+    clip = np.random.default_rng(0).integers(0, 256, (5, 37, 51), dtype=np.uint8)
+    np.testing.assert_array_equal(compress_h264(clip, np.arange(5) / 30, np.random.default_rng(0), crf=0), clip)
+    assert measure_compression(clip, (0,))[0].psnr == float("inf")
+
+
+def test_the_bytes_repeat():
+    # on frames of this size x264 with its defaults gave several results within a dozen calls
+    clip = drifting_texture(24, 33, 47)
+    results = set()
+    for i in range(12):
+        _litter = [np.full(1000 * (i + k), 7 * i + k, np.uint8) for k in range(30)]  # other memory for each call
+        results.add(b"".join(bytes(packet) for packet in encode_h264(clip, 38)))
+    assert len(results) == 1
+
+
+def test_each_frame_by_itself_when_asked():
+    clip = np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8)
+    packets = encode_h264(clip, 30, keyframe_interval=1)
+    assert all(packet.is_keyframe for packet in packets)
+    assert sum(packet.is_keyframe for packet in encode_h264(drifting_texture(30, 64, 64), 30)) == 1
+
+
+def test_measures_are_what_was_encoded():
+    clip = drifting_texture(24, 96, 64)
+    measured = measure_compression(clip, (23, 38, 43), rate=24)
+    for measure in measured:
+        packets = encode_h264(clip, measure.crf, 24)
+        size = sum(packet.size for packet in packets)
+        assert measure.bitrate == pytest.approx(size * 8 / 1000)  # the clip lasts one second
+        assert measure.bits_per_pixel == pytest.approx(size * 8 / clip.size)
+        decoded = decode_h264(packets, clip.shape)
+        error = ((clip.astype(float) - decoded) ** 2).mean()
+        assert measure.psnr == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
+    assert measured[0].psnr > measured[1].psnr > measured[2].psnr
+    assert measured[0].bitrate > measured[1].bitrate > measured[2].bitrate
+
+
+def test_lost_frames_are_noticed():
+    clip = drifting_texture(6, 32, 32)
+    packets = encode_h264(clip, 30, keyframe_interval=1)
+    with pytest.raises(RuntimeError, match="5 frames back where 6"):
+        decode_h264(packets[:-1], clip.shape)
+
+
+def test_nothing_to_measure_is_refused():
+    with pytest.raises(ValueError, match="at least one frame"):
+        measure_compression(np.empty((0, 8, 8), np.uint8))
+
+
+def test_psnr_by_hand():
+    assert psnr(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8)) == pytest.approx(0)
+    assert psnr(np.zeros((2, 2), np.uint8), np.full((2, 2), 51, np.uint8)) == pytest.approx(20 * np.log10(5))

@@ -1,0 +1,286 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dance_tf.curation.filters import CurationSettings, curate_clip
+from dance_tf.curation.parts import CurationRow, PartError, content_sha256, read_part, read_summary
+from dance_tf.curation.run import ClipFrames, CurationError, curate_footage, make_part, read_rows, write_rows
+from dance_tf.video.catalog import Clip, find_clips
+from dance_tf.video.frames import FrameFile, FrameFileError
+from dance_tf.video.settings import ReadLimits, ReadSettings
+from dance_tf.video.stills import ReadError
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ReadSettings(size=32, threads=1)
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory, make_video, make_dance):
+    """Six good clips of three dancers, and things that are none."""
+    root = tmp_path_factory.mktemp("footage")
+    for style in ("Tok", "BL"):
+        (root / style).mkdir()
+        for number, dancer in enumerate(("ann", "bob", "cy")):
+            frames = make_dance(45, seed=10 * number + len(style))
+            if dancer == "cy":
+                frames[:9] = 0
+            make_video(root / style / f"{dancer}_1.mp4", frames, options={"crf": "20"})
+    (root / "Tok" / "dan_1.mp4").write_bytes((root / "Tok" / "ann_1.mp4").read_bytes())
+    (root / "BL" / "eve_1.mp4").write_bytes((root / "BL" / "ann_1.mp4").read_bytes()[:900])
+    (root / "BL" / "fay_1.mp4").write_bytes(b"")
+    (root / "BL" / "what.jpg").write_bytes(b"?")
+    return root
+
+
+def content(parts):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in parts.glob("*.npz")}
+
+
+@pytest.fixture(scope="module")
+def curated(footage, tmp_path_factory):
+    parts = tmp_path_factory.mktemp("parts")
+    seen = []
+    rows = curate_footage(find_clips(footage), parts, SMALL, jobs=2, progress=seen.append)
+    assert tuple(seen) == rows[:-1]
+    return parts, rows
+
+
+def test_every_file_has_its_row(footage, curated):
+    parts, rows = curated
+    by_name = {Path(row.path).name if "BL" in row.path else f"t-{Path(row.path).name}": row for row in rows}
+    assert Counter(row.status for row in rows) == {"kept": 4, "partly kept": 2, "refused": 4}
+    assert by_name["t-dan_1.mp4"].reason == "same content as Tok/ann_1"
+    assert by_name["fay_1.mp4"].reason == "the file is empty"
+    assert by_name["what.jpg"].reason == "a single image among videos"
+    assert "opened" in by_name["eve_1.mp4"].reason
+    part = by_name["cy_1.mp4"]
+    assert (part.seen, part.kept, part.blank, part.reason) == (45, 36, 9, "9 blank")
+    assert (part.width, part.height, part.seconds, part.room_known) == (64, 96, 1.5, True)
+    assert all(len(row.sha256) == 64 for row in rows)
+    assert {row.part for row in rows if row.part} == set(content(parts))
+
+
+def test_parts_hold_what_curation_gives(footage, curated):
+    parts, rows = curated
+    row = next(row for row in rows if row.clip_id == "BL/cy_1")
+    clip = next(clip for clip in find_clips(footage).clips if clip.clip_id == "BL/cy_1")
+    stored, fresh = read_part(parts / row.part), curate_clip(clip, SMALL)
+    assert np.array_equal(stored.frames, fresh.frames) and np.array_equal(stored.room, fresh.room)
+    assert stored.dropped == fresh.dropped and stored.clip == replace(clip, path=clip.path.resolve())
+
+
+def test_long_work_on_a_clip_is_no_hang(dance_file, tmp_path):
+    beats = []
+    part = tmp_path / "p.npz"
+    make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), alive=lambda: beats.append(1))
+    # one for each of 40 frames when it is decoded, and in each of three measures
+    assert len(beats) >= 40 + 40 + 40 + 37
+    assert list(tmp_path.iterdir()) == [part]
+
+
+def test_a_clip_that_the_disk_has_no_room_for_is_refused(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.curation.run.ClipFrames", FullDisk)
+    with pytest.raises(ReadError, match="no room for its frames: no space"):
+        clip = find_clips(footage).clips[0]
+        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PartError, match="cannot be written"):  # no clip could be
+        make_part(clip, "ab", tmp_path / "absent" / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+
+
+class FullDisk(FrameFile):
+    def append(self, frame):
+        raise FrameFileError("no space")
+
+
+def test_a_clip_of_too_many_frames_is_refused_before_they_are_held(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.curation.run.MOST_BYTES", 20 * 32 * 32)
+    with pytest.raises(ReadError, match="more than 20 frames"):
+        clip = find_clips(footage).clips[0]
+        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+    with ClipFrames(tmp_path) as held:
+        for _ in range(20):
+            held.append(np.zeros((32, 32), np.uint8))
+        with pytest.raises(ReadError):
+            held.append(np.zeros((32, 32), np.uint8))
+        assert len(held) == 20
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_and_folders_that_are_no_clips_cost_a_row_each(tmp_path, dance_file):
+    place = tmp_path / "in"
+    for folder in ("train/Tok", "test/Tok", "other/seq"):
+        (place / folder).mkdir(parents=True)
+    (place / "other" / "seq" / "1.png").write_bytes(b"?")
+    (place / "train" / "Tok" / "a.mp4").write_bytes(dance_file.read_bytes())
+    (place / "train" / "Tok" / "loop.mp4").symlink_to("loop.mp4")
+    (place / "test" / "Tok" / "gone.mp4").symlink_to("nowhere.mp4")
+    rows = {Path(row.path).name: row for row in curate_footage(find_clips(place), tmp_path / "out", SMALL)}
+    expected = {"a.mp4": "kept", "gone.mp4": "refused", "loop.mp4": "refused", "seq": "refused"}
+    assert {name: row.status for name, row in rows.items()} == expected
+    assert "No such file" in rows["gone.mp4"].reason and "symbolic links" in rows["loop.mp4"].reason
+    assert rows["seq"].sha256 == content_sha256(place / "other" / "seq")
+
+
+def test_a_longer_limit_decodes_nothing_again_and_a_shorter_one_still_refuses(dance_file, tmp_path):
+    catalog = find_clips(dance_file)
+    limits = [ReadSettings(size=32, threads=1, limits=ReadLimits(seconds=seconds)) for seconds in (10, 20, 1)]
+    rows = [curate_footage(catalog, tmp_path, each)[0] for each in limits]
+    assert rows[0] == rows[1] and rows[0].status == "kept" and len(list(tmp_path.glob("*.npz"))) == 1
+    assert (rows[2].status, rows[2].reason) == ("refused", "1 s long, over the limit of 1 s")
+
+
+def test_few_clips_share_all_cores(dance_file, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
+    monkeypatch.setattr("dance_tf.curation.run.offer", lambda *given: asked.append(given) or CurationRow("a"))
+    curate_footage(find_clips(dance_file), tmp_path, ReadSettings(size=32))
+    assert [given[5].threads for given in asked] == [6]
+
+
+def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
+    def fragile(path):
+        if path.name == "ann_1.mp4" and path.parent.name == "Tok":
+            "\udcff".encode()
+        if path.name == "bob_1.mp4" and path.parent.name == "Tok":
+            raise PermissionError(13, "Permission denied")
+        return content_sha256(path)
+
+    monkeypatch.setattr("dance_tf.curation.run.content_sha256", fragile)
+    rows = curate_footage(find_clips(footage), tmp_path, SMALL, jobs=1)
+    reasons = {row.clip_id: row.reason for row in rows}
+    assert reasons["Tok/ann_1"].startswith("cannot be read ('utf-8' codec")
+    assert reasons["Tok/bob_1"] == "cannot be read (Permission denied)"
+    assert sum(row.status != "refused" for row in rows) == 5  # dan_1, the same as ann_1, now stands for it
+
+
+def test_no_two_threads_parse_a_header_at_once(footage, curated, monkeypatch):
+    parts, rows = curated
+    inside, most = [], []
+
+    def watched(part):
+        inside.append(part)
+        time.sleep(0.02)
+        most.append(len(inside))
+        inside.remove(part)
+        return read_summary(part)
+
+    monkeypatch.setattr("dance_tf.curation.run.read_summary", watched)
+    assert curate_footage(find_clips(footage), parts, SMALL, jobs=3) == rows
+    assert len(most) >= 6 and max(most) == 1
+
+
+def test_what_is_there_is_not_made_again(footage, curated):
+    parts, rows = curated
+    before = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+    missing = sorted(before)[0]
+    (parts / missing).unlink()
+    damaged = sorted(before)[1]
+    (parts / damaged).write_bytes(b"half")
+    assert curate_footage(find_clips(footage), parts, SMALL, jobs=1) == rows
+    after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+    assert {name for name in before if before[name] != after[name]} == {missing, damaged}
+
+
+def test_rows_come_back_and_remember_earlier_files(curated, tmp_path):
+    _, rows = curated
+    table = tmp_path / "curation.csv"
+    write_rows(table, rows[:4])
+    assert read_rows(table) == rows[:4]
+    write_rows(table, rows[2:])
+    assert read_rows(table) == (*rows[2:], *rows[:2])
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="not a table"):
+        read_rows(table)
+
+
+def test_a_run_that_cannot_write_stops_with_one_line(footage, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CurationError, match="cannot be written"):
+        curate_footage(find_clips(footage), tmp_path / "file" / "parts", SMALL)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from dance_tf.video.catalog import find_clips
+from dance_tf.curation.run import curate_footage
+from dance_tf.curation.parts import CurationRow
+from dance_tf.video.settings import ReadLimits, ReadSettings
+from dance_tf.video.stills import ReadError
+if __name__ == "__main__":
+    curate_footage(find_clips(Path(sys.argv[1])), Path(sys.argv[2]), ReadSettings(size=32, threads=1), jobs=1,
+                   progress=lambda row: print(row.clip_id, flush=True))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_killed_and_resumed_ends_in_the_same_parts(footage, curated, tmp_path):
+    parts, rows = curated
+    begun = subprocess.Popen([sys.executable, "-c", RUN, footage, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
+    begun.stdout.readline()  # the first clip is done
+    time.sleep(0.02)
+    begun.send_signal(signal.SIGKILL)
+    begun.wait()
+    begun.stdout.close()
+    assert curate_footage(find_clips(footage), tmp_path, SMALL, jobs=1) == rows
+    assert content(tmp_path) == content(parts)
+
+
+def test_the_same_on_a_dask_cluster(footage, curated, tmp_path, recwarn):
+    distributed = pytest.importorskip("distributed")
+    parts, rows = curated
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        found = curate_footage(find_clips(footage), tmp_path, SMALL, scheduler=cluster.scheduler_address)
+    assert found == rows and content(tmp_path) == content(parts)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_a_dask_worker_killed_half_way_costs_nothing(footage, curated, tmp_path, recwarn):
+    distributed = pytest.importorskip("distributed")
+    parts, rows = curated
+    killed = []
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(**options) as cluster:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            workers = list(client.run(os.getpid).values())
+
+        def kill_one(row):
+            if not killed:
+                killed.append(workers[0])
+                os.kill(workers[0], signal.SIGKILL)
+
+        address = cluster.scheduler_address
+        found = curate_footage(find_clips(footage), tmp_path, SMALL, scheduler=address, progress=kill_one)
+    assert killed and found == rows and content(tmp_path) == content(parts)
+
+
+def test_an_absent_scheduler_is_one_clear_line(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.video.workers.SCHEDULER_SECONDS", 1)
+    with pytest.raises(CurationError, match="no Dask scheduler") as caught:
+        curate_footage(find_clips(footage), tmp_path, SMALL, scheduler="tcp://127.0.0.1:9")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_can_be_a_folder_of_images(tmp_path, make_dance):
+    import cv2
+
+    folder = tmp_path / "in" / "seq"
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(make_dance(12)):
+        cv2.imwrite(str(folder / f"{number:04d}.png"), frame)
+    catalog = find_clips(folder)
+    (row,) = curate_footage(catalog, tmp_path / "out", SMALL, jobs=1)
+    assert (row.status, row.seen, row.clip_id) == ("kept", 12, "seq") and catalog.clips == (
+        Clip(folder, clip_id="seq"),
+    )

@@ -1,0 +1,140 @@
+"""One model trained and scored, or scored again on clips it has or has not seen."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.output import MODEL, check_place
+from dance_tf.dataset.splits import make_splits
+from dance_tf.experiments.run import evaluate_model, train_model
+from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
+from dance_tf.model.fit import Schedule
+from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
+from dance_tf.model.train import TrainingSettings, predict
+
+SETTINGS = TrainingSettings(
+    strategy="cnn",
+    schedule=Schedule(epochs=2, learning_rate=0.05, momentum=0.9),
+    batch_size=8,
+    frames_per_clip=2,
+    validation_frames=2,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(blob_clips):
+    return gather(blob_clips(styles=2, dancers=5, frames=3))
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    """A model folder, its split, and how its part held out was scored."""
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
+    folder = tmp_path_factory.mktemp("single") / "model"
+    return folder, split, train_model(dataset, split, SETTINGS, folder, progress=False)
+
+
+def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
+    folder, split, _ = trained
+    bundle = load_bundle(folder)
+    described = bundle.description
+    assert described.held_out == ("dancer1", "dancer3")
+    assert (described.styles, described.strategy, described.view) == (dataset.styles, "cnn", "difference")
+    assert (described.sequence_length, described.data_hash) == (1, dataset.content_hash)
+    assert described.settings["batch_size"] == 8
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["model"]  # no checkpoint is left beside it
+    assert (folder / "tensorboard").is_dir()
+    assert check_place(folder, MODEL) == folder  # to be trained again
+
+
+def test_the_score_is_that_of_the_part_held_out(trained, dataset):
+    folder, split, evaluation = trained
+    told = json.loads(json.dumps(evaluation.to_json()))
+    assert told["scored"]["frames"] == len(split.test) and told["scored"]["clips"] == 4
+    assert told["scored"]["dancers"] == ["dancer1", "dancer3"]
+    probabilities = predict(load_bundle(folder).model, dataset, split.test, SETTINGS)
+    accuracy = (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean()
+    assert told["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
+
+
+def test_scoring_again_says_when_clips_were_learnt_from(trained, dataset):
+    folder, _, evaluation = trained
+    bundle = load_bundle(folder)
+    unseen = evaluate_model(bundle, dataset, ("dancer1", "dancer3"))
+    assert unseen.note == ""
+    assert unseen.to_json()["frame"] == evaluation.to_json()["frame"]
+    everyone = evaluate_model(bundle, dataset)
+    assert everyone.clips == 10
+    assert everyone.note == (
+        "the model learnt from clips of this dataset: 6 of the 10 scored; from dancers of these names: dancer0, "
+        "dancer2, dancer4; only others (dancer1, dancer3) tell what it is worth"
+    )
+
+
+def renamed(clip, **names):
+    return dataclasses.replace(clip, clip=dataclasses.replace(clip.clip, **names))
+
+
+def test_what_overlaps_is_named_in_any_other_dataset(trained, blob_clips):
+    bundle = load_bundle(trained[0])
+    old, new = blob_clips(styles=2, dancers=5, frames=3), blob_clips(styles=2, dancers=5, frames=3, seed=9)
+    learnt, held_out = old[0], old[1]  # of dancer0 and dancer1
+    stranger = renamed(new[4], dancer="zoe", clip_id="style0/zoe")
+    # one more clip, of someone else, does not make those forgotten that were learnt from
+    note = evaluate_model(bundle, gather([learnt, held_out, stranger])).note
+    assert "clips of this dataset: 1 of the 3 scored; from dancers of these names: dancer0; " in note
+    assert note.endswith("only others (dancer1, zoe) tell what it is worth")
+    # the same pictures under another name
+    note = evaluate_model(bundle, gather([renamed(learnt, dancer="ann", clip_id="a")])).note
+    assert "clips of this dataset: 1 of the 1 scored; only others (ann)" in note
+    # other pictures of someone of that name
+    note = evaluate_model(bundle, gather([new[2]])).note
+    assert note == (
+        "the model learnt from dancers of these names: dancer2; only others (there is none here) tell what it is worth"
+    )
+    assert evaluate_model(bundle, gather([held_out, stranger])).note == ""
+
+
+def test_a_model_of_an_earlier_day_knows_its_dataset_as_a_whole(trained, dataset, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0], folder)
+    content = json.loads((folder / "model.json").read_text())
+    assert len(content.pop("learnt_clips")) == 6 and content.pop("learnt_dancers") == ["dancer0", "dancer2", "dancer4"]
+    (folder / "model.json").write_text(json.dumps(content))
+    bundle = load_bundle(folder)
+    assert "learnt from clips of this dataset" in evaluate_model(bundle, dataset).note
+    assert evaluate_model(bundle, dataset, ("dancer1",)).note == ""
+    other = dataclasses.replace(bundle.description, data_hash="another")
+    assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
+
+
+def test_styles_are_matched_by_name_not_by_place(trained, blob_clips):
+    folder, _, _ = trained
+    bundle = load_bundle(folder)
+    both = gather(blob_clips(styles=2, dancers=2, frames=3, seed=5))
+    second = gather([clip for clip in blob_clips(styles=2, dancers=2, frames=3, seed=5) if clip.clip.style == "style1"])
+    found = predict(bundle.model, both, np.flatnonzero(both.labels == 1), SETTINGS).argmax(axis=1)
+    accuracy = evaluate_model(bundle, second).to_json()["frame"]["accuracy"]["mean"]
+    assert accuracy == pytest.approx((found == 1).mean())
+
+
+def test_sequences_of_any_length_are_scored(dataset):
+    network = NetworkSettings(classes=2, sequence_length=3)
+    described = ModelDescription(dataset.styles, "cnn_lstm", "frame", sequence_length=3)
+    evaluation = evaluate_model(ModelBundle(build_cnn_lstm(network), described), dataset, ("dancer0",))
+    assert evaluation.clips == 2
+
+
+def test_strangers_are_refused_in_one_line(trained, dataset, blob_clips):
+    bundle = load_bundle(trained[0])
+    with pytest.raises(
+        DatasetError, match="no dancer nobody in the dataset: it has dancer0, dancer1, dancer2, dancer3, dancer4$"
+    ):
+        evaluate_model(bundle, dataset, ("nobody",))
+    with pytest.raises(DatasetError, match="the model knows no style style2"):
+        evaluate_model(bundle, gather(blob_clips(styles=3, dancers=2)))
