@@ -1,12 +1,17 @@
-"""Tiny made-up footage that more than one room's tests learn from."""
+"""Small synthetic footage shared by the tests of several packages."""
 
+import os
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
 from dance_tf.video.catalog import Clip
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config):
@@ -50,3 +55,83 @@ def blob_clips():
         return [blob_clip(*pair, frames + number % 3, seed) for number, pair in enumerate(pairs)]
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    folder = Path(os.environ.get("DANCE_TF_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no shared data at {folder}")
+    return folder
+
+
+def write_video(path, frames, rate=30, codec="libx264", pixel_format="yuv420p", times=None, options=None, setup=None):
+    """Write gray frames uint8 [n, h, w]; times are in milliseconds."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], pixel_format
+        stream.options = {"crf": "5"} if options is None else options
+        stream.codec_context.thread_count = 1
+        if times is not None:
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        if setup:
+            setup(stream)
+        for number, gray in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(gray, format="gray").reformat(format=pixel_format)
+            frame.pts = number if times is None else times[number]
+            if times is not None:
+                frame.time_base = Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_video():
+    return write_video
+
+
+def ramp(count, height=64, width=48):
+    """Frames of one gray level each, 40, 44, 48 …: the level tells which frame it is."""
+    return np.repeat(np.arange(40, 40 + 4 * count, 4, dtype=np.uint8), height * width).reshape(count, height, width)
+
+
+@pytest.fixture(scope="session")
+def make_ramp():
+    return ramp
+
+
+def dance(count, height=96, width=64, seed=0, pace=0.35):
+    """A bright bar that swings before a textured wall, by so many radians of its swing a frame."""
+    rng = np.random.default_rng(seed)
+    wall = cv2.GaussianBlur(rng.integers(0, 256, (height, width), np.uint8), (0, 0), 2)
+    wall = cv2.normalize(wall, None, 40, 160, cv2.NORM_MINMAX)
+    frames = np.repeat(wall[None], count, axis=0)
+    for number, frame in enumerate(frames):
+        angle = 0.9 * np.sin(pace * number)
+        middle = np.array([width / 2, height * 0.8])
+        tip = middle + height * 0.5 * np.array([np.sin(angle), -np.cos(angle)])
+        cv2.line(frame, tuple(map(int, middle)), tuple(map(int, tip)), 240, 7)
+    return frames
+
+
+@pytest.fixture(scope="session")
+def make_dance():
+    return dance
+
+
+@pytest.fixture(scope="session")
+def ramp_file(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("ramp") / "ramp.mp4", ramp(30))
+
+
+@pytest.fixture(scope="session")
+def dance_file(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("dance") / "dance.mp4", dance(40), options={"crf": "20", "g": "10"})
