@@ -140,3 +140,14 @@ def check_place(out: Path, kind: Kind, sources: Sequence[Path] = (), beside: Seq
     if strangers := kind.strangers(out):
         raise PlaceError(f"{out} also holds {strangers[0]}, which would be lost: move it, or name a new folder")
     return out
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all: a temporary name, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

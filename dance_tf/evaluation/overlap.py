@@ -1,87 +1,35 @@
-"""What lies on both sides of a split's wall: all but the same frames, the same dancers, the same dancers in a style."""
+"""Overlap of training and held-out parts: near-duplicate frames, shared dancers, shared performances."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
+import imagehash
 import numpy as np
+import pandas as pd
 from PIL import Image
-from scipy.fft import dct
 
-from dance_tf.dataset.batches import VIEWS, View, load_frames
+from dance_tf.dataset.batches import VIEWS, load_frames
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.dataset.splits import GROUPS, Group, make_splits
-from dance_tf.evaluation.intervals import Estimate, Level, estimate_difference
-from dance_tf.evaluation.predictions import Predictions
+from dance_tf.dataset.splits import GROUPS, make_splits
 
-HASH_SIZE = 8  # 8 x 8 bits fill one uint64
-_SHRUNK = 4 * HASH_SIZE
 # a block of 64 test hashes by 4,096 training hashes is 2 MB: it stays in the cache
 _TEST_BLOCK, _TRAINING_BLOCK = 64, 4096
 
 
-@dataclass(frozen=True)
-class NearDuplicates:
-    """How many test frames have all but the same frame in training.
-
-    Attributes:
-        count: test frames with a training frame within `distance`.
-        frames: all test frames.
-        distance: largest number of differing bits, of 64, that counts as the same picture.
-    """
-
-    count: int
-    frames: int
-    distance: int
-
-    @property
-    def share(self) -> float:
-        """`count` over `frames`; 0 where there are no test frames."""
-        return self.count / self.frames if self.frames else 0.0
-
-    def to_json(self) -> dict[str, float]:
-        """Count, frames, distance and share."""
-        return {"count": self.count, "frames": self.frames, "distance": self.distance, "share": self.share}
-
-
 def hash_frames(frames: np.ndarray) -> np.ndarray:
-    """Perceptual hash (pHash) of each frame: the signs of its 8 x 8 lowest frequencies against their median.
-
-    The definition, bit for bit, is that of the ImageHash library's `phash`: Lanczos to 32 x 32, cosine transform both
-    ways, first 8 x 8 coefficients, greater than their median. Only the transform is done for all frames at once.
+    """Return the perceptual hash (pHash, as ImageHash computes it) of each frame.
 
     Args:
-        frames: uint8 [n, height, width, 1] or [n, height, width].
+        frames: uint8 [n, height, width, 1].
 
     Returns:
-        uint64 [n]; the first coefficient is the highest bit.
-
-    Raises:
-        ValueError: frames have another shape or type.
+        uint64 [n].
     """
-    frames = np.asarray(frames)
-    if frames.ndim == 4 and frames.shape[-1] == 1:
-        frames = frames[..., 0]
-    if frames.ndim != 3 or frames.dtype != np.uint8:
-        raise ValueError(f"frames are {frames.dtype} {list(frames.shape)}, not uint8 [n, height, width, 1]")
-    hashes = np.empty(len(frames), dtype=np.uint64)
-    for start in range(0, len(frames), 1024):
-        small = np.array(
-            [
-                Image.fromarray(frame).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS)
-                for frame in frames[start : start + 1024]
-            ]
-        ).astype(np.float64)
-        low = dct(dct(small, axis=1), axis=2)[:, :HASH_SIZE, :HASH_SIZE].reshape(len(small), -1)
-        bits = low > np.median(low, axis=1, keepdims=True)
-        hashes[start : start + 1024] = np.packbits(bits, axis=1).view(">u8")[:, 0]
-    return hashes
+    bits = np.array([imagehash.phash(Image.fromarray(frame[..., 0])).hash.ravel() for frame in frames])
+    return np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
 def nearest_distances(test: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Hamming distance of each test hash to the training hash nearest to it.
+    """Return the Hamming distance of each test hash to the nearest training hash.
 
-    Every pair is compared, block by block (exclusive or, then a count of bits); the extra memory is a few megabytes
-    whatever the sizes.
+    Every pair is compared, block by block, in a few megabytes of memory.
 
     Args:
         test: uint64 [n].
@@ -102,92 +50,32 @@ def nearest_distances(test: np.ndarray, training: np.ndarray) -> np.ndarray:
     return nearest[rows]
 
 
-def count_near_duplicates(test: np.ndarray, training: np.ndarray, distance: int = 4) -> NearDuplicates:
-    """Count test frames that have a training frame within a Hamming distance.
+def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, distance: int = 4) -> pd.DataFrame:
+    """Compare the held-out part of each split with the training part of its first fold.
 
     Args:
-        test: uint64 [n], hashes of the test frames (`hash_frames`).
-        training: uint64 [m], hashes of the training frames.
-        distance: differing bits of 64 that still count as the same picture. Our choice of 4: neighbouring frames lie
-            within it, and unrelated pictures are about 32 apart.
-    """
-    count = int((nearest_distances(test, training) <= distance).sum())
-    return NearDuplicates(count=count, frames=len(test), distance=distance)
-
-
-def leakage_gap(
-    leaking: Sequence[Predictions],
-    honest: Sequence[Predictions],
-    by: Level = "frame",
-    resamples: int = 1000,
-    seed: int = 0,
-    paired: bool = True,
-) -> Estimate:
-    """What accuracy owes to leakage: under the leaking split minus under the honest one, with its interval.
-
-    Args:
-        leaking: runs of a strategy under, say, the split by frame.
-        honest: runs of the same strategy under, say, the split by dancer.
-        by: "frame" or "clip".
-        resamples: draws of the bootstrap.
-        seed: of the draws.
-        paired: as `estimate_difference`: True where both splits test the same dancers, as the folds of one set of
-            footage do.
+        dataset: the frames.
+        folds: number of folds.
+        seed: of the splits.
+        distance: largest number of differing bits, of 64, between near-duplicates. Our choice of 4: neighbouring frames
+            lie within it, unrelated pictures are about 32 apart.
 
     Returns:
-        Mean, interval and number of runs of the difference, as a fraction (0.3 is 30 points).
+        A row a view and split: view, split, count (held-out frames with a near-duplicate in training), frames, share,
+        dancer_in_training (share of held-out frames whose dancer is in training), dancer_and_style_in_training.
     """
-    return estimate_difference(leaking, honest, by, resamples, seed, paired).accuracy
-
-
-@dataclass(frozen=True)
-class Wall:
-    """Near-duplicates across the wall between the training part and the part held out.
-
-    Attributes:
-        view: what is compared: frames as they are, or their differences from the room.
-        unit: what the split is cut by.
-        found: test frames with all but the same frame in training.
-        met: share of the test frames whose dancer is in training.
-        met_in_style: share of the test frames whose dancer is in training with the very style of the frame. Where
-            it is smaller than `met`, who knows dancers or rooms by heart will say another style.
-    """
-
-    view: View
-    unit: Group
-    found: NearDuplicates
-    met: float
-    met_in_style: float
-
-    def to_json(self) -> dict[str, float]:
-        """Near-duplicates, and who is met in training."""
-        return {**self.found.to_json(), "met": self.met, "met_in_style": self.met_in_style}
-
-
-def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, views: Sequence[View] = VIEWS) -> tuple[Wall, ...]:
-    """Count held-out frames that have all but the same frame in the training part of the first fold, for each split.
-
-    Args:
-        dataset: what is split.
-        folds: as the runs have them.
-        seed: of the splits.
-        views: what the networks see.
-    """
-    walls = []
-    for view in views:
-        hashes = np.concatenate(
-            [hash_frames(load_frames(dataset, part, view)) for part in _blocks(len(dataset.labels))]
-        )
-        for unit in GROUPS:
-            split = make_splits(dataset, unit, folds, seed)[0]
-            found = count_near_duplicates(hashes[split.test], hashes[split.train])
-            dancers = np.unique(np.array(dataset.dancers), return_inverse=True)[1][dataset.clip_index]
-            pairs = dancers * len(dataset.styles) + dataset.labels
-            met, in_style = (np.isin(who[split.test], who[split.train]).mean() for who in (dancers, pairs))
-            walls.append(Wall(view, unit, found, float(met), float(in_style)))
-    return tuple(walls)
-
-
-def _blocks(frames: int, size: int = 4096) -> list[np.ndarray]:
-    """Indices in blocks, so that a view of all frames never lies in memory at once."""
-    return np.array_split(np.arange(frames), max(1, -(-frames // size)))
+    dancers = np.unique(np.array(dataset.dancers), return_inverse=True)[1][dataset.clip_index]
+    performances = dancers * len(dataset.styles) + dataset.labels
+    rows = []
+    for view in VIEWS:
+        # in blocks, so that a view of all frames is never in memory at once
+        blocks = np.array_split(np.arange(len(dataset.labels)), max(1, -(-len(dataset.labels) // 4096)))
+        hashes = np.concatenate([hash_frames(load_frames(dataset, block, view)) for block in blocks])
+        for group in GROUPS:
+            split = make_splits(dataset, group, folds, seed)[0]
+            near = nearest_distances(hashes[split.test], hashes[split.train]) <= distance
+            met, in_style = (np.isin(who[split.test], who[split.train]).mean() for who in (dancers, performances))
+            counted = {"count": int(near.sum()), "frames": len(near), "share": float(near.mean())}
+            met = {"dancer_in_training": float(met), "dancer_and_style_in_training": float(in_style)}
+            rows.append({"view": view, "split": group, **counted, **met})
+    return pd.DataFrame(rows)

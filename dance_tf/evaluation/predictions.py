@@ -1,137 +1,174 @@
-"""From frames to clips: one verdict a clip."""
+"""Predictions of a model on the clips of one part of a split."""
 
-import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+from dance_tf.dataset.output import write_text
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Class probabilities of n frames (or clips), with the truth and where each frame is from.
+    """Predictions of n clips: their mean probabilities and how many frames were predicted as each style.
+
+    This is all that a score needs: by clip from the probabilities, by frame from the counts.
 
     Attributes:
-        probabilities: float32 [n, classes]; each row sums to one.
-        labels: int64 [n]; the true class of each row, an index into `styles`.
-        clips: int64 [n]; the clip each row is from, an index into `clip_ids`.
-        dancers: name of the dancer of each clip, in the order of `clip_ids`; empty where nobody knows.
-        styles: names of the classes, in the order of the columns of `probabilities`.
-        clip_ids: unique names of the clips.
+        styles: names of the classes, the order of all columns.
+        clip_ids: unique name of each clip.
+        dancers: dancer of each clip; empty where unknown.
+        labels: int64 [n], true class of each clip, an index into `styles`.
+        probabilities: float32 [n, classes], mean over the clip's frames; each row sums to one.
+        counts: int64 [n, classes], frames of the clip that were predicted as each class.
 
     Raises:
-        ValueError: where the parts do not fit each other.
+        ValueError: the parts do not fit each other.
     """
 
-    probabilities: np.ndarray
-    labels: np.ndarray
-    clips: np.ndarray
-    dancers: tuple[str, ...]
     styles: tuple[str, ...]
     clip_ids: tuple[str, ...]
+    dancers: tuple[str, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    counts: np.ndarray
 
     def __post_init__(self):
-        probabilities = np.asarray(self.probabilities, dtype=np.float32)
-        labels, clips = np.asarray(self.labels, dtype=np.int64), np.asarray(self.clips, dtype=np.int64)
-        for name, value in (("probabilities", probabilities), ("labels", labels), ("clips", clips)):
-            object.__setattr__(self, name, value)
-        for name in ("dancers", "styles", "clip_ids"):
+        for name in ("styles", "clip_ids", "dancers"):
             object.__setattr__(self, name, tuple(str(value) for value in getattr(self, name)))
-        frames = len(labels)
-        if probabilities.shape != (frames, len(self.styles)):
-            raise ValueError(
-                f"probabilities are {list(probabilities.shape)}, labels and styles ask for {[frames, len(self.styles)]}"
-            )
-        if labels.shape != (frames,) or clips.shape != (frames,):
-            raise ValueError(f"labels {list(labels.shape)} and clips {list(clips.shape)} must both be [n]")
-        if len(self.dancers) != len(self.clip_ids):
-            raise ValueError(f"{len(self.clip_ids)} clips, but {len(self.dancers)} dancers: give one for each clip")
-        if len(set(self.clip_ids)) != len(self.clip_ids):
+        for name, kind in (("labels", np.int64), ("probabilities", np.float32), ("counts", np.int64)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
+        clips, classes = len(self.clip_ids), len(self.styles)
+        if self.labels.shape != (clips,) or len(self.dancers) != clips:
+            raise ValueError(f"{clips} clips, {len(self.dancers)} dancers, {list(self.labels.shape)} labels: not equal")
+        for name in ("probabilities", "counts"):
+            if getattr(self, name).shape != (clips, classes):
+                raise ValueError(f"{name} are {list(getattr(self, name).shape)}, expected {[clips, classes]}")
+        if len(set(self.clip_ids)) != clips:
             raise ValueError("clip ids are not unique")
-        for name, indices, size in (("labels", labels, len(self.styles)), ("clips", clips, len(self.clip_ids))):
-            if frames and not (0 <= indices.min() and indices.max() < size):
-                raise ValueError(f"{name} run from {indices.min()} to {indices.max()}, outside 0..{size - 1}")
-        if not np.isfinite(probabilities).all():
-            raise ValueError("probabilities hold values that are not finite")
+        if clips and not (0 <= self.labels.min() and self.labels.max() < classes):
+            raise ValueError(f"labels run from {self.labels.min()} to {self.labels.max()}, outside 0..{classes - 1}")
+        if not np.isfinite(self.probabilities).all():
+            raise ValueError("probabilities contain values that are not finite")
+
+    @classmethod
+    def from_frames(
+        cls,
+        probabilities: np.ndarray,
+        clips: np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+        dancers: Sequence[str],
+        styles: Sequence[str],
+        clip_ids: Sequence[str],
+    ) -> "Predictions":
+        """Aggregate predictions of frames; clips without a frame are left out.
+
+        The paper proposes several frames a clip without a rule (section 1); we average their probabilities.
+
+        Args:
+            probabilities: float32 [frames, classes].
+            clips: int64 [frames], the clip of each frame, an index into the following.
+            labels: int64 [clips], true class of each clip.
+            dancers: dancer of each clip.
+            styles: names of the classes.
+            clip_ids: name of each clip.
+        """
+        probabilities = np.asarray(probabilities, dtype=np.float32)
+        present, rows = np.unique(clips, return_inverse=True)
+        sums = np.zeros((len(present), len(styles)))  # float64: a clip may have a thousand frames
+        np.add.at(sums, rows, probabilities)
+        cells = rows * len(styles) + probabilities.argmax(axis=1)
+        counts = np.bincount(cells, minlength=sums.size).reshape(sums.shape)
+        return cls(
+            styles=tuple(styles),
+            clip_ids=tuple(clip_ids[clip] for clip in present),
+            dancers=tuple(dancers[clip] for clip in present),
+            labels=np.asarray(labels)[present],
+            probabilities=sums / np.maximum(counts.sum(axis=1, keepdims=True), 1),
+            counts=counts,
+        )
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable class of each row, int64 [n]; the first one where several are equal."""
+        """Most probable class of each clip, int64 [n]; the first one of equals."""
         return self.probabilities.argmax(axis=1).astype(np.int64)
 
-    def save(self, path: Path | str) -> Path:
-        """Write everything to one .npz file, whole or not at all: a temporary name, then a rename.
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Dancer of each clip; a clip whose dancer is unknown is a group of its own."""
+        return tuple(name or f"clip {clip}" for name, clip in zip(self.dancers, self.clip_ids, strict=True))
 
-        Returns the path; missing folders are made.
+    def confusion_by_clip(self, unit: str) -> np.ndarray:
+        """Return the confusion matrix of each clip: int64 [n, classes, classes], rows are the true class.
+
+        Args:
+            unit: "frame" counts each frame, "clip" counts each clip once.
+
+        Raises:
+            ValueError: another unit.
         """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as stream:
-                np.savez_compressed(
-                    stream,
-                    probabilities=self.probabilities,
-                    labels=self.labels,
-                    clips=self.clips,
-                    dancers=np.array(self.dancers, dtype=np.str_),
-                    styles=np.array(self.styles, dtype=np.str_),
-                    clip_ids=np.array(self.clip_ids, dtype=np.str_),
-                )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return path
+        if unit not in ("frame", "clip"):
+            raise ValueError(f"unit is {unit!r}: use 'frame' or 'clip'")
+        classes = len(self.styles)
+        matrices = np.zeros((len(self.labels), classes, classes), dtype=np.int64)
+        rows = np.arange(len(self.labels))
+        matrices[rows, self.labels] = self.counts if unit == "frame" else np.eye(classes, dtype=int)[self.predicted]
+        return matrices
+
+    def of_dancers(self, dancers: Collection[str]) -> "Predictions":
+        """Return the clips of some dancers."""
+        rows = np.flatnonzero(np.isin(self.dancers, list(dancers)))
+        return Predictions(
+            self.styles,
+            tuple(self.clip_ids[row] for row in rows),
+            tuple(self.dancers[row] for row in rows),
+            self.labels[rows],
+            self.probabilities[rows],
+            self.counts[rows],
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a clip: clip, dancer, style, then `p STYLE` and `n STYLE` of each style."""
+        table = pd.DataFrame({"clip": self.clip_ids, "dancer": self.dancers})
+        table["style"] = [self.styles[label] for label in self.labels]
+        # nine digits restore a float32 exactly
+        shares = pd.DataFrame(self.probabilities, columns=[f"p {style}" for style in self.styles])
+        frames = pd.DataFrame(self.counts, columns=[f"n {style}" for style in self.styles])
+        return pd.concat([table, shares.map(lambda share: f"{share:.9g}"), frames], axis=1)
+
+    @classmethod
+    def from_frame(cls, table: pd.DataFrame) -> "Predictions":
+        """Restore what `to_frame` returned.
+
+        Raises:
+            ValueError: columns are missing.
+        """
+        styles = tuple(name[2:] for name in table.columns if name.startswith("p "))
+        missing = {"clip", "dancer", "style", *(f"n {style}" for style in styles)} - set(table.columns)
+        if missing or not styles:
+            raise ValueError(f"not a table of predictions: {', '.join(sorted(missing)) or 'probabilities'} missing")
+        return cls(
+            styles=styles,
+            clip_ids=tuple(table["clip"].astype(str)),
+            dancers=tuple(table["dancer"].fillna("").astype(str)),
+            labels=np.array([styles.index(style) for style in table["style"].astype(str)], dtype=np.int64),
+            probabilities=table[[f"p {style}" for style in styles]].to_numpy(np.float64).astype(np.float32),
+            counts=table[[f"n {style}" for style in styles]].to_numpy(np.int64),
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write a CSV file, whole or not at all."""
+        write_text(Path(path), self.to_frame().to_csv(index=False, lineterminator="\n"))
 
     @classmethod
     def load(cls, path: Path | str) -> "Predictions":
         """Read what `save` wrote.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the file is no complete set of predictions.
+            FileNotFoundError: the file does not exist.
+            ValueError: the file does not contain predictions.
         """
-        with np.load(Path(path), allow_pickle=False) as parts:
-            missing = {"probabilities", "labels", "clips", "dancers", "styles", "clip_ids"} - set(parts.files)
-            if missing:
-                raise ValueError(f"{path} holds no predictions: {', '.join(sorted(missing))} missing")
-            return cls(
-                probabilities=parts["probabilities"],
-                labels=parts["labels"],
-                clips=parts["clips"],
-                dancers=tuple(parts["dancers"].tolist()),
-                styles=tuple(parts["styles"].tolist()),
-                clip_ids=tuple(parts["clip_ids"].tolist()),
-            )
-
-
-def aggregate_clips(predictions: Predictions) -> Predictions:
-    """A clip's probabilities are the mean of its frames' (the paper names several frames, but no rule; section 1).
-
-    Args:
-        predictions: of frames; those of a clip need not lie together.
-
-    Returns:
-        Predictions with one row for each clip that has a frame, in the order of `clip_ids`; clips without a frame are
-        left out of `clip_ids` and `dancers` too. Aggregating a second time changes nothing.
-
-    Raises:
-        ValueError: frames of one clip carry different labels.
-    """
-    seen, first, rows = np.unique(predictions.clips, return_index=True, return_inverse=True)
-    labels = predictions.labels[first]
-    differing = np.flatnonzero(labels[rows] != predictions.labels)
-    if len(differing):
-        clip = predictions.clip_ids[predictions.clips[differing[0]]]
-        raise ValueError(f"clip {clip} has frames of more than one label")
-    sums = np.zeros((len(seen), len(predictions.styles)))  # float64: a clip may have a thousand frames
-    np.add.at(sums, rows, predictions.probabilities)
-    counts = np.bincount(rows, minlength=len(seen))[:, None]
-    return Predictions(
-        probabilities=(sums / np.maximum(counts, 1)).astype(np.float32),
-        labels=labels,
-        clips=np.arange(len(seen)),
-        dancers=tuple(predictions.dancers[clip] for clip in seen),
-        styles=predictions.styles,
-        clip_ids=tuple(predictions.clip_ids[clip] for clip in seen),
-    )
+        text = {"clip": str, "dancer": str, "style": str}
+        return cls.from_frame(pd.read_csv(path, dtype=text, keep_default_na=False, float_precision="round_trip"))

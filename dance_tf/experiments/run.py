@@ -1,5 +1,6 @@
 """One model at a time: trained on a split and scored on what was held out, or scored on another dataset."""
 
+import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,12 +10,20 @@ import numpy as np
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split
-from dance_tf.evaluation.intervals import RunSummary, summarise_runs
+from dance_tf.evaluation.intervals import Scored, summarise_runs, summary_to_json
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.spec import pair_with_truth
+from dance_tf.experiments.cache import key_of, pair_with_truth
+from dance_tf.experiments.spec import builder_hash
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
-from dance_tf.model.networks import STRATEGIES, NetworkSettings
-from dance_tf.model.train import TrainingSettings, grow_autoencoder, key_of, predict, train_classifier
+from dance_tf.model.networks import NetworkSettings, strategy_of
+from dance_tf.model.train import (
+    TrainingSettings,
+    backend_versions,
+    grow_autoencoder,
+    predict,
+    source_hash,
+    train_classifier,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Evaluation:
         note: a sentence where the numbers must be taken with care; empty otherwise.
     """
 
-    summary: RunSummary
+    summary: Mapping[str, Scored]
     frames: int
     clips: int
     dancers: tuple[str, ...]
@@ -38,7 +47,7 @@ class Evaluation:
     def to_json(self) -> dict[str, object]:
         """`frame` and `clip` scores, and what they rest on."""
         scored = {"frames": self.frames, "clips": self.clips, "dancers": list(self.dancers), "note": self.note}
-        return {**self.summary.to_json(), "scored": scored}
+        return {**summary_to_json(self.summary), "scored": scored}
 
 
 def train_model(
@@ -62,17 +71,19 @@ def train_model(
         reading: how the dataset's clips were read (`find_reading`), so that the model reads others alike.
     """
     out = Path(out).resolve()
-    key = key_of(dataset.content_hash, split.train, split.validation, settings, seed)
+    parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
+    code = [source_hash("corruption", "dataset", "model"), backend_versions(), builder_hash(settings.strategy)]
+    key = key_of(dataset.content_hash, parts, asdict(settings), seed, code)
     unfinished = out.with_name(f".{out.name}.unfinished") / key
     encoder = None
-    if STRATEGIES[settings.strategy].grows_autoencoder:
+    if strategy_of(settings.strategy).grows_autoencoder:
         grown = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)
         encoder = grown.models[-1]
     model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
     learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
-    strategy = STRATEGIES[settings.strategy]
+    strategy = strategy_of(settings.strategy)
     description = ModelDescription(
         styles=dataset.styles,
         strategy=settings.strategy,
@@ -111,16 +122,15 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     places = np.array([described.styles.index(style) for style in dataset.styles])
     network = NetworkSettings(sequence_length=described.sequence_length)
     settings = TrainingSettings(strategy=described.strategy, view=described.view, network=network)
-    truth = pair_with_truth(dataset, indices, np.full((len(indices), len(dataset.styles)), 1 / len(dataset.styles)))
-    predictions = Predictions(
-        probabilities=predict(bundle.model, dataset, indices, settings),
-        labels=places[truth.labels],
-        clips=truth.clips,
-        dancers=truth.dancers,
-        styles=described.styles,
-        clip_ids=truth.clip_ids,
+    predictions = Predictions.from_frames(
+        predict(bundle.model, dataset, indices, settings),
+        dataset.clip_index[indices],
+        places[dataset.clip_labels],
+        dataset.dancers,
+        described.styles,
+        tuple(clip.clip_id for clip in dataset.clips),
     )
-    return _evaluate(predictions, _overlap(described, dataset, np.unique(truth.clips)))
+    return _evaluate(predictions, _overlap(described, dataset, np.unique(dataset.clip_index[indices])))
 
 
 def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -> str:
@@ -141,6 +151,5 @@ def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -
 
 
 def _evaluate(predictions: Predictions, note: str) -> Evaluation:
-    clips = np.unique(predictions.clips)
-    dancers = tuple(sorted({predictions.dancers[clip] for clip in clips}))
-    return Evaluation(summarise_runs([predictions]), len(predictions.labels), len(clips), dancers, note)
+    frames, clips = int(predictions.counts.sum()), len(predictions.labels)
+    return Evaluation(summarise_runs([predictions]), frames, clips, tuple(sorted(set(predictions.dancers))), note)

@@ -1,163 +1,263 @@
-"""A training run of the protocol and what it left on disk: jobs, their results, and plain rivals on the same part."""
+"""Specifications of training runs, and the grids of runs behind the paper's tables."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import keras
 import numpy as np
-import pandas as pd
+import yaml
 
-from dance_tf.dataset.batches import Jitter, sample_evenly, subsample
+from dance_tf.corruption.augment import SPATIAL_FAMILIES
+from dance_tf.dataset.batches import Jitter, View, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.dataset.splits import Group, Split, make_splits
-from dance_tf.evaluation.predictions import Predictions
-from dance_tf.model.baselines import linear_baseline
-from dance_tf.model.fit import Schedule
-from dance_tf.model.networks import NetworkSettings
-from dance_tf.model.train import TrainingSettings
+from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits
+from dance_tf.model.networks import STRATEGIES, NetworkSettings, strategy_of
+from dance_tf.model.train import Schedule, TrainingSettings, apply_changes, training_settings
+
+PROPOSED = "cnn_ae_attention"
+BASELINE = "logistic_regression"
+BASELINE_TITLE = "Logistic regression"
+HELD_OUT_SHARE = 0.2  # section 4.2
+SMALLEST_DEPTH = 18
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training run of the protocol.
+class RunSpec:
+    """One training run: what is trained, on which fold, with which seed.
 
     Attributes:
-        settings: what is trained and how.
-        unit: of the split, "frame", "clip" or "dancer".
+        settings: of the network and its training.
+        name: what the run stands for in a table; the strategy by default. Not part of the run's identity.
+        split: group that a split keeps on one side: "frame", "clip" or "dancer".
         fold: which of the folds is validated on.
-        folds: how many folds there are.
+        folds: number of folds.
         repeat: number of the repeat ("experiment" in Table 2).
-        seed: cuts the split, which is the same for all repeats.
-        score_frames: frames of each clip that are scored.
-        interval: of this many consecutive frames one is learnt from or chosen on; all are scored (Table 3).
+        seed: of the split, which is the same for all repeats.
+        score_frames: frames scored of each clip.
+        interval: one of this many consecutive frames is trained or validated on; all are scored (Table 3).
+        baseline: train a logistic regression on 32×32 frames in place of the network.
     """
 
     settings: TrainingSettings
-    unit: Group = "dancer"
+    name: str = ""
+    split: Group = "dancer"
     fold: int = 0
     folds: int = 5
     repeat: int = 0
     seed: int = 0
     score_frames: int = 24
     interval: int = 1
+    baseline: bool = False
+
+    def __post_init__(self):
+        if not self.name:
+            object.__setattr__(self, "name", BASELINE if self.baseline else self.settings.strategy)
 
     @property
-    def draw(self) -> int:
-        """Seed of weights and batches: another one for each fold and repeat, the same for every strategy.
+    def training_seed(self) -> int:
+        """Seed of weights and batches: one for each fold and repeat, the same for every strategy.
 
-        Were it the same for all folds, their mean would carry the luck of one draw, and no interval would show it.
+        Folds with one seed would share its effect, and no interval would show it.
         """
         return int(np.random.SeedSequence([self.seed, self.repeat, self.fold]).generate_state(1)[0] >> 1)
 
+    @property
+    def title(self) -> str:
+        """The strategy as the paper prints it."""
+        return BASELINE_TITLE if self.baseline else strategy_of(self.settings.strategy).title
 
-@dataclass(frozen=True)
-class Result:
-    """What a run left on disk.
+    @property
+    def identity(self) -> dict[str, object]:
+        """Everything that decides the run but the data and the code, as JSON holds it."""
+        content = asdict(self)
+        del content["name"]
+        if self.baseline:  # a baseline reads nothing else of the settings
+            kept = ("view", "frames_per_clip")
+            content["settings"] = {name: content["settings"][name] for name in kept}
+        return content
 
-    Attributes:
-        job: what was run.
-        folder: where it lies: `model.keras`, `validation.npz`, `test.npz`, `history.csv`.
-        parameters: trainable and other weights of the network.
-        best_epoch: the epoch whose weights were kept.
-        stopped_early: whether patience ran out.
-        seconds: that the classifier's training took on one thread, those of attempts that were killed included.
+    def to_json(self) -> dict[str, object]:
+        """Return all fields, nested settings included."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object]) -> "RunSpec":
+        """Restore what `to_json` returned."""
+        settings = dict(content["settings"])
+        parts = {"network": NetworkSettings, "schedule": Schedule, "growth": Schedule, "jitter": Jitter}
+        settings |= {name: kind(**settings[name]) for name, kind in parts.items()}
+        return cls(**{**content, "settings": TrainingSettings(**settings)})
+
+
+def split_of(dataset: Dataset, spec: RunSpec) -> Split:
+    """Return the split that a run is scored on.
+
+    Raises:
+        DatasetError: the dataset is too small for the fold.
     """
-
-    job: Job
-    folder: Path
-    parameters: int
-    best_epoch: int
-    stopped_early: bool
-    seconds: float
-
-    @property
-    def validation(self) -> Predictions:
-        """Predictions on the fold that chose the epoch: the kind of number that the paper prints."""
-        return Predictions.load(self.folder / "validation.npz")
-
-    @property
-    def test(self) -> Predictions:
-        """Predictions on the part held out from everything."""
-        return Predictions.load(self.folder / "test.npz")
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """A row an epoch."""
-        return pd.read_csv(self.folder / "history.csv")
-
-    def load_model(self) -> keras.Model:
-        """The trained network."""
-        return keras.saving.load_model(self.folder / "model.keras")
+    splits = make_splits(dataset, spec.split, spec.folds, spec.seed)
+    if spec.fold >= len(splits):
+        raise DatasetError(f"fold {spec.fold + 1} does not exist: {splits[0].note or f'{len(splits)} folds'}")
+    return splits[spec.fold]
 
 
-def split_of(dataset: Dataset, job: Job) -> Split:
-    """The split a job is scored on."""
-    splits = make_splits(dataset, job.unit, job.folds, job.seed)
-    if job.fold >= len(splits):
-        raise DatasetError(f"there is no fold {job.fold + 1}: {splits[0].note or f'{len(splits)} folds'}")
-    return splits[job.fold]
-
-
-def training_split(dataset: Dataset, job: Job) -> Split:
-    """The same split with training and validation parts thinned as the job asks; its test part is whole."""
-    split = split_of(dataset, job)
-    if job.interval == 1:
+def training_split(dataset: Dataset, spec: RunSpec) -> Split:
+    """Return the same split with its training and validation parts subsampled by `interval`."""
+    split = split_of(dataset, spec)
+    if spec.interval == 1:
         return split
-    generator = np.random.default_rng([job.seed, job.fold, job.interval])
+    generator = np.random.default_rng([spec.seed, spec.fold, spec.interval])
     train, validation = (
-        subsample(part, dataset.clip_index, job.interval, generator) for part in (split.train, split.validation)
+        subsample(part, dataset.clip_index, spec.interval, generator) for part in (split.train, split.validation)
     )
     return replace(split, train=train, validation=validation)
 
 
-def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:
-    """Probabilities float32 [n, styles] of frames int64 [n] beside the truth."""
-    return Predictions(
-        probabilities=probabilities,
-        labels=dataset.labels[indices],
-        clips=dataset.clip_index[indices],
-        dancers=dataset.dancers,
-        styles=dataset.styles,
-        clip_ids=tuple(clip.clip_id for clip in dataset.clips),
+def builder_hash(strategy: str) -> str:
+    """Return the SHA-256 of the file of a user's builder; empty for a registered strategy."""
+    if strategy in STRATEGIES:
+        return ""
+    return hashlib.sha256(Path(inspect.getsourcefile(strategy_of(strategy).build)).read_bytes()).hexdigest()
+
+
+def fold_specs(settings: TrainingSettings, run_folds: int, repeats: int = 1, **fields: object) -> tuple[RunSpec, ...]:
+    """Return one run for each fold and repeat, repeat by repeat.
+
+    Args:
+        settings: of the network and its training.
+        run_folds: how many of the folds are run.
+        repeats: how often, each time with another seed.
+        fields: other fields of `RunSpec`.
+    """
+    return tuple(
+        RunSpec(settings, fold=fold, repeat=repeat, **fields) for repeat in range(repeats) for fold in range(run_folds)
     )
 
 
-def baseline_predictions(dataset: Dataset, job: Job) -> Predictions:
-    """What a logistic regression on 32×32 frames says of the frames a job's test part is scored on."""
-    split = split_of(dataset, job)
-    indices = sample_evenly(split.test, dataset.clip_index, job.score_frames)
-    probabilities = linear_baseline(dataset, split, job.settings.view, indices, job.settings.frames_per_clip)
-    return pair_with_truth(dataset, indices, probabilities)
+def comparison_settings(
+    strategy: str,
+    view: View = "difference",
+    resnet_width: int = 8,
+    resnet_depth: int = SMALLEST_DEPTH,
+    imagenet_weights: bool = False,
+    sequence_length: int = 4,
+    **recipe: float | int | str,
+) -> TrainingSettings:
+    """Return the settings of a run that is compared with others.
+
+    Args:
+        strategy: a key of `STRATEGIES`, or the import path of a builder.
+        view: what the network sees: the "frame", or its "difference" from the background.
+        resnet_width: channels of ResNet-18's first stage.
+        resnet_depth: 18 or 50.
+        imagenet_weights: start ResNet-50 from ImageNet weights.
+        sequence_length: consecutive frames that CNN + LSTM reads.
+        recipe: arguments of `training_settings`.
+
+    Returns:
+        settings in which fields that a strategy does not read have their default, so that runs which differ only there
+        are one run.
+    """
+    settings = training_settings(strategy, view, **recipe)
+    own = {}
+    if strategy == "resnet":
+        shallow = resnet_depth == SMALLEST_DEPTH
+        own = {"resnet_width": resnet_width} if shallow else {"imagenet_weights": imagenet_weights}
+        own["resnet_depth"] = resnet_depth
+    elif strategy == "cnn_lstm":
+        own = {"sequence_length": sequence_length}
+    return replace(settings, network=replace(settings.network, **own))
 
 
-def load_result(folder: Path) -> Result:
-    """The result that a run left in its folder."""
-    kept = json.loads((Path(folder) / "result.json").read_text())
-    job = kept["job"]
-    settings = job.pop("settings")
-    parts = {"network": NetworkSettings, "schedule": Schedule, "growth": Schedule, "jitter": Jitter}
-    settings = TrainingSettings(**{**settings, **{name: kind(**settings[name]) for name, kind in parts.items()}})
-    return Result(
-        Job(settings, **job),
-        Path(folder),
-        kept["parameters"],
-        kept["best_epoch"],
-        kept["stopped_early"],
-        kept["seconds"],
+@dataclass(frozen=True)
+class Ablation:
+    """A row of the ablations.
+
+    Attributes:
+        name: as in metrics.json.
+        title: as in the report's table.
+        changes: dotted keys of `TrainingSettings` and their values, such as `{"schedule.learning_rate": 0.01}`.
+    """
+
+    name: str
+    title: str
+    changes: Mapping[str, object] = field(default_factory=dict)
+
+    def apply(self, base: TrainingSettings) -> TrainingSettings:
+        """Return the base with this row's changes."""
+        return apply_changes(base, self.changes)
+
+
+def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
+    """Read the rows of a YAML file: a list of mappings with name, title and changes.
+
+    Args:
+        path: of the file.
+        rows: how many of them, from the first; 0 for all.
+
+    Raises:
+        ValueError: a row is incomplete, a name occurs twice, or a change is not a setting.
+    """
+    path = Path(path)
+    found: dict[str, Ablation] = {}
+    for place, row in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], start=1):
+        if not isinstance(row, dict) or set(row) != {"name", "title", "changes"}:
+            raise ValueError(f"{path.name}, row {place}: needs name, title and changes, and nothing else")
+        if row["name"] in found:
+            raise ValueError(f"{path.name}, row {place}: the name {row['name']} occurs twice")
+        ablation = Ablation(**row)
+        try:
+            ablation.apply(TrainingSettings())
+        except ValueError as error:
+            raise ValueError(f"{path.name}, row {place} ({row['name']}): {error}") from error
+        found[row["name"]] = ablation
+    return tuple(found.values())[: rows or None]
+
+
+def frame_interval_specs(
+    settings: TrainingSettings, intervals: Sequence[int], frame_sizes: Sequence[int], run_folds: int, **fields: object
+) -> tuple[RunSpec, ...]:
+    """Return Table 3's runs: training on one frame of every `interval`, at each frame size in pixels.
+
+    Frames are subsampled before any training, the autoencoder's included; all are scored. The largest size, which is
+    the paper's, is trained at every interval, smaller ones at the first and last.
+    """
+    at = sorted(intervals)
+    return tuple(
+        spec
+        for size in sorted(frame_sizes, reverse=True)
+        for interval in (at if size == max(frame_sizes) else sorted({at[0], at[-1]}))
+        for spec in fold_specs(replace(settings, frame_size=size), run_folds, interval=interval, **fields)
     )
 
 
-def write_jobs(run_folder: Path, name: str, results: Sequence[Result]) -> None:
-    """Leave word in a report's folder of which runs it rests on, for the notebooks that come after."""
-    path = Path(run_folder) / f"{name}.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps([result.folder.name for result in results]))
-    partial.replace(path)
+def leakage_specs(settings: TrainingSettings, run_folds: int, folds: int = 5, **fields: object) -> tuple[RunSpec, ...]:
+    """Return runs of one network under each split.
+
+    Frames are drawn clip by clip, and under the split by frame every clip is in training. Fewer are then drawn of each,
+    so that an epoch is equally long under every split, and a gap is not a matter of longer training.
+    """
+    rest = 1 - HELD_OUT_SHARE
+    shorter = replace(
+        settings,
+        frames_per_clip=max(1, round(settings.frames_per_clip * rest * (folds - 1) / folds)),
+        validation_frames=max(1, round(settings.validation_frames * rest / folds)),
+    )
+    return tuple(
+        spec
+        for split in GROUPS
+        for spec in fold_specs(shorter if split == "frame" else settings, run_folds, split=split, folds=folds, **fields)
+    )
 
 
-def read_jobs(run_folder: Path, name: str, work: Path) -> tuple[Result, ...]:
-    """The runs that `write_jobs` left word of."""
-    keys = json.loads((Path(run_folder) / f"{name}.json").read_text())
-    return tuple(load_result(Path(work) / "runs" / key) for key in keys)
+def augmentation_specs(specs: Sequence[RunSpec], left_out: Sequence[str]) -> tuple[RunSpec, ...]:
+    """Return runs trained without corruptions ("none"), against all families ("all"), and "all but FAMILY"."""
+    augmented = {"none": (), "all": SPATIAL_FAMILIES}
+    augmented |= {f"all but {family}": tuple(f for f in SPATIAL_FAMILIES if f != family) for family in left_out}
+    return tuple(
+        replace(spec, name=name, settings=replace(spec.settings, augment=families))
+        for name, families in augmented.items()
+        for spec in specs
+    )

@@ -323,3 +323,8 @@ STRATEGIES: dict[str, Strategy] = {
         Strategy("cnn_ae_attention", "CNN + AE + Attention", build_cnn_ae_attention, grows_autoencoder=True),
     )
 }
+
+
+def strategy_of(name: str) -> "Strategy":
+    """Stub until the model branch is merged."""
+    return STRATEGIES[name]

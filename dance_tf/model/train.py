@@ -310,3 +310,23 @@ def training_settings(
         augment=tuple(augment),
         jitter=Jitter(shift=8 * jitter, zoom=0.15 * jitter, tilt=5 * jitter, gain=0.2 * jitter, gamma=0.7 * jitter),
     )
+
+
+def apply_changes(settings, changes):
+    """Stub until the model branch is merged."""
+    from dataclasses import fields
+
+    inside = {entry.name for entry in fields(NetworkSettings)}
+    network = {key: value for key, value in changes.items() if key in inside}
+    training = {key: value for key, value in changes.items() if key not in inside}
+    return replace(settings, network=replace(settings.network, **network), **training)
+
+
+def source_hash(*packages):
+    """Stub until the model branch is merged."""
+    return "stub"
+
+
+def backend_versions():
+    """Stub until the model branch is merged."""
+    return {"backend": "stub"}

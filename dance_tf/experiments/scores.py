@@ -1,0 +1,141 @@
+"""The one table of results: a row a run, part, unit and metric; estimates and differences with their tests."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from dance_tf.evaluation.intervals import (
+    UNITS,
+    Estimate,
+    accuracy_by_dancer,
+    compare_dancers,
+    estimate_difference,
+    estimate_scores,
+    holm,
+    observed_scores,
+)
+from dance_tf.evaluation.metrics import SCORES
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.cache import Run
+from dance_tf.experiments.spec import RunSpec
+
+VALIDATION, HELD_OUT = "validation", "held out"
+PARTS = (VALIDATION, HELD_OUT)
+DESCRIPTION = ("name", "strategy", "split", "view", "frame_size", "interval", "fold", "repeat")
+
+
+def describe(spec: RunSpec) -> dict[str, object]:
+    """Return the columns that tell a run from others: those of `DESCRIPTION`."""
+    values = {
+        "strategy": spec.name if spec.baseline else spec.settings.strategy,
+        "view": spec.settings.view,
+        "frame_size": spec.settings.frame_size,
+    }
+    return {column: values[column] if column in values else getattr(spec, column) for column in DESCRIPTION}
+
+
+def predictions_of(runs: Sequence[Run], part: str) -> list[Predictions]:
+    """Return the predictions of runs on a part; a baseline has none on validation."""
+    found = [run.validation if part == VALIDATION else run.test for run in runs]
+    return [predictions for predictions in found if predictions is not None]
+
+
+def scores(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return every score of every run: `DESCRIPTION`, part, unit, metric, value (a fraction)."""
+    rows = []
+    for run in runs:
+        for part in PARTS:
+            for predictions in predictions_of([run], part):
+                for unit in UNITS:
+                    matrices = predictions.confusion_by_clip(unit)[None]
+                    for metric, value in zip(SCORES, observed_scores(matrices), strict=True):
+                        rows.append(
+                            {**describe(run.spec), "part": part, "unit": unit, "metric": metric, "value": value}
+                        )
+    return pd.DataFrame(rows)
+
+
+def dancer_scores(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the accuracy of every run on every dancer: `DESCRIPTION`, part, unit, dancer, metric, value."""
+    rows = []
+    for run in runs:
+        for part in PARTS:
+            for predictions in predictions_of([run], part):
+                for unit in UNITS:
+                    for dancer, value in accuracy_by_dancer([predictions], unit).items():
+                        place = {"part": part, "unit": unit, "dancer": dancer, "metric": "accuracy"}
+                        rows.append({**describe(run.spec), **place, "value": value})
+    return pd.DataFrame(rows)
+
+
+def group_runs(runs: Sequence[Run], by: Sequence[str]) -> dict[tuple, list[Run]]:
+    """Return runs grouped by columns of `DESCRIPTION`, in the order of their first run."""
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        described = describe(run.spec)
+        groups.setdefault(tuple(described[column] for column in by), []).append(run)
+    return groups
+
+
+def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return the mean of each score over the runs of a group, with its interval over dancers.
+
+    Args:
+        runs: finished runs.
+        by: columns of `DESCRIPTION` that make a group.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        Columns by…, part, unit, metric, mean, low, high, runs, dancers; fractions.
+    """
+    rows = []
+    for key, group in group_runs(runs, by).items():
+        for part in PARTS:
+            predictions = predictions_of(group, part)
+            if not predictions:
+                continue
+            dancers = len({name for each in predictions for name in each.groups})
+            for unit in UNITS:
+                for metric, found in estimate_scores(predictions, unit, resamples, seed).items():
+                    place = dict(zip(by, key, strict=True), part=part, unit=unit, metric=metric)
+                    rows.append({**place, **vars(found), "dancers": dancers})
+    return pd.DataFrame(rows)
+
+
+def differences(
+    runs: Sequence[Run],
+    questions: Mapping[str, tuple[object, object]],
+    by: str = "name",
+    resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare accuracies of two groups of runs on the same dancers: bootstrap interval, paired t-test over dancers.
+
+    Args:
+        runs: finished runs.
+        questions: what is asked, and the two groups: the first's accuracy minus the second's.
+        by: column of `DESCRIPTION` that names the groups.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        A row a question, part and unit: question, first, second, part, unit, mean, low, high (bootstrap), runs, then of
+        the test t_mean, t_low, t_high, p, p_holm (corrected for all rows), dancers. t_mean weighs dancers equally.
+    """
+    groups = {key[0]: group for key, group in group_runs(runs, (by,)).items()}
+    rows, tests = [], {}
+    for question, (first, second) in questions.items():
+        for part in PARTS:
+            sides = [predictions_of(groups[name], part) for name in (first, second)]
+            if not all(sides):
+                continue
+            for unit in UNITS:
+                found: Estimate = estimate_difference(*sides, unit, resamples, seed)["accuracy"]
+                test = compare_dancers([(1, sides[0]), (-1, sides[1])], unit)
+                tests[len(rows)] = test
+                place = {"question": question, "first": first, "second": second, "part": part, "unit": unit}
+                tested = {"t_mean": test.mean, "t_low": test.low, "t_high": test.high, "p": test.p}
+                rows.append({**place, **vars(found), **tested, "dancers": test.dancers})
+    corrected = holm(tests)
+    return pd.DataFrame(rows).assign(p_holm=[corrected[place].p for place in range(len(rows))])
