@@ -1,8 +1,8 @@
-"""How well grown autoencoders paint frames they have never seen, beside plain rivals."""
+"""Reconstruction errors of grown autoencoders on held-out frames, beside baselines."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -12,70 +12,33 @@ import pandas as pd
 from dance_tf.dataset.batches import load_frames, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.experiments.cache import grown_folder
-from dance_tf.experiments.spec import Job, split_of
+from dance_tf.experiments.spec import RunSpec, split_of
 from dance_tf.model.baselines import low_resolution_error, principal_components_error
-from dance_tf.model.train import key_of
 
-CODE_NUMBERS = 1024
+CODE_SIZE = 1024
 
 
 @dataclass(frozen=True)
-class Grown:
+class GrownAutoencoder:
     """An autoencoder after each stage of its growth.
 
     Attributes:
         models: by number of stages.
-        curves: columns stage, epoch, loss and val_loss: the mean squared error, gray levels in [0, 1].
-        factor: how many times its input is shrunk.
+        curves: columns stage, epoch, loss, val_loss: mean squared error of gray levels in [0, 1].
     """
 
     models: Mapping[int, keras.Model]
     curves: pd.DataFrame
-    factor: int
 
     def lower_resolution(self, frames: np.ndarray) -> np.ndarray:
-        """What the encoder is given of frames uint8 [n, 128, 128, 1]: float [n, 128, 128], gray levels in [0, 1]."""
+        """Return the encoder's input for frames uint8 [n, 128, 128, 1]: float32 [n, 128, 128] in [0, 1]."""
         layer = self.models[max(self.models)].get_layer("lower_resolution")
         return keras.ops.convert_to_numpy(layer(frames.astype(np.float32) / 255))[..., 0]
 
 
-@dataclass(frozen=True)
-class ReconstructionErrors:
-    """Mean squared errors, gray levels in [0, 1], on frames of the held-out part.
-
-    Attributes:
-        by_stage: the autoencoder after each stage.
-        low_resolution: its input, enlarged.
-        pca: as many principal components of the training frames as the code has numbers.
-        components: how many those were.
-        frames: test frames scored.
-    """
-
-    by_stage: Mapping[int, float]
-    low_resolution: float
-    pca: float
-    components: int
-    frames: int
-
-    @property
-    def autoencoder(self) -> float:
-        """The error of the autoencoder with all its stages."""
-        return self.by_stage[max(self.by_stage)]
-
-    def row(self) -> dict[str, float]:
-        """A row of the report's table."""
-        return {
-            "autoencoder": self.autoencoder,
-            "low_resolution_input": self.low_resolution,
-            "principal_components": self.pca,
-            "components": self.components,
-            "frames": self.frames,
-        }
-
-
-def load_grown(dataset: Dataset, job: Job, work: Path) -> Grown:
-    """The autoencoder that `grow_jobs` grew for a job."""
-    folder = grown_folder(dataset, job, work)
+def load_grown(dataset: Dataset, spec: RunSpec, work: Path) -> GrownAutoencoder:
+    """Load the autoencoder that was grown for a run."""
+    folder = grown_folder(dataset, spec, work)
     summary = json.loads((folder / "growth.json").read_text())
     models = {
         stage: keras.saving.load_model(folder / f"autoencoder_{stage}.keras", compile=False)
@@ -83,44 +46,37 @@ def load_grown(dataset: Dataset, job: Job, work: Path) -> Grown:
     }
     rows = pd.DataFrame(summary["rows"])
     curves = rows[["stage", "epoch"]].assign(loss=rows["mean_squared_error"], val_loss=rows["val_mean_squared_error"])
-    return Grown(models, curves, job.settings.network.low_resolution_factor)
+    return GrownAutoencoder(models, curves)
 
 
-def autoencoder_errors(
-    dataset: Dataset, job: Job, work: Path, rival_frames: int = 12, seed: int = 0, test_frames: int = 8
-) -> ReconstructionErrors:
-    """Errors on the held-out part; worked out once and kept beside the autoencoder.
+def reconstruction_errors(
+    dataset: Dataset, spec: RunSpec, work: Path, training_frames: int = 12, seed: int = 0, test_frames: int = 8
+) -> pd.DataFrame:
+    """Return mean squared errors (gray levels in [0, 1]) on held-out frames.
 
     Args:
-        dataset: frames.
-        job: whose autoencoder.
-        work: where it lies.
-        rival_frames: frames of each training clip that the principal components are taken from.
+        dataset: the frames.
+        spec: the run whose autoencoder is measured.
+        work: the cache it lies in.
+        training_frames: frames of each training clip that the principal components are computed from.
         seed: of the components' solver.
         test_frames: frames of each held-out clip.
+
+    Returns:
+        Columns view, method ("autoencoder", one row a stage; "low-resolution input"; "principal components"), stage,
+        numbers (size of the code; 0 where there is none), error, frames.
     """
-    folder = grown_folder(dataset, job, work)
-    split = split_of(dataset, job)
-    kept = folder / f"errors-{key_of(split.test, rival_frames, seed, test_frames)}.json"
-    if kept.is_file():
-        content = json.loads(kept.read_text())
-        content["by_stage"] = {int(stage): error for stage, error in content["by_stage"].items()}
-        return ReconstructionErrors(**content)
-    view = job.settings.view
+    split, view = split_of(dataset, spec), spec.settings.view
     test = load_frames(dataset, sample_evenly(split.test, dataset.clip_index, test_frames), view)
-    train = load_frames(dataset, sample_evenly(split.train, dataset.clip_index, rival_frames), view)
-    by_stage = {}
-    for stage, model in load_grown(dataset, job, work).models.items():
+    train = load_frames(dataset, sample_evenly(split.train, dataset.clip_index, training_frames), view)
+    rows = []
+    for stage, model in load_grown(dataset, spec, work).models.items():
         painted = model.predict(test, batch_size=64, verbose=0)
-        by_stage[stage] = float(np.mean((painted - test.astype(np.float32) / 255) ** 2))
-    errors = ReconstructionErrors(
-        by_stage=by_stage,
-        low_resolution=low_resolution_error(test, job.settings.network.low_resolution_factor),
-        pca=principal_components_error(train, test, CODE_NUMBERS, seed),
-        components=min(CODE_NUMBERS, len(train)),
-        frames=len(test),
-    )
-    partial = kept.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(errors)))
-    partial.replace(kept)
-    return errors
+        error = float(np.mean((painted - test.astype(np.float32) / 255) ** 2))
+        rows.append({"method": "autoencoder", "stage": stage, "numbers": CODE_SIZE, "error": error})
+    factor = spec.settings.network.low_resolution_factor
+    shrunk = {"method": "low-resolution input", "numbers": 0, "error": low_resolution_error(test, factor)}
+    components = min(CODE_SIZE, len(train))
+    error = principal_components_error(train, test, CODE_SIZE, seed)
+    rows += [shrunk, {"method": "principal components", "numbers": components, "error": error}]
+    return pd.DataFrame(rows).assign(view=view, frames=len(test), stage=lambda table: table["stage"].astype("Int64"))

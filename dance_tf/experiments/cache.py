@@ -181,6 +181,10 @@ class Experiment:
             self._record(folder)
         return tuple(load_run(folders[spec], spec.name) for spec in specs)
 
+    def grow(self, specs: Sequence[RunSpec], progress: bool = True) -> None:
+        """Grow the autoencoders that runs need, each once."""
+        grow_specs(self.workspace.dataset, specs, self.workspace.work, self.jobs, self.scheduler, progress)
+
     def measure(self, name: str, compute: Callable[[], object], *key: object):
         """Return what `compute` measures: a table, arrays or numbers; computed once for a key.
 
@@ -284,27 +288,45 @@ def run_specs(
         data: dataset folder; every worker must have it under the same path.
         specs: what to run.
         work: the cache.
-        processes: workers on this machine. One too trains in a process of its own, so that its threads, and so its
-            numbers, are those of the others.
+        processes: workers on this machine.
         scheduler: address of a Dask scheduler to run on instead.
         progress: show a bar.
     """
+    grow_specs(data, specs, work, processes, scheduler, progress)
+    longest_first = sorted(specs, key=_relative_cost, reverse=True)
+    _parallel(_run, longest_first, "classifiers", str(data), str(work), processes, scheduler, progress)
+
+
+def grow_specs(
+    data: Path,
+    specs: Sequence[RunSpec],
+    work: Path,
+    processes: int = 1,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> None:
+    """Grow the autoencoders that runs need, each once; the arguments are those of `run_specs`."""
+    if growing := [spec for spec in specs if _grows(spec)]:
+        dataset = _open(str(data))
+        folders = {grown_folder(dataset, spec, work): spec for spec in growing}
+        missing = [spec for folder, spec in folders.items() if not (folder / "growth.json").is_file()]
+        _parallel(_grow, missing, "autoencoders", str(data), str(work), processes, scheduler, progress)
+
+
+def _parallel(step, specs, title, data, work, processes, scheduler, progress) -> None:
+    """Call `step(data, spec, work)` for each spec in worker processes, one too in a process of its own.
+
+    Its threads, and so its numbers, are then those of the others. joblib would run a single one in the caller: it gets
+    two workers, of which one is given work.
+    """
     if not specs:  # workers take seconds to start
         return
-    dataset = _open(str(data))
-    growing = {grown_folder(dataset, spec, work): spec for spec in specs if _grows(spec)}
-    missing = [spec for folder, spec in growing.items() if not (folder / "growth.json").is_file()]
-    longest_first = sorted(specs, key=_relative_cost, reverse=True)
-    for step, todo, title in ((_grow, missing, "autoencoders"), (_run, longest_first, "classifiers")):
-        if not todo:
-            continue
-        # joblib runs a single process inside the caller: two workers of which one is fed are one worker process
-        several = processes > 1 or named_scheduler(scheduler)
-        with side_by_side(max(processes, 2), scheduler):
-            parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs" if several else 1)
-            done = parallel(joblib.delayed(step)(str(data), spec, str(work)) for spec in todo)
-            for _ in tqdm(done, total=len(todo), desc=title, disable=bar_hidden(progress), unit="run"):
-                pass
+    ahead = "2*n_jobs" if processes > 1 or named_scheduler(scheduler) else 1
+    with side_by_side(max(processes, 2), scheduler):
+        parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
+        done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
+        for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(progress), unit="run"):
+            pass
 
 
 def _grows(spec: RunSpec) -> bool:

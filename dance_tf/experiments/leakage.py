@@ -1,7 +1,7 @@
 """The leakage gap: accuracy under the split by frame minus accuracy under the split by dancer.
 
-The paper never says what its folds are split by (section 4.2). Under the split by frame, neighbours of a test frame are in
-training; by clip, the dancer, clothes and background of a test clip; by dancer, nothing of a test dancer.
+The paper never says what its folds are split by (section 4.2). Under the split by frame, neighbours of a test frame are
+in training; by clip, the dancer, clothes and background of a test clip; by dancer, nothing of a test dancer.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ def leakage_gaps(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> p
         seed: of the draws.
 
     Returns:
-        Columns strategy, view, unit ("frame", "clip" or "frame, same dancers": only the dancers that the split by dancer
-        holds out), mean, low, high (fractions; nan with one held-out dancer), runs, learnt (whether Cohen's kappa under
-        the split by frame exceeds `LEARNT_KAPPA`).
+        Columns strategy, view, unit ("frame", "clip" or "frame, same dancers": only the dancers that the split by
+        dancer holds out), mean, low, high (fractions; nan with one held-out dancer), runs, learnt (whether Cohen's kappa
+        under the split by frame exceeds `LEARNT_KAPPA`).
     """
     rows = []
     groups = group_runs(runs, ("strategy", "view", "split"))
