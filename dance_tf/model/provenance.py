@@ -1,0 +1,49 @@
+"""What computes a result besides its inputs: source code, Keras, its backend. Cached runs are keyed by it."""
+
+import hashlib
+import importlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import keras
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def source_hash(*packages: str) -> str:
+    """Return the SHA-256 of the source files of packages; read once per process.
+
+    Args:
+        *packages: names below `dance_tf`, such as "dataset" and "model"; their order does not matter.
+
+    Raises:
+        ValueError: a package that does not exist.
+    """
+    digest = hashlib.sha256()
+    for package in sorted(set(packages)):
+        if not (PACKAGE_ROOT / package).is_dir():
+            raise ValueError(f"dance_tf has no package {package!r}")
+        for path in sorted((PACKAGE_ROOT / package).rglob("*.py")):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(PACKAGE_ROOT).as_posix()}\n{len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def strategy_hash(name: str) -> str:
+    """Return the SHA-256 of the file of a user's own network (`strategy_of`); empty for a registered strategy."""
+    place, separator, _ = name.rpartition(":")
+    if not separator:
+        return ""
+    if not place.endswith(".py"):
+        place = importlib.util.find_spec(place).origin
+    return hashlib.sha256(Path(place).read_bytes()).hexdigest()
+
+
+def backend_versions() -> dict[str, str]:
+    """Return the name of the Keras backend (`backend`) and the versions `keras` and `backend_version`."""
+    backend = keras.backend.backend()
+    version = importlib.import_module(backend).__version__
+    return {"backend": backend, "backend_version": version, "keras": keras.__version__}
