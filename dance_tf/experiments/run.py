@@ -13,7 +13,8 @@ from dance_tf.evaluation.intervals import RunSummary, summarise_runs
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import pair_with_truth
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
-from dance_tf.model.networks import STRATEGIES, NetworkSettings
+from dance_tf.model.networks import NetworkSettings, strategy_of
+from dance_tf.model.provenance import strategy_hash
 from dance_tf.model.train import TrainingSettings, grow_autoencoder, key_of, predict, train_classifier
 
 
@@ -62,22 +63,21 @@ def train_model(
         reading: how the dataset's clips were read (`find_reading`), so that the model reads others alike.
     """
     out = Path(out).resolve()
-    key = key_of(dataset.content_hash, split.train, split.validation, settings, seed)
+    key = key_of(dataset.content_hash, split.train, split.validation, settings, seed, strategy_hash(settings.strategy))
     unfinished = out.with_name(f".{out.name}.unfinished") / key
     encoder = None
-    if STRATEGIES[settings.strategy].grows_autoencoder:
+    if strategy_of(settings.strategy).grows_autoencoder:
         grown = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)
         encoder = grown.models[-1]
     model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
     learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
-    strategy = STRATEGIES[settings.strategy]
     description = ModelDescription(
         styles=dataset.styles,
         strategy=settings.strategy,
         view=settings.view,
-        sequence_length=settings.network.sequence_length if strategy.sequence else 1,
+        sequence_length=settings.sequence_length,
         data_hash=dataset.content_hash,
         held_out=held_out,
         learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),
