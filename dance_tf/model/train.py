@@ -313,6 +313,7 @@ def training_settings(
     growth_epochs: int = 3,
     growth_learning_rate: float = 0.005,
     growth_optimizer: str = "adam",
+    growth_momentum: float = 0.9,
     batch_size: int = 32,
     frames_per_clip: int = 12,
     dropout: float = 0.0,
@@ -335,6 +336,7 @@ def training_settings(
         growth_learning_rate: of the autoencoder.
         growth_optimizer: "sgd" (the paper) or "adam": the squared error's gradients are too small for plain SGD to
             get anywhere within a laptop's patience.
+        growth_momentum: of the autoencoder's SGD (the paper names none: 0); "adam" does not use it.
         batch_size: frames in a batch.
         frames_per_clip: frames drawn of each clip in an epoch.
         dropout: in the head (the paper: none). With 0.3 a network that is shown whole frames learns nothing in tens of
@@ -361,7 +363,9 @@ def training_settings(
             dropout=dropout, squeeze_ratio=squeeze_ratio, low_resolution_factor=low_resolution_factor
         ),
         schedule=Schedule(epochs, learning_rate, momentum, decay, patience),
-        growth=Schedule(growth_epochs, growth_learning_rate, 0.9, "constant", growth_epochs, growth_optimizer),
+        growth=Schedule(
+            growth_epochs, growth_learning_rate, growth_momentum, "constant", growth_epochs, growth_optimizer
+        ),
         batch_size=batch_size,
         frames_per_clip=frames_per_clip,
         augment=tuple(augment),

@@ -23,6 +23,7 @@ def test_every_value_reaches_its_place():
         growth_epochs=2,
         growth_learning_rate=0.125,
         growth_optimizer="sgd",
+        growth_momentum=0.0,
         batch_size=5,
         frames_per_clip=6,
         dropout=0.125,
@@ -34,7 +35,8 @@ def test_every_value_reaches_its_place():
     schedule = found.schedule
     assert (schedule.epochs, schedule.learning_rate, schedule.momentum) == (7, 0.5, 0.25)
     assert (schedule.decay, schedule.patience, schedule.optimizer) == ("constant", 3, "sgd")
-    assert (found.growth.epochs, found.growth.learning_rate, found.growth.optimizer) == (2, 0.125, "sgd")
+    growth = found.growth
+    assert (growth.epochs, growth.learning_rate, growth.momentum, growth.optimizer) == (2, 0.125, 0.0, "sgd")
     assert (found.network.dropout, found.network.squeeze_ratio, found.network.low_resolution_factor) == (0.125, 16, 4)
     assert training_settings(jitter=0).jitter == Jitter()
     whole = dataclasses.asdict(training_settings(jitter=1).jitter)
