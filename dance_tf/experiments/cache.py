@@ -26,9 +26,10 @@ from dance_tf.dataset.output import write_text, written_whole
 from dance_tf.dataset.store import open_dataset
 from dance_tf.dataset.workspace import Workspace, open_workspace
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.spec import RunSpec, builder_hash, split_of, training_split
+from dance_tf.experiments.spec import RunSpec, split_of, training_split
 from dance_tf.model.networks import strategy_of
-from dance_tf.model.train import backend_versions, growth_key, source_hash
+from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
+from dance_tf.model.train import growth_key
 from dance_tf.video.workers import bar_hidden, named_scheduler, side_by_side
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
@@ -270,7 +271,7 @@ def run_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
     Its name hashes the data, the spec, the source of the packages that compute the run, and the versions of Keras and
     its backend: a change in any of them trains anew.
     """
-    code = [source_hash(*COMPUTED_BY), backend_versions(), builder_hash(spec.settings.strategy)]
+    code = [source_hash(*COMPUTED_BY), backend_versions(), strategy_hash(spec.settings.strategy)]
     return Path(work) / "runs" / key_of(dataset.content_hash, spec.identity, code)
 
 

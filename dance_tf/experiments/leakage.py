@@ -28,8 +28,8 @@ def leakage_gaps(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> p
 
     Returns:
         Columns strategy, view, unit ("frame", "clip" or "frame, same dancers": only the dancers that the split by
-        dancer holds out), mean, low, high (fractions; nan with one held-out dancer), runs, learnt (whether Cohen's kappa
-        under the split by frame exceeds `LEARNT_KAPPA`).
+        dancer holds out), mean, low, high (fractions; nan with one held-out dancer), runs, learnt (whether kappa under
+        the split by frame exceeds `LEARNT_KAPPA`).
     """
     rows = []
     groups = group_runs(runs, ("strategy", "view", "split"))

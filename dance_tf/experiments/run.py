@@ -13,17 +13,10 @@ from dance_tf.dataset.splits import Split
 from dance_tf.evaluation.intervals import Scored, summarise_runs, summary_to_json
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.cache import key_of, pair_with_truth
-from dance_tf.experiments.spec import builder_hash
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.networks import NetworkSettings, strategy_of
-from dance_tf.model.train import (
-    TrainingSettings,
-    backend_versions,
-    grow_autoencoder,
-    predict,
-    source_hash,
-    train_classifier,
-)
+from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
+from dance_tf.model.train import TrainingSettings, grow_autoencoder, predict, train_classifier
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ def train_model(
     """
     out = Path(out).resolve()
     parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
-    code = [source_hash("corruption", "dataset", "model"), backend_versions(), builder_hash(settings.strategy)]
+    code = [source_hash("corruption", "dataset", "model"), backend_versions(), strategy_hash(settings.strategy)]
     key = key_of(dataset.content_hash, parts, asdict(settings), seed, code)
     unfinished = out.with_name(f".{out.name}.unfinished") / key
     encoder = None
@@ -83,12 +76,11 @@ def train_model(
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
     learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
-    strategy = strategy_of(settings.strategy)
     description = ModelDescription(
         styles=dataset.styles,
         strategy=settings.strategy,
         view=settings.view,
-        sequence_length=settings.network.sequence_length if strategy.sequence else 1,
+        sequence_length=settings.sequence_length,
         data_hash=dataset.content_hash,
         held_out=held_out,
         learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),

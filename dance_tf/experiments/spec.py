@@ -1,7 +1,5 @@
 """Specifications of training runs, and the grids of runs behind the paper's tables."""
 
-import hashlib
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.dataset.batches import Jitter, View, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits
-from dance_tf.model.networks import STRATEGIES, NetworkSettings, strategy_of
+from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.train import Schedule, TrainingSettings, apply_changes, training_settings
 
 PROPOSED = "cnn_ae_attention"
@@ -113,13 +111,6 @@ def training_split(dataset: Dataset, spec: RunSpec) -> Split:
         subsample(part, dataset.clip_index, spec.interval, generator) for part in (split.train, split.validation)
     )
     return replace(split, train=train, validation=validation)
-
-
-def builder_hash(strategy: str) -> str:
-    """Return the SHA-256 of the file of a user's builder; empty for a registered strategy."""
-    if strategy in STRATEGIES:
-        return ""
-    return hashlib.sha256(Path(inspect.getsourcefile(strategy_of(strategy).build)).read_bytes()).hexdigest()
 
 
 def fold_specs(settings: TrainingSettings, run_folds: int, repeats: int = 1, **fields: object) -> tuple[RunSpec, ...]:

@@ -1,12 +1,18 @@
 """The networks that the paper compares (Tables 2 and 4), each a function from its settings to a Keras model.
 
 All read uint8 frames and give softmax probabilities. The CNN path ends in 512 numbers, the encoder in 1024.
+`strategy_of` also takes a user's own network.
 """
 
+import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import keras
+import numpy as np
 from keras import ops
 
 from dance_tf.model.attention import SpatialAttention, SqueezeExcitation
@@ -325,6 +331,78 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
-def strategy_of(name: str) -> "Strategy":
-    """Stub until the model branch is merged."""
-    return STRATEGIES[name]
+def check_strategy_name(name: str) -> None:
+    """Raise ValueError unless a name is registered or has the form of an import path; nothing is imported."""
+    if name not in STRATEGIES and ":" not in name:
+        raise ValueError(
+            f"unknown strategy {name!r}: use one of {', '.join(STRATEGIES)}, "
+            "or your own function, package.module:function or path/to/file.py:function"
+        )
+
+
+def strategy_of(name: str) -> Strategy:
+    """Return a registered strategy, or one made of a user's own function.
+
+    Args:
+        name: a key of `STRATEGIES`, or the import path of a function: `package.module:function` or
+            `path/to/file.py:function`. The function takes `NetworkSettings` and returns an uncompiled functional
+            `keras.Model` from uint8 [batch, 128, 128, 1] to softmax probabilities [batch, settings.classes]. Its
+            title is the function's name. Its weights stay as the function sets them; the seed is set before the call.
+            Layers of its own must be registered with `keras.saving.register_keras_serializable`, and their module must
+            be imported before a saved model is loaded.
+
+    Raises:
+        ValueError: a name that is not registered, a function that cannot be imported, fails or does not return such
+            a model. It is called once with default settings to find out.
+    """
+    check_strategy_name(name)
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    path = Path(name.rpartition(":")[0])
+    return _own_strategy(name, path.stat().st_mtime_ns if path.suffix == ".py" and path.is_file() else 0)
+
+
+@cache
+def _own_strategy(name: str, modified_ns: int) -> Strategy:
+    """Import a user's builder; `modified_ns` makes the cache forget a file that was edited."""
+    place, _, function = name.rpartition(":")
+    try:
+        if place.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(place)
+        builder = getattr(module, function)
+    except Exception as error:
+        raise ValueError(f"strategy {name!r} cannot be imported ({_one_line(error)})") from error
+
+    def build(settings: NetworkSettings) -> keras.Model:
+        try:
+            model = builder(settings)
+        except Exception as error:
+            raise ValueError(f"strategy {name!r} failed to build a network ({_one_line(error)})") from error
+        _check_network(model, name, settings.classes)
+        return model
+
+    build(NetworkSettings())
+    return Strategy(name, function, build)
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _check_network(model: object, name: str, classes: int) -> None:
+    """Raise ValueError unless a user's network reads frames and returns probabilities."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"strategy {name!r} must return a keras.Model, not a {type(model).__name__}")
+    wanted = {"inputs": [("uint8", (None, *FRAME_SHAPE))], "outputs": [("float32", (None, classes))]}
+    for side, expected in wanted.items():
+        tensors = getattr(model, side, None) or []
+        found = [(keras.backend.standardize_dtype(tensor.dtype), tuple(tensor.shape)) for tensor in tensors]
+        if found != expected:
+            raise ValueError(f"strategy {name!r} must have the {side} {expected}, not {found}")
+    sums = ops.convert_to_numpy(model(np.zeros((1, *FRAME_SHAPE), np.uint8))).sum(axis=-1)
+    if not np.allclose(sums, 1, atol=1e-3):
+        raise ValueError(f"strategy {name!r} must end with a softmax: its outputs sum to {sums[0]:.3g}, not 1")

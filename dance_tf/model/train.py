@@ -3,8 +3,10 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+import numbers
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 
 import keras
@@ -17,7 +19,7 @@ from dance_tf.dataset.splits import Split
 from dance_tf.model.autoencoder import STAGES, build_autoencoder, copy_weights, grow
 from dance_tf.model.fit import FrameSequence, History, InputConfig, Schedule, fit, load_sequences
 from dance_tf.model.layers import initialize_weights
-from dance_tf.model.networks import STRATEGIES, NetworkSettings
+from dance_tf.model.networks import STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
 CODE_VERSION = 5  # raised when a change of this code changes what a cached run would hold
 
@@ -27,7 +29,7 @@ class TrainingSettings:
     """All that decides a training run besides the data, the split and the seed.
 
     Attributes:
-        strategy: a key of `STRATEGIES`.
+        strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
         view: what the network sees: the "frame", or its "difference" from the still room.
         network: what the paper leaves open about the network.
         schedule: of the classifier.
@@ -65,8 +67,7 @@ class TrainingSettings:
     def __post_init__(self):
         object.__setattr__(self, "augment", tuple(self.augment))  # JSON gives a list back
         check_families(self.augment)
-        if self.strategy not in STRATEGIES:
-            raise ValueError(f"unknown strategy {self.strategy!r}: use one of {', '.join(STRATEGIES)}")
+        check_strategy_name(self.strategy)
         if self.view not in VIEWS:
             raise ValueError(f"unknown view {self.view!r}: use one of {', '.join(VIEWS)}")
         for name in ("batch_size", "growth_batch_size", "frames_per_clip", "validation_frames", "frame_size"):
@@ -74,6 +75,62 @@ class TrainingSettings:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.network.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), not {self.network.dropout}")
+
+    @property
+    def sequence_length(self) -> int:
+        """Frames that the network reads at once; a user's own network reads one."""
+        reads_sequences = self.strategy in STRATEGIES and STRATEGIES[self.strategy].sequence
+        return self.network.sequence_length if reads_sequences else 1
+
+
+def apply_changes(settings: TrainingSettings, changes: Mapping[str, object]) -> TrainingSettings:
+    """Return settings with some values replaced, as a row of an ablation asks.
+
+    Args:
+        settings: starting point; not changed.
+        changes: new values by name: a field of `TrainingSettings` ("view"), a dotted field of one of its groups
+            ("schedule.learning_rate", "network.squeeze_ratio"), or a bare field of `NetworkSettings` ("squeeze_ratio").
+
+    Raises:
+        ValueError: an unknown name, a value of a wrong kind, or a value that cannot be trained with.
+    """
+    known: dict[str, Field] = {}
+    for entry in fields(settings):
+        group = getattr(settings, entry.name)
+        inner = fields(group) if is_dataclass(group) else ()
+        known |= {f"{entry.name}.{each.name}": each for each in inner} or {entry.name: entry}
+    groups: dict[str, dict[str, object]] = defaultdict(dict)
+    for key, value in changes.items():
+        full = key if key in known else f"network.{key}"
+        if full not in known:
+            raise ValueError(f"unknown setting {key!r}: use one of {', '.join(known)}")
+        group, _, name = full.rpartition(".")
+        if name in groups[group]:
+            raise ValueError(f"{full} is changed twice")
+        groups[group][name] = _value_of_kind(key, value, known[full].type)
+    changed = {name: replace(getattr(settings, name), **values) for name, values in groups.items() if name}
+    found = replace(settings, **changed, **groups[""])
+    strategy_of(found.strategy)
+    return found
+
+
+def _value_of_kind(name: str, value: object, kind: object) -> object:
+    """Return a value as the plain Python type that a field declares."""
+    if kind is bool:
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif kind in (int, float):
+        number = numbers.Integral if kind is int else numbers.Real
+        fits = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
+        wanted = "a whole number" if kind is int else "a number"
+    elif kind == tuple[str, ...]:
+        kind, wanted = tuple, "a list of names"
+        fits = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+    else:  # str or a Literal of strings
+        kind, wanted = str, "a name"
+        fits = isinstance(value, str)
+    if not fits:
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+    return kind(value)
 
 
 @dataclass(frozen=True)
@@ -113,14 +170,13 @@ def _plain(part: object):
 
 
 def _feed(settings: TrainingSettings, **changes) -> InputConfig:
-    strategy = STRATEGIES[settings.strategy]
     feed = InputConfig(
         view=settings.view,
         batch_size=settings.batch_size,
         frames_per_clip=settings.frames_per_clip,
         jitter=settings.jitter,
         frame_size=settings.frame_size,
-        sequence_length=settings.network.sequence_length if strategy.sequence else 1,
+        sequence_length=settings.sequence_length,
     )
     return replace(feed, **changes)
 
@@ -215,13 +271,13 @@ def train_classifier(
     Returns:
         the trained model, uint8 frames in and probabilities out, and its history.
     """
-    strategy = STRATEGIES[settings.strategy]
+    strategy = strategy_of(settings.strategy)
     feed = _feed(settings)
     degraded = replace(feed, degrade=_degradation(settings.augment)) if settings.augment else feed
     seed_everything(seed)
     network = replace(settings.network, classes=len(dataset.styles))
     model = strategy.build(network)
-    if not network.imagenet_weights:
+    if settings.strategy in STRATEGIES and not network.imagenet_weights:  # others keep weights of their own
         initialize_weights(model, seed)
     if encoder is not None and strategy.grows_autoencoder:
         taken = copy_weights(encoder, model)
@@ -257,6 +313,7 @@ def training_settings(
     growth_epochs: int = 3,
     growth_learning_rate: float = 0.005,
     growth_optimizer: str = "adam",
+    growth_momentum: float = 0.9,
     batch_size: int = 32,
     frames_per_clip: int = 12,
     dropout: float = 0.0,
@@ -268,7 +325,7 @@ def training_settings(
     """Settings of a run; the defaults suit a few hundred clips on a laptop.
 
     Args:
-        strategy: a key of `STRATEGIES`.
+        strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
         view: "frame" or "difference".
         epochs: of the classifier, at most.
         learning_rate: of SGD at the start (the paper: 0.001).
@@ -279,6 +336,7 @@ def training_settings(
         growth_learning_rate: of the autoencoder.
         growth_optimizer: "sgd" (the paper) or "adam": the squared error's gradients are too small for plain SGD to
             get anywhere within a laptop's patience.
+        growth_momentum: of the autoencoder's SGD (the paper names none: 0); "adam" does not use it.
         batch_size: frames in a batch.
         frames_per_clip: frames drawn of each clip in an epoch.
         dropout: in the head (the paper: none). With 0.3 a network that is shown whole frames learns nothing in tens of
@@ -297,6 +355,7 @@ def training_settings(
             raise ValueError(f"{name}: at least 1 is needed to learn anything, not {count}")
     if not (math.isfinite(jitter) and jitter >= 0):
         raise ValueError(f"jitter must be a number of at least 0, not {jitter}")
+    strategy_of(strategy)
     return TrainingSettings(
         strategy=strategy,
         view=view,
@@ -304,29 +363,11 @@ def training_settings(
             dropout=dropout, squeeze_ratio=squeeze_ratio, low_resolution_factor=low_resolution_factor
         ),
         schedule=Schedule(epochs, learning_rate, momentum, decay, patience),
-        growth=Schedule(growth_epochs, growth_learning_rate, 0.9, "constant", growth_epochs, growth_optimizer),
+        growth=Schedule(
+            growth_epochs, growth_learning_rate, growth_momentum, "constant", growth_epochs, growth_optimizer
+        ),
         batch_size=batch_size,
         frames_per_clip=frames_per_clip,
         augment=tuple(augment),
         jitter=Jitter(shift=8 * jitter, zoom=0.15 * jitter, tilt=5 * jitter, gain=0.2 * jitter, gamma=0.7 * jitter),
     )
-
-
-def apply_changes(settings, changes):
-    """Stub until the model branch is merged."""
-    from dataclasses import fields
-
-    inside = {entry.name for entry in fields(NetworkSettings)}
-    network = {key: value for key, value in changes.items() if key in inside}
-    training = {key: value for key, value in changes.items() if key not in inside}
-    return replace(settings, network=replace(settings.network, **network), **training)
-
-
-def source_hash(*packages):
-    """Stub until the model branch is merged."""
-    return "stub"
-
-
-def backend_versions():
-    """Stub until the model branch is merged."""
-    return {"backend": "stub"}

@@ -1,7 +1,9 @@
+import os
+
 import numpy as np
 import pytest
 
-from dance_tf.model.networks import STRATEGIES, NetworkSettings
+from dance_tf.model.networks import STRATEGIES, NetworkSettings, strategy_of
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 1), dtype=np.uint8)
 WINDOWS = np.random.default_rng(1).integers(0, 256, (3, 8, 128, 128, 1), dtype=np.uint8)
@@ -117,3 +119,79 @@ def test_gated_logits_are_logits_times_gates():
     np.testing.assert_allclose(gates, 1 / (1 + np.exp(-(dense @ kernel + bias))), rtol=1e-4)
     raised = np.exp(logits * gates)
     np.testing.assert_allclose(found, raised / raised.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+OWN_NETWORK = """
+import keras
+
+def {name}(settings):
+    frames = keras.Input((128, 128, 1), dtype="{dtype}")
+    levels = keras.layers.Rescaling(1 / 255)(frames)
+    outputs = keras.layers.Flatten()(keras.layers.AveragePooling2D(32)(levels))
+    return keras.Model(frames, keras.layers.Dense({units}, activation={activation!r})(outputs))
+"""
+
+
+def own_network(folder, **changes):
+    """Write a user's module with one builder; returns its file."""
+    parts = {"name": "tiny", "dtype": "uint8", "units": "settings.classes", "activation": "softmax"} | changes
+    path = folder / "own_network.py"
+    path.write_text(OWN_NETWORK.format(**parts))
+    return path
+
+
+def test_a_user_s_own_network_is_a_strategy(tmp_path, monkeypatch):
+    path = own_network(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in (f"{path}:tiny", "own_network:tiny"):
+        strategy = strategy_of(name)
+        assert (strategy.name, strategy.title) == (name, "tiny")
+        assert not strategy.grows_autoencoder and not strategy.sequence
+        assert strategy.build(NetworkSettings(classes=5)).output_shape == (None, 5)
+    assert strategy_of("cnn") is STRATEGIES["cnn"]
+
+
+def test_a_user_s_file_is_read_again_after_an_edit(tmp_path):
+    path = own_network(tmp_path)
+    first = strategy_of(f"{path}:tiny")
+    assert strategy_of(f"{path}:tiny") is first
+    own_network(tmp_path, activation="relu")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ValueError, match="must end with a softmax"):
+        strategy_of(f"{path}:tiny")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": "float32"}, "must have the inputs .*uint8.*, not .*float32"),
+        ({"units": 7}, r"must have the outputs .*12.*, not .*7"),
+        ({"units": "missing"}, "failed to build a network .NameError"),
+        ({"activation": None}, "must end with a softmax: its outputs sum to 0, not 1"),
+        ({"name": "other"}, "cannot be imported .AttributeError: .*tiny"),
+        ({"name": "tiny(settings): return 3\ndef other"}, "must return a keras.Model, not a int"),
+        ({"name": "1"}, "cannot be imported .SyntaxError"),
+    ],
+)
+def test_a_user_s_network_that_does_not_fit_is_refused_in_one_line(tmp_path, changes, message):
+    path = own_network(tmp_path, **changes)
+    with pytest.raises(ValueError, match=f"^strategy '{path}:tiny' {message}") as refused:
+        strategy_of(f"{path}:tiny")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("svm", "unknown strategy 'svm': use one of resnet, cnn, ae, .* or your own function"),
+        ("absent.py:build", "cannot be imported .FileNotFoundError"),
+        ("no_such_module:build", "cannot be imported .ModuleNotFoundError"),
+        (":build", "cannot be imported"),
+        ("own.py:", "cannot be imported"),
+    ],
+)
+def test_a_strategy_that_cannot_be_found_is_refused_in_one_line(name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message) as refused:
+        strategy_of(name)
+    assert "\n" not in str(refused.value)

@@ -18,6 +18,7 @@ from dance_tf.model.train import (
     predict,
     seed_everything,
     train_classifier,
+    training_settings,
 )
 
 TINY = TrainingSettings(
@@ -134,6 +135,30 @@ def test_a_network_learns_from_its_training_frames_alone(dataset, split, tmp_pat
     np.testing.assert_allclose(probabilities, model(dataset.frames[split.test]), rtol=1e-4, atol=1e-6)
     assert (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean() > 0.6  # chance is a third
     assert (tmp_path / "tensorboard").is_dir() and len(history.rows) == 10
+
+
+OWN_NETWORK = """
+import keras
+
+def tiny(settings):
+    frames = keras.Input((128, 128, 1), dtype="uint8")
+    vector = keras.layers.Flatten()(keras.layers.AveragePooling2D(32)(keras.layers.Rescaling(1 / 255)(frames)))
+    dense = keras.layers.Dense(settings.classes, activation="softmax", kernel_initializer="ones")
+    return keras.Model(frames, dense(vector))
+"""
+
+
+def test_a_user_s_own_network_trains_from_its_own_weights(dataset, split, tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN_NETWORK)
+    settings = training_settings(f"{path}:tiny", "frame", epochs=2, batch_size=8, jitter=0)
+    start = dataclasses.replace(settings, schedule=Schedule(epochs=0))
+    model, _ = train_classifier(dataset, split, start, tmp_path / "start")
+    assert model.output_shape == (None, 3) and (model.get_weights()[0] == 1).all()
+    model, history = train_classifier(dataset, split, settings, tmp_path / "run")
+    assert history.rows[1]["loss"] < history.rows[0]["loss"]
+    path.unlink()  # a trained model does not need the file that built it
+    assert predict(model, dataset, split.test, settings).shape == (len(split.test), 3)
 
 
 def test_sequences_are_predicted_from_the_windows_they_were_trained_on(networks, dataset):
