@@ -171,4 +171,4 @@ class Predictions:
             ValueError: the file does not contain predictions.
         """
         text = {"clip": str, "dancer": str, "style": str}
-        return cls.from_frame(pd.read_csv(path, dtype=text, keep_default_na=False, float_precision="round_trip"))
+        return cls.from_frame(pd.read_csv(path, dtype=text, keep_default_na=False))

@@ -143,10 +143,9 @@ class Experiment:
     @cached_property
     def source(self) -> str:
         """What the frames are: "synthetic", or the name of the footage."""
-        described = self.run_folder / "run.json"
-        if self.from_records and described.is_file():
-            return json.loads(described.read_text(encoding="utf-8")).get("source", "synthetic")
-        return self.workspace.source
+        if not self.from_records:
+            return self.workspace.source
+        return json.loads((self.run_folder / "run.json").read_text(encoding="utf-8"))["source"]
 
     def run(self, specs: Sequence[RunSpec], progress: bool = True) -> tuple[Run, ...]:
         """Train what is not cached, on all processes, the longest runs first.
@@ -241,7 +240,7 @@ def _write_measurement(folder: Path, name: str, found: object) -> None:
 
 def _read_measurement(folder: Path, name: str):
     if (table := folder / f"{name}.csv").is_file():
-        return pd.read_csv(table, float_precision="round_trip")
+        return pd.read_csv(table)
     if (arrays := folder / f"{name}.npz").is_file():
         with np.load(arrays) as content:
             return dict(content)

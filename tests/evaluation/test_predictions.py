@@ -1,73 +1,59 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from dance_tf.evaluation.predictions import Predictions
 
+STYLES = ("Tok", "TDS", "TMM")
 
-def make(**changes):
+
+def make(**changes) -> Predictions:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 3)
     parts = {
-        "probabilities": np.array([[0.7, 0.3], [0.2, 0.8], [0.5, 0.5]], dtype=np.float32),
-        "labels": np.array([0, 1, 1]),
-        "clips": np.array([0, 0, 1]),
-        "dancers": ("ann", "béa"),
-        "styles": ("Tok", "TDS"),
-        "clip_ids": ("Tok/ann_1", "TDS/béa_1"),
+        "styles": STYLES,
+        "clip_ids": ("a", "b", "007"),
+        "dancers": ("Ada", "", "Bo, the 2nd"),
+        "labels": [0, 2, 1],
+        "probabilities": probabilities,
+        "counts": [[2, 1, 0], [0, 0, 3], [1, 1, 1]],
     }
-    return Predictions(**(parts | changes))
+    return Predictions(**{**parts, **changes})
 
 
-def test_save_and_load_give_the_same_parts(tmp_path):
-    predictions = make()
-    path = predictions.save(tmp_path / "deep" / "held_out.npz")
-    loaded = Predictions.load(path)
-    for name in ("probabilities", "labels", "clips"):
-        ours, theirs = getattr(predictions, name), getattr(loaded, name)
-        assert ours.dtype == theirs.dtype
-        np.testing.assert_array_equal(ours, theirs)
-    assert (loaded.dancers, loaded.styles, loaded.clip_ids) == (
-        predictions.dancers,
-        predictions.styles,
-        predictions.clip_ids,
-    )
-    assert [entry.name for entry in path.parent.iterdir()] == ["held_out.npz"]
+def test_frames_are_averaged_and_counted_by_clip():
+    frames = np.array([[0.6, 0.4, 0], [0.1, 0.9, 0], [0.2, 0.2, 0.6], [0, 0, 1]])
+    found = Predictions.from_frames(frames, [0, 0, 2, 2], [1, 0, 2], ("Ada", "Cy", "Bo"), STYLES, ("a", "c", "b"))
+    assert (found.clip_ids, found.dancers, found.labels.tolist()) == (("a", "b"), ("Ada", "Bo"), [1, 2])
+    np.testing.assert_allclose(found.probabilities, [[0.35, 0.65, 0], [0.1, 0.1, 0.8]], rtol=1e-6)
+    assert found.counts.tolist() == [[1, 1, 0], [0, 0, 2]]
+    assert found.predicted.tolist() == [1, 2]
+    by_frame, by_clip = found.confusion_by_clip("frame").sum(0), found.confusion_by_clip("clip").sum(0)
+    assert by_frame.tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 2]] and by_clip.tolist() == np.diag([0, 1, 1]).tolist()
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    path = make().save(tmp_path / "p.npz")
-    before = path.read_bytes()
-
-    def fail(*_, **__):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez_compressed", fail)
-    with pytest.raises(OSError, match="disk full"):
-        make(labels=np.array([1, 1, 1])).save(path)
-    assert path.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["p.npz"]
+def test_a_file_restores_every_bit(tmp_path):
+    made = make()
+    made.save(tmp_path / "sub" / "p.csv")
+    found = Predictions.load(tmp_path / "sub" / "p.csv")
+    for name in ("styles", "clip_ids", "dancers"):
+        assert getattr(found, name) == getattr(made, name)
+    for name in ("labels", "probabilities", "counts"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(made, name))
 
 
-def test_no_rows_are_allowed_and_survive_saving(tmp_path):
-    empty = make(probabilities=np.zeros((0, 2)), labels=[], clips=[], dancers=(), clip_ids=())
-    loaded = Predictions.load(empty.save(tmp_path / "empty.npz"))
-    assert loaded.probabilities.shape == (0, 2)
-    assert loaded.dancers == ()
-
-
-def test_predicted_is_the_most_probable_class_and_the_first_of_equals():
-    np.testing.assert_array_equal(make().predicted, [0, 1, 0])
+def test_an_unknown_dancer_is_a_group_of_one_clip_and_dancers_can_be_selected():
+    assert make().groups == ("Ada", "clip b", "Bo, the 2nd")
+    assert make().of_dancers({"Ada", "Bo, the 2nd"}).clip_ids == ("a", "007")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"probabilities": np.ones((3, 3)) / 3}, "probabilities are"),
-        ({"labels": np.array([0, 1])}, "probabilities are"),
-        ({"clips": np.array([0, 1])}, "must both be"),
-        ({"dancers": ("ann",)}, "2 clips, but 1 dancers"),
-        ({"clip_ids": ("a", "a")}, "not unique"),
-        ({"labels": np.array([0, 1, 2])}, "labels run from 0 to 2"),
-        ({"clips": np.array([0, 1, -1])}, "clips run from -1 to 1"),
-        ({"probabilities": np.array([[np.nan, 1], [0, 1], [0, 1]])}, "not finite"),
+        ({"labels": [0, 1]}, "not equal"),
+        ({"labels": [0, 1, 3]}, "outside 0..2"),
+        ({"clip_ids": ("a", "a", "b")}, "not unique"),
+        ({"counts": np.zeros((3, 2))}, r"counts are \[3, 2\], expected \[3, 3\]"),
+        ({"probabilities": np.full((3, 3), np.nan)}, "not finite"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(changes, message):
@@ -75,7 +61,7 @@ def test_parts_that_do_not_fit_are_refused(changes, message):
         make(**changes)
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
-    np.savez(tmp_path / "other.npz", frames=np.zeros(3))
-    with pytest.raises(ValueError, match="holds no predictions"):
-        Predictions.load(tmp_path / "other.npz")
+def test_another_table_is_refused(tmp_path):
+    pd.DataFrame({"clip": ["a"], "p Tok": [1.0]}).to_csv(tmp_path / "x.csv")
+    with pytest.raises(ValueError, match="dancer, n Tok, style missing"):
+        Predictions.load(tmp_path / "x.csv")
