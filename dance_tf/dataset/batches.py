@@ -113,19 +113,29 @@ def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
     return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1) if len(indices) else []
 
 
-def windows(indices: np.ndarray, clips: np.ndarray, length: int) -> np.ndarray:
-    """Windows of consecutive frames that end at the given frames and stay within their clip.
+def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, length: int) -> np.ndarray:
+    """Return, for each of the given frames, the window of frames that ends at it.
+
+    A window holds the last `length` allowed frames of its segment. Where the segment has fewer, its first allowed frame
+    is repeated.
 
     Args:
-        indices: int64 [n], frames of the dataset.
-        clips: int64, the clip of every frame.
-        length: frames in a window; a clip's first frame is repeated where the window would start before it.
+        indices: int64 [n], frames of the dataset, all of them allowed.
+        allowed: int64 [m], sorted: the frames that a window may hold, such as the training part of a split.
+        segments: int64, the segment of every frame of the dataset (`Dataset.segments`).
+        length: frames in a window.
 
     Returns:
         int64 [n, length].
+
+    Raises:
+        ValueError: a frame in `indices` is not allowed.
     """
-    first = np.searchsorted(clips, clips[indices], side="left")
-    return np.maximum(indices[:, None] - np.arange(length - 1, -1, -1), first[:, None])
+    if not np.isin(indices, allowed).all():
+        raise ValueError("a window cannot end at a frame that it may not hold")
+    first = np.searchsorted(segments[allowed], segments[indices], side="left")
+    last = np.searchsorted(allowed, indices)
+    return allowed[np.maximum(last[:, None] - np.arange(length - 1, -1, -1), first[:, None])]
 
 
 def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: np.random.Generator) -> np.ndarray:

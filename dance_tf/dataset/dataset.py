@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+# in mean frame intervals: a missing frame makes a step of 2; reading 24 of 30 frames makes steps of 0.8 and 1.6
+LONGEST_STEP = 1.75
 DESCRIPTIONS = ("summary.json", "features.json", "dataset_info.json")
 
 
@@ -119,6 +121,17 @@ class Dataset:
         return np.repeat(np.arange(len(self.clips)), [clip.kept for clip in self.clips])
 
     @cached_property
+    def segments(self) -> np.ndarray:
+        """int64 [n], ascending: the segment of each frame, a run of frames of one clip without a gap."""
+        starts = np.zeros(len(self.timestamps), np.int64)
+        begin = 0
+        for clip in self.clips:
+            end = begin + clip.kept
+            starts[begin:end] = np.diff(find_segments(self.timestamps[begin:end], clip.seen, clip.seconds), prepend=-1)
+            begin = end
+        return np.cumsum(starts) - 1
+
+    @cached_property
     def clip_labels(self) -> np.ndarray:
         """int64 [clips]: index into `styles` of each clip's style."""
         index = {style: number for number, style in enumerate(self.styles)}
@@ -157,6 +170,25 @@ class Dataset:
         for clip in self.clips:
             table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
         return {style: dict(row) for style, row in table.items()}
+
+
+def find_segments(timestamps: np.ndarray, seen: int, seconds: float) -> np.ndarray:
+    """Return the segment of each kept frame of a clip: a new one starts where curation left frames out in between.
+
+    Stored datasets hold the times of frames, not their numbers. A gap is therefore a step in time of more than
+    `LONGEST_STEP` mean frame intervals. A clip of which all frames were kept has no gap.
+
+    Args:
+        timestamps: float64 [n], seconds, ascending.
+        seen: number of frames read.
+        seconds: length of the clip.
+
+    Returns:
+        int64 [n], from 0, ascending.
+    """
+    if len(timestamps) == seen:
+        return np.zeros(seen, np.int64)
+    return np.cumsum(np.diff(timestamps, prepend=timestamps[:1]) > LONGEST_STEP * seconds / seen)
 
 
 def order_styles(found: set[str], known: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -211,7 +211,7 @@ def _save_run(
     with written_whole(folder) as partial:
         for name, part in (("validation", split.validation), ("test", split.test)):
             indices = sample_evenly(part, dataset.clip_index, job.score_frames)
-            probabilities = predict(model, dataset, indices, job.settings)
+            probabilities = predict(model, dataset, indices, part, job.settings)
             pair_with_truth(dataset, indices, probabilities).save(partial / f"{name}.npz")
         model.save(partial / "model.keras")
         pd.DataFrame(history.rows).to_csv(partial / "history.csv", index=False)

@@ -89,7 +89,9 @@ def train_model(
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(unfinished.parent)
-    return _evaluate(pair_with_truth(dataset, split.test, predict(model, dataset, split.test, settings)), split.note)
+    return _evaluate(
+        pair_with_truth(dataset, split.test, predict(model, dataset, split.test, split.test, settings)), split.note
+    )
 
 
 def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str] = ()) -> Evaluation:
@@ -113,7 +115,7 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     settings = TrainingSettings(strategy=described.strategy, view=described.view, network=network)
     truth = pair_with_truth(dataset, indices, np.full((len(indices), len(dataset.styles)), 1 / len(dataset.styles)))
     predictions = Predictions(
-        probabilities=predict(bundle.model, dataset, indices, settings),
+        probabilities=predict(bundle.model, dataset, indices, indices, settings),
         labels=places[truth.labels],
         clips=truth.clips,
         dancers=truth.dancers,

@@ -83,7 +83,7 @@ class FrameSequence(keras.utils.PyDataset):
         feed = self.feed
         chosen = self.order[number * feed.batch_size : (number + 1) * feed.batch_size]
         generator = np.random.default_rng([self.seed, self.epoch, number])
-        seen = load_sequences(self.dataset, chosen, feed, generator)
+        seen = load_sequences(self.dataset, chosen, self.indices, feed, generator)
         if feed.change is not None:
             seen = feed.change(seen.reshape(-1, 128, 128, 1), generator).reshape(seen.shape)
         if feed.jitter != Jitter():
@@ -95,14 +95,19 @@ class FrameSequence(keras.utils.PyDataset):
 
 
 def load_sequences(
-    dataset: Dataset, indices: np.ndarray, feed: InputConfig, generator: np.random.Generator | None = None
+    dataset: Dataset,
+    indices: np.ndarray,
+    allowed: np.ndarray,
+    feed: InputConfig,
+    generator: np.random.Generator | None = None,
 ) -> np.ndarray:
     """Frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1].
 
-    With a generator they are degraded as the feed says; without one they are clean.
+    Windows hold only frames in `allowed`, the sorted int64 indices of a part of a split, which has all of `indices`.
+    With a generator the frames are degraded as the feed says; without one they are clean.
     """
     if feed.sequence_length > 1:
-        indices = windows(indices, dataset.clip_index, feed.sequence_length)
+        indices = windows(indices, allowed, dataset.segments, feed.sequence_length)
     if feed.degrade is not None and generator is not None:
         flat = indices.reshape(-1)
         rooms = dataset.rooms[dataset.clip_index[flat]]

@@ -71,14 +71,19 @@ def test_draw_mixes_clips_and_reaches_every_frame():
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 9])
-def test_windows_are_consecutive_and_never_leave_their_clip(length):
-    indices = np.arange(27)[::-1]
-    found = windows(indices, CLIPS, length)
-    assert found.shape == (27, length)
+@pytest.mark.parametrize("allowed", [np.arange(27), np.flatnonzero(np.arange(27) % 3)], ids=["all", "part"])
+def test_windows_hold_allowed_frames_of_one_segment(length, allowed):
+    indices = allowed[::-1]
+    found = windows(indices, allowed, CLIPS, length)
+    assert found.shape == (len(indices), length)
     for index, window in zip(indices, found, strict=True):
-        first = min(np.flatnonzero(CLIPS == CLIPS[index]))
-        assert window.tolist() == [max(index - back, first) for back in range(length - 1, -1, -1)]
-        assert set(CLIPS[window]) == {CLIPS[index]}
+        expected = [frame for frame in allowed if CLIPS[frame] == CLIPS[index] and frame <= index][-length:]
+        assert window.tolist() == [expected[0]] * (length - len(expected)) + expected
+
+
+def test_a_window_cannot_end_at_a_frame_that_is_not_allowed():
+    with pytest.raises(ValueError, match="may not hold"):
+        windows(np.array([3]), np.array([1, 2, 4]), CLIPS, 2)
 
 
 def test_what_the_network_sees(random, frames):

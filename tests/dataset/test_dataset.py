@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from dance_tf.dataset.arrays import gather
 from dance_tf.dataset.dataset import order_styles
@@ -17,6 +18,26 @@ def test_frames_know_their_clip_style_and_dancer(clips, dataset):
         assert dataset.dancers[number] == curated.clip.dancer
         start = stop
     assert start == len(dataset.frames) == len(dataset.timestamps)
+
+
+@pytest.mark.parametrize(
+    ("rate", "reading"),
+    [(30, np.arange(60)), (30, np.arange(0, 60, 3)), (30, np.flatnonzero(np.arange(60) % 5 != 4)), (1001, [0, 5, 9])],
+    ids=["all frames", "10 of 30", "24 of 30", "no gap at all"],
+)
+def test_segments_end_where_frames_were_left_out(clips, rate, reading):
+    dropped = np.array([3, 4, 12]) if len(reading) > 13 else np.array([], int)
+    kept = np.delete(np.arange(len(reading)), dropped)
+    curated = dataclasses.replace(
+        clips[0],
+        frames=np.zeros((len(kept), 128, 128, 1), np.uint8),
+        timestamps=np.asarray(reading)[kept] / rate,
+        seen=len(reading),
+        seconds=60 / rate,
+    )
+    dataset = gather([curated, curated])
+    one = np.searchsorted([5, 13], kept, side="right") if len(dropped) else np.zeros(len(kept), int)
+    np.testing.assert_array_equal(dataset.segments, np.concatenate([one, one + one[-1] + 1]))
 
 
 def test_counts_add_up_by_style(dataset):

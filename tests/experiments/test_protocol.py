@@ -95,7 +95,7 @@ def test_predictions_are_those_of_the_stored_model_on_the_right_frames(results, 
             indices = sample_evenly(part, dataset.clip_index, 2)
             np.testing.assert_array_equal(predictions.labels, dataset.labels[indices])
             np.testing.assert_array_equal(predictions.clips, dataset.clip_index[indices])
-            recomputed = predict(model, dataset, indices, result.job.settings)
+            recomputed = predict(model, dataset, indices, part, result.job.settings)
             np.testing.assert_allclose(predictions.probabilities, recomputed, atol=1e-6)
             assert predictions.styles == dataset.styles and predictions.dancers == dataset.dancers
 
