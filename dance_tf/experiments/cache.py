@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.dataset.output import written_whole
+from dance_tf.dataset.output import atomic_folder
 from dance_tf.dataset.splits import Split
 from dance_tf.dataset.store import open_dataset
 from dance_tf.experiments.spec import Job, Result, load_result, pair_with_truth, split_of, training_split
@@ -168,7 +168,7 @@ def _grow(data: str, job: Job, work: str) -> Path:
 
 def _save_growth(growth: Growth, seconds: float, folder: Path) -> None:
     first = STAGES + 1 - len(growth.models)
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         for stage, model in enumerate(growth.models, start=first):
             model.save(partial / f"autoencoder_{stage}.keras")
         rows = [
@@ -208,7 +208,7 @@ def _run(data: str, job: Job, work: str) -> Result:
 def _save_run(
     dataset: Dataset, split: Split, job: Job, model: keras.Model, history: History, seconds: float, folder: Path
 ) -> None:
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         for name, part in (("validation", split.validation), ("test", split.test)):
             indices = sample_evenly(part, dataset.clip_index, job.score_frames)
             probabilities = predict(model, dataset, indices, part, job.settings)

@@ -21,7 +21,7 @@ from dance_tf.dataset.batches import (
     windows,
 )
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.dataset.output import written_whole
+from dance_tf.dataset.output import atomic_folder
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def load_sequences(
         indices = windows(indices, allowed, dataset.segments, feed.sequence_length)
     if feed.degrade is not None and generator is not None:
         flat = indices.reshape(-1)
-        rooms = dataset.rooms[dataset.clip_index[flat]]
+        rooms = dataset.backgrounds[dataset.clip_index[flat]]
         seen = apply_view(*feed.degrade(dataset.frames[flat], rooms, generator, feed.sequence_length), feed.view)
         seen = seen.reshape(*indices.shape, *seen.shape[1:])
     else:
@@ -221,7 +221,7 @@ class _Resumable(keras.callbacks.Callback):
     def _save(self, epoch: int) -> None:
         state = {name: value for name, value in self.best.items() if name != "weights"}
         state.update(rows=self.rows, next_epoch=epoch + 1, stopped=bool(self.model.stop_training))
-        with written_whole(self.folder / CHECKPOINT) as partial:
+        with atomic_folder(self.folder / CHECKPOINT) as partial:
             self.model.save(partial / "model.keras")
             np.savez(partial / "best.npz", *self.best["weights"])
             (partial / "state.json").write_text(json.dumps(state))

@@ -104,7 +104,7 @@ def test_frames_are_loaded_beside_their_own_room(dataset, view):
     assert found.shape == (2, 3, 128, 128, 1) and found.dtype == np.uint8
     for place in np.ndindex(2, 3):
         frame = dataset.frames[indices[place]].astype(int)
-        room = dataset.rooms[dataset.clip_index[indices[place]]].astype(int)
+        room = dataset.backgrounds[dataset.clip_index[indices[place]]].astype(int)
         np.testing.assert_array_equal(found[place], frame if view == "frame" else abs(frame - room))
 
 
@@ -153,7 +153,7 @@ def test_a_tilt_turns_about_the_middle():
 
 def test_a_window_changes_alike_and_windows_differ(frames, random):
     same = np.repeat(frames[:1], 6, axis=0)
-    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2, 0.7), random, alike=3)
+    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2, 0.7), random, sequence_length=3)
     for start in (0, 3):
         for number in (1, 2):
             np.testing.assert_array_equal(found[start], found[start + number])

@@ -55,13 +55,13 @@ def test_the_content_hash_feels_every_part(clips, dataset):
 
     frames = dataset.frames.copy()
     frames[-1, 0, 0, 0] ^= 1
-    rooms = dataset.rooms.copy()
-    rooms[0, 0, 0, 0] ^= 1
+    backgrounds = dataset.backgrounds.copy()
+    backgrounds[0, 0, 0, 0] ^= 1
     clip = dataclasses.replace(dataset.clips[0], dancer="another")
     hashes = {
         dataset.content_hash,
         changed(frames=frames),
-        changed(rooms=rooms),
+        changed(backgrounds=backgrounds),
         changed(timestamps=dataset.timestamps + 1e-9),
         changed(clips=(clip, *dataset.clips[1:])),
         changed(styles=dataset.styles[::-1]),

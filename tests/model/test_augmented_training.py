@@ -38,7 +38,10 @@ def test_frames_are_degraded_before_the_room_is_taken_away(dataset, view):
     seen, labels = frames[1]
     chosen = frames.order[8:16]
     changed = augment_with_rooms(
-        dataset.frames[chosen], dataset.rooms[dataset.clip_index[chosen]], np.random.default_rng([4, 0, 1]), FAMILIES
+        dataset.frames[chosen],
+        dataset.backgrounds[dataset.clip_index[chosen]],
+        np.random.default_rng([4, 0, 1]),
+        FAMILIES,
     )
     np.testing.assert_array_equal(seen, apply_view(*changed, view))
     np.testing.assert_array_equal(labels, dataset.labels[chosen])

@@ -69,7 +69,7 @@ def test_windows_change_alike_from_frame_to_frame(dataset, indices):
     np.testing.assert_array_equal(still, dataset.frames[members])
     # one window, one shift: moving its last frame as the batch did moves all of them as the batch did
     moved = jitter_frames(
-        still.reshape(-1, 128, 128, 1), feed.jitter, np.random.default_rng([0, 0, 0]), alike=4
+        still.reshape(-1, 128, 128, 1), feed.jitter, np.random.default_rng([0, 0, 0]), sequence_length=4
     ).reshape(found.shape)
     np.testing.assert_array_equal(found, moved)
     repeated = members[:, 0] == members[:, 1]  # where a window would start before its clip

@@ -143,7 +143,7 @@ def test_sequences_are_predicted_from_the_windows_they_were_trained_on(networks,
     assert found.shape == (3, 12)
     first = np.flatnonzero(dataset.clip_index == dataset.clip_index[40])[0]
     window = np.maximum(np.arange(33, 41), first)
-    room = dataset.rooms[dataset.clip_index[40]]
+    room = dataset.backgrounds[dataset.clip_index[40]]
     seen = np.abs(dataset.frames[window].astype(int) - room).astype(np.uint8)
     np.testing.assert_allclose(found[0], networks["cnn_lstm"](seen[None])[0], rtol=1e-4)
 
