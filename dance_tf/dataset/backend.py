@@ -1,4 +1,4 @@
-"""TensorFlow started without its greetings, where TensorFlow is what runs."""
+"""Import TensorFlow with its startup log suppressed."""
 
 import logging
 import os
@@ -7,29 +7,30 @@ import tempfile
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and touch its devices with the native log held back: it greets on standard error, whatever
-    TF_CPP_MIN_LOG_LEVEL says, before a program can ask it not to. What it says is shown if it fails.
+    """Import TensorFlow and initialise its devices, with standard error captured; do nothing under another backend.
+
+    TensorFlow logs to standard error at start-up, whatever TF_CPP_MIN_LOG_LEVEL says. The log is shown on failure.
     """
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return
-    # TFDS warns of its own deprecated attribute, TensorFlow of every new model that predicts: neither is news
+    # TFDS warns of its own deprecated attribute, TensorFlow of each new model that predicts
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             import tensorflow as tf
 
             tf.constant(0)
-        except Exception:  # a user's Ctrl-C is no failure
-            held.seek(0)
-            os.write(kept, held.read())
+        except Exception:  # not KeyboardInterrupt
+            captured.seek(0)
+            os.write(stderr, captured.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

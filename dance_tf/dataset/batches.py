@@ -1,4 +1,4 @@
-"""Frames on their way into a network: drawn clip by clip, seen against the room or not, shifted a little."""
+"""Frames for a network: sampled per clip, with or without background subtraction, with random jitter."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,21 +9,21 @@ import numpy as np
 from dance_tf.dataset.dataset import Dataset
 
 View = Literal["frame", "difference"]
-FRAME_SIDE = 128  # pixels, as the networks take them
+FRAME_SIDE = 128  # pixels, input of the networks
 VIEWS: tuple[View, ...] = ("frame", "difference")
 
 
 @dataclass(frozen=True)
 class Jitter:
-    """Random change of a training frame, so that place, size and light cannot be learnt by heart.
+    """Random change of training frames, against overfitting to position, size and light.
 
     Attributes:
-        shift: largest shift in either direction, pixels of 128.
-        zoom: largest relative change of size.
-        tilt: largest rotation, degrees.
-        gain: largest relative change of brightness.
-        gamma: largest change of the exponent of gray levels, as its logarithm: what is bright on a dancer depends on
-            clothes and light, and must not tell the style.
+        shift: maximum shift in either direction, pixels of 128.
+        zoom: maximum relative change of size.
+        tilt: maximum rotation, degrees.
+        gain: maximum relative change of brightness.
+        gamma: maximum change of the logarithm of the exponent of gray levels; the brightness of a dancer depends on
+            clothes and light, and must not predict the style.
     """
 
     shift: float = 0.0
@@ -33,43 +33,46 @@ class Jitter:
     gamma: float = 0.0
 
 
-def apply_view(frames: np.ndarray, rooms: np.ndarray, view: View) -> np.ndarray:
-    """What the network sees of frames.
+def apply_view(frames: np.ndarray, backgrounds: np.ndarray, view: View) -> np.ndarray:
+    """Return frames as the network takes them.
 
-    Where a clip's room is not known, its picture is still the steadiest guess there is and is subtracted all the same:
-    the result stays in the domain that a network trained on differences knows, only with more of the room left in it.
+    A background that is not valid is subtracted as well: it is the best estimate, and the network expects differences.
 
     Args:
         frames: uint8 [n, 128, 128, 1].
-        rooms: uint8 [n, 128, 128, 1], the still room of each frame's clip.
-        view: "frame" as it is (the paper's way), or its absolute "difference" from the room.
+        backgrounds: uint8 [n, 128, 128, 1], the background of each frame's clip.
+        view: "frame" (unchanged, as in the paper), or "difference" (absolute difference from the background).
 
     Returns:
         uint8 [n, 128, 128, 1].
 
     Raises:
-        ValueError: for an unknown view.
+        ValueError: an unknown view.
     """
     if view == "frame":
         return frames
     if view == "difference":
-        return cv2.absdiff(frames, rooms).reshape(frames.shape)
+        return cv2.absdiff(frames, backgrounds).reshape(frames.shape)
     raise ValueError(f"unknown view {view!r}: use one of {', '.join(VIEWS)}")
 
 
-def jitter_frames(frames: np.ndarray, jitter: Jitter, generator: np.random.Generator, alike: int = 1) -> np.ndarray:
-    """Shift, zoom, tilt and brighten each frame by its own random amounts.
+def jitter_frames(
+    frames: np.ndarray, jitter: Jitter, generator: np.random.Generator, sequence_length: int = 1
+) -> np.ndarray:
+    """Shift, zoom, rotate and brighten each frame, or each sequence of frames, by random amounts.
+
+    Frames are never mirrored, because the mirror image of some styles is not the same style.
 
     Args:
         frames: uint8 [n, h, w, 1].
-        jitter: how much at most; never mirrored, since some styles are not their own mirror image.
+        jitter: maximum amounts.
         generator: source of the amounts.
-        alike: how many frames in a row change alike, as the frames of a window do; divides n.
+        sequence_length: number of consecutive frames that change by the same amounts; divides n.
 
     Returns:
         uint8 [n, h, w, 1].
     """
-    amounts = generator.uniform(-1, 1, (len(frames) // alike, 6)).repeat(alike, axis=0)
+    amounts = generator.uniform(-1, 1, (len(frames) // sequence_length, 6)).repeat(sequence_length, axis=0)
     height, width = frames.shape[1:3]
     changed = np.empty_like(frames)
     for frame, out, (right, down, size, turn, light, bend) in zip(frames, changed, amounts, strict=True):
@@ -84,12 +87,12 @@ def jitter_frames(frames: np.ndarray, jitter: Jitter, generator: np.random.Gener
 
 
 def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.ndarray:
-    """At most `per_clip` frames of each clip, evenly spread over its time.
+    """Return at most `per_clip` frames of each clip, evenly spread over its frames.
 
     Args:
-        indices: int64 [n], frames to choose from, sorted.
+        indices: int64 [n], sorted: frames to choose from.
         clips: int64, the clip of every frame of the dataset.
-        per_clip: how many to keep of each clip.
+        per_clip: maximum number of frames per clip.
 
     Returns:
         int64 [m], sorted.
@@ -102,7 +105,7 @@ def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.n
 
 
 def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generator: np.random.Generator) -> np.ndarray:
-    """At most `per_clip` random frames of each clip, in random order: an epoch's frames. int64 [m]."""
+    """Return at most `per_clip` random frames of each clip in random order, the frames of an epoch: int64 [m]."""
     chosen = [
         generator.choice(members, min(per_clip, len(members)), replace=False) for members in _by_clip(indices, clips)
     ]
@@ -113,35 +116,45 @@ def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
     return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1) if len(indices) else []
 
 
-def windows(indices: np.ndarray, clips: np.ndarray, length: int) -> np.ndarray:
-    """Windows of consecutive frames that end at the given frames and stay within their clip.
+def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, length: int) -> np.ndarray:
+    """Return, for each of the given frames, the window of frames that ends at it.
+
+    A window holds the last `length` allowed frames of its segment. Where the segment has fewer, its first allowed frame
+    is repeated.
 
     Args:
-        indices: int64 [n], frames of the dataset.
-        clips: int64, the clip of every frame.
-        length: frames in a window; a clip's first frame is repeated where the window would start before it.
+        indices: int64 [n], frames of the dataset, all of them allowed.
+        allowed: int64 [m], sorted: the frames that a window may hold, such as the training part of a split.
+        segments: int64, the segment of every frame of the dataset (`Dataset.segments`).
+        length: frames in a window.
 
     Returns:
         int64 [n, length].
+
+    Raises:
+        ValueError: a frame in `indices` is not allowed.
     """
-    first = np.searchsorted(clips, clips[indices], side="left")
-    return np.maximum(indices[:, None] - np.arange(length - 1, -1, -1), first[:, None])
+    if not np.isin(indices, allowed).all():
+        raise ValueError("a window cannot end at a frame that it may not hold")
+    first = np.searchsorted(segments[allowed], segments[indices], side="left")
+    last = np.searchsorted(allowed, indices)
+    return allowed[np.maximum(last[:, None] - np.arange(length - 1, -1, -1), first[:, None])]
 
 
 def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: np.random.Generator) -> np.ndarray:
-    """One random frame of each `interval` consecutive ones of a clip (Table 3; the paper says neither which nor how).
+    """Return one random frame of each `interval` consecutive frames of a clip (Table 3; the paper gives no method).
 
     Args:
-        indices: int64 [n], frames to choose from, sorted.
+        indices: int64 [n], sorted: frames to choose from.
         clips: int64, the clip of every frame of the dataset.
-        interval: frames that one is kept of; the last ones of a clip may be fewer, and one of them is kept too.
+        interval: number of frames of which one is kept; the last group of a clip may have fewer.
         generator: source of the choice.
 
     Returns:
         int64 [m], sorted.
 
     Raises:
-        ValueError: for an interval below 1.
+        ValueError: an interval below 1.
     """
     if interval < 1:
         raise ValueError(f"one frame of every {interval} cannot be kept: the interval is at least 1")
@@ -154,11 +167,11 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
 
 
 def downsample(frames: np.ndarray, size: int) -> np.ndarray:
-    """Frames as a smaller picture would show them: shrunk by area to `size` pixels and enlarged again.
+    """Return frames at a lower resolution: shrunk to `size` pixels by area, and enlarged again.
 
     Args:
         frames: uint8 [n, h, w, 1].
-        size: side of the smaller picture in pixels; frames of that height or less are left alone.
+        size: side of the smaller picture in pixels; frames of that height or less are returned unchanged.
 
     Returns:
         uint8 [n, h, w, 1].
@@ -174,7 +187,7 @@ def downsample(frames: np.ndarray, size: int) -> np.ndarray:
 
 
 def load_frames(dataset: Dataset, indices: np.ndarray, view: View) -> np.ndarray:
-    """What the network sees of frames of a dataset: uint8 [*indices.shape, 128, 128, 1], `indices` of any shape."""
+    """Return frames of a dataset as the network takes them: uint8 [*indices.shape, 128, 128, 1]."""
     flat = indices.reshape(-1)
-    seen = apply_view(dataset.frames[flat], dataset.rooms[dataset.clip_index[flat]], view)
-    return seen.reshape(*indices.shape, *seen.shape[1:])
+    frames = apply_view(dataset.frames[flat], dataset.backgrounds[dataset.clip_index[flat]], view)
+    return frames.reshape(*indices.shape, *frames.shape[1:])

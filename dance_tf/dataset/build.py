@@ -1,4 +1,4 @@
-"""Footage in, dataset out: curation's parts gathered into a TFDS directory, or made-up dancers straight into arrays."""
+"""Build a dataset: from footage as a TFDS directory, or from made-up dancers as arrays."""
 
 import hashlib
 import math
@@ -21,20 +21,21 @@ from dance_tf.synthesis.studio import clip_key, render_arrays, truth_name, truth
 from dance_tf.video.catalog import Catalog, Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
-TABLE_SECONDS = 10.0  # of work at most are missing from the table of a run that is killed
+TABLE_SECONDS = 10.0  # between two writes of curation.csv during a run
 KNOWN_STYLES = tuple(style.name for style in STYLES)
 
 
 @dataclass(frozen=True)
 class Curated:
-    """What became of a folder of footage.
+    """The result of `curate_folder`.
 
     Attributes:
         dataset: the dataset directory.
-        layout: how the folder was read, such as "manifest".
-        rows: one a file.
-        clips: what was found, before anything was read.
-        set_aside: where a table of other columns lies now that was in the place of the parts' `curation.csv`.
+        layout: layout of the footage folder, such as "manifest".
+        rows: one per file.
+        clips: the clips of the footage folder.
+        set_aside: new name of a `curation.csv` with other columns that was in the folder of parts; None if there
+            was none.
     """
 
     dataset: Path
@@ -44,12 +45,12 @@ class Curated:
     set_aside: Path | None = None
 
     def clip_path(self, row: CurationRow) -> Path:
-        """The file of a row's clip, whose name need not be text as the row's is."""
+        """Return the file of a row's clip, whose name need not be valid text as in the row."""
         return next((clip.path.absolute() for clip in self.clips if clip.clip_id == row.clip_id), Path(row.path))
 
 
 def parts_folder(out: Path) -> Path:
-    """Where a dataset's curated clips lie one by one, so that a killed run, or one with more clips, costs little."""
+    """Return the folder of a dataset's curated clips, one file each, from which a later run continues."""
     out = Path(out).resolve()
     return out.with_name(f"{out.name}-parts")
 
@@ -65,90 +66,84 @@ def curate_folder(
 ) -> Curated:
     """Curate a folder of footage into a TFDS dataset directory.
 
+    `curation.csv` in `out` has the rows of this call. The one in `OUT-parts` has those of earlier calls too, and is
+    updated during the run.
+
     Args:
         footage: a folder that `find_clips` understands.
-        out: the dataset directory; replaced whole. The clips one by one are kept beside it, in `OUT-parts`.
-        jobs: clips at a time; None for one a core.
+        out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
+        jobs: clips at a time; None for one per core.
         scheduler: address of a Dask scheduler.
         read: how clips are read.
         curation: the thresholds.
-        progress: called with each row as it comes.
-
-    Returns:
-        what became of each file. `curation.csv` in `out` says the same; the one in the parts' folder also has the
-        files that earlier runs were offered, and is kept up to date while the run goes on.
+        progress: called with each new row.
 
     Raises:
         CatalogError: the folder holds no footage.
         CurationError: the parts cannot be written.
-        DatasetError: not one clip has a frame left.
+        DatasetError: no clip has a frame left.
     """
     out = Path(out).resolve()
     catalog = find_clips(Path(footage))
     parts = parts_folder(out)
     set_aside = set_stranger_aside(parts / "curation.csv")
-    with _told(catalog, parts / "curation.csv", progress) as note:
-        rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=note)
+    with _running_table(catalog, parts / "curation.csv", progress) as add_row:
+        rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=add_row)
     write_rows(parts / "curation.csv", rows)
     kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
     if not kept:
         raise DatasetError(f"no clip of {footage} has a frame left: {parts / 'curation.csv'} says why")
-    names = [row.part for row in kept]  # each the hash of its clip, its labels and the settings
+    names = [row.part for row in kept]  # each is the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     reading = reading_to_json(read, curation)
     write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key, reading=reading)
-    (out / "curation.csv").unlink(missing_ok=True)  # or rows of files offered earlier, elsewhere, would stay in it
+    (out / "curation.csv").unlink(missing_ok=True)  # write_rows keeps the rows of other files
     write_rows(out / "curation.csv", rows)
     return Curated(out, catalog.layout, rows, catalog.clips, set_aside)
 
 
 @contextmanager
-def _told(
+def _running_table(
     catalog: Catalog, table: Path, progress: Callable[[CurationRow], None] | None
 ) -> Iterator[Callable[[CurationRow], None]]:
-    """Lend a note-taker that writes the table every few seconds, and when the run stops early for whatever reason.
-
-    A killed run then leaves a table of the files that it got to, beside the parts of the clips that it finished.
-    """
+    """Yield a function that collects rows and writes them every few seconds, and once more when the run stops early."""
     refused = tuple(CurationRow(os.path.abspath(refusal.path), reason=refusal.reason) for refusal in catalog.refused)
-    noted: list[CurationRow] = []
+    rows: list[CurationRow] = []
     written = -math.inf
 
-    def note(row: CurationRow) -> None:
+    def add_row(row: CurationRow) -> None:
         nonlocal written
-        noted.append(row)
+        rows.append(row)
         if time.monotonic() - written >= TABLE_SECONDS:
-            write_rows(table, (*noted, *refused))
+            write_rows(table, (*rows, *refused))
             written = time.monotonic()
         if progress:
             progress(row)
 
     try:
-        yield note
+        yield add_row
     except BaseException:
-        if noted:
-            with suppress(OSError, ValueError):  # what stopped the run is what has to be told
-                write_rows(table, (*noted, *refused))
+        if rows:
+            with suppress(OSError, ValueError):  # the first error is the one to report
+                write_rows(table, (*rows, *refused))
         raise
 
 
 def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progress: bool = False) -> Path:
-    """Make dancers up, curate their frames and write them as arrays: no codec, no TensorFlow.
+    """Make clips of made-up dancers, curate their frames and write them as arrays, without codec and TensorFlow.
 
     Args:
-        out: the dataset folder; replaced whole. The truth of each clip lies in `truth/`, as beside mp4 files.
+        out: the dataset folder; replaced. The truth of each clip is in `truth/`, as for mp4 files.
         settings: of the clips.
-        jobs: processes.
-        progress: whether a bar goes to standard error.
+        jobs: number of processes.
+        progress: show a bar on standard error.
     """
     truths: dict[str, str] = {}
-    return write_arrays(Path(out), _curated_clips(settings, jobs, progress, truths), KNOWN_STYLES, truths)
 
+    def curated_clips() -> Iterator[CuratedClip]:
+        made = render_arrays(settings, jobs, progress)
+        for indices, (clip, frames, timestamps, truth) in zip(settings.clips(), made, strict=True):
+            truths[truth_name(clip.clip_id)] = truth_text(truth, clip_key(settings, *indices))
+            yield curate_frames(clip, frames, timestamps, truth.frames / truth.frame_rate)
 
-def _curated_clips(
-    settings: StudioSettings, jobs: int, progress: bool, truths: dict[str, str]
-) -> Iterator[CuratedClip]:
-    keys = (clip_key(settings, style, dancer) for style, dancer in settings.clips())
-    for key, (clip, frames, timestamps, truth) in zip(keys, render_arrays(settings, jobs, progress), strict=True):
-        truths[truth_name(clip.clip_id)] = truth_text(truth, key)
-        yield curate_frames(clip, frames, timestamps, truth.frames / truth.frame_rate)
+    return write_arrays(Path(out), curated_clips(), KNOWN_STYLES, truths)

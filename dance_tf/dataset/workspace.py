@@ -1,4 +1,4 @@
-"""Where a run's footage, dataset and cached training runs lie, found again through one file in its folder."""
+"""The footage, the dataset and the cached training runs of a report, found through one file in its folder."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ FILE = "workspace.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """A run's data.
+    """The data of a report.
 
     Attributes:
         footage: folder of clips.
-        dataset: what curation made of them.
-        work: where cached runs are kept.
-        source: "synthetic", or the footage folder's name.
+        dataset: the curated dataset.
+        work: folder of cached runs.
+        source: "synthetic", or the name of the footage folder.
     """
 
     footage: Path
@@ -36,45 +36,45 @@ class Workspace:
     source: str
 
     def open(self) -> Dataset:
-        """The dataset."""
+        """Open the dataset."""
         return open_dataset(self.dataset)
 
     def rows(self) -> tuple[CurationRow, ...]:
-        """What became of each file."""
+        """Return the curation result of each file."""
         return read_rows(self.dataset / "curation.csv")
 
     def part(self, row: CurationRow) -> Path:
-        """The curated clip of a row, by itself, with the frames that were dropped."""
+        """Return the file of a row's curated clip, which also lists the dropped frames."""
         return parts_folder(self.dataset) / row.part
 
     def clip_path(self, row: CurationRow) -> Path:
-        """The file that a row's clip was read from, also when the work folder has been moved since."""
+        """Return the file of a row's clip, also when the work folder has been moved."""
         moved = self.footage / f"{row.clip_id}{Path(row.path).suffix}"
         return moved if moved.exists() else Path(row.path)
 
     def truth(self, clip_id: str) -> ClipTruth | None:
-        """What is known of a made-up clip; None for real footage."""
+        """Return the ground truth of a made-up clip; None for real footage."""
         path = self.footage / "truth" / f"{clip_id}.json"
         return truth_from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def score_filters(self) -> tuple[ReasonScore, ...]:
-        """Precision and recall of curation's filters; empty where no truth is known."""
-        known = [(row, self.truth(row.clip_id)) for row in self.rows() if row.part]
-        pairs = [(frame_reasons(read_part(self.part(row))), truth.reasons()) for row, truth in known if truth]
+        """Return precision and recall of the curation filters; empty for real footage."""
+        truths = [(row, self.truth(row.clip_id)) for row in self.rows() if row.part]
+        pairs = [(frame_reasons(read_part(self.part(row))), truth.reasons()) for row, truth in truths if truth]
         return score_curation(*zip(*pairs, strict=True)) if pairs else ()
 
 
 def prepare_workspace(
     run_folder: Path, work: Path, footage: str, studio: StudioSettings, jobs: int = 1, scheduler: str | None = None
 ) -> Workspace:
-    """Make clips, or take a folder of them, and curate them; what is done already is not done again.
+    """Make clips, or use a folder of clips, and curate them; finished work is reused.
 
     Args:
-        run_folder: the report's folder; the workspace is found again through it.
+        run_folder: the report's folder, which gets `workspace.json`.
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
         studio: settings of the made-up dancers.
-        jobs: processes side by side.
+        jobs: number of processes.
         scheduler: address of a Dask scheduler.
     """
     work = Path(work)
@@ -87,21 +87,21 @@ def prepare_workspace(
         synthesize(clips, studio, jobs, scheduler)
     dataset = work / f"dataset-{key}"
     curate_folder(clips, dataset, jobs, scheduler)
-    places = {"footage": clips, "dataset": dataset, "work": work}
-    content = {name: os.path.relpath(place, run_folder) for name, place in places.items()}
+    folders = {"footage": clips, "dataset": dataset, "work": work}
+    content = {name: os.path.relpath(folder, run_folder) for name, folder in folders.items()}
     (Path(run_folder) / FILE).write_text(json.dumps({**content, "source": source}))
-    return Workspace(source=source, **places)
+    return Workspace(source=source, **folders)
 
 
 def open_workspace(run_folder: Path) -> Workspace:
-    """The workspace that `prepare_workspace` left for a run.
+    """Return the workspace that `prepare_workspace` made for a report.
 
     Raises:
-        DatasetError: when there is none.
+        DatasetError: there is none.
     """
     path = Path(run_folder) / FILE
     if not path.is_file():
         raise DatasetError(f"{run_folder} has no {FILE}: run 00_curate_clips first")
     content = json.loads(path.read_text())
-    places = {name: Path(run_folder) / content[name] for name in ("footage", "dataset", "work")}
-    return Workspace(source=content["source"], **places)
+    folders = {name: Path(run_folder) / content[name] for name in ("footage", "dataset", "work")}
+    return Workspace(source=content["source"], **folders)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.dataset.output import write_text, written_whole
+from dance_tf.dataset.output import atomic_folder, write_text
 from dance_tf.dataset.store import open_dataset
 from dance_tf.dataset.workspace import Workspace, open_workspace
 from dance_tf.evaluation.predictions import Predictions
@@ -207,7 +207,7 @@ class Experiment:
             shutil.rmtree(cached, ignore_errors=True)
             self._forced.add(cached.name)
         if not cached.is_dir():
-            with written_whole(cached) as partial:
+            with atomic_folder(cached) as partial:
                 _write_measurement(partial, name, compute())
         for file in cached.iterdir():
             for other in self.records.glob(f"{name}.*"):
@@ -389,7 +389,7 @@ def _grow(data: str, spec: RunSpec, work: str) -> Path:
             first = STAGES + 1 - len(growth.models)
             histories = enumerate(growth.histories, start=first)
             rows = [{"stage": stage, **row} for stage, history in histories for row in history.rows]
-            with written_whole(folder) as partial:
+            with atomic_folder(folder) as partial:
                 for stage, model in enumerate(growth.models, start=first):
                     model.save(partial / f"autoencoder_{stage}.keras")
                 summary = {"stages": list(range(first, STAGES + 1)), "seconds": seconds(), "rows": rows}
@@ -423,12 +423,11 @@ def _run_network(dataset: Dataset, spec: RunSpec, folder: Path, data: str, work:
     seconds = _stopwatch(unfinished)
     split = training_split(dataset, spec)
     model, history = train_classifier(dataset, split, spec.settings, unfinished, spec.training_seed, encoder=encoder)
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         for name, part in (("validation", split_of(dataset, spec).validation), ("test", split.test)):
             indices = sample_evenly(part, dataset.clip_index, spec.score_frames)
-            pair_with_truth(dataset, indices, predict(model, dataset, indices, spec.settings)).save(
-                partial / f"{name}.csv"
-            )
+            probabilities = predict(model, dataset, indices, part, spec.settings)
+            pair_with_truth(dataset, indices, probabilities).save(partial / f"{name}.csv")
         model.save(partial / "model.keras")
         pd.DataFrame(history.rows).to_csv(partial / "history.csv", index=False)
         _write_run(
@@ -451,7 +450,7 @@ def _run_baseline(dataset: Dataset, spec: RunSpec, folder: Path, data: str, work
     indices = sample_evenly(split.test, dataset.clip_index, spec.score_frames)
     started = time.perf_counter()
     probabilities = linear_baseline(dataset, split, spec.settings.view, indices, spec.settings.frames_per_clip)
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         pair_with_truth(dataset, indices, probabilities).save(partial / "test.csv")
         numbers = {"parameters": 0, "best_epoch": 0, "stopped_early": False, "growth_seconds": 0.0}
         _write_run(partial, dataset, spec, seconds=time.perf_counter() - started, **numbers)

@@ -104,7 +104,9 @@ def choose_frames(kept: np.ndarray, sampling: FrameSampling, window: int = 1) ->
     one_clip = np.zeros(len(kept), np.int64)
     ends = sample_evenly(np.arange(len(kept)), one_clip, sampling.scored)
     count = min(sampling.room, ROOM_SAMPLE, len(kept))
-    return kept[windows(ends, one_clip, window)], kept[np.linspace(0, len(kept) - 1, count).round().astype(int)]
+    return kept[windows(ends, np.arange(len(kept)), one_clip, window)], kept[
+        np.linspace(0, len(kept) - 1, count).round().astype(int)
+    ]
 
 
 def degrade_held_out(

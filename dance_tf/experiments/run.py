@@ -92,7 +92,9 @@ def train_model(
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(unfinished.parent)
-    return _evaluate(pair_with_truth(dataset, split.test, predict(model, dataset, split.test, settings)), split.note)
+    return _evaluate(
+        pair_with_truth(dataset, split.test, predict(model, dataset, split.test, split.test, settings)), split.note
+    )
 
 
 def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str] = ()) -> Evaluation:
@@ -115,7 +117,7 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     network = NetworkSettings(sequence_length=described.sequence_length)
     settings = TrainingSettings(strategy=described.strategy, view=described.view, network=network)
     predictions = Predictions.from_frames(
-        predict(bundle.model, dataset, indices, settings),
+        predict(bundle.model, dataset, indices, indices, settings),
         dataset.clip_index[indices],
         places[dataset.clip_labels],
         dataset.dancers,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from dance_tf.dataset.output import written_whole
+from dance_tf.dataset.output import atomic_folder
 
 # Keras finds the custom layers of a file by their registration, which importing them does
 from dance_tf.model import attention, layers  # noqa: F401
@@ -63,7 +63,7 @@ class ModelBundle:
 
 def save_bundle(folder: Path, bundle: ModelBundle) -> Path:
     """Write a model folder, whole or not at all; a folder of that name is replaced."""
-    with written_whole(Path(folder)) as partial:
+    with atomic_folder(Path(folder)) as partial:
         bundle.model.save(partial / "model.keras")
         described = {"format": FORMAT, "keras": keras.__version__, **asdict(bundle.description)}
         (partial / "model.json").write_text(json.dumps(described, indent=2))

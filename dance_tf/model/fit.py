@@ -21,7 +21,7 @@ from dance_tf.dataset.batches import (
     windows,
 )
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.dataset.output import written_whole
+from dance_tf.dataset.output import atomic_folder
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class FrameSequence(keras.utils.PyDataset):
         feed = self.feed
         chosen = self.order[number * feed.batch_size : (number + 1) * feed.batch_size]
         generator = np.random.default_rng([self.seed, self.epoch, number])
-        seen = load_sequences(self.dataset, chosen, feed, generator)
+        seen = load_sequences(self.dataset, chosen, self.indices, feed, generator)
         if feed.change is not None:
             seen = feed.change(seen.reshape(-1, 128, 128, 1), generator).reshape(seen.shape)
         if feed.jitter != Jitter():
@@ -95,17 +95,22 @@ class FrameSequence(keras.utils.PyDataset):
 
 
 def load_sequences(
-    dataset: Dataset, indices: np.ndarray, feed: InputConfig, generator: np.random.Generator | None = None
+    dataset: Dataset,
+    indices: np.ndarray,
+    allowed: np.ndarray,
+    feed: InputConfig,
+    generator: np.random.Generator | None = None,
 ) -> np.ndarray:
     """Frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1].
 
-    With a generator they are degraded as the feed says; without one they are clean.
+    Windows hold only frames in `allowed`, the sorted int64 indices of a part of a split, which has all of `indices`.
+    With a generator the frames are degraded as the feed says; without one they are clean.
     """
     if feed.sequence_length > 1:
-        indices = windows(indices, dataset.clip_index, feed.sequence_length)
+        indices = windows(indices, allowed, dataset.segments, feed.sequence_length)
     if feed.degrade is not None and generator is not None:
         flat = indices.reshape(-1)
-        rooms = dataset.rooms[dataset.clip_index[flat]]
+        rooms = dataset.backgrounds[dataset.clip_index[flat]]
         seen = apply_view(*feed.degrade(dataset.frames[flat], rooms, generator, feed.sequence_length), feed.view)
         seen = seen.reshape(*indices.shape, *seen.shape[1:])
     else:
@@ -216,7 +221,7 @@ class _Resumable(keras.callbacks.Callback):
     def _save(self, epoch: int) -> None:
         state = {name: value for name, value in self.best.items() if name != "weights"}
         state.update(rows=self.rows, next_epoch=epoch + 1, stopped=bool(self.model.stop_training))
-        with written_whole(self.folder / CHECKPOINT) as partial:
+        with atomic_folder(self.folder / CHECKPOINT) as partial:
             self.model.save(partial / "model.keras")
             np.savez(partial / "best.npz", *self.best["weights"])
             (partial / "state.json").write_text(json.dumps(state))

@@ -224,7 +224,7 @@ def grow_autoencoder(
     factor = settings.network.low_resolution_factor
     feed = _feed(settings, target="frame", sequence_length=1, batch_size=settings.growth_batch_size)
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
-    seen = load_sequences(dataset, chosen, feed)
+    seen = load_sequences(dataset, chosen, split.validation, feed)
     validation = (seen, seen.astype(np.float32) / 255)
     models, histories = [], []
     seed_everything(seed)
@@ -284,7 +284,7 @@ def train_classifier(
         for name in taken if settings.freeze_encoder else ():
             model.get_layer(name).trainable = False
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
-    validation = (load_sequences(dataset, chosen, feed), dataset.labels[chosen])
+    validation = (load_sequences(dataset, chosen, split.validation, feed), dataset.labels[chosen])
     frames = FrameSequence(dataset, split.train, degraded, seed=seed)
     title = strategy.title if progress else ""
     loss = "sparse_categorical_crossentropy"
@@ -292,11 +292,16 @@ def train_classifier(
     return fit(model, frames, validation, settings.schedule, Path(folder), seed, loss, logs, title)
 
 
-def predict(model: keras.Model, dataset: Dataset, indices: np.ndarray, settings: TrainingSettings) -> np.ndarray:
-    """Probabilities float32 [n, styles] for frames of a dataset, int64 [n]; memory does not grow with n."""
+def predict(
+    model: keras.Model, dataset: Dataset, indices: np.ndarray, allowed: np.ndarray, settings: TrainingSettings
+) -> np.ndarray:
+    """Probabilities float32 [n, styles] for frames of a dataset, int64 [n]; memory does not grow with n.
+
+    Windows hold only frames in `allowed`, sorted int64: the part of a split that the frames are from.
+    """
     feed = _feed(settings)
     parts = [
-        model.predict(load_sequences(dataset, part, feed), batch_size=128, verbose=0)
+        model.predict(load_sequences(dataset, part, allowed, feed), batch_size=128, verbose=0)
         for part in np.array_split(indices, max(1, -(-len(indices) // 2048)))
     ]
     return np.concatenate(parts)

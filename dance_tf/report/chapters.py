@@ -39,7 +39,7 @@ def curation_chapter(
         source: "synthetic" or the footage's name.
         table_1: of `frames_by_style`. filters: of `filters_frame`. rooms: of `rooms_by_camera`, where it is known.
     """
-    unknown = sum(not clip.room_known for clip in dataset.clips)
+    unknown = sum(not clip.background_valid for clip in dataset.clips)
     kept, seen = len(dataset.frames), sum(clip.seen for clip in dataset.clips)
     dancers = len(set(dataset.dancers))
     by_style = table_1[table_1["style"] != "all"].set_index("style").drop(columns=["abbreviation", "paper"])

@@ -47,7 +47,7 @@ def views_without_room(dataset: Dataset, truths: Mapping[str, ClipTruth], source
     shown = pick_views(dataset, truths)
     return room_views(
         load_frames(dataset, shown, "frame"),
-        dataset.rooms[dataset.clip_index[shown]],
+        dataset.backgrounds[dataset.clip_index[shown]],
         load_frames(dataset, shown, "difference"),
         view_labels(dataset, shown, truths),
         source,

@@ -58,9 +58,9 @@ def rooms_by_camera(
         ]
         if not clips:
             continue
-        told = sum(clip.room_known for _, clip in clips)
+        told = sum(clip.background_valid for _, clip in clips)
         away = [
-            plate_distance(dataset.rooms[place, ..., 0], plates[clip.clip_id])
+            plate_distance(dataset.backgrounds[place, ..., 0], plates[clip.clip_id])
             for place, clip in clips
             if clip.clip_id in plates
         ]
@@ -111,7 +111,7 @@ def view_labels(dataset: Dataset, frames: np.ndarray, truths: Mapping[str, ClipT
     for place in dataset.clip_index[frames]:
         clip = dataset.clips[place]
         camera = f"{CAMERAS[clip.clip_id in moving]} camera" if clip.clip_id in truths else ""
-        unknown = "" if clip.room_known else "room not told"
+        unknown = "" if clip.background_valid else "room not told"
         notes = ", ".join(note for note in (camera, unknown) if note)
         labels.append("\n".join(line for line in (f"{short[place]}, {clip.dancer}", notes) if line))
     return labels

@@ -13,6 +13,7 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip, CurationSettings
 from dance_tf.curation.run import curate_apart, reading_from_json, told
 from dance_tf.dataset.batches import apply_view, windows
+from dance_tf.dataset.dataset import find_segments
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
@@ -109,7 +110,9 @@ def _judge(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float
     if not len(curated.frames):
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(dropped.items()))
         raise VerdictError(f"no frame is left to judge: of {curated.seen}, {why} were dropped")
-    probabilities = frame_probabilities(bundle, curated.frames, curated.room).mean(axis=0, dtype=np.float64)
+    probabilities = frame_probabilities(
+        bundle, curated.frames, curated.room, find_segments(curated.timestamps, curated.seen, curated.seconds)
+    ).mean(axis=0, dtype=np.float64)
     best = int(probabilities.argmax())
     styles = bundle.description.styles
     notes = []
@@ -129,12 +132,19 @@ def _judge(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float
     )
 
 
-def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Probabilities float32 [n, styles] of a clip's frames uint8 [n, 128, 128, 1] in its room uint8 [128, 128, 1]."""
+def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """Return the probabilities float32 [n, styles] of a clip's frames.
+
+    Args:
+        bundle: the model.
+        frames: uint8 [n, 128, 128, 1].
+        room: uint8 [128, 128, 1], the background.
+        segments: int64 [n], from `find_segments`; no window of a network that reads sequences spans two of them.
+    """
     length = bundle.description.sequence_length
     places = np.arange(len(frames))
     if length > 1:
-        places = windows(places, np.zeros(len(frames), dtype=np.int64), length)
+        places = windows(places, places, segments, length)
     # piece by piece: all windows of a long clip at once would hold each frame `length` times
     parts = []
     for piece in np.array_split(places, -(-len(places) // PIECE)):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.dataset.output import written_whole
+from dance_tf.dataset.output import atomic_folder
 
 
 def test_a_folder_takes_its_place_when_the_block_ends(tmp_path):
     folder = tmp_path / "deep" / "result"
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         (partial / "a.txt").write_text("a")
         assert not folder.exists()
         assert partial.parent == folder.parent
@@ -22,16 +22,16 @@ def test_a_folder_takes_its_place_when_the_block_ends(tmp_path):
 def test_a_folder_that_was_there_is_replaced_whole(tmp_path):
     folder = tmp_path / "result"
     for name in ("old", "new"):
-        with written_whole(folder) as partial:
+        with atomic_folder(folder) as partial:
             (partial / name).touch()
     assert [path.name for path in folder.iterdir()] == ["new"]
 
 
 def test_nothing_half_written_stays_when_the_block_raises(tmp_path):
     folder = tmp_path / "result"
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         (partial / "a.txt").write_text("first")
-    with pytest.raises(RuntimeError, match="killed"), written_whole(folder) as partial:
+    with pytest.raises(RuntimeError, match="killed"), atomic_folder(folder) as partial:
         (partial / "a.txt").write_text("half")
         raise RuntimeError("killed")
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
@@ -40,24 +40,24 @@ def test_nothing_half_written_stays_when_the_block_raises(tmp_path):
 
 def test_what_a_killed_process_left_behind_does_not_get_in(tmp_path):
     folder = tmp_path / "result"
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         left_behind = partial
     left_behind.mkdir()
     (left_behind / "stale").touch()
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         (partial / "fresh").touch()
     assert [path.name for path in folder.iterdir()] == ["fresh"]
 
 
 def test_what_dead_processes_left_is_removed_and_living_ones_are_let_be(tmp_path):
     folder = tmp_path / "result"
-    with written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         own = partial.name
     stem = own.removesuffix(str(os.getpid()))
     dead, living = (tmp_path / f"{stem}{pid}" for pid in (2**22 + 1, os.getppid()))
     for left in (dead, living):
         left.mkdir()
-    with written_whole(folder):
+    with atomic_folder(folder):
         assert not dead.exists() and living.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "result"])
 
@@ -69,7 +69,7 @@ class Fault(OSError):
 @pytest.fixture
 def old(tmp_path):
     """A folder that was written before."""
-    with written_whole(tmp_path / "result") as partial:
+    with atomic_folder(tmp_path / "result") as partial:
         (partial / "a.txt").write_text("old")
     return tmp_path / "result"
 
@@ -91,7 +91,7 @@ def test_the_old_folder_survives_a_fault_while_it_is_replaced(old, failing, faul
         return found
 
     monkeypatch.setattr(Path, "rename", rename)
-    with pytest.raises(fault), written_whole(old) as partial:
+    with pytest.raises(fault), atomic_folder(old) as partial:
         (partial / "a.txt").write_text("new")
     in_place = done and failing == "into place"
     assert (old / "a.txt").read_text() == ("new" if in_place else "old")
@@ -101,7 +101,7 @@ def test_the_old_folder_survives_a_fault_while_it_is_replaced(old, failing, faul
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dance_tf.dataset.output import written_whole
+from dance_tf.dataset.output import atomic_folder
 real = Path.rename
 def rename(path, target):
     found = real(path, target)
@@ -109,7 +109,7 @@ def rename(path, target):
         os.kill(os.getpid(), signal.SIGKILL)
     return found
 Path.rename = rename
-with written_whole(Path(sys.argv[1])) as partial:
+with atomic_folder(Path(sys.argv[1])) as partial:
     (partial / "a.txt").write_text("new")
 """
 
@@ -118,7 +118,7 @@ def test_the_old_folder_is_put_back_after_a_kill_between_the_renames(old):
     done = subprocess.run([sys.executable, "-c", KILLED, str(old)], cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not old.exists()
-    with pytest.raises(RuntimeError, match="also this time"), written_whole(old):
+    with pytest.raises(RuntimeError, match="also this time"), atomic_folder(old):
         assert (old / "a.txt").read_text() == "old"
         raise RuntimeError("also this time")
     assert [path.name for path in old.parent.iterdir()] == ["result"]
@@ -126,10 +126,10 @@ def test_the_old_folder_is_put_back_after_a_kill_between_the_renames(old):
 
 
 def test_a_folder_put_aside_is_removed_where_its_successor_stands(old):
-    with written_whole(old) as partial:
+    with atomic_folder(old) as partial:
         stem = partial.name.removesuffix(str(os.getpid()))
     (old.parent / f"{stem}{2**22 + 1}.replaced").mkdir()
-    with written_whole(old) as partial:
+    with atomic_folder(old) as partial:
         (partial / "a.txt").write_text("new")
     assert [path.name for path in old.parent.iterdir()] == ["result"]
     assert (old / "a.txt").read_text() == "new"

@@ -71,14 +71,19 @@ def test_draw_mixes_clips_and_reaches_every_frame():
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 9])
-def test_windows_are_consecutive_and_never_leave_their_clip(length):
-    indices = np.arange(27)[::-1]
-    found = windows(indices, CLIPS, length)
-    assert found.shape == (27, length)
+@pytest.mark.parametrize("allowed", [np.arange(27), np.flatnonzero(np.arange(27) % 3)], ids=["all", "part"])
+def test_windows_hold_allowed_frames_of_one_segment(length, allowed):
+    indices = allowed[::-1]
+    found = windows(indices, allowed, CLIPS, length)
+    assert found.shape == (len(indices), length)
     for index, window in zip(indices, found, strict=True):
-        first = min(np.flatnonzero(CLIPS == CLIPS[index]))
-        assert window.tolist() == [max(index - back, first) for back in range(length - 1, -1, -1)]
-        assert set(CLIPS[window]) == {CLIPS[index]}
+        expected = [frame for frame in allowed if CLIPS[frame] == CLIPS[index] and frame <= index][-length:]
+        assert window.tolist() == [expected[0]] * (length - len(expected)) + expected
+
+
+def test_a_window_cannot_end_at_a_frame_that_is_not_allowed():
+    with pytest.raises(ValueError, match="may not hold"):
+        windows(np.array([3]), np.array([1, 2, 4]), CLIPS, 2)
 
 
 def test_what_the_network_sees(random, frames):
@@ -99,7 +104,7 @@ def test_frames_are_loaded_beside_their_own_room(dataset, view):
     assert found.shape == (2, 3, 128, 128, 1) and found.dtype == np.uint8
     for place in np.ndindex(2, 3):
         frame = dataset.frames[indices[place]].astype(int)
-        room = dataset.rooms[dataset.clip_index[indices[place]]].astype(int)
+        room = dataset.backgrounds[dataset.clip_index[indices[place]]].astype(int)
         np.testing.assert_array_equal(found[place], frame if view == "frame" else abs(frame - room))
 
 
@@ -148,7 +153,7 @@ def test_a_tilt_turns_about_the_middle():
 
 def test_a_window_changes_alike_and_windows_differ(frames, random):
     same = np.repeat(frames[:1], 6, axis=0)
-    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2, 0.7), random, alike=3)
+    found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2, 0.7), random, sequence_length=3)
     for start in (0, 3):
         for number in (1, 2):
             np.testing.assert_array_equal(found[start], found[start + number])

@@ -3,7 +3,7 @@
 import pytest
 
 from dance_tf.dataset.arrays import write_arrays
-from dance_tf.dataset.dataset import DatasetError, damage_told
+from dance_tf.dataset.dataset import DatasetError, name_damaged_file
 from dance_tf.dataset.store import open_dataset, write_store
 
 SHARD = "dance_clips-clips.tfrecord-00001-of-00002"
@@ -45,7 +45,7 @@ def test_arrays_that_are_damaged_are_named(name, damage, tmp_path, blob_clips):
     if (name, damage) == ("dataset.json", None):
         assert line.startswith(f"{folder} holds no dataset: make one with ")
     elif name == "frames.raw" and damage:
-        assert line.startswith(f"{folder / name} does not hold the 11 frames that dataset.json tells of")
+        assert line.startswith(f"{folder / name} does not hold the 11 frames of dataset.json")
     else:
         assert line.startswith(f"{folder / name} cannot be read (")
         assert line.endswith("): make the dataset again, with `curate` or `synthesize --arrays`")
@@ -60,14 +60,17 @@ def test_arrays_that_are_damaged_are_named(name, damage, tmp_path, blob_clips):
     ],
 )
 def test_a_store_that_is_damaged_is_refused_by_the_name_of_the_file(name, damage, tmp_path, blob_clips):
-    folder = write_store(tmp_path / "store", blob_clips(styles=2, dancers=2, frames=2), clips_a_shard=2)
+    folder = write_store(tmp_path / "store", blob_clips(styles=2, dancers=2, frames=2), clips_per_shard=2)
     line = refused(folder, name, damage)
     assert line.startswith(f"{folder / name} cannot be read (")
     assert line.endswith("): make the dataset again, with `curate` or `synthesize --arrays`")
 
 
 def test_want_of_memory_is_no_damage(tmp_path):
-    with pytest.raises(MemoryError), damage_told(tmp_path):
+    with pytest.raises(MemoryError), name_damaged_file(tmp_path):
         raise MemoryError
-    with pytest.raises(DatasetError, match="x.npy cannot be read .KeyError.: make"), damage_told(tmp_path / "x.npy"):
+    with (
+        pytest.raises(DatasetError, match="x.npy cannot be read .KeyError.: make"),
+        name_damaged_file(tmp_path / "x.npy"),
+    ):
         raise KeyError

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from dance_tf.dataset.arrays import gather
 from dance_tf.dataset.dataset import order_styles
@@ -19,6 +20,26 @@ def test_frames_know_their_clip_style_and_dancer(clips, dataset):
     assert start == len(dataset.frames) == len(dataset.timestamps)
 
 
+@pytest.mark.parametrize(
+    ("rate", "reading"),
+    [(30, np.arange(60)), (30, np.arange(0, 60, 3)), (30, np.flatnonzero(np.arange(60) % 5 != 4)), (1001, [0, 5, 9])],
+    ids=["all frames", "10 of 30", "24 of 30", "no gap at all"],
+)
+def test_segments_end_where_frames_were_left_out(clips, rate, reading):
+    dropped = np.array([3, 4, 12]) if len(reading) > 13 else np.array([], int)
+    kept = np.delete(np.arange(len(reading)), dropped)
+    curated = dataclasses.replace(
+        clips[0],
+        frames=np.zeros((len(kept), 128, 128, 1), np.uint8),
+        timestamps=np.asarray(reading)[kept] / rate,
+        seen=len(reading),
+        seconds=60 / rate,
+    )
+    dataset = gather([curated, curated])
+    one = np.searchsorted([5, 13], kept, side="right") if len(dropped) else np.zeros(len(kept), int)
+    np.testing.assert_array_equal(dataset.segments, np.concatenate([one, one + one[-1] + 1]))
+
+
 def test_counts_add_up_by_style(dataset):
     # clips 0 to 3 have 6, 7, 8, 6 frames, clips 4 to 7 have 7, 8, 6, 7, clips 8 to 11 have 8, 6, 7, 8
     assert dataset.counts() == {
@@ -34,13 +55,13 @@ def test_the_content_hash_feels_every_part(clips, dataset):
 
     frames = dataset.frames.copy()
     frames[-1, 0, 0, 0] ^= 1
-    rooms = dataset.rooms.copy()
-    rooms[0, 0, 0, 0] ^= 1
+    backgrounds = dataset.backgrounds.copy()
+    backgrounds[0, 0, 0, 0] ^= 1
     clip = dataclasses.replace(dataset.clips[0], dancer="another")
     hashes = {
         dataset.content_hash,
         changed(frames=frames),
-        changed(rooms=rooms),
+        changed(backgrounds=backgrounds),
         changed(timestamps=dataset.timestamps + 1e-9),
         changed(clips=(clip, *dataset.clips[1:])),
         changed(styles=dataset.styles[::-1]),

@@ -61,7 +61,7 @@ def test_what_is_written_is_known_again(tmp_path, blob_clips):
     clips = blob_clips(styles=2, dancers=2, frames=2)
     arrays = write_arrays(tmp_path / "arrays", clips, texts={"truth/a.json": "{}"})
     assert check_place(arrays, ARRAYS) == arrays
-    store = write_store(tmp_path / "store", clips, clips_a_shard=2)
+    store = write_store(tmp_path / "store", clips, clips_per_shard=2)
     write_rows(store / "curation.csv", ())
     assert open_dataset(store, in_memory_bytes=1).clips  # leaves a memory map in the folder
     assert check_place(store, DATASET) == store

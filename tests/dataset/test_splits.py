@@ -125,12 +125,12 @@ def test_the_test_part_is_never_empty(unit):
 @pytest.mark.parametrize(
     ("clips", "arguments", "message"),
     [
-        ([("s0", "d0"), ("s0", "d1")], {"unit": "person"}, "cannot split by 'person': use one of frame, clip, dancer"),
-        ([("s0", "d0"), ("s0", "d1")], {"unit": "clip", "hold_out": ("d7",)}, "no dancer d7 to hold out: .* d0, d1"),
-        ([("s0", "d0"), ("s0", "d1")], {"unit": "clip", "hold_out": ("d0", "d1")}, "every dancer is held out"),
-        ([("s0", "d0"), ("s1", "d0")], {"unit": "dancer"}, "one dancer cannot be split by dancer"),
-        ([("s0", "d0"), ("s0", "d1")], {"unit": "dancer"}, "too few clips"),
-        ([("s0", "d0"), ("s0", "d1"), ("s0", "d2")], {"unit": "clip", "folds": 1}, "at least two folds"),
+        ([("s0", "d0"), ("s0", "d1")], {"group": "person"}, "cannot split by 'person': use one of frame, clip, dancer"),
+        ([("s0", "d0"), ("s0", "d1")], {"group": "clip", "hold_out": ("d7",)}, "no dancer d7 to hold out: .* d0, d1"),
+        ([("s0", "d0"), ("s0", "d1")], {"group": "clip", "hold_out": ("d0", "d1")}, "every dancer is held out"),
+        ([("s0", "d0"), ("s1", "d0")], {"group": "dancer"}, "one dancer cannot be split by dancer"),
+        ([("s0", "d0"), ("s0", "d1")], {"group": "dancer"}, "too few clips"),
+        ([("s0", "d0"), ("s0", "d1"), ("s0", "d2")], {"group": "clip", "folds": 1}, "at least two folds"),
     ],
 )
 def test_what_cannot_be_cut_is_refused_in_one_line(clips, arguments, message):

@@ -15,7 +15,7 @@ from dance_tf.dataset.store import open_dataset, read_store, write_store
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, clips):
     """The clips in three shards of five, five and two records."""
-    return write_store(tmp_path_factory.mktemp("store") / "dataset", clips, clips_a_shard=5)
+    return write_store(tmp_path_factory.mktemp("store") / "dataset", clips, clips_per_shard=5)
 
 
 def test_shards_give_back_what_memory_and_arrays_hold(store, clips, dataset, tmp_path):
@@ -37,7 +37,7 @@ def test_every_field_of_a_clip_comes_back_exactly(store, clips):
 
 
 def test_the_same_clips_give_the_same_bytes(store, clips, tmp_path):
-    again = write_store(tmp_path / "again", clips, clips_a_shard=5)
+    again = write_store(tmp_path / "again", clips, clips_per_shard=5)
     for shard in store.glob("*.tfrecord*"):
         assert (again / shard.name).read_bytes() == shard.read_bytes()
 
@@ -94,7 +94,7 @@ def test_parts_are_read_where_their_shard_is_written(tmp_path, clips, dataset):
         read.append(number)
         return clips[number]
 
-    folder = write_store(tmp_path / "dataset", range(len(clips)), by_number, clips_a_shard=7)
+    folder = write_store(tmp_path / "dataset", range(len(clips)), by_number, clips_per_shard=7)
     assert read == list(range(12))
     assert open_dataset(folder).content_hash == dataset.content_hash
 
@@ -117,7 +117,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, clips):
         return clips[number]
 
     with pytest.raises(OSError, match="disk gone"):
-        write_store(tmp_path / "dataset", range(4), fails_late, clips_a_shard=2)
+        write_store(tmp_path / "dataset", range(4), fails_late, clips_per_shard=2)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(DatasetError, match="nothing to write"):
         write_store(tmp_path / "dataset", [])

@@ -72,7 +72,7 @@ def test_predictions_are_those_of_the_stored_model_on_the_right_frames(runs, exp
             indices = sample_evenly(part, dataset.clip_index, 2)
             clips = np.unique(dataset.clip_index[indices])
             assert found.clip_ids == tuple(dataset.clips[clip].clip_id for clip in clips)
-            frames = predict(model, dataset, indices, run.spec.settings)
+            frames = predict(model, dataset, indices, part, run.spec.settings)
             means = [frames[dataset.clip_index[indices] == clip].mean(0) for clip in clips]
             np.testing.assert_allclose(found.probabilities, means, atol=1e-6)
             assert found.counts.sum() == len(indices)

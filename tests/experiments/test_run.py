@@ -57,7 +57,7 @@ def test_the_score_is_that_of_the_part_held_out(trained, dataset):
     told = json.loads(json.dumps(evaluation.to_json()))
     assert told["scored"]["frames"] == len(split.test) and told["scored"]["clips"] == 4
     assert told["scored"]["dancers"] == ["dancer1", "dancer3"]
-    probabilities = predict(load_bundle(folder).model, dataset, split.test, SETTINGS)
+    probabilities = predict(load_bundle(folder).model, dataset, split.test, split.test, SETTINGS)
     accuracy = (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean()
     assert told["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
 
@@ -118,7 +118,8 @@ def test_styles_are_matched_by_name_not_by_place(trained, blob_clips):
     bundle = load_bundle(folder)
     both = gather(blob_clips(styles=2, dancers=2, frames=3, seed=5))
     second = gather([clip for clip in blob_clips(styles=2, dancers=2, frames=3, seed=5) if clip.clip.style == "style1"])
-    found = predict(bundle.model, both, np.flatnonzero(both.labels == 1), SETTINGS).argmax(axis=1)
+    chosen = np.flatnonzero(both.labels == 1)
+    found = predict(bundle.model, both, chosen, chosen, SETTINGS).argmax(axis=1)
     accuracy = evaluate_model(bundle, second).to_json()["frame"]["accuracy"]["mean"]
     assert accuracy == pytest.approx((found == 1).mean())
 

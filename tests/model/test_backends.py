@@ -45,7 +45,8 @@ from dance_tf.model.train import TrainingSettings, predict
 folder = Path(sys.argv[1])
 dataset = open_dataset(folder / "arrays")
 every = np.arange(len(dataset.frames))
-np.save(folder / "probabilities.npy", predict(load_bundle(folder / "model").model, dataset, every, TrainingSettings()))
+model = load_bundle(folder / "model").model
+np.save(folder / "probabilities.npy", predict(model, dataset, every, every, TrainingSettings()))
 print(keras.backend.backend(), *(name for name in ("tensorflow", "av", "tensorflow_datasets") if name in sys.modules))
 """
 
@@ -94,7 +95,8 @@ def test_what_jax_trained_tensorflow_can_use(home, trained):
     folder, run = home
     assert run("-c", PREDICT, folder).split() == ["jax"]
     bundle, dataset = load_bundle(folder / "model"), open_dataset(folder / "arrays")
-    found = predict(bundle.model, dataset, np.arange(len(dataset.frames)), TrainingSettings())
+    every = np.arange(len(dataset.frames))
+    found = predict(bundle.model, dataset, every, every, TrainingSettings())
     np.testing.assert_allclose(found, np.load(folder / "probabilities.npy"), atol=1e-4)
     again = evaluate_model(bundle, dataset, trained[1]["scored"]["dancers"]).to_json()
     assert (again["frame"], again["scored"]["note"]) == (trained[1]["frame"], "")

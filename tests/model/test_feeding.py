@@ -63,13 +63,13 @@ def test_windows_change_alike_from_frame_to_frame(dataset, indices):
     chosen = sample_random(indices, dataset.clip_index, 3, np.random.default_rng([0, 0]))[:5]
     found, labels = FrameSequence(dataset, indices, feed, seed=0)[0]
     assert found.shape == (5, 4, 128, 128, 1) and len(labels) == 5
-    members = windows(chosen, dataset.clip_index, 4)
+    members = windows(chosen, indices, dataset.segments, 4)
     assert (dataset.clip_index[members] == dataset.clip_index[chosen][:, None]).all()
-    still = load_sequences(dataset, chosen, feed)
+    still = load_sequences(dataset, chosen, indices, feed)
     np.testing.assert_array_equal(still, dataset.frames[members])
     # one window, one shift: moving its last frame as the batch did moves all of them as the batch did
     moved = jitter_frames(
-        still.reshape(-1, 128, 128, 1), feed.jitter, np.random.default_rng([0, 0, 0]), alike=4
+        still.reshape(-1, 128, 128, 1), feed.jitter, np.random.default_rng([0, 0, 0]), sequence_length=4
     ).reshape(found.shape)
     np.testing.assert_array_equal(found, moved)
     repeated = members[:, 0] == members[:, 1]  # where a window would start before its clip

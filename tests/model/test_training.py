@@ -131,7 +131,7 @@ def test_a_network_learns_from_its_training_frames_alone(dataset, split, tmp_pat
     model, history = train_classifier(watched, split, settings, tmp_path, seed=1)
     assert not watched.frames.looked & set(split.test.tolist())
     assert watched.frames.looked <= set(split.train.tolist()) | set(split.validation.tolist())
-    probabilities = predict(model, dataset, split.test, settings)
+    probabilities = predict(model, dataset, split.test, split.test, settings)
     np.testing.assert_allclose(probabilities, model(dataset.frames[split.test]), rtol=1e-4, atol=1e-6)
     assert (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean() > 0.6  # chance is a third
     assert (tmp_path / "tensorboard").is_dir() and len(history.rows) == 10
@@ -163,11 +163,12 @@ def test_a_user_s_own_network_trains_from_its_own_weights(dataset, split, tmp_pa
 
 def test_sequences_are_predicted_from_the_windows_they_were_trained_on(networks, dataset):
     settings = TrainingSettings(strategy="cnn_lstm", view="difference")
-    found = predict(networks["cnn_lstm"], dataset, np.array([40, 0, 83]), settings)
+    allowed = np.arange(len(dataset.frames))
+    found = predict(networks["cnn_lstm"], dataset, np.array([40, 0, 83]), allowed, settings)
     assert found.shape == (3, 12)
     first = np.flatnonzero(dataset.clip_index == dataset.clip_index[40])[0]
     window = np.maximum(np.arange(33, 41), first)
-    room = dataset.rooms[dataset.clip_index[40]]
+    room = dataset.backgrounds[dataset.clip_index[40]]
     seen = np.abs(dataset.frames[window].astype(int) - room).astype(np.uint8)
     np.testing.assert_allclose(found[0], networks["cnn_lstm"](seen[None])[0], rtol=1e-4)
 

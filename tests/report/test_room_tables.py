@@ -36,7 +36,7 @@ def test_the_distance_from_a_plate_by_hand():
 def test_rooms_are_counted_by_camera(dataset):
     moving = {"style0/dancer1", "style2/dancer3"}
     plates = {
-        clip.clip_id: dataset.rooms[place, ..., 0] + np.uint8(10 * (clip.dancer == "dancer0"))
+        clip.clip_id: dataset.backgrounds[place, ..., 0] + np.uint8(10 * (clip.dancer == "dancer0"))
         for place, clip in enumerate(dataset.clips)
         if clip.clip_id not in moving
     }

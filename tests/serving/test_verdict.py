@@ -87,26 +87,28 @@ def clip(tmp_path_factory):
 def test_frames_and_their_difference_from_the_room(bundles):
     frames = dance(6)[..., None]
     room = dance(1, seed=3)[0][..., None]
-    found = frame_probabilities(bundles["frame"], frames, room)
+    found = frame_probabilities(bundles["frame"], frames, room, np.zeros(len(frames), int))
     assert found.shape == (6, 3)
     np.testing.assert_allclose(found, probabilities_by_hand(frames.mean(axis=(1, 2, 3)) / 255), rtol=1e-3)
     apart = np.abs(frames.astype(int) - room).mean(axis=(1, 2, 3)) / 255
-    found = frame_probabilities(bundles["difference"], frames, room)
+    found = frame_probabilities(bundles["difference"], frames, room, np.zeros(len(frames), int))
     np.testing.assert_allclose(found, probabilities_by_hand(apart), rtol=1e-3)
 
 
 def test_windows_end_at_each_frame(bundles):
     frames = (np.arange(5, dtype=np.uint8) * 50)[:, None, None, None] + np.zeros((5, 128, 128, 1), np.uint8)
-    found = frame_probabilities(bundles["windows"], frames, frames[0])
+    found = frame_probabilities(bundles["windows"], frames, frames[0], np.array([0, 0, 0, 1, 1]))
     np.testing.assert_allclose(found, probabilities_by_hand(np.arange(5) * 50 / 255), rtol=1e-3)
 
 
 def test_pieces_make_no_difference(bundles, monkeypatch):
     frames, room = dance(11)[..., None], dance(1, seed=3)[0][..., None]
     for bundle in bundles.values():
-        whole = frame_probabilities(bundle, frames, room)
+        whole = frame_probabilities(bundle, frames, room, np.zeros(len(frames), int))
         monkeypatch.setattr(serving_verdict, "PIECE", 3)
-        np.testing.assert_allclose(frame_probabilities(bundle, frames, room), whole, rtol=1e-5)
+        np.testing.assert_allclose(
+            frame_probabilities(bundle, frames, room, np.zeros(len(frames), int)), whole, rtol=1e-5
+        )
         monkeypatch.undo()
 
 
