@@ -81,6 +81,7 @@ def train_model(
         strategy=settings.strategy,
         view=settings.view,
         sequence_length=settings.sequence_length,
+        frame_size=settings.frame_size,
         data_hash=dataset.content_hash,
         held_out=held_out,
         learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),
@@ -115,7 +116,9 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     indices = np.flatnonzero(chosen[dataset.clip_index])
     places = np.array([described.styles.index(style) for style in dataset.styles])
     network = NetworkSettings(sequence_length=described.sequence_length)
-    settings = TrainingSettings(strategy=described.strategy, view=described.view, network=network)
+    settings = TrainingSettings(
+        strategy=described.strategy, view=described.view, network=network, frame_size=described.frame_size
+    )
     predictions = Predictions.from_frames(
         predict(bundle.model, dataset, indices, indices, settings),
         dataset.clip_index[indices],

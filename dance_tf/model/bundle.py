@@ -30,6 +30,8 @@ class ModelDescription:
         strategy: a key of `STRATEGIES`.
         view: what the network sees, "frame" or "difference" from the still room.
         sequence_length: frames it reads at once; 1 for a network of single frames.
+        frame_size: side in pixels that frames are shrunk to before they are enlarged again; 128 leaves them unchanged,
+            as does a model.json without this key.
         data_hash: content hash of the dataset it learnt from.
         learnt_clips: `Dataset.clip_hashes` of the clips that any training or validation frame came from; empty where
             it was not noted.
@@ -44,6 +46,7 @@ class ModelDescription:
     strategy: str
     view: str
     sequence_length: int = 1
+    frame_size: int = 128
     data_hash: str = ""
     held_out: tuple[str, ...] = ()
     learnt_clips: tuple[str, ...] = ()

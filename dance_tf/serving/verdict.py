@@ -12,7 +12,7 @@ import numpy as np
 
 from dance_tf.curation.filters import CuratedClip, CurationSettings
 from dance_tf.curation.run import curate_apart, reading_from_json, told
-from dance_tf.dataset.batches import apply_view, windows
+from dance_tf.dataset.batches import apply_view, downsample, windows
 from dance_tf.dataset.dataset import find_segments
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
@@ -151,5 +151,6 @@ def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarra
         first, last = piece.min(), piece.max()
         stretch = frames[first : last + 1]
         seen = apply_view(stretch, np.broadcast_to(room, stretch.shape), bundle.description.view)
+        seen = downsample(seen, bundle.description.frame_size)
         parts.append(bundle.model.predict(seen[piece - first], batch_size=BATCH, verbose=0))
     return np.concatenate(parts)

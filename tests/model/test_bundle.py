@@ -14,6 +14,7 @@ DESCRIPTION = ModelDescription(
     strategy="cnn_ae_attention",
     view="difference",
     sequence_length=1,
+    frame_size=64,
     data_hash="abc",
     held_out=("d1", "d2"),
     settings={"batch_size": 32, "schedule": {"epochs": 3}},
@@ -33,6 +34,11 @@ def test_a_bundle_comes_back_as_it_was(folder, networks):
     found = load_bundle(folder)
     assert found.description == DESCRIPTION
     np.testing.assert_array_equal(found.model(FRAMES), networks["cnn_ae_attention"](FRAMES))
+
+
+def test_older_descriptions_lack_keys(folder, tmp_path):
+    found = load_bundle(broken(folder, tmp_path, frame_size=None, learnt_clips=None, learnt_dancers=None)).description
+    assert found == dataclasses.replace(DESCRIPTION, frame_size=128)
 
 
 @pytest.mark.parametrize("name", ["resnet", "cnn_lstm"])

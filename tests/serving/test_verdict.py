@@ -15,7 +15,11 @@ from typer.testing import CliRunner
 from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
 from dance_tf.curation import run as curation_apart
 from dance_tf.curation.filters import CurationSettings, curate_clip
-from dance_tf.model.bundle import ModelBundle, ModelDescription
+from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.splits import make_splits
+from dance_tf.experiments.run import evaluate_model, train_model
+from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
+from dance_tf.model.train import predict, training_settings
 from dance_tf.serving import verdict as serving_verdict
 from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities, refusal
 from dance_tf.video.catalog import Clip
@@ -101,6 +105,21 @@ def test_windows_end_at_each_frame(bundles):
     np.testing.assert_allclose(found, probabilities_by_hand(np.arange(5) * 50 / 255), rtol=1e-3)
 
 
+def test_a_model_of_small_frames_gets_small_frames_wherever_it_is_used(blob_clips, tmp_path):
+    dataset = gather(blob_clips(styles=2, dancers=3, frames=3))
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1",))[0]
+    settings = dataclasses.replace(training_settings("cnn", epochs=1, batch_size=8), frame_size=8)
+    trained = train_model(dataset, split, settings, tmp_path / "model", progress=False)
+    bundle = load_bundle(tmp_path / "model")
+    assert bundle.description.frame_size == 8
+    assert evaluate_model(bundle, dataset, ("dancer1",)).to_json()["clip"] == trained.to_json()["clip"]
+    clip = np.flatnonzero(dataset.clip_index == 1)
+    found = frame_probabilities(bundle, dataset.frames[clip], dataset.rooms[1])
+    np.testing.assert_allclose(found, predict(bundle.model, dataset, clip, settings), rtol=1e-5)
+    whole = ModelBundle(bundle.model, dataclasses.replace(bundle.description, frame_size=128))
+    assert np.abs(frame_probabilities(whole, dataset.frames[clip], dataset.rooms[1]) - found).max() > 1e-3
+
+
 def test_pieces_make_no_difference(bundles, monkeypatch):
     frames, room = dance(11)[..., None], dance(1, seed=3)[0][..., None]
     for bundle in bundles.values():
@@ -146,7 +165,7 @@ def test_reading_and_curation_can_be_set(bundles, clip):
 @pytest.fixture
 def faults(monkeypatch):
     """Calls that go wrong as native code does, importable in the decoding process too."""
-    folder = str(Path(__file__).resolve().parents[1] / "footage")
+    folder = str(Path(__file__).resolve().parents[1] / "video")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
     return importlib.import_module("native_faults")
