@@ -19,7 +19,7 @@ from dance_tf.report.comparison_tables import (
 from dance_tf.report.curation_tables import abbreviate
 from dance_tf.report.evaluation_chapter import clip_confusion
 from dance_tf.report.pages import Draws, Page, Runs, behind, dancers_of, tell
-from dance_tf.report.sections import Picture, Table
+from dance_tf.report.section import Picture, Table
 from dance_tf.report.tables import metric_table, percent, percent_interval
 
 QUESTIONS = {"Does attention help?": (PROPOSED, "cnn_ae"), "Does the autoencoder help?": ("cnn_ae", "cnn")}

@@ -13,7 +13,8 @@ from dance_tf.evaluation.predictions import aggregate_clips
 from dance_tf.experiments.spec import Result, baseline_predictions
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import VIEW_NAMES, Chapter, by_view, fit_by_view
-from dance_tf.report.tables import long_form, metric_table, percent
+from dance_tf.report.pages import long_form
+from dance_tf.report.tables import metric_table, percent
 
 BASELINE = "logistic regression"
 CARRIED = 0.5  # of what was learnt: below it, most of that does not hold for new dancers in new rooms

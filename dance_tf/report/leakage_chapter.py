@@ -10,8 +10,9 @@ from dance_tf.evaluation.overlap import Wall
 from dance_tf.experiments.leakage import Gap, Leakage, SplitScores, scores_for
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import Chapter
-from dance_tf.report.sections import Section, Table
-from dance_tf.report.tables import long_form, metric_table, percent, percent_interval
+from dance_tf.report.pages import long_form
+from dance_tf.report.section import Section, Table
+from dance_tf.report.tables import metric_table, percent, percent_interval
 
 ROOMS: dict[View, str] = {"frame": "kept", "difference": "removed"}
 PROPOSED = "cnn_ae_attention"
@@ -193,7 +194,7 @@ def _told(gaps: Sequence[Gap], view: View) -> Gap:
     if not mine:
         raise ValueError(
             f"No strategy was trained with the room {ROOMS[view]}: name at least one in `leakage_strategies` and in "
-            "`room_kept_strategies`."
+            "`background_strategies`."
         )
     return next((gap for gap in mine if gap.strategy == PROPOSED), mine[0])
 

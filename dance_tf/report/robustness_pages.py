@@ -23,7 +23,7 @@ from dance_tf.report.robustness_tables import (
     table_5,
     transfer_table,
 )
-from dance_tf.report.sections import Picture, Table
+from dance_tf.report.section import Picture, Table
 from dance_tf.report.tables import percent
 
 CAPTION = (

@@ -1,7 +1,7 @@
 """Numbers to tables: percentages with their intervals, the paper's value beside ours, tidy Markdown."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -43,37 +43,6 @@ def to_markdown(frame: pd.DataFrame, digits: int = 2) -> str:
     lines = [[cell(name) for name in frame.columns], rules]
     lines += [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def long_form(nested: Mapping[str, object], levels: Sequence[str]) -> pd.DataFrame:
-    """Measures as metrics.json nests them, as one row each.
-
-    Args:
-        nested: as deep as `levels`, ending in `{"mean": m, "interval": [low, high] or None, "runs": n}`.
-        levels: a name for each level, such as `["strategy", "split", "unit", "metric"]`.
-
-    Returns:
-        a frame with the columns `levels`, mean, low, high, runs, in the order of `nested`.
-
-    Raises:
-        ValueError: a branch ends too early or lacks one of the three entries.
-    """
-    rows = []
-
-    def walk(node: Mapping[str, object], path: tuple[str, ...]) -> None:
-        if len(path) < len(levels):
-            for key, child in node.items():
-                if not isinstance(child, Mapping):
-                    raise ValueError(f"{'/'.join((*path, key))} ends before the level {levels[len(path)]}")
-                walk(child, (*path, key))
-            return
-        if not {"mean", "interval", "runs"} <= set(node):
-            raise ValueError(f"{'/'.join(path)} has no mean, interval and runs")
-        low, high = node["interval"] or (math.nan, math.nan)
-        rows.append((*path, node["mean"], low, high, node["runs"]))
-
-    walk(nested, ())
-    return pd.DataFrame(rows, columns=[*levels, *MEASURE])
 
 
 def nest(measures: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:

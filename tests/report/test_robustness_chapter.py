@@ -29,7 +29,7 @@ from dance_tf.report.robustness_tables import (
     table_5,
     transfer_table,
 )
-from dance_tf.report.sections import titles_of
+from dance_tf.report.section import titles_of
 from dance_tf.report.tables import to_markdown
 
 STYLES = ("Tok", "TDS")

@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
+from dance_tf.report.pages import long_form
 from dance_tf.report.tables import (
     compare_with_paper,
-    long_form,
     metric_table,
     nest,
     percent,

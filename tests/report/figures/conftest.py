@@ -4,8 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from dance_tf.report.sections import titles_of
-from dance_tf.report.writer import png
+from dance_tf.report.section import png, titles_of
 
 
 @pytest.fixture
