@@ -12,7 +12,7 @@ from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import Chapter
 from dance_tf.report.pages import long_form
 from dance_tf.report.section import Section, Table
-from dance_tf.report.tables import metric_table, percent, percent_interval
+from dance_tf.report.tables import percent, percent_interval, wide_table
 
 ROOMS: dict[View, str] = {"frame": "kept", "difference": "removed"}
 PROPOSED = "cnn_ae_attention"
@@ -49,7 +49,7 @@ def score_table(scores: Sequence[SplitScores]) -> pd.DataFrame:
         branch = nested.setdefault(STRATEGIES[score.strategy].title, {}).setdefault(ROOMS[score.view], {})
         branch[score.unit] = {"validation folds": score.folds.to_json(), "held out": score.held_out.to_json()}
     names = ("strategy", "room", "split", "part", "by")
-    return metric_table(long_form(nested, (*names, "metric")), names)
+    return wide_table(long_form(nested, (*names, "metric")), names)
 
 
 def wall_table(walls: Sequence[Wall]) -> pd.DataFrame:
