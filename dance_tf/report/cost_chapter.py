@@ -96,7 +96,7 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
     rows = pd.DataFrame(
         [
             {
-                "strategy": STRATEGIES[name].title,
+                "name": STRATEGIES[name].title,
                 "cost": cost.network.median,
                 **{key: getattr(accuracy[name], key) for key in ("mean", "low", "high")},
             }

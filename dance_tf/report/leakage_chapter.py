@@ -71,19 +71,19 @@ def wall_table(walls: Sequence[Wall]) -> pd.DataFrame:
 def accuracy_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
     """Accuracies on the parts held out, for `figures.leakage_gap`."""
     rows = []
-    for view, room in ROOMS.items():
+    for view in ROOMS:
         for score in (score for score in leakage.scores if score.view == view):
             found = getattr(score.held_out, by).accuracy
-            rows.append((STRATEGIES[score.strategy].title, score.unit, room, found.mean, found.low, found.high))
-    return pd.DataFrame(rows, columns=["strategy", "split", "room", "mean", "low", "high"])
+            rows.append((STRATEGIES[score.strategy].title, score.unit, view, found.mean, found.low, found.high))
+    return pd.DataFrame(rows, columns=["name", "split", "view", "mean", "low", "high"])
 
 
 def gap_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
     """Gaps of what has learnt anything, with their intervals, for `figures.leakage_gap`."""
     learnt = [gap for gap in leakage.gaps if has_learnt(leakage, gap)]
-    found = [(STRATEGIES[gap.strategy].title, ROOMS[gap.view], getattr(gap, by)) for gap in learnt]
-    rows = [(strategy, room, gap.mean, gap.low, gap.high) for strategy, room, gap in found]
-    return pd.DataFrame(rows, columns=["strategy", "room", "mean", "low", "high"])
+    found = [(STRATEGIES[gap.strategy].title, gap.view, getattr(gap, by)) for gap in learnt]
+    rows = [(strategy, view, gap.mean, gap.low, gap.high) for strategy, view, gap in found]
+    return pd.DataFrame(rows, columns=["name", "view", "mean", "low", "high"])
 
 
 def leakage_chapter(

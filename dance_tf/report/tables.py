@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 MISSING = "–"
+VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # of what a network reads
 MEASURE = ["mean", "low", "high", "runs"]
 
 
