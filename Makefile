@@ -1,13 +1,17 @@
-# make report [PROFILE=quick], make test, make lint, make lab, make fuzz: .venv is made when it is needed;
+# make report [PROFILE=quick], make figures, make test, make lint, make lab, make fuzz: .venv is made when it is needed;
 # make crosscheck: in an environment of its own
 PROFILE ?= quick
 PYTHON ?= python3
 RUN = .venv/bin/python -m
 NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); name another one with: make PYTHON=python3.12
 
-.PHONY: report test lint lab fuzz crosscheck
+.PHONY: report figures test lint lab fuzz crosscheck
 report: .venv/installed
 	@$(RUN) dance_tf report $(PROFILE)
+
+# the published report's tables and figures again, from the runs stored with it: nothing is trained
+figures: .venv/installed
+	@$(RUN) dance_tf report standard --from-records
 
 # two files of tests side by side: on two cores one after the other leaves one of them idle for half of the time
 test: lint

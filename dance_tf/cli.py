@@ -382,15 +382,19 @@ def audit(
 def report(
     profile: Annotated[str, typer.Argument(help="smoke, quick, standard or paper, or a YAML file")] = "quick",
     out: Annotated[Path | None, typer.Option(help="report folder; reports/PROFILE by default")] = None,
+    from_records: Annotated[
+        bool,
+        typer.Option("--from-records", help="make tables and figures from the report's stored runs; train nothing"),
+    ] = False,
     scheduler: Scheduler = None,
 ) -> None:
     """Run the notebooks with a profile's parameters and write the report."""
-    from dance_tf.report.runner import run_profile
+    from dance_tf.report.run_notebooks import run_profile
     from dance_tf.video.workers import SCHEDULER
 
     if scheduler:
         os.environ[SCHEDULER] = scheduler  # the notebooks' kernels inherit it
     root = Path(__file__).resolve().parents[1]
-    path = Path(profile) if profile.endswith(".yaml") else root / "notebooks" / "runs" / f"{profile}.yaml"
-    written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem)
+    path = Path(profile).absolute() if profile.endswith((".yaml", ".yml")) else Path("runs", f"{profile}.yaml")
+    written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem, from_records=from_records)
     typer.echo(f"report in {written}")

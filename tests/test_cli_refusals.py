@@ -75,7 +75,7 @@ def test_a_notebook_that_fails_is_told_in_one_line(monkeypatch, tmp_path):
     def failing(*arguments, **options):
         raise RunError("00_curate_clips.ipynb, cell [3]: ValueError: no clips (see executed/failed_00.ipynb)")
 
-    monkeypatch.setattr("dance_tf.report.runner.run_profile", failing)
+    monkeypatch.setattr("dance_tf.report.run_notebooks.run_profile", failing)
     line = refused("report", "smoke", "--out", tmp_path / "report")
     assert line == ("dance_tf: 00_curate_clips.ipynb, cell [3]: ValueError: no clips (see executed/failed_00.ipynb)")
 

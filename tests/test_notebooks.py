@@ -8,10 +8,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
-from dance_tf.report.profile import GIVEN, check_profile, defaults_of
-from dance_tf.report.runner import notebook_paths
+from dance_tf.report.run_notebooks import defaults_of, notebook_paths
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = notebook_paths(FOLDER)
@@ -119,9 +117,3 @@ def test_it_begins_with_its_title_and_ends_by_saving(path):
 
 def test_the_four_profiles_are_there():
     assert {path.stem for path in PROFILES} == {"smoke", "quick", "standard", "paper"}
-
-
-@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
-def test_every_key_of_a_profile_belongs_to_a_notebook(path):
-    check_profile(yaml.safe_load(path.read_text()) or {}, {p.name: defaults_of(p) for p in NOTEBOOKS}, path.name)
-    assert not set(yaml.safe_load(path.read_text()) or {}) & set(GIVEN)

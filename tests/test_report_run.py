@@ -18,7 +18,6 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_
 
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.model.networks import STRATEGIES
-from dance_tf.report.profile import defaults_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
@@ -133,14 +132,12 @@ def test_killed_report_goes_on_to_the_same_metrics(finished, tmp_path):
     for number in ("00", "10", "20", "30"):  # the main path: the other notebooks keep their runs in the same way
         [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
         shutil.copy(path, tmp_path / "notebooks")
-    known = set().union(*(defaults_of(path) for path in (tmp_path / "notebooks").glob("*.ipynb")))
-    parameters = {key: value for key, value in yaml.safe_load(SMOKE.read_text()).items() if key in known}
     profile = tmp_path / "smoke.yaml"
-    profile.write_text(yaml.safe_dump({**parameters, "work": str(tmp_path / "work")}))
+    profile.write_text(yaml.safe_dump({**yaml.safe_load(SMOKE.read_text()), "work": str(tmp_path / "work")}))
     # the footage is taken over; it is curated and learnt from anew
     again = shutil.ignore_patterns("dataset-*", "runs", "growth", "degraded*")
     shutil.copytree(finished / "work", tmp_path / "work", ignore=again)
-    go = "import sys; from pathlib import Path as P; from dance_tf.report.runner import run_profile as run; "
+    go = "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
     go += "run(*map(P, sys.argv[1:]), progress=False)"
     arguments = [sys.executable, "-c", go, str(profile), str(tmp_path / "notebooks"), str(tmp_path / "report")]
     for sign in KILLED_AT:

@@ -8,7 +8,7 @@ from dance_tf.experiments.cost import attention_blocks, attention_inside
 from dance_tf.experiments.spec import Result
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report import figures
-from dance_tf.report.sections import Picture
+from dance_tf.report.section import Picture
 
 
 def architecture_pictures(dataset: Dataset, run: Result, work: Path) -> list[Picture]:

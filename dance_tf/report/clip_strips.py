@@ -12,8 +12,8 @@ from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
 from dance_tf.curation.run import end_idle, lend_process, told
 from dance_tf.dataset.build import parts_folder
-from dance_tf.report.figures.footage import choose_frames, clip_strip
-from dance_tf.report.writer import png
+from dance_tf.report.figures.clips import choose_frames, clip_strip
+from dance_tf.report.section import png
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import FootageReader
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings

@@ -19,8 +19,8 @@ from dance_tf.report.comparison_tables import (
 from dance_tf.report.curation_tables import abbreviate
 from dance_tf.report.evaluation_chapter import clip_confusion
 from dance_tf.report.pages import Draws, Page, Runs, behind, dancers_of, tell
-from dance_tf.report.sections import Picture, Table
-from dance_tf.report.tables import metric_table, percent, percent_interval
+from dance_tf.report.section import Picture, Table
+from dance_tf.report.tables import percent, percent_interval, wide_table
 
 QUESTIONS = {"Does attention help?": (PROPOSED, "cnn_ae"), "Does the autoencoder help?": ("cnn_ae", "cnn")}
 
@@ -52,7 +52,7 @@ def strategies_page(rivals: Mapping[str, Runs], source: str, draws: Draws) -> Pa
         Table("t2_strategies", "Strategies beside the paper (Table 2)", table_2(measures),
               f"Percent. `ours` and its interval: validation folds by frame, as the paper prints. {said}."),
         Table("t2_scores", "All scores of the strategies",
-              metric_table(measures, ["experiment", "strategy", "dancers", "by"]), f"Percent, 95 % intervals. {said}."),
+              wide_table(measures, ["experiment", "strategy", "dancers", "by"]), f"Percent, 95 % intervals. {said}."),
         Table("t2_differences", "Does attention help, does the autoencoder help",
               difference_table({titles[question]: found for question, found in differences.items()}),
               f"Accuracy, percentage points, same dancers on both sides. {said}."),

@@ -15,7 +15,7 @@ from dance_tf.report import figures
 from dance_tf.report.comparison_tables import HELD_OUT, table_3, thinning_measures
 from dance_tf.report.cost_tables import cost_against_paper, table_4
 from dance_tf.report.pages import Draws, Page, Runs, behind, tell
-from dance_tf.report.sections import Picture, Table
+from dance_tf.report.section import Picture, Table
 
 
 def thinning_page(thinned: Mapping[tuple[int, int], Runs], source: str, draws: Draws) -> Page:
@@ -96,7 +96,7 @@ def cost_page(costs: Costs, rivals: Mapping[str, Runs], source: str, draws: Draw
     rows = pd.DataFrame(
         [
             {
-                "strategy": STRATEGIES[name].title,
+                "name": STRATEGIES[name].title,
                 "cost": cost.network.median,
                 **{key: getattr(accuracy[name], key) for key in ("mean", "low", "high")},
             }

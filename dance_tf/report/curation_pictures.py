@@ -9,7 +9,7 @@ from dance_tf.dataset.batches import load_frames
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.report.clip_strips import strip_frames
-from dance_tf.report.figures.footage import clip_strip, room_views
+from dance_tf.report.figures.clips import background_views, clip_strip
 from dance_tf.report.room_tables import pick_views, view_labels
 from dance_tf.synthesis.truth import ClipTruth
 
@@ -45,7 +45,7 @@ def views_without_room(dataset: Dataset, truths: Mapping[str, ClipTruth], source
         source: "synthetic" or the footage's name.
     """
     shown = pick_views(dataset, truths)
-    return room_views(
+    return background_views(
         load_frames(dataset, shown, "frame"),
         dataset.backgrounds[dataset.clip_index[shown]],
         load_frames(dataset, shown, "difference"),

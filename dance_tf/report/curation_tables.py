@@ -8,7 +8,7 @@ import pandas as pd
 from dance_tf.audit.published import TABLE_1
 from dance_tf.curation.filters import REASONS, ReasonScore
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.report.sections import Table
+from dance_tf.report.section import Table
 from dance_tf.report.tables import MISSING
 from dance_tf.synthesis.choreography import STYLES
 

@@ -13,7 +13,8 @@ from dance_tf.evaluation.predictions import aggregate_clips
 from dance_tf.experiments.spec import Result, baseline_predictions
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import VIEW_NAMES, Chapter, by_view, fit_by_view
-from dance_tf.report.tables import long_form, metric_table, percent
+from dance_tf.report.pages import long_form
+from dance_tf.report.tables import percent, wide_table
 
 BASELINE = "logistic regression"
 CARRIED = 0.5  # of what was learnt: below it, most of that does not hold for new dancers in new rooms
@@ -70,7 +71,7 @@ class Standing:
             nested[self.title][VIEW_NAMES[view]] = both
             nested[BASELINE][VIEW_NAMES[view]] = {"held out": self.linear[view].to_json()}
         measures = long_form(nested, ("strategy", "network sees", "dancers", "by", "metric"))
-        return metric_table(measures, ("strategy", "network sees", "dancers", "by"))
+        return wide_table(measures, ("strategy", "network sees", "dancers", "by"))
 
 
 def measure_standing(dataset: Dataset, results: Sequence[Result], resamples: int = 1000, seed: int = 0) -> Standing:

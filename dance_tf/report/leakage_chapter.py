@@ -10,8 +10,9 @@ from dance_tf.evaluation.overlap import Wall
 from dance_tf.experiments.leakage import Gap, Leakage, SplitScores, scores_for
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.chapters import Chapter
-from dance_tf.report.sections import Section, Table
-from dance_tf.report.tables import long_form, metric_table, percent, percent_interval
+from dance_tf.report.pages import long_form
+from dance_tf.report.section import Section, Table
+from dance_tf.report.tables import percent, percent_interval, wide_table
 
 ROOMS: dict[View, str] = {"frame": "kept", "difference": "removed"}
 PROPOSED = "cnn_ae_attention"
@@ -48,7 +49,7 @@ def score_table(scores: Sequence[SplitScores]) -> pd.DataFrame:
         branch = nested.setdefault(STRATEGIES[score.strategy].title, {}).setdefault(ROOMS[score.view], {})
         branch[score.unit] = {"validation folds": score.folds.to_json(), "held out": score.held_out.to_json()}
     names = ("strategy", "room", "split", "part", "by")
-    return metric_table(long_form(nested, (*names, "metric")), names)
+    return wide_table(long_form(nested, (*names, "metric")), names)
 
 
 def wall_table(walls: Sequence[Wall]) -> pd.DataFrame:
@@ -70,19 +71,19 @@ def wall_table(walls: Sequence[Wall]) -> pd.DataFrame:
 def accuracy_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
     """Accuracies on the parts held out, for `figures.leakage_gap`."""
     rows = []
-    for view, room in ROOMS.items():
+    for view in ROOMS:
         for score in (score for score in leakage.scores if score.view == view):
             found = getattr(score.held_out, by).accuracy
-            rows.append((STRATEGIES[score.strategy].title, score.unit, room, found.mean, found.low, found.high))
-    return pd.DataFrame(rows, columns=["strategy", "split", "room", "mean", "low", "high"])
+            rows.append((STRATEGIES[score.strategy].title, score.unit, view, found.mean, found.low, found.high))
+    return pd.DataFrame(rows, columns=["name", "split", "view", "mean", "low", "high"])
 
 
 def gap_rows(leakage: Leakage, by: str = "frame") -> pd.DataFrame:
     """Gaps of what has learnt anything, with their intervals, for `figures.leakage_gap`."""
     learnt = [gap for gap in leakage.gaps if has_learnt(leakage, gap)]
-    found = [(STRATEGIES[gap.strategy].title, ROOMS[gap.view], getattr(gap, by)) for gap in learnt]
-    rows = [(strategy, room, gap.mean, gap.low, gap.high) for strategy, room, gap in found]
-    return pd.DataFrame(rows, columns=["strategy", "room", "mean", "low", "high"])
+    found = [(STRATEGIES[gap.strategy].title, gap.view, getattr(gap, by)) for gap in learnt]
+    rows = [(strategy, view, gap.mean, gap.low, gap.high) for strategy, view, gap in found]
+    return pd.DataFrame(rows, columns=["name", "view", "mean", "low", "high"])
 
 
 def leakage_chapter(
@@ -193,7 +194,7 @@ def _told(gaps: Sequence[Gap], view: View) -> Gap:
     if not mine:
         raise ValueError(
             f"No strategy was trained with the room {ROOMS[view]}: name at least one in `leakage_strategies` and in "
-            "`room_kept_strategies`."
+            "`background_strategies`."
         )
     return next((gap for gap in mine if gap.strategy == PROPOSED), mine[0])
 

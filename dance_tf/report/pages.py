@@ -1,14 +1,16 @@
 """Parts of a section that is too long for one function: words and numbers, tables and pictures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from dance_tf.evaluation.intervals import DancerDifference, Estimate
 from dance_tf.experiments.spec import Result
-from dance_tf.report.sections import Picture, Table, merge_metrics
-from dance_tf.report.tables import percent_interval
+from dance_tf.report.section import Picture, Table, merge_metrics
+from dance_tf.report.tables import MEASURE, percent_interval
 
 Runs = Sequence[Result]
 
@@ -77,3 +79,34 @@ def tell(difference: Estimate, test: DancerDifference) -> str:
     if test.above or test.below:
         return f"{tested}, {'better' if test.above else 'worse'}"
     return f"{tested}, so that these runs do not tell"
+
+
+def long_form(nested: Mapping[str, object], levels: Sequence[str]) -> pd.DataFrame:
+    """Measures as metrics.json nests them, as one row each.
+
+    Args:
+        nested: as deep as `levels`, ending in `{"mean": m, "interval": [low, high] or None, "runs": n}`.
+        levels: a name for each level, such as `["strategy", "split", "unit", "metric"]`.
+
+    Returns:
+        a frame with the columns `levels`, mean, low, high, runs, in the order of `nested`.
+
+    Raises:
+        ValueError: a branch ends too early or lacks one of the three entries.
+    """
+    rows = []
+
+    def walk(node: Mapping[str, object], path: tuple[str, ...]) -> None:
+        if len(path) < len(levels):
+            for key, child in node.items():
+                if not isinstance(child, Mapping):
+                    raise ValueError(f"{'/'.join((*path, key))} ends before the level {levels[len(path)]}")
+                walk(child, (*path, key))
+            return
+        if not {"mean", "interval", "runs"} <= set(node):
+            raise ValueError(f"{'/'.join(path)} has no mean, interval and runs")
+        low, high = node["interval"] or (math.nan, math.nan)
+        rows.append((*path, node["mean"], low, high, node["runs"]))
+
+    walk(nested, ())
+    return pd.DataFrame(rows, columns=[*levels, *MEASURE])

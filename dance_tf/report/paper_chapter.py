@@ -13,7 +13,7 @@ from dance_tf.audit.published import TABLE_2, TABLE_3
 from dance_tf.audit.rules import Finding, findings_frame
 from dance_tf.experiments.spec import Result, read_jobs
 from dance_tf.report.chapters import Chapter
-from dance_tf.report.sections import Section, Table
+from dance_tf.report.section import Section, Table
 from dance_tf.report.tables import MISSING
 
 COLUMNS = ["table", "row", "score", "paper", "ours", "difference", "interval", "runs"]

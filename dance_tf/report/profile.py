@@ -1,98 +1,166 @@
-"""A profile: one flat YAML file of notebook parameters, held against the notebooks' parameters cells."""
+"""Profiles: the parameters that the notebooks share, from one flat YAML file in notebooks/runs/."""
 
-import ast
 from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
 
-import nbformat
 import yaml
 
-# given to the notebooks by the run itself, so a profile cannot set them
-GIVEN = ("run_folder", "profile")
+ROOT = Path(__file__).resolve().parents[2]  # of the repository
+SUFFIXES = (".yaml", ".yml")
+SIX_STRATEGIES = ("resnet", "cnn", "ae", "cnn_lstm", "cnn_ae", "cnn_ae_attention")
 
 
 class RunError(RuntimeError):
-    """A run that cannot go on; the message is one line that says where and why."""
+    """A report that cannot be made; the message is one line that says where and why."""
 
 
-def read_profile(profile: Path) -> dict[str, object]:
-    """The parameters of a profile.
+@dataclass(frozen=True)
+class Profile:
+    """Shared parameters of the notebooks with their defaults; a YAML file in notebooks/runs/ sets what differs."""
 
-    Raises:
-        RunError: there is no such file, or it is not a flat list of `name: value`.
-    """
-    if not profile.is_file():
-        known = ", ".join(sorted(path.stem for path in profile.parent.glob("*.yaml"))) or "none"
-        raise RunError(f"there is no profile {profile.name} in {profile.parent.name}/; there are: {known}")
-    try:
-        parameters = yaml.safe_load(profile.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise RunError(f"{profile.name} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(parameters, dict) or any(isinstance(value, dict) for value in parameters.values()):
-        raise RunError(f"{profile.name} must be a flat list of `name: value`")
-    return parameters
+    name: str = ""  # of the profile; the file's name, not set in the file
+    # clips
+    work: Path = ROOT / "work"  # folder for footage, datasets and cached runs; relative to the repository root
+    footage: str = ""  # folder of real clips, relative to the YAML file; empty for synthetic clips
+    styles: int = 12  # synthetic styles
+    dancers: int = 20  # synthetic dancers; each dances every style
+    seconds: float = 4.0  # length of a synthetic clip
+    frame_rate: float = 15.0  # frames per second of a synthetic clip
+    difficulty: float = 0.5  # of synthetic clips: 0 for clean dancing and still cameras, 1 for the opposite
+    table_1_frames: bool = False  # give each style as many good frames as Table 1 prints; replaces `seconds`
+    strips: bool = False  # draw a film strip of every clip, beside the dataset
+    # every notebook
+    seed: int = 0  # of splits, weights, batches and bootstrap samples
+    jobs: int = 2  # parallel processes
+    force: bool = False  # run again what is in the cache
+    resamples: int = 1000  # bootstrap samples of dancers behind each interval
+    folds: int = 5  # folds over dancers
+    # main runs: autoencoder and classifier
+    strategy: str = "cnn_ae_attention"  # the network of the paper
+    run_folds: int = 2  # number of folds that are run
+    repeats: int = 1  # runs of each fold with different seeds ("experiments" in the paper)
+    epochs: int = 24  # maximum
+    patience: int = 10  # epochs without improvement before training stops
+    frames_per_clip: int = 12  # training frames sampled per clip and epoch
+    score_frames: int = 24  # frames of each clip that are scored
+    jitter: float = 1.0  # random shift, scale and brightness of training frames; 0 for none
+    learning_rate: float = 0.03  # of SGD at the start; paper: 0.001
+    momentum: float = 0.9  # of SGD; the paper names none
+    decay: str = "cosine"  # of the learning rate: cosine, or constant as in the paper
+    batch_size: int = 32  # frames; the paper gives none
+    dropout: float = 0.0  # in the head; the paper names none
+    squeeze_ratio: int = 8  # of channel attention; the paper gives none
+    low_resolution_factor: int = 2  # factor by which the input of the autoencoder is shrunk
+    growth_epochs: int = 3  # epochs of each stage of the autoencoder
+    growth_optimizer: str = "adam"  # of the autoencoder: adam, or sgd as in the paper
+    growth_learning_rate: float = 0.005  # of the autoencoder; SGD at the paper's 0.001 needs far more epochs
+    growth_momentum: float = 0.9  # of the autoencoder's SGD; the paper names none
+    pca_frames: int = 12  # frames of each training clip for the principal components
+    # runs that compare strategies, splits and corruptions
+    table_folds: int = 1  # number of folds that are run for the comparison of strategies (Table 2)
+    compare_folds: int = 1  # number of folds that are run for all other comparisons
+    compare_epochs: int = 6  # maximum
+    compare_patience: int = 4  # epochs without improvement before training stops
+    compare_growth_epochs: int = 1  # epochs of each stage of the autoencoder
+    compare_frames_per_clip: int = 6  # training frames sampled per clip and epoch
+    compare_jitter: float = 0.0  # random change of training frames; the paper has none
+    compare_resnet_width: int = 8  # channels of the first stage of ResNet; 64 in He et al.
+    compare_resnet_depth: int = 18  # 18 or 50
+    compare_imagenet: bool = False  # start ResNet-50 from ImageNet weights, which Keras downloads
+    compare_sequence_length: int = 4  # consecutive frames that CNN + LSTM reads
+    intervals: tuple[int, ...] = (1, 3, 10)  # Table 3: one frame of every n is kept
+    frame_sizes: tuple[int, ...] = (128, 64)  # Table 3: pixels; sizes but the largest at first and last interval only
+    ablations: Path = ROOT / "notebooks" / "ablations.yaml"  # rows of the ablations; relative to notebooks/
+    ablation_rows: int = 0  # number of ablations that are run; 0 for all
+    timed_frames: int = 1110  # frames of the clip that is timed; the clip in the paper has 1110 frames in 37 s
+    timed_repeats: int = 3  # measurements of each part; the median is reported
+    leakage_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits, background subtracted
+    background_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits with the background as well
+    # corruptions
+    degrade_seeds: int = 2  # seeds of the conditions that are random
+    degrade_frames: int = 6  # frames scored of each held-out clip
+    degrade_background_frames: int = 16  # corrupted frames that a clip's background is estimated from
+    severity_conditions: tuple[str, ...] = (
+        "severe_noise", "severe_motion_blur", "low_light", "heavy_fog", "low_resolution",
+    )  # measured at severities 1 to 5  # fmt: skip
+    robust_strategies: tuple[str, ...] = SIX_STRATEGIES  # rows of the heat map
+    left_out_families: tuple[str, ...] = ("weather", "light")  # each left out of training once and tested
 
 
-def defaults_of(notebook: Path) -> dict[str, object]:
-    """What a notebook's parameters cell sets: name to default; a default that is no literal is left as its text.
-
-    Raises:
-        RunError: the notebook cannot be read or has no parameters cell.
-    """
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise RunError(f"{notebook.name} cannot be read: {str(error).splitlines()[0]}") from error
-    found = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(found) != 1:
-        raise RunError(f"{notebook.name} has {len(found)} parameters cells, it needs one")
-    defaults = {}
-    for line in ast.parse(found[0].source).body:
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
-            defaults[line.target.id] = _literal(line.value)
-        elif isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-            defaults[line.targets[0].id] = _literal(line.value)
-    return defaults
+TYPES = get_type_hints(Profile)
+NAMES = tuple(field.name for field in fields(Profile) if field.name != "name")
 
 
-def _literal(node: ast.expr) -> object:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return ast.unparse(node)
+def resolve_run_folder(run_folder: Path | str) -> Path:
+    """Return a run folder as an absolute path; a relative path is relative to the repository root."""
+    return (ROOT / run_folder).resolve()
 
 
-def check_profile(parameters: Mapping[str, object], defaults: Mapping[str, Mapping[str, object]], name: str) -> None:
-    """Holds a profile against the notebooks' parameters cells, as papermill only warns.
+def find_profile(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a profile.
 
     Args:
-        parameters: the profile.
-        defaults: notebook to what its parameters cell sets.
-        name: the profile's file name, for the message.
+        name_or_path: a name ("quick"), or a path; a relative path is relative to notebooks/.
 
     Raises:
-        RunError: a key that no notebook has, that the run itself gives, or whose value is of another kind than the
-            default: YAML reads `1e-3` as text, for one.
+        RunError: there is no such file; the message lists those that exist.
     """
-    known = {key for cell in defaults.values() for key in cell}
-    if unknown := sorted(set(parameters) - known):
-        raise RunError(f"{name}: no notebook has the parameter {', '.join(unknown)}")
-    if given := sorted(set(parameters) & set(GIVEN)):
-        raise RunError(f"{name}: {', '.join(given)} is set by the run itself, not by a profile")
-    for notebook, cell in defaults.items():
-        for key in set(cell) & set(parameters):
-            if not _fits(parameters[key], cell[key]):
-                wanted, got = type(cell[key]).__name__, type(parameters[key]).__name__
-                raise RunError(f"{name}: {key} is {parameters[key]!r} ({got}), but {notebook} wants {wanted}")
+    given = Path(name_or_path)
+    path = ROOT / "notebooks" / (given if given.suffix in SUFFIXES else Path("runs", f"{given}.yaml"))
+    if not path.is_file():
+        found = sorted(each.stem for each in path.parent.glob("*") if each.suffix in SUFFIXES)
+        raise RunError(
+            f"there is no profile {path.name} in {path.parent.name}/; profiles there: {', '.join(found) or 'none'}"
+        )
+    return path
 
 
-def _fits(value: object, default: object) -> bool:
-    if value is None or default is None:
-        return True
-    if isinstance(default, bool) or isinstance(value, bool):
-        return type(value) is type(default)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    if isinstance(default, list | tuple):
-        return isinstance(value, list | tuple)
-    return isinstance(value, type(default))
+def read_profile(path: Path) -> dict[str, object]:
+    """Return what a profile's YAML file sets, checked against `Profile` and converted to its types.
+
+    Raises:
+        RunError: the file is not a flat list of `name: value`, or a name or the type of a value is wrong. (YAML reads
+            `1e-3` as a string, for one.)
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RunError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping) or any(isinstance(value, Mapping) for value in content.values()):
+        raise RunError(f"{path.name} must be a flat list of `name: value`")
+    if unknown := [str(key) for key in content if key not in NAMES]:
+        raise RunError(f"{path.name}: no such parameter: {', '.join(sorted(unknown))}")
+    return {key: _converted(key, value, path.name) for key, value in content.items()}
+
+
+def load_profile(name_or_path: str | Path) -> Profile:
+    """Load a profile, with paths resolved: `work` from the repository root, `footage` from the YAML file's folder.
+
+    Args:
+        name_or_path: as for `find_profile`.
+
+    Raises:
+        RunError: as for `find_profile` and `read_profile`.
+    """
+    path = find_profile(name_or_path)
+    profile = Profile(**{"name": path.stem, **read_profile(path)})
+    return replace(
+        profile,
+        work=(ROOT / profile.work.expanduser()).resolve(),
+        footage=str((path.parent / Path(profile.footage).expanduser()).resolve()) if profile.footage else "",
+        ablations=ROOT / "notebooks" / profile.ablations,
+    )
+
+
+def _converted(key: str, value: object, file: str) -> object:
+    wanted = TYPES[key]
+    item = get_args(wanted)[0] if get_origin(wanted) is tuple else None
+    values = value if item and isinstance(value, list) else [value]
+    kind = str if wanted is Path else item or wanted
+    fits = all(type(one) is kind or (kind is float and type(one) is int) for one in values)
+    if not fits or (item and not isinstance(value, list)):
+        described = f"list of {item.__name__}" if item else kind.__name__
+        raise RunError(f"{file}: {key} is {value!r} ({type(value).__name__}), but must be {described}")
+    return tuple(kind(one) for one in values) if item else wanted(value)

@@ -12,18 +12,18 @@ from dance_tf.report import figures
 from dance_tf.report.robustness_tables import (
     FEW_DANCERS,
     UNCHANGED,
+    condition_rows,
     curve_rows,
     drop_rows,
     gain_table,
     parameter_table,
     row_name,
     strategies_above_chance,
-    strategy_accuracies,
     strategy_table,
     table_5,
     transfer_table,
 )
-from dance_tf.report.sections import Picture, Table
+from dance_tf.report.section import Picture, Table
 from dance_tf.report.tables import percent
 
 CAPTION = (
@@ -40,7 +40,7 @@ def sheet_figure(pictures: Mapping[Disturbance, np.ndarray], source: str) -> Fig
         name = "Clean" if each.condition == CLEAN else row_name(each.condition)
         same = each.condition != CLEAN and clean is not None and np.array_equal(picture, clean)
         named[f"{name}:\nunchanged" if same else name] = picture
-    return figures.degradation_sheet(named, source)
+    return figures.corruption_sheet(named, source)
 
 
 def robustness_tables(found: RobustnessFindings, behind: str) -> list[Table]:
@@ -129,7 +129,7 @@ def robustness_pictures(found: RobustnessFindings, sheet: Figure, behind: str) -
         ),
         Picture(
             "strategies_by_condition",
-            figures.strategies_by_condition(strategy_accuracies(shown), source),
+            figures.strategies_by_condition(condition_rows(shown), source),
             f"By frame, {found.dancers} dancer(s). {_rows_behind(found, behind)}{left_out}{_idle(found, 'left out')}",
         ),
     ]

@@ -109,12 +109,16 @@ def lost_share(found: Worst | None) -> str:
     return f"{found.name} ({percent(found.clean, 0)} to {percent(found.score, 0)} % of clips right)"
 
 
+MEAN = ("mean", "low", "high")
+
+
 def drop_rows(main: Robustness) -> pd.DataFrame:
     """Accuracy lost by frame, ours and the paper's, to what changed the clips, for `figures.accuracy_drops`."""
     rows = robustness_table(main, "frame").dropna(subset="drop")
     rows = rows[rows["condition"].isin([row.condition for row in main.tried])]
-    paper = [paper_drop(name) for name in rows["condition"]]
-    return rows.assign(condition=[row_name(name) for name in rows["condition"]], paper=paper)
+    paper = [None if drop is None else drop / 100 for drop in map(paper_drop, rows["condition"])]
+    lost = {name: rows[column] / 100 for name, column in zip(MEAN, ("drop", "drop_low", "drop_high"), strict=True)}
+    return rows.assign(condition=[row_name(name) for name in rows["condition"]], paper=paper, **lost)
 
 
 def curve_rows(curves: Robustness) -> pd.DataFrame:
@@ -124,17 +128,18 @@ def curve_rows(curves: Robustness) -> pd.DataFrame:
     """
     rows = robustness_table(curves, "frame")
     names = [name if name == CLEAN else find_condition(name).kind for name in rows["condition"]]
-    return rows.assign(condition=names).drop_duplicates(["condition", "severity"])
+    columns = ("accuracy", "accuracy_low", "accuracy_high")
+    fractions = {name: rows[column] / 100 for name, column in zip(MEAN, columns, strict=True)}
+    return rows.assign(condition=names, **fractions).drop_duplicates(["condition", "severity"])
 
 
-def strategy_accuracies(by_strategy: Mapping[str, Robustness]) -> pd.DataFrame:
-    """Accuracies by frame in percent, strategies down, clean and what changed the clips across."""
-    rows = {}
+def condition_rows(by_strategy: Mapping[str, Robustness]) -> pd.DataFrame:
+    """Accuracies by frame, one row a strategy and condition, for `figures.strategies_by_condition`."""
+    rows = []
     for name, found in by_strategy.items():
-        rows[name] = {"clean": 100 * found.clean.frame.accuracy.mean} | {
-            row_name(row.condition): 100 * row.scores.frame.accuracy.mean for row in found.tried
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
+        rows += [(name, "clean", found.clean.frame.accuracy.mean)]
+        rows += [(name, row_name(row.condition), row.scores.frame.accuracy.mean) for row in found.tried]
+    return pd.DataFrame(rows, columns=["name", "condition", "mean"])
 
 
 def strategies_above_chance(

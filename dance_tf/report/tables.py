@@ -1,34 +1,33 @@
-"""Numbers to tables: percentages with their intervals, the paper's value beside ours, tidy Markdown."""
+"""Tables for readers: percentages with intervals, wide tables from tidy frames, Markdown, comparison with the paper."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 MISSING = "–"
+VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # of what a network reads
 MEASURE = ["mean", "low", "high", "runs"]
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A fraction as a percentage without its sign: 0.6123 is "61.2"; NaN is a dash."""
+    """Return a fraction as a percentage without sign: 0.6123 is "61.2"; NaN is a dash."""
     return MISSING if value is None or math.isnan(value) else f"{100 * value:.{digits}f}"
 
 
 def percent_interval(value: float, low: float, high: float, digits: int = 1) -> str:
-    """A fraction and its interval: "61.2 [55.0, 67.1]"; without the brackets where no interval is known."""
+    """Return a fraction and its interval as percentages: "61.2 [55.0, 67.1]"; without brackets if there is none."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return percent(value, digits)
     return f"{percent(value, digits)} [{percent(low, digits)}, {percent(high, digits)}]"
 
 
 def to_markdown(frame: pd.DataFrame, digits: int = 2) -> str:
-    """A frame as a Markdown table; its index is left out, so name what matters in a column.
-
-    Numbers stand right and text stands left. Written here because pandas needs one more dependency for these few lines.
+    """Return a frame as a Markdown table, without its index. (`DataFrame.to_markdown` would need tabulate.)
 
     Args:
-        frame: what to show; floats get `digits` decimals, NaN and None a dash, "|" is escaped.
+        frame: floats get `digits` decimals, NaN and None a dash; numeric columns are aligned right; "|" is escaped.
         digits: decimals of the floats.
     """
 
@@ -45,45 +44,47 @@ def to_markdown(frame: pd.DataFrame, digits: int = 2) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def long_form(nested: Mapping[str, object], levels: Sequence[str]) -> pd.DataFrame:
-    """Measures as metrics.json nests them, as one row each.
+def wide_table(
+    tidy: pd.DataFrame, rows: Sequence[str], columns: str = "metric", order: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a wide table with a mean and its interval in each cell, in percent: `61.2 [55.0, 67.1]`.
 
     Args:
-        nested: as deep as `levels`, ending in `{"mean": m, "interval": [low, high] or None, "runs": n}`.
-        levels: a name for each level, such as `["strategy", "split", "unit", "metric"]`.
+        tidy: columns mean, low, high (fractions) and those that `rows` and `columns` name; a column runs is optional.
+        rows: the columns that name a row, such as `["strategy", "unit"]`.
+        columns: the column whose values become columns.
+        order: these values, in the order of the table; all, in the order of their first row, if empty.
 
     Returns:
-        a frame with the columns `levels`, mean, low, high, runs, in the order of `nested`.
+        a frame of strings with the columns `rows`, the values of `columns`, and runs (smallest number of runs behind
+        any cell of the row), if `tidy` has it.
 
     Raises:
-        ValueError: a branch ends too early or lacks one of the three entries.
+        ValueError: two rows of `tidy` belong to one cell.
     """
-    rows = []
-
-    def walk(node: Mapping[str, object], path: tuple[str, ...]) -> None:
-        if len(path) < len(levels):
-            for key, child in node.items():
-                if not isinstance(child, Mapping):
-                    raise ValueError(f"{'/'.join((*path, key))} ends before the level {levels[len(path)]}")
-                walk(child, (*path, key))
-            return
-        if not {"mean", "interval", "runs"} <= set(node):
-            raise ValueError(f"{'/'.join(path)} has no mean, interval and runs")
-        low, high = node["interval"] or (math.nan, math.nan)
-        rows.append((*path, node["mean"], low, high, node["runs"]))
-
-    walk(nested, ())
-    return pd.DataFrame(rows, columns=[*levels, *MEASURE])
+    rows, order = list(rows), list(order) or list(dict.fromkeys(tidy[columns]))
+    if tidy.duplicated([*rows, columns]).any():
+        raise ValueError(f"several measures share one cell: name more columns than {rows}")
+    lines = []
+    for key, group in tidy.groupby(rows, sort=False, dropna=False):
+        cells = {row[columns]: percent_interval(row["mean"], row["low"], row["high"]) for _, row in group.iterrows()}
+        runs = [int(group["runs"].min())] if "runs" in tidy else []
+        lines.append([*key, *(cells.get(name, MISSING) for name in order), *runs])
+    return pd.DataFrame(lines, columns=[*rows, *order, *(["runs"] if "runs" in tidy else [])])
 
 
-def nest(measures: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
-    """The other way round: rows as `long_form` makes them, as metrics.json nests them.
+def nest(tidy: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
+    """Return measures as metrics.json nests them, ending in `{"mean": m, "interval": [low, high], "runs": n}`.
+
+    Args:
+        tidy: columns mean, low, high, runs and `levels`; the interval of a row with NaN in low is None.
+        levels: the columns to nest by, such as `["strategy", "split", "unit", "metric"]`.
 
     Raises:
         ValueError: two rows have the same place.
     """
     nested: dict[str, object] = {}
-    for row in measures.to_dict("records"):
+    for row in tidy.to_dict("records"):
         node = nested
         *parents, last = (str(row[level]) for level in levels)
         for key in parents:
@@ -95,64 +96,33 @@ def nest(measures: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
     return nested
 
 
-def metric_table(measures: pd.DataFrame, rows: Sequence[str], metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """One row per combination of `rows`, one column per metric, each `61.2 [55.0, 67.1]` in percent.
+def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the numbers of the paper beside ours.
 
     Args:
-        measures: as `long_form` makes it, fractions; must have the columns `rows` and "metric".
-        rows: the columns that name a row, such as `["strategy", "unit"]`.
-        metrics: which metrics, in which order; all, in the order of their first row, where empty.
-
-    Returns:
-        a frame of text with the columns `rows`, the metrics, and runs (the fewest behind any number of that row).
-
-    Raises:
-        ValueError: two measures fall into one cell.
-    """
-    rows, metrics = list(rows), list(metrics) or list(dict.fromkeys(measures["metric"]))
-    if measures.duplicated([*rows, "metric"]).any():
-        raise ValueError(f"several measures share one cell: name more columns than {rows}")
-    lines = []
-    for key, group in measures.groupby(rows, sort=False):
-        cells = {row["metric"]: percent_interval(row["mean"], row["low"], row["high"]) for _, row in group.iterrows()}
-        lines.append([*key, *(cells.get(metric, MISSING) for metric in metrics), int(group["runs"].min())])
-    return pd.DataFrame(lines, columns=[*rows, *metrics, "runs"])
-
-
-def compare_with_paper(measures: pd.DataFrame, published: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """What the paper printed beside what was measured here.
-
-    Args:
-        measures: as `long_form` makes it, fractions; `keys` are among its columns.
-        published: the columns `keys` and "value", in percent as printed.
+        tidy: columns `keys`, mean, low, high (fractions) and runs.
+        published: columns `keys` and value, in percent as printed.
         keys: the columns that name a number in both, such as `["strategy", "metric"]`.
 
     Returns:
         a frame with `keys`, paper, ours, difference (all in percent, two decimals), interval ("[55.0, 67.1]") and runs,
-        in the paper's order, then what the paper does not have. A side that is missing is NaN.
+        in the order of the paper, then what the paper does not have. A missing side is NaN.
 
     Raises:
-        ValueError: a number is there twice on one side.
+        ValueError: a number occurs twice on one side.
     """
     keys = list(keys)
-    for name, frame in (("measured", measures), ("published", published)):
+    for name, frame in (("measured", tidy), ("published", published)):
         if frame.duplicated(keys).any():
-            raise ValueError(f"a {name} number is there twice for the same {keys}")
-    places = dict.fromkeys(_keys_of(published, keys) + _keys_of(measures, keys))
-    table = pd.DataFrame(list(places), columns=keys)
-    joined = table.merge(published[[*keys, "value"]], on=keys, how="left").merge(
-        measures[[*keys, *MEASURE]], on=keys, how="left"
+            raise ValueError(f"a {name} number occurs twice for the same {keys}")
+    both = pd.concat([published[keys], tidy[keys]]).drop_duplicates(ignore_index=True)
+    joined = both.merge(published[[*keys, "value"]], how="left").merge(tidy[[*keys, *MEASURE]], how="left")
+    paper, ours = joined["value"].astype(float).round(2), (100 * joined["mean"].astype(float)).round(2)
+    bounds = zip(joined["low"].astype(float), joined["high"].astype(float), strict=True)
+    return both.assign(
+        paper=paper,
+        ours=ours,
+        difference=(ours - paper).round(2),
+        interval=[MISSING if math.isnan(low) else f"[{percent(low)}, {percent(high)}]" for low, high in bounds],
+        runs=joined["runs"].astype("Int64"),
     )
-    table["paper"] = joined["value"].astype(float).round(2)
-    table["ours"] = (100 * joined["mean"].astype(float)).round(2)
-    table["difference"] = (table["ours"] - table["paper"]).round(2)
-    table["interval"] = [
-        MISSING if math.isnan(low) else f"[{percent(low)}, {percent(high)}]"
-        for low, high in zip(joined["low"].astype(float), joined["high"].astype(float), strict=True)
-    ]
-    table["runs"] = joined["runs"].astype("Int64")
-    return table
-
-
-def _keys_of(frame: pd.DataFrame, keys: list[str]) -> list[tuple[object, ...]]:
-    return list(frame[keys].itertuples(index=False, name=None))

@@ -15,7 +15,7 @@ from dance_tf.model.train import TrainingSettings
 from dance_tf.report.cost_chapter import cost_page
 from dance_tf.report.cost_tables import cost_against_paper, least_to_most, table_4
 from dance_tf.report.pages import Draws
-from dance_tf.report.sections import plain
+from dance_tf.report.section import plain
 
 NOTHING = Span(math.nan, math.nan, math.nan, 0)
 

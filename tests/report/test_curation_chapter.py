@@ -10,7 +10,7 @@ from dance_tf.dataset.arrays import gather
 from dance_tf.report.chapters import curation_chapter
 from dance_tf.report.curation_tables import filters_frame, frames_by_style
 from dance_tf.report.room_tables import COLUMNS
-from dance_tf.report.sections import plain
+from dance_tf.report.section import plain
 
 
 @pytest.mark.parametrize(

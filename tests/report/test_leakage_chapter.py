@@ -16,7 +16,7 @@ from dance_tf.report.leakage_chapter import (
     score_table,
     wall_table,
 )
-from dance_tf.report.sections import Section
+from dance_tf.report.section import Section
 
 ACCURACY = {"frame": 0.95, "clip": 0.7, "dancer": 0.4}
 STRATEGIES = ("cnn", "cnn_ae_attention")
@@ -133,9 +133,7 @@ def test_of_a_network_that_learnt_nothing_no_gap_is_told(leakage, walls):
     )
     assert "from 55.0 to 55.0 points with the room kept (1 strategy)" in chapter.text
     assert "which have learnt nothing: CNN + AE + Attention (room kept)." in chapter.text
-    assert ("CNN + AE + Attention", "kept") not in set(
-        zip(*gap_rows(found)[["strategy", "room"]].T.values, strict=True)
-    )
+    assert ("CNN + AE + Attention", "frame") not in set(zip(*gap_rows(found)[["name", "view"]].T.values, strict=True))
     assert len(gap_rows(found)) == 3
     gaps = leakage_table(found).set_index(["room", "strategy", "by"])["gap"]
     assert gaps["kept", "CNN + AE + Attention", "frame"] == "not learnt"
@@ -162,16 +160,16 @@ def test_the_room_may_be_kept_for_some_strategies_alone(leakage, walls):
     assert "with the room kept (1 strategy) and from 30.0 to 32.0 points" in chapter.text
     assert set(chapter.metrics["strategies"]["cnn_ae_attention"]) == {"frame", "clip", "dancer"}
     assert set(chapter.metrics["leakage"]["splits"]["room_kept"]) == {"cnn"}
-    with pytest.raises(ValueError, match="room_kept_strategies"):
+    with pytest.raises(ValueError, match="background_strategies"):
         leakage_chapter(replace(some, gaps=some.gaps[1:]), walls, "synthetic", 1 / 12)
 
 
 def test_rows_of_the_figure_and_the_captions(leakage, walls):
     rows, gaps = accuracy_rows(leakage), gap_rows(leakage)
     assert len(rows) == 12
-    assert set(rows["room"]) == set(gaps["room"]) == {"kept", "removed"}
-    assert rows.iloc[0].tolist() == ["CNN", "frame", "kept", 0.95, pytest.approx(0.9), 1.0]
-    assert gaps.iloc[1].tolist() == ["CNN", "removed", 0.3, pytest.approx(0.25), 0.35]
+    assert set(rows["view"]) == set(gaps["view"]) == {"frame", "difference"}
+    assert rows.iloc[0].tolist() == ["CNN", "frame", "frame", 0.95, pytest.approx(0.9), 1.0]
+    assert gaps.iloc[1].tolist() == ["CNN", "difference", 0.3, pytest.approx(0.25), 0.35]
     assert wall_table(walls)["share (%)"].tolist() == [90, 10, 0, 90, 10, 0]
     tables = leakage_tables(leakage, walls, "Three runs")
     assert [table.name for table in tables] == ["l1_leakage", "near_duplicates", "leakage_scores"]

@@ -26,7 +26,7 @@ from dance_tf.report.paper_chapter import (
     paper_tables,
     read_tables,
 )
-from dance_tf.report.sections import Section
+from dance_tf.report.section import Section
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Tables: percentages, Markdown, the way from metrics.json and back, the paper beside us."""
+"""Percentages, Markdown, wide tables, metrics as nested, comparison with the paper."""
 
 import math
 
@@ -7,23 +7,21 @@ import pytest
 
 from dance_tf.report.tables import (
     compare_with_paper,
-    long_form,
-    metric_table,
     nest,
     percent,
     percent_interval,
     to_markdown,
+    wide_table,
 )
 
-NESTED = {
-    "cnn": {
-        "frame": {
-            "accuracy": {"mean": 0.6123, "interval": [0.55, 0.671], "runs": 5},
-            "kappa": {"mean": 0.577, "interval": None, "runs": 4},
-        }
-    },
-    "ae": {"frame": {"accuracy": {"mean": 0.5, "interval": [0.4, 0.6], "runs": 5}}},
-}
+MEASURES = pd.DataFrame(
+    [
+        ("cnn", "frame", "accuracy", 0.6123, 0.55, 0.671, 5),
+        ("cnn", "frame", "kappa", 0.577, math.nan, math.nan, 4),
+        ("ae", "frame", "accuracy", 0.5, 0.4, 0.6, 5),
+    ],
+    columns=["strategy", "unit", "metric", "mean", "low", "high", "runs"],
+)
 LEVELS = ["strategy", "unit", "metric"]
 
 
@@ -49,43 +47,39 @@ def test_markdown_of_an_empty_frame_keeps_its_head():
     assert to_markdown(pd.DataFrame({"style": []})).splitlines()[0] == "| style |"
 
 
-def test_long_form_and_back():
-    measures = long_form(NESTED, LEVELS)
-    assert list(measures.columns) == ["strategy", "unit", "metric", "mean", "low", "high", "runs"]
-    assert measures.iloc[0].tolist() == ["cnn", "frame", "accuracy", 0.6123, 0.55, 0.671, 5]
-    assert math.isnan(measures.iloc[1]["low"])
-    assert nest(measures, LEVELS) == NESTED
-
-
-@pytest.mark.parametrize("broken", [{"cnn": 0.5}, {"cnn": {"frame": {"accuracy": {"mean": 1.0}}}}])
-def test_long_form_refuses_what_is_not_nested_so(broken):
-    with pytest.raises(ValueError, match="cnn"):
-        long_form(broken, LEVELS)
-
-
-def test_nest_refuses_two_numbers_in_one_place():
-    measures = long_form(NESTED, LEVELS)
+def test_measures_are_nested_as_in_metrics_json():
+    assert nest(MEASURES, LEVELS) == {
+        "cnn": {
+            "frame": {
+                "accuracy": {"mean": 0.6123, "interval": [0.55, 0.671], "runs": 5},
+                "kappa": {"mean": 0.577, "interval": None, "runs": 4},
+            }
+        },
+        "ae": {"frame": {"accuracy": {"mean": 0.5, "interval": [0.4, 0.6], "runs": 5}}},
+    }
     with pytest.raises(ValueError, match="cnn/frame/accuracy is given twice"):
-        nest(pd.concat([measures, measures]), LEVELS)
+        nest(pd.concat([MEASURES, MEASURES]), LEVELS)
 
 
-def test_metric_table():
-    table = metric_table(long_form(NESTED, LEVELS), ["strategy", "unit"])
+def test_wide_table():
+    table = wide_table(MEASURES, ["strategy", "unit"])
     assert list(table.columns) == ["strategy", "unit", "accuracy", "kappa", "runs"]
     assert table.to_numpy().tolist() == [
         ["cnn", "frame", "61.2 [55.0, 67.1]", "57.7", 4],
         ["ae", "frame", "50.0 [40.0, 60.0]", "–", 5],
     ]
-    assert list(metric_table(long_form(NESTED, LEVELS), ["strategy"], ["kappa"]).columns) == [
-        "strategy",
-        "kappa",
-        "runs",
+    kappa = wide_table(MEASURES, ["strategy"], order=["kappa"])
+    assert list(kappa.columns) == ["strategy", "kappa", "runs"]
+    by_strategy = wide_table(MEASURES.drop(columns="runs"), ["metric"], "strategy", ["ae", "cnn"])
+    assert by_strategy.to_numpy().tolist() == [
+        ["accuracy", "50.0 [40.0, 60.0]", "61.2 [55.0, 67.1]"],
+        ["kappa", "–", "57.7"],
     ]
 
 
-def test_metric_table_refuses_to_hide_numbers():
+def test_wide_table_refuses_to_hide_numbers():
     with pytest.raises(ValueError, match="share one cell"):
-        metric_table(long_form(NESTED, LEVELS), ["unit"])
+        wide_table(MEASURES, ["unit"])
 
 
 def test_the_paper_beside_us():
@@ -93,7 +87,7 @@ def test_the_paper_beside_us():
         [("ae", "accuracy", 91.2), ("resnet", "accuracy", 93.44), ("cnn", "accuracy", 95.07)],
         columns=["strategy", "metric", "value"],
     )
-    table = compare_with_paper(long_form(NESTED, LEVELS), published, ["strategy", "metric"])
+    table = compare_with_paper(MEASURES, published, ["strategy", "metric"])
     assert table["strategy"].tolist() == ["ae", "resnet", "cnn", "cnn"]
     assert table["metric"].tolist() == ["accuracy", "accuracy", "accuracy", "kappa"]
     assert table.iloc[2].tolist() == ["cnn", "accuracy", 95.07, 61.23, -33.84, "[55.0, 67.1]", 5]
@@ -106,4 +100,4 @@ def test_the_paper_beside_us():
 def test_the_paper_beside_us_refuses_doubles():
     published = pd.DataFrame([("cnn", 1.0), ("cnn", 2.0)], columns=["strategy", "value"])
     with pytest.raises(ValueError, match="published"):
-        compare_with_paper(long_form(NESTED, LEVELS).head(1), published, ["strategy"])
+        compare_with_paper(MEASURES.head(1), published, ["strategy"])

@@ -1,5 +1,6 @@
-"""Figures of the report. Each function returns a matplotlib Figure and saves nothing; the writer saves."""
+"""Figures of the report. Each function returns a matplotlib figure; `RunReport.save` writes it."""
 
+from dance_tf.report.figures.clips import background_views, clip_strip, sample_frames
 from dance_tf.report.figures.comparison import (
     accuracy_against_cost,
     accuracy_bars,
@@ -7,14 +8,13 @@ from dance_tf.report.figures.comparison import (
     leakage_gap,
 )
 from dance_tf.report.figures.confusion import attention_by_style, confusion_matrices, confusion_matrix
-from dance_tf.report.figures.footage import clip_strip, room_views, sample_frames
-from dance_tf.report.figures.network import network_diagram
-from dance_tf.report.figures.robustness import (
+from dance_tf.report.figures.corruption import (
     accuracy_drops,
-    degradation_sheet,
+    corruption_sheet,
     severity_curves,
     strategies_by_condition,
 )
+from dance_tf.report.figures.network import network_diagram
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves
 
 __all__ = [
@@ -25,13 +25,13 @@ __all__ = [
     "clip_strip",
     "confusion_matrices",
     "confusion_matrix",
-    "degradation_sheet",
+    "corruption_sheet",
     "frame_interval_curve",
     "growth_errors",
     "growth_stages",
     "leakage_gap",
     "network_diagram",
-    "room_views",
+    "background_views",
     "sample_frames",
     "severity_curves",
     "strategies_by_condition",

@@ -1,4 +1,4 @@
-"""Figures that compare: accuracy with its interval, against the frame interval, against cost, across splits."""
+"""Figures that compare strategies: accuracy with intervals, by frame interval, by cost, by split."""
 
 from collections.abc import Sequence
 
@@ -10,182 +10,170 @@ from matplotlib.figure import Figure
 from dance_tf.report.figures.style import (
     BLUE,
     GRAY,
-    GREEN,
     INK,
     ORANGE,
     PALETTE,
     RED,
-    drawn,
+    centred_offsets,
     new_figure,
     percent_axis,
-    spread,
+    report_style,
 )
-from dance_tf.report.tables import percent, percent_interval
+from dance_tf.report.tables import VIEW_NAMES, percent_interval
 
 SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
 
 
-def _with_interval(
-    axes: Axes,
-    rows: pd.DataFrame,
-    places: Sequence[float],
-    colour: str,
-    label: str | None,
-    across: bool,
-    quoted: bool = False,
+def _dots(
+    axes: Axes, rows: pd.DataFrame, places: Sequence[float], colour: str, label: str | None, horizontal: bool, **style
 ) -> None:
-    """Dots with their intervals; a missing interval leaves the dot alone. `across`: values run along x.
-
-    What is `quoted`, and was not measured on the footage that the title names, is an open diamond.
-    """
-    middle = rows["mean"].to_numpy(float)
-    reach = np.abs(np.stack([rows["low"].to_numpy(float), rows["high"].to_numpy(float)]) - middle)
-    reach = np.nan_to_num(reach)
-    style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label}
-    if quoted:
-        style |= {"fmt": "D", "color": INK, "markerfacecolor": "white"}
-    if across:
-        axes.errorbar(middle, places, xerr=reach, **style)
+    """Draw means as dots with their intervals, along x if `horizontal`; a missing interval leaves the dot alone."""
+    means = rows["mean"].to_numpy(float)
+    reach = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(float).T - means))
+    style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label, **style}
+    if horizontal:
+        axes.errorbar(means, places, xerr=reach, **style)
     else:
-        axes.errorbar(places, middle, yerr=reach, **style)
+        axes.errorbar(places, means, yerr=reach, **style)
 
 
-def _chance_line(axes: Axes, chance: float | None, across: bool) -> None:
-    if chance is None:
-        return
-    draw = axes.axvline if across else axes.axhline
-    draw(chance, color=GRAY, linestyle="--", linewidth=1.2, label=f"chance ({100 * chance:.1f} %)", zorder=0)
+def _chance_line(axes: Axes, chance: float | None, horizontal: bool, label: bool = True) -> None:
+    if chance is not None:
+        text = f"chance ({100 * chance:.1f} %)" if label else None
+        draw = axes.axvline if horizontal else axes.axhline
+        draw(chance, color=GRAY, linestyle="--", linewidth=1.2, label=text, zorder=0)
 
 
-@drawn
-def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float | None = None, quoted: str = "") -> Figure:
-    """Accuracies as dots with their intervals, one line each; a bar would hide how wide the interval is.
-
-    Args:
-        rows: columns name, mean, low, high (fractions; NaN where no interval is known); a column group ("by frame",
-            "by clip") puts several dots on one line.
-        title: what was classified.
-        source: "synthetic" or the footage's name.
-        chance: accuracy of guessing.
-        quoted: the group, if any, that somebody else printed about other footage; its dots are open diamonds.
-    """
-    names = list(dict.fromkeys(rows["name"]))
-    groups = list(dict.fromkeys(rows["group"])) if "group" in rows else [None]
-    figure = new_figure(1.5 + 0.42 * len(names) + 0.12 * len(names) * len(groups), title, source)
-    axes = figure.subplots()
-    offsets = spread(len(groups), 0.36)
-    for group, offset, colour in zip(groups, offsets, PALETTE, strict=False):
-        part = rows if group is None else rows[rows["group"] == group]
-        places = [names.index(name) + offset for name in part["name"]]
-        _with_interval(axes, part, places, colour, group, across=True, quoted=bool(quoted) and group == quoted)
-        for place, value, high in zip(places, part["mean"], part["high"].fillna(part["mean"]), strict=True):
-            axes.annotate(
-                f"{100 * value:.1f}", (max(value, high), place), xytext=(8, 0), textcoords="offset points",
-                va="center", fontsize=9.5, color=INK,
-            )  # fmt: skip
-    _chance_line(axes, chance, across=True)
-    axes.set(
-        yticks=range(len(names)), yticklabels=names, xlim=(0, 1.06), ylim=(len(names) - 0.45, -0.55), xlabel="accuracy"
-    )
+def _name_lines(axes: Axes, names: Sequence[str]) -> None:
+    """Name the lines of a horizontal plot, the first one at the top, with accuracy in percent along x."""
+    axes.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.45, -0.55))
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.grid(axis="y", visible=False)
     percent_axis(axes, "x")
+
+
+@report_style
+def accuracy_bars(
+    rows: pd.DataFrame,
+    title: str,
+    source: str,
+    chance: float | None = None,
+    quoted: str = "",
+    group: str = "group",
+) -> Figure:
+    """Draw accuracies as dots with intervals, one line per name.
+
+    Args:
+        rows: columns name, mean, low, high (fractions; low and high NaN without interval), and optionally `group`.
+        title: what was classified.
+        source: "synthetic" or the name of the footage.
+        chance: accuracy of guessing.
+        quoted: value of `group` whose numbers others published about other footage; drawn as open diamonds.
+        group: column that puts several dots on one line, such as "unit".
+    """
+    names = list(dict.fromkeys(rows["name"]))
+    groups = list(dict.fromkeys(rows[group])) if group in rows else [None]
+    figure = new_figure(1.5 + 0.42 * len(names) + 0.12 * len(names) * len(groups), title, source)
+    axes = figure.subplots()
+    for value, offset, colour in zip(groups, centred_offsets(len(groups), 0.36), PALETTE, strict=False):
+        part = rows if value is None else rows[rows[group] == value]
+        places = [names.index(name) + offset for name in part["name"]]
+        open_mark = {"fmt": "D", "color": INK, "markerfacecolor": "white"} if quoted and value == quoted else {}
+        _dots(axes, part, places, colour, value, horizontal=True, **open_mark)
+        for place, mean, high in zip(places, part["mean"], part["high"].fillna(part["mean"]), strict=True):
+            axes.annotate(
+                f"{100 * mean:.1f}", (max(mean, high), place), xytext=(8, 0), textcoords="offset points",
+                va="center", fontsize=9.5, color=INK,
+            )  # fmt: skip
+    _chance_line(axes, chance, horizontal=True)
+    _name_lines(axes, names)
+    axes.set(xlim=(0, 1.06), xlabel="accuracy")
     if chance is not None or groups != [None]:
         figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 
-@drawn
+@report_style
 def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
-    """What is lost when only one frame of every 1 to 10 is kept (Table 3), one panel per measure.
+    """Draw scores when one frame of every n is kept (Table 3), one panel per metric.
 
-    Lines and bands join intervals that stand next to each other; where a size was measured here and there alone, its
-    dots stand alone with their intervals. Measures that are the same throughout, as accuracy and macro recall are where
-    each style has as many frames, share a panel that names both.
+    Lines and bands join neighbouring intervals only. Metrics with equal values, such as accuracy and macro recall of
+    styles with equally many frames, share a panel.
 
     Args:
-        rows: columns every (one frame of every n), size (pixels), metric, mean, low, high (fractions, kappa as it is).
-        source: "synthetic" or the footage's name.
+        rows: columns every (one frame of every n), size (pixels), metric, mean, low, high (fractions, also of kappa).
+        source: "synthetic" or the name of the footage.
     """
-    metrics = _panels(rows)
-    figure = new_figure(4.0, "One frame of every n", source)
-    panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
+    titles = _panel_titles(rows)
+    figure = new_figure(4.0, "Scores when one frame of every n is kept", source)
+    grid = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
     measured = sorted(rows["every"].unique())
-    for axes, (metric, names) in zip(panels, metrics.items(), strict=True):
-        part = rows[rows["metric"] == metric]
-        sizes = list(part.groupby("size", sort=True))
-        offsets = spread(len(sizes), 0.16)
-        for colour, offset, (size, line) in zip(PALETTE, offsets, sizes, strict=False):
+    for axes, (metric, title) in zip(grid, titles.items(), strict=True):
+        sizes = list(rows[rows["metric"] == metric].groupby("size", sort=True))
+        for colour, offset, (size, line) in zip(PALETTE, centred_offsets(len(sizes), 0.16), sizes, strict=False):
             line = line.sort_values("every")
-            label = f"{size} × {size} pixels" if axes is panels[0] else None
             places = line["every"].to_numpy(float) + offset
-            _with_interval(axes, line, places, colour, label, across=False)
-            for stretch in _stretches(line["every"], measured):
-                axes.plot(places[stretch], line["mean"].iloc[stretch], color=colour)
-                axes.fill_between(
-                    places[stretch], line["low"].iloc[stretch], line["high"].iloc[stretch],
-                    color=colour, alpha=0.15, linewidth=0,
-                )  # fmt: skip
-        axes.set_title(names)
-        axes.set_xlabel("one frame of every")
-        axes.set_xticks(measured)
-    panels[0].set_ylim(min(0.0, rows["low"].min()), 1)
-    percent_axis(panels[0])
+            label = f"{size} × {size} pixels" if axes is grid[0] else None
+            _dots(axes, line, places, colour, label, horizontal=False)
+            order = np.array([measured.index(every) for every in line["every"]])
+            for segment in np.split(np.arange(len(order)), np.flatnonzero(np.diff(order) != 1) + 1):
+                if len(segment) > 1:
+                    part = line.iloc[segment]
+                    axes.plot(places[segment], part["mean"], color=colour)
+                    axes.fill_between(places[segment], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
+        axes.set_title(title)
+        axes.set(xlabel="one frame of every", xticks=measured)
+    grid[0].set_ylim(min(0.0, rows["low"].min()), 1)
+    percent_axis(grid[0])
     figure.legend(loc="outside lower center", ncols=6)
     return figure
 
 
-def _panels(rows: pd.DataFrame) -> dict[str, str]:
-    """The measures that need a panel, with its title; one whose numbers another has already is named in that one's."""
-    numbers = {
+def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
+    """Metrics that get a panel, with its title; metrics with equal values are named in one title."""
+    values = {
         metric: part.sort_values(["size", "every"])[["mean", "low", "high"]].to_numpy(float)
         for metric, part in rows.groupby("metric", sort=False)
     }
     titles: dict[str, str] = {}
-    for metric, values in numbers.items():
+    for metric, mine in values.items():
         title = "kappa × 100" if metric == "kappa" else metric
-        same = [one for one in titles if numbers[one].shape == values.shape]
-        same = [one for one in same if np.allclose(numbers[one], values, rtol=0, atol=5e-4, equal_nan=True)]
-        if same:
-            titles[same[0]] += f" = {title}"
+        for other in titles:
+            theirs = values[other]
+            if theirs.shape == mine.shape and np.allclose(theirs, mine, rtol=0, atol=5e-4, equal_nan=True):
+                titles[other] += f" = {title}"
+                break
         else:
             titles[metric] = title
     return titles
 
 
-def _stretches(places: Sequence[int], measured: Sequence[int]) -> list[slice]:
-    """Runs of two or more places that stand next to each other among all that were measured: slices of `places`."""
-    order = [measured.index(place) for place in places]
-    breaks = [0, *(n for n in range(1, len(order)) if order[n] != order[n - 1] + 1), len(order)]
-    return [slice(a, b) for a, b in zip(breaks, breaks[1:], strict=False) if b - a > 1]
-
-
-@drawn
+@report_style
 def accuracy_against_cost(
     rows: pd.DataFrame, cost: str, source: str, score: str = "accuracy", chance: float | None = None
 ) -> Figure:
-    """What accuracy costs: one named dot per strategy, the cost on a log axis.
+    """Draw accuracy against cost, one dot per name, with cost on a logarithmic axis.
 
     Args:
-        rows: columns strategy, cost, mean (a fraction), low, high.
-        cost: what the column cost holds, with its unit, as the axis says it.
-        source: "synthetic" or the footage's name.
+        rows: columns name, cost, mean, low, high (fractions).
+        cost: label of the cost axis, with its unit.
+        source: "synthetic" or the name of the footage.
         score: what the column mean holds.
         chance: accuracy of guessing.
     """
     figure = new_figure(4.8, f"{score[:1].upper()}{score[1:]} against cost", source)
     axes = figure.subplots()
-    colours = dict(zip(rows.index, [*PALETTE] * len(rows), strict=False))
-    for place, row in rows.sort_values("mean", ascending=False).iterrows():
-        _with_interval(axes, row.to_frame().T, [row["cost"]], colours[place], row["strategy"], across=False)
-    _chance_line(axes, chance, across=False)
+    colours = dict(zip(rows["name"], [*PALETTE] * len(rows), strict=False))
+    for name, row in rows.sort_values("mean", ascending=False).groupby("name", sort=False):
+        _dots(axes, row, row["cost"], colours[name], name, horizontal=False)
+    _chance_line(axes, chance, horizontal=False)
     axes.set(xscale="log", xlabel=cost, ylabel=score)
     for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         formatter(lambda number, _: f"{number:g}" if f"{number:e}"[0] in "1235" else "")
     axes.margins(x=0.12)
     axes.set_ylim(0, min(1.0, 1.2 * float(np.nanmax(rows[["mean", "high"]].to_numpy(float)))))
     percent_axis(axes)
-    # names beside the plot, the most accurate first: strategies of like cost lie too near each other to be named there
+    # names beside the plot: strategies of similar cost are too close to each other for names at the dots
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda place: labels[place].startswith("chance"))
     axes.legend(
@@ -195,67 +183,41 @@ def accuracy_against_cost(
     return figure
 
 
-@drawn
+@report_style
 def leakage_gap(
-    rows: pd.DataFrame,
-    source: str,
-    unit: str = "frame",
-    chance: float | None = None,
-    gaps: pd.DataFrame | None = None,
+    rows: pd.DataFrame, source: str, unit: str = "frame", chance: float | None = None, gaps: pd.DataFrame | None = None
 ) -> Figure:
-    """How much of an accuracy is leakage: each strategy under the three splits, with the room kept and removed.
+    """Draw accuracy under splits by frame, clip and dancer, one panel with background and one without.
 
     Args:
-        rows: columns strategy, split ("frame", "clip", "dancer"), room ("kept", "removed"), mean, low, high.
-        source: "synthetic" or the footage's name.
+        rows: columns name, split ("frame", "clip", "dancer"), view ("frame", "difference"), mean, low, high.
+        source: "synthetic" or the name of the footage.
         unit: what the accuracy counts: "frame" or "clip".
         chance: accuracy of guessing.
-        gaps: columns strategy, room, mean, low, high: the gap between the frame's and the dancer's split with its
-            interval, written beside the dots; without it the plain difference is.
+        gaps: columns name, view, mean, low, high: accuracy under the split by frame minus that under the split by
+            dancer, written beside the dots.
     """
-    rooms = list(dict.fromkeys(rows["room"]))
-    fullest = max(rooms, key=list(rows["room"]).count)  # a short run may keep the room for some strategies alone
-    strategies = list(dict.fromkeys([*rows.loc[rows["room"] == fullest, "strategy"], *rows["strategy"]]))
-    figure = new_figure(1.6 + 0.62 * len(strategies), "What leaks through the split", source)
-    panels = figure.subplots(1, len(rooms), squeeze=False, sharey=True)[0]
+    views = list(dict.fromkeys(rows["view"]))
+    fullest = max(views, key=list(rows["view"]).count)  # a short run may have fewer strategies in one view
+    names = list(dict.fromkeys([*rows.loc[rows["view"] == fullest, "name"], *rows["name"]]))
     splits = list(dict.fromkeys(rows["split"]))
-    offsets = dict(zip(splits, spread(len(splits), 0.4), strict=True))
-    for axes, room in zip(panels, rooms, strict=True):
-        part = rows[rows["room"] == room]
-        for split in splits:
+    figure = new_figure(1.6 + 0.62 * len(names), "Accuracy by split: how much is leakage", source)
+    grid = figure.subplots(1, len(views), squeeze=False, sharey=True)[0]
+    for axes, view in zip(grid, views, strict=True):
+        part = rows[rows["view"] == view]
+        for split, offset in zip(splits, centred_offsets(len(splits), 0.4), strict=True):
             dots = part[part["split"] == split]
-            places = [strategies.index(name) + offsets[split] for name in dots["strategy"]]
-            label = f"split by {split}" if axes is panels[0] else None
-            _with_interval(axes, dots, places, SPLIT_COLOURS.get(split, GREEN), label, across=True)
-        _chance_line(axes, chance if axes is panels[0] else None, across=True)
-        if chance is not None and axes is not panels[0]:
-            axes.axvline(chance, color=GRAY, linestyle="--", linewidth=1.2, zorder=0)
-        for place, strategy in enumerate(strategies):
+            places = [names.index(name) + offset for name in dots["name"]]
+            label = f"split by {split}" if axes is grid[0] else None
+            _dots(axes, dots, places, SPLIT_COLOURS[split], label, horizontal=True)
+        _chance_line(axes, chance, horizontal=True, label=axes is grid[0])
+        for _, gap in (gaps[gaps["view"] == view] if gaps is not None else rows[:0]).iterrows():
             axes.annotate(
-                _gap(part[part["strategy"] == strategy], gaps, strategy, room), (1.0, place),
+                f"gap {percent_interval(gap['mean'], gap['low'], gap['high'])}", (1.0, names.index(gap["name"])),
                 xycoords=("axes fraction", "data"), ha="right", va="center", color=INK, fontsize=9,
             )  # fmt: skip
-        axes.set_title(f"room {room}")
-        axes.set(
-            xlim=(0, 1.22 if gaps is None else 1.55),
-            xlabel=f"accuracy by {unit}",
-            yticks=range(len(strategies)),
-            yticklabels=strategies,
-        )
-        axes.set_xticks(np.linspace(0, 1, 6))
-        axes.grid(axis="y", visible=False)
-        percent_axis(axes, "x")
-    panels[0].set_ylim(len(strategies) - 0.5, -0.5)
+        _name_lines(axes, names)
+        axes.set_title(VIEW_NAMES[view])
+        axes.set(xlim=(0, 1.06 if gaps is None else 1.55), xlabel=f"accuracy by {unit}")
     figure.legend(loc="outside lower center", ncols=4)
     return figure
-
-
-def _gap(mine: pd.DataFrame, gaps: pd.DataFrame | None, strategy: str, room: str) -> str:
-    if gaps is not None:
-        for _, gap in gaps[(gaps["strategy"] == strategy) & (gaps["room"] == room)].iterrows():
-            return f"gap {percent_interval(gap['mean'], gap['low'], gap['high'])}"
-        return ""
-    by_split = mine.set_index("split")["mean"]
-    return (
-        f"gap {percent(by_split['frame'] - by_split['dancer'])}" if {"frame", "dancer"} <= set(by_split.index) else ""
-    )

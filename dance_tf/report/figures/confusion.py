@@ -1,4 +1,4 @@
-"""Heat maps by style: confusion matrices of one or all strategies, attention weights."""
+"""Heat maps by style: confusion matrices of one or several strategies, attention weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,67 +8,59 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dance_tf.report.figures.style import DIVERGING, GRAY, PALE, RED, drawn, new_figure, text_colour
+from dance_tf.report.figures.style import DIVERGING, GRAY, INK, PALE, RED, new_figure, panels, plain_grid, report_style
+
+Pairs = Sequence[tuple[str, str]]
 
 
 def row_shares(matrix: np.ndarray) -> np.ndarray:
-    """Each row divided by its sum: float [c, c]; a style that never occurs stays 0."""
+    """Return each row divided by its sum: float [c, c]; a row of zeros stays 0."""
     totals = matrix.sum(axis=1, keepdims=True)
     return np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
 
 
-def _matrix(
-    axes: Axes, matrix: np.ndarray, names: Sequence[str], pairs: Sequence[tuple[str, str]], size: float
-) -> None:
+def _heat_map(axes: Axes, matrix: np.ndarray, names: Sequence[str], pairs: Pairs, size: float) -> None:
+    if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer):
+        raise ValueError(f"a confusion matrix of {len(names)} styles is integer [{len(names)}, {len(names)}]")
     shares = row_shares(matrix)
     sns.heatmap(
         shares, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, linewidths=0.5, linecolor="white",
         xticklabels=list(names), yticklabels=list(names),
     )  # fmt: skip
     for row, column in zip(*np.nonzero(matrix), strict=True):
-        colour = text_colour(shares[row, column], 0, 1)
+        colour = "white" if shares[row, column] > 0.55 else INK
         axes.text(
             column + 0.5, row + 0.5, f"{matrix[row, column]:d}", ha="center", va="center", color=colour, fontsize=size
         )
-    places = {name: place for place, name in enumerate(names)}
-    for one, other in pairs:
-        for row, column in ((one, other), (other, one)):
-            corner = (places[column], places[row])
+    for pair in pairs:
+        one, other = (list(names).index(name) for name in pair)
+        for corner in ((one, other), (other, one)):
             axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=RED, linewidth=1.8, clip_on=False))
-    axes.tick_params(length=0, labelsize=size + 1)
+    plain_grid(axes)
+    axes.tick_params(labelsize=size + 1)
     axes.tick_params(axis="x", rotation=90 if len(names) > 6 else 0)
     axes.tick_params(axis="y", rotation=0)
-    axes.grid(False)
 
 
-def _check(matrix: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    matrix = np.asarray(matrix)
-    if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer):
-        raise ValueError(f"a confusion matrix of {len(names)} styles is integer [{len(names)}, {len(names)}]")
-    return matrix
-
-
-@drawn
+@report_style
 def confusion_matrix(
-    matrix: np.ndarray,
-    abbreviations: Sequence[str],
-    title: str,
-    source: str,
-    pairs: Sequence[tuple[str, str]] = (),
+    matrix: np.ndarray, abbreviations: Sequence[str], title: str, source: str, pairs: Pairs = ()
 ) -> Figure:
-    """One confusion matrix: colour is the share of the true style's row, the number is the count.
+    """Draw a confusion matrix: colour is the share of the true style, the number is the count.
 
     Args:
-        matrix: int [c, c], true styles in rows, predicted in columns.
+        matrix: int [c, c], true styles in rows, predicted styles in columns.
         abbreviations: one per style.
-        title: whose errors these are.
-        source: "synthetic" or the footage's name.
-        pairs: similar styles, whose two cells are outlined.
+        title: whose predictions these are.
+        source: "synthetic" or the name of the footage.
+        pairs: similar styles; their two cells are outlined.
+
+    Raises:
+        ValueError: the matrix has another shape or no integers.
     """
-    matrix = _check(matrix, abbreviations)
     figure = new_figure(7.0, title, source, width=7.6)
     axes = figure.subplots()
-    _matrix(axes, matrix, abbreviations, pairs, 9.5)
+    _heat_map(axes, np.asarray(matrix), abbreviations, pairs, 9.5)
     axes.set(xlabel="predicted style", ylabel="true style")
     bar = figure.colorbar(
         axes.collections[0], ax=axes, shrink=0.6, pad=0.02, format=lambda value, _: f"{100 * value:.0f} %"
@@ -78,76 +70,62 @@ def confusion_matrix(
     return figure
 
 
-@drawn
+@report_style
 def confusion_matrices(
-    matrices: Mapping[str, np.ndarray],
-    abbreviations: Sequence[str],
-    title: str,
-    source: str,
-    pairs: Sequence[tuple[str, str]] = (),
+    matrices: Mapping[str, np.ndarray], abbreviations: Sequence[str], title: str, source: str, pairs: Pairs = ()
 ) -> Figure:
-    """Confusion matrices of several strategies side by side (the paper's Figure 5); colours as in `confusion_matrix`.
+    """Draw the confusion matrices of several strategies, two in a row (Figure 5 of the paper).
 
     Args:
         matrices: strategy to int [c, c].
-        abbreviations: one per style.
-        title: what was classified.
-        source: "synthetic" or the footage's name.
-        pairs: similar styles, whose two cells are outlined.
+        abbreviations, title, source, pairs: as for `confusion_matrix`.
     """
     columns = min(2, len(matrices))
-    rows = -(-len(matrices) // columns)
-    figure = new_figure(0.7 + 4.9 * rows, title, source, width=4.8 * columns + 0.4)
+    height = 0.7 + 4.9 * -(-len(matrices) // columns)
+    figure = new_figure(height, title, source, width=4.8 * columns + 0.4)
     figure.get_layout_engine().set(h_pad=0.12)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[len(matrices) :]:
-        axes.set_visible(False)
-    for axes, (strategy, matrix) in zip(grid.flat, matrices.items(), strict=False):
-        matrix = _check(matrix, abbreviations)
-        _matrix(axes, matrix, abbreviations, pairs, 7.5)
-        right = np.trace(matrix) / max(matrix.sum(), 1)
-        axes.set_title(f"{strategy}: {100 * right:.1f} % right", fontsize=10)
+    for axes, (strategy, matrix) in zip(panels(figure, len(matrices), columns), matrices.items(), strict=True):
+        matrix = np.asarray(matrix)
+        _heat_map(axes, matrix, abbreviations, pairs, 7.5)
+        axes.set_title(f"{strategy}: {100 * np.trace(matrix) / max(matrix.sum(), 1):.1f} % correct", fontsize=10)
     figure.supxlabel("predicted style", fontsize=10, color=GRAY)
     figure.supylabel("true style", fontsize=10, color=GRAY)
     return figure
 
 
-@drawn
+@report_style
 def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, source: str) -> Figure:
-    """Channel attention by style: whether the network weighs its channels differently for different dances.
+    """Draw channel attention by style as the difference from each channel's mean over styles.
 
-    Weights of one block lie close together, and channels differ more than styles do. So the colour is what a style's
-    mean weight is above or below its channel's mean over styles, on a scale that is as wide as the largest of these;
-    the numbers beside say how wide that is and where the weights themselves lie.
+    Weights differ more between channels than between styles, so the differences are shown, on a scale as wide as the
+    largest one. The text above gives the range of the weights themselves.
 
     Args:
-        weights: float [styles, channels], mean excitation 0..1; nan for a style without frames.
+        weights: float [styles, channels], mean excitation 0..1; NaN for a style without frames.
         styles: one abbreviation per style.
         title: which attention block.
-        source: "synthetic" or the footage's name.
+        source: "synthetic" or the name of the footage.
     """
-    known = ~np.isnan(weights).all(axis=1)
+    present = ~np.isnan(weights).all(axis=1)
     deviations = np.full(weights.shape, np.nan)
-    deviations[known] = weights[known] - weights[known].mean(axis=0)
-    reach = float(np.abs(deviations[known]).max(initial=0.0)) or 1e-3  # all styles alike: any scale will do
+    deviations[present] = weights[present] - weights[present].mean(axis=0)
+    reach = float(np.abs(deviations[present]).max(initial=0.0)) or 1e-3  # any scale will do for equal weights
     figure = new_figure(1.7 + 0.32 * len(styles), title, source)
     axes = figure.subplots()
-    axes.set_facecolor(PALE)  # shows through where a style has no frames
+    axes.set_facecolor(PALE)  # visible where a style has no frames
     image = axes.imshow(deviations, cmap=DIVERGING, aspect="auto", vmin=-reach, vmax=reach)
+    channels = range(0, weights.shape[1], max(1, weights.shape[1] // 16))
     axes.set_yticks(range(len(styles)), list(styles))
+    axes.set_xticks(channels, [str(place + 1) for place in channels])
     axes.set_xlabel(f"channel (1 to {weights.shape[1]})")
-    step = max(1, weights.shape[1] // 16)
-    axes.set_xticks(range(0, weights.shape[1], step), [str(place + 1) for place in range(0, weights.shape[1], step)])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    if known.any():
+    plain_grid(axes)
+    if present.any():
         axes.set_title(
-            f"weights lie between {weights[known].min():.2f} and {weights[known].max():.2f}; shown is how far a "
-            f"style's lies from its channel's mean, at most {reach:.3f}",
+            f"weights are between {weights[present].min():.2f} and {weights[present].max():.2f}; colour: difference "
+            f"from the channel's mean, at most {reach:.3f}",
             fontsize=9.5, fontweight="normal", color=GRAY,
         )  # fmt: skip
     bar = figure.colorbar(image, ax=axes, pad=0.01, format=lambda value, _: f"{value:+.3f}")
-    bar.set_label("weight less its channel's mean")
+    bar.set_label("weight minus mean of the channel")
     bar.outline.set_visible(False)
     return figure

@@ -1,34 +1,35 @@
-"""The network as it is (Figures 1 to 3), read from a model object: layers, links, shapes and weights."""
+"""Diagrams of networks (Figures 1 to 3), read from a model object: layers, connections, shapes, weights."""
 
 import math
 from collections import Counter
 from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from dance_tf.report.figures.style import GRAY, INK, PALETTE, drawn, new_figure
+from dance_tf.report.figures.style import GRAY, INK, PALETTE, new_figure, report_style
 
-BOX_HEIGHT, STEP = 0.5, 0.72  # inches: a box, and from one box to the one below it
-GLYPH = 0.40  # inches: the side that a 128 × 128 map is drawn with
+BOX_HEIGHT, STEP = 0.5, 0.72  # inches: height of a box, distance between boxes
+GLYPH = 0.40  # inches: side of a 128 × 128 feature map
 PLAIN = "#F1F1F1"
 
 
 @dataclass
 class DrawnLayer:
-    """One box of the diagram.
+    """A box of the diagram.
 
     Attributes:
-        name: the layer's name, as words.
+        name: the layer's name with spaces.
         kind: its class.
-        activation: name of its activation where it has one that is not linear.
-        inside: the classes of the layers that it is made of, counted; empty for a layer of Keras itself.
-        shape: what comes out, without the batch: (height, width, channels) or (n,).
-        weights: how many numbers it learns or keeps.
+        activation: name of its activation; empty if linear or none.
+        inside: classes of its sublayers with their counts; empty for a layer of Keras.
+        shape: of its output without the batch: (height, width, channels) or (n,).
+        weights: number of its weights.
         parents: positions of the layers that it reads.
-        row: how many layers lie before it on the longest way from the input.
-        lane: across the drawing, 0 is the middle.
+        row: number of layers before it on the longest path from the input.
+        lane: horizontal position; 0 is the middle.
     """
 
     name: str
@@ -43,15 +44,15 @@ class DrawnLayer:
 
 
 def read_layers(model: object) -> list[DrawnLayer]:
-    """The layers of a functional Keras model in the order of computation, placed in rows and lanes.
+    """Return the layers of a functional Keras model in order of computation, placed in rows and lanes.
 
-    A layer that others are made of (a stage of the CNN path) is one box that says what is inside.
+    A layer with sublayers (a stage of the CNN path) is one box that lists them.
 
     Args:
-        model: a `keras.Model` made from inputs and outputs.
+        model: a functional `keras.Model`.
 
     Raises:
-        ValueError: the model has not been built from Keras tensors, so nobody can tell what feeds what.
+        ValueError: the model is not functional, so the connections between its layers are unknown.
     """
     layers = list(model.layers)
     places = {id(layer): place for place, layer in enumerate(layers)}
@@ -99,17 +100,16 @@ def _parents(layer: object, places: dict[int, int]) -> list[int]:
     return [places[id(tensor._keras_history.operation)] for tensor in tensors]
 
 
-@drawn
+@report_style
 def network_diagram(model: object, title: str) -> Figure:
-    """A network drawn from the model object itself: what it is made of, what flows, how much it learns.
+    """Draw a network from its model object: layers, connections, output shapes and numbers of weights.
 
-    Each box has a glyph of what leaves it: a stack of maps (its side goes by the logarithm of their size, its depth by
-    that of the channels) or a bar for a vector. A picture of it needs `Picture(..., on_data=False)`: no footage is in
-    it.
+    The glyph in each box shows its output: a stack of feature maps, with side and depth on a logarithmic scale, or a
+    bar for a vector. The figure shows no footage, so save it with `Picture(..., on_data=False)`.
 
     Args:
         model: a functional `keras.Model`.
-        title: what network this is.
+        title: which network this is.
     """
     layers = read_layers(model)
     lanes = [layer.lane for layer in layers]
@@ -133,7 +133,7 @@ def network_diagram(model: object, title: str) -> Figure:
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    turn = end[1] + (STEP - BOX_HEIGHT) * 0.6  # across just above the lower box, where nothing else lies
+    turn = end[1] + (STEP - BOX_HEIGHT) * 0.6  # just above the lower box, where nothing else is drawn
     xs, ys = [start[0], start[0], end[0], end[0]], [start[1], turn, turn, end[1] + 0.08]
     axes.plot(xs, ys, color=GRAY, linewidth=1.2, solid_joinstyle="round", zorder=0)
     axes.plot(end[0], end[1] + 0.05, marker="v", color=GRAY, markersize=5, zorder=0)
@@ -144,12 +144,9 @@ def _box(axes: Axes, layer: DrawnLayer, x: float, y: float, width: float, colour
     face = PLAIN if not layer.weights else colour
     shape = "round,pad=0,rounding_size=0.06"
     corner = (left, y - BOX_HEIGHT / 2)
-    axes.add_patch(FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor="white", edgecolor="none"))
+    light = [0.84 + 0.16 * channel for channel in to_rgb(face)]  # opaque, so that arrows end at the box
     axes.add_patch(
-        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor=face, edgecolor="none", alpha=0.16)
-    )
-    axes.add_patch(
-        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor="none", edgecolor=colour, linewidth=1.2)
+        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor=light, edgecolor=colour, linewidth=1.2)
     )
     _glyph(axes, layer.shape, left + 0.34, y, colour)
     text = {"va": "center", "color": INK}
@@ -163,7 +160,7 @@ def _box(axes: Axes, layer: DrawnLayer, x: float, y: float, width: float, colour
 
 
 def _glyph(axes: Axes, shape: tuple[int | None, ...], x: float, y: float, colour: str) -> None:
-    """Maps as a stack of squares, a vector as a bar; sizes by logarithm, or the last stages could not be seen."""
+    """Draw feature maps as a stack of squares, a vector as a bar; sizes on a logarithmic scale."""
     known = [side or 1 for side in shape]
     if len(known) < 3:
         length = 0.08 + 0.36 * min(math.log2(max(known[-1], 1)) / 11, 1)

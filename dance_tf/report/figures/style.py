@@ -1,23 +1,23 @@
-"""One look for all figures: colours that colour-blind readers tell apart, quiet axes, titles that name the footage."""
+"""One style for all figures: colours for colour-blind readers, plain axes, titles that name the footage."""
 
 import io
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TypeVar
+from typing import ParamSpec
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette ("Color Universal Design", 2008), yellow left out: it fades on white
+# Okabe and Ito's palette ("Color Universal Design", 2008) without yellow, which is too light on white
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 INK, GRAY, PALE = "#222222", "#7A7A7A", "#E4E4E4"
 DIVERGING = "RdBu_r"
-WIDTH = 10.0  # inches; 1,000 pixels on a page, so that 10 points are 14 pixels there
+WIDTH = 10.0  # inches
 
-_LOOK = {
+_SETTINGS = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "font.family": "DejaVu Sans",
@@ -47,8 +47,11 @@ _LOOK = {
 }
 
 
+P = ParamSpec("P")
+
+
 class ReportFigure(Figure):
-    """A figure that no global state knows (so none leaks) and that a notebook shows by itself."""
+    """A figure outside of pyplot's global state (so that none is left open) that a notebook displays by itself."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -56,61 +59,67 @@ class ReportFigure(Figure):
         return buffer.getvalue()
 
 
-Drawing = TypeVar("Drawing", bound=Callable[..., Figure])
-
-
-def drawn(function: Drawing) -> Drawing:
-    """Draws a function's figure in the report's look, without touching matplotlib's settings elsewhere."""
+def report_style(function: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Make a function draw in the style of the report, without a change of matplotlib's settings elsewhere."""
 
     @wraps(function)
-    def styled(*args: object, **kwargs: object) -> Figure:
-        with mpl.rc_context(_LOOK):
+    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(_SETTINGS):
             return function(*args, **kwargs)
 
-    return styled  # type: ignore[return-value]
+    return styled
 
 
 def new_figure(height: float, title: str, source: str = "", width: float = WIDTH) -> ReportFigure:
-    """An empty figure with its title.
+    """Return an empty figure with its title.
 
     Args:
         height: inches.
-        title: what is to be seen.
-        source: "synthetic" or the footage's name; said in the title. Empty only where no data is shown.
+        title: what the figure shows.
+        source: "synthetic" or the name of the footage, added to the title; empty only if no data is shown.
         width: inches.
     """
     figure = ReportFigure(figsize=(width, height))
-    said = f"{title}  ({source} footage)" if source else title
-    figure.suptitle(said, x=0.012, ha="left", fontsize=13.5, fontweight="bold", color=INK)
+    full_title = f"{title}  ({source} footage)" if source else title
+    figure.suptitle(full_title, x=0.012, ha="left", fontsize=13.5, fontweight="bold", color=INK)
     return figure
 
 
+def panels(figure: Figure, count: int, columns: int, **options: object) -> list[Axes]:
+    """Return `count` axes in rows of at most `columns`."""
+    columns = min(columns, count)
+    grid = figure.subplots(-(-count // columns), columns, squeeze=False, **options)
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+    return list(grid.flat[:count])
+
+
 def gray_image(axes: Axes, frame: np.ndarray) -> None:
-    """Shows one gray frame without ticks: uint8 0..255 or float 0..1, [h, w] or [h, w, 1]."""
-    top = 255 if frame.dtype == np.uint8 else 1.0
-    axes.imshow(np.squeeze(frame), cmap="gray", vmin=0, vmax=top, aspect="equal")
-    bare(axes)
+    """Show a gray frame without ticks: uint8 0..255 or float 0..1, [h, w] or [h, w, 1]."""
+    axes.imshow(np.squeeze(frame), cmap="gray", vmin=0, vmax=255 if frame.dtype == np.uint8 else 1.0, aspect="equal")
+    hide_axes(axes)
 
 
-def bare(axes: Axes) -> None:
-    """Takes ticks, grid and spines away, so that an axis label can still be set."""
+def hide_axes(axes: Axes) -> None:
+    """Remove ticks, grid and spines; axis labels can still be set."""
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     axes.spines[:].set_visible(False)
 
 
+def plain_grid(axes: Axes) -> None:
+    """Remove grid, spines and tick marks of a heat map; tick labels stay."""
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
 def percent_axis(axes: Axes, which: str = "y") -> None:
-    """Labels an axis of fractions in percent."""
+    """Label an axis of fractions in percent."""
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
 
 
-def spread(count: int, width: float = 0.5) -> Sequence[float]:
-    """Offsets that keep `count` marks of one category side by side, centred on 0."""
+def centred_offsets(count: int, width: float = 0.5) -> Sequence[float]:
+    """Return evenly spaced offsets, centred on 0, that keep `count` marks of one category side by side."""
     return [0.0] if count == 1 else np.linspace(-width / 2, width / 2, count).tolist()
-
-
-def text_colour(value: float, low: float, high: float) -> str:
-    """Ink or white, whichever can be read on the map "Blues" at this value."""
-    share = 0.0 if high <= low else (value - low) / (high - low)
-    return "white" if share > 0.55 else INK

@@ -22,7 +22,7 @@ def test_dots_and_intervals_are_the_data(sound):
     rows = pd.DataFrame(
         [("linear", 0.3, 0.2, 0.45), ("CNN", 0.6, math.nan, math.nan)], columns=["name", "mean", "low", "high"]
     )
-    figure = sound(accuracy_bars(rows, "Dancers never seen", "synthetic", chance=1 / 12))
+    figure = sound(accuracy_bars(rows, "Held-out dancers", "synthetic", chance=1 / 12))
     (axes,) = figure.axes
     assert texts(axes) == ["30.0", "60.0"]
     assert list(axes.containers[0].lines[0].get_xdata()) == [0.3, 0.6]
@@ -94,7 +94,7 @@ def test_what_somebody_else_printed_is_an_open_diamond(sound):
 def test_accuracy_against_cost_names_every_dot(sound):
     rows = pd.DataFrame(
         [("CNN", 1.0, 0.5, 0.4, 0.6), ("ResNet", 100.0, 0.6, 0.5, 0.7)],
-        columns=["strategy", "cost", "mean", "low", "high"],
+        columns=["name", "cost", "mean", "low", "high"],
     )
     (axes,) = sound(accuracy_against_cost(rows, "ms a frame", "synthetic")).axes
     # the most accurate first
@@ -104,22 +104,19 @@ def test_accuracy_against_cost_names_every_dot(sound):
     assert axes.get_xlabel() == "ms a frame"
 
 
-def test_the_leakage_gap_is_the_frame_split_less_the_dancer_split(sound):
+def test_leakage_has_a_panel_per_view_and_the_gaps_as_text(sound):
     rows = pd.DataFrame(
-        [("CNN", split, room, value, value - 0.05, value + 0.05)
-         for room, drop in (("kept", 0.0), ("removed", 0.1))
+        [("CNN", split, view, value, value - 0.05, value + 0.05)
+         for view, drop in (("frame", 0.0), ("difference", 0.1))
          for split, value in (("frame", 0.95), ("clip", 0.7), ("dancer", 0.4 + drop))],
-        columns=["strategy", "split", "room", "mean", "low", "high"],
+        columns=["name", "split", "view", "mean", "low", "high"],
     )  # fmt: skip
-    figure = sound(leakage_gap(rows, "synthetic", chance=1 / 12))
-    kept, removed = figure.axes
-    assert (texts(kept), texts(removed)) == (["gap 55.0"], ["gap 45.0"])
-    assert (kept.get_title("left"), removed.get_title("left")) == ("room kept", "room removed")
-    assert [float(c.lines[0].get_xdata()[0]) for c in removed.containers] == [0.95, 0.7, 0.5]
-    gaps = pd.DataFrame([("CNN", "kept", 0.55, 0.41, 0.7)], columns=["strategy", "room", "mean", "low", "high"])
-    kept, removed = sound(leakage_gap(rows, "synthetic", gaps=gaps)).axes
-    assert (texts(kept), texts(removed)) == (["gap 55.0 [41.0, 70.0]"], [""])
-    more = rows[rows["room"] == "removed"].assign(strategy="ResNet")
-    kept, removed = sound(leakage_gap(pd.concat([rows[:3], more, rows[3:]]), "synthetic")).axes
-    assert [label.get_text() for label in kept.get_yticklabels()] == ["ResNet", "CNN"]
-    assert (texts(kept), texts(removed)) == (["", "gap 55.0"], ["gap 45.0", "gap 45.0"])
+    gaps = pd.DataFrame([("CNN", "frame", 0.55, 0.41, 0.7)], columns=["name", "view", "mean", "low", "high"])
+    frame, difference = sound(leakage_gap(rows, "synthetic", chance=1 / 12, gaps=gaps)).axes
+    assert (texts(frame), texts(difference)) == (["gap 55.0 [41.0, 70.0]"], [])
+    assert (frame.get_title("left"), difference.get_title("left")) == ("with background", "background subtracted")
+    assert [float(c.lines[0].get_xdata()[0]) for c in difference.containers] == [0.95, 0.7, 0.5]
+    more = rows[rows["view"] == "difference"].assign(name="ResNet")
+    frame, difference = sound(leakage_gap(pd.concat([rows[:3], more, rows[3:]]), "synthetic")).axes
+    assert [label.get_text() for label in frame.get_yticklabels()] == ["ResNet", "CNN"]
+    assert [len(container.lines[0].get_xdata()) for container in frame.containers] == [1, 1, 1]

@@ -34,7 +34,11 @@ def test_what_is_no_confusion_matrix_is_refused(matrix):
 def test_every_strategy_has_its_matrix(sound):
     figure = sound(confusion_matrices({"CNN": MATRIX, "AE": MATRIX.T, "LSTM": MATRIX}, STYLES, "By clip", "synthetic"))
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title("left") for axes in shown] == ["CNN: 71.4 % right", "AE: 71.4 % right", "LSTM: 71.4 % right"]
+    assert [axes.get_title("left") for axes in shown] == [
+        "CNN: 71.4 % correct",
+        "AE: 71.4 % correct",
+        "LSTM: 71.4 % correct",
+    ]
 
 
 def test_attention_is_shown_as_what_a_style_has_above_its_channel(random, sound):

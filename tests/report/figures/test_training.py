@@ -16,7 +16,7 @@ def test_growth_stages_show_input_stages_and_target(frames, sound):
     assert [figure.axes[place].images[0].get_clim() for place in (0, 3)] == [(0, 255), (0, 1)]
 
 
-def test_growth_errors_follow_the_curve_and_name_the_rivals(sound):
+def test_growth_errors_follow_the_curve_and_name_the_baselines(sound):
     curves = pd.DataFrame({"stage": [1, 1, 2, 2, 2], "epoch": [1, 2, 1, 2, 3], "loss": [0.05, 0.03, 0.04, 0.02, 0.01]})
     figure = sound(growth_errors(curves, "synthetic", {"PCA": 0.005}))
     (axes,) = figure.axes

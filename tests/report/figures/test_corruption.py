@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from dance_tf.report.figures import accuracy_drops, degradation_sheet, severity_curves, strategies_by_condition
+from dance_tf.report.figures import accuracy_drops, corruption_sheet, severity_curves, strategies_by_condition
 
 
 def test_the_sheet_labels_every_condition(frames, sound):
     shown = dict(zip(["clean", "rain", "fog", "noise", "360p", "blur"], frames(6), strict=True))
-    figure = sound(degradation_sheet(shown, "synthetic"))
+    figure = sound(corruption_sheet(shown, "synthetic"))
     visible = [axes for axes in figure.axes if axes.get_visible()]
     assert {axes.get_title(): axes.images[0].get_array().sum() for axes in visible} == {
         name: frame.sum() for name, frame in shown.items()
@@ -20,8 +20,12 @@ def test_the_sheet_labels_every_condition(frames, sound):
 
 def test_drops_are_sorted_and_written(sound):
     rows = pd.DataFrame(
-        [("clean", math.nan, math.nan, math.nan, 0.0), ("rain", 2, -1, 5, 3), ("fog", 10, 5, 15, 6.6)],
-        columns=["condition", "drop", "drop_low", "drop_high", "paper"],
+        [
+            ("clean", math.nan, math.nan, math.nan, 0),
+            ("rain", 0.02, -0.01, 0.05, 0.03),
+            ("fog", 0.1, 0.05, 0.15, 0.066),
+        ],
+        columns=["condition", "mean", "low", "high", "paper"],
     )
     figure = sound(accuracy_drops(rows, "synthetic"))
     (axes,) = figure.axes
@@ -30,28 +34,32 @@ def test_drops_are_sorted_and_written(sound):
     bars = axes.containers[0].lines[2][0].get_segments()
     assert np.allclose(bars[1][:, 0], [-1, 5])
     paper = next(line for line in axes.lines if line.get_marker() == "D")
-    assert list(paper.get_xdata()) == [6.6, 3]
+    assert np.allclose(paper.get_xdata(), [6.6, 3])
 
 
 def test_each_condition_has_its_severity_curve(sound):
     rows = pd.DataFrame(
-        [("clean", 0, 80, 70, 90)]
-        + [(name, severity, 80 - slope * severity, 70 - slope * severity, 90 - slope * severity)
-           for name, slope in (("rain", 10), ("fog", 5)) for severity in (2, 1)],
-        columns=["condition", "severity", "accuracy", "accuracy_low", "accuracy_high"],
+        [("clean", 0, 0.8, 0.7, 0.9)]
+        + [(name, severity, 0.8 - slope * severity, 0.7 - slope * severity, 0.9 - slope * severity)
+           for name, slope in (("rain", 0.1), ("fog", 0.05)) for severity in (2, 1)],
+        columns=["condition", "severity", "mean", "low", "high"],
     )  # fmt: skip
     figure = sound(severity_curves(rows, "synthetic"))
     rain, fog = figure.axes
     assert (rain.get_title("left"), fog.get_title("left")) == ("rain", "fog")
-    assert np.allclose(rain.lines[-1].get_ydata(), [80, 70, 60])
-    assert np.allclose(fog.lines[-1].get_ydata(), [80, 75, 70])
+    assert np.allclose(rain.lines[-1].get_ydata(), [0.8, 0.7, 0.6])
+    assert np.allclose(fog.lines[-1].get_ydata(), [0.8, 0.75, 0.7])
     assert len(rain.lines) == 3  # both pale, then its own
 
 
 def test_levels_that_change_nothing_are_hollow(sound):
     rows = pd.DataFrame(
-        [("clean", 0, 80, 70, 90, True), ("few lines", 1, 80, 70, 90, False), ("few lines", 2, 60, 50, 70, True)],
-        columns=["condition", "severity", "accuracy", "accuracy_low", "accuracy_high", "changed"],
+        [
+            ("clean", 0, 0.8, 0.7, 0.9, True),
+            ("fewer lines", 1, 0.8, 0.7, 0.9, False),
+            ("fewer lines", 2, 0.6, 0.5, 0.7, True),
+        ],
+        columns=["condition", "severity", "mean", "low", "high", "changed"],
     )
     (axes,) = sound(severity_curves(rows, "synthetic")).axes
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
@@ -59,10 +67,11 @@ def test_levels_that_change_nothing_are_hollow(sound):
 
 
 def test_ink_can_be_read_on_every_cell(sound):
-    accuracy = pd.DataFrame([np.linspace(5, 95, 7)], index=["CNN"], columns=list("abcdefg"))
-    (axes,) = sound(strategies_by_condition(accuracy, "synthetic")).axes
+    values = np.linspace(5, 95, 7)
+    rows = pd.DataFrame({"name": "CNN", "condition": list("abcdefg"), "mean": values / 100})
+    (axes,) = sound(strategies_by_condition(rows, "synthetic")).axes
     image = axes.images[0]
-    for text, value in zip(axes.texts, accuracy.iloc[0], strict=True):
+    for text, value in zip(axes.texts, values, strict=True):
         assert contrast(to_rgb(text.get_color()), image.cmap(image.norm(value))[:3]) > 4.5
 
 
@@ -75,7 +84,10 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 
 def test_the_heat_map_writes_percentages(sound):
-    accuracy = pd.DataFrame([[90, 50], [33.3, math.nan]], index=["CNN", "AE"], columns=["clean", "rain"])
-    (axes,) = sound(strategies_by_condition(accuracy, "synthetic")).axes
+    rows = pd.DataFrame(
+        [("CNN", "clean", 0.9), ("CNN", "rain", 0.5), ("AE", "clean", 0.333), ("AE", "rain", math.nan)],
+        columns=["name", "condition", "mean"],
+    )
+    (axes,) = sound(strategies_by_condition(rows, "synthetic")).axes
     assert [text.get_text() for text in axes.texts] == ["90", "50", "33"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["CNN", "AE"]

@@ -1,11 +1,11 @@
-"""Sample frames, film strips, the still room."""
+"""Sample frames, film strips, backgrounds."""
 
 import numpy as np
 import pytest
 
 from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING, DroppedFrame
-from dance_tf.report.figures import clip_strip, room_views, sample_frames
-from dance_tf.report.figures.footage import REASON_COLOURS, choose_frames
+from dance_tf.report.figures import background_views, clip_strip, sample_frames
+from dance_tf.report.figures.clips import REASON_COLOURS, choose_frames
 
 STYLES = ["Tok", "TDS", "TMM", "SUP", "STTL", "LOT", "SaS", "LAX", "DDM", "BL", "BU", "ATTM"]
 
@@ -72,7 +72,7 @@ def test_a_film_strip_marks_what_was_dropped_and_why(frames, sound):
     assert np.allclose(moments[2], [3.0, 3.1, 3.2])
 
 
-def test_a_film_strip_tells_right_drops_from_wrong_ones(frames, sound):
+def test_a_film_strip_labels_wrong_decisions(frames, sound):
     times = np.arange(16) / 10
     runs = dropped((0, 3, BLANK), (8, 10, NO_DANCING))
     kept = np.delete(times, [frame.index for frame in runs])
@@ -95,7 +95,7 @@ def test_a_film_strip_tells_right_drops_from_wrong_ones(frames, sound):
 
 def test_a_truth_of_another_length_is_refused(frames):
     times = np.arange(5) / 10
-    with pytest.raises(ValueError, match="the truth tells of 4 frames, but 5 were read"):
+    with pytest.raises(ValueError, match="the truth has 4 frames, but 5 were read"):
         clip_strip(frames(5), times, [], times, "Toca Toca", "synthetic", truth=[""] * 4)
 
 
@@ -109,11 +109,11 @@ def test_a_clip_with_nothing_dropped(frames, sound):
     assert len(figure.axes) == 6
 
 
-def test_room_views_show_each_clip_in_a_column(frames, sound):
+def test_background_views_have_a_column_per_clip(frames, sound):
     views = [frames(2)[..., None] for _ in range(3)]
-    figure = sound(room_views(*views, ["SUP, 1", "SaS, 2"], "synthetic"))
+    figure = sound(background_views(*views, ["SUP, 1", "SaS, 2"], "synthetic"))
     assert [axes.get_title() for axes in figure.axes[:2]] == ["SUP, 1", "SaS, 2"]
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert np.array_equal(shown[5], views[2][1, ..., 0])
     with pytest.raises(ValueError, match="1 labels"):
-        room_views(*views, ["SUP"], "synthetic")
+        background_views(*views, ["SUP"], "synthetic")

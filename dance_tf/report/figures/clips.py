@@ -1,0 +1,212 @@
+"""Figures of clips: sample frames, film strips with the dropped frames, backgrounds."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING, DroppedFrame
+from dance_tf.report.figures.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    gray_image,
+    hide_axes,
+    new_figure,
+    report_style,
+)
+
+REASON_COLOURS = {BLANK: RED, BLURRED: ORANGE, NO_DANCING: PURPLE}
+STRIP_COLUMNS = 8
+GAP = 4  # pixels between neighbouring frames
+TRUTH_HEIGHT = -1.15  # of the row of the truth in a time line; the row of curation is at 0
+
+
+def _as_gray(frames: np.ndarray) -> np.ndarray:
+    """[..., h, w, 1] without its last axis; [..., h, w] as it is."""
+    return frames[..., 0] if frames.shape[-1] == 1 else frames
+
+
+@report_style
+def sample_frames(frames: np.ndarray, styles: Sequence[str], source: str) -> Figure:
+    """Draw a few frames of every style (Figure 4 of the paper).
+
+    Args:
+        frames: uint8 [styles, k, 128, 128] or [styles, k, 128, 128, 1], k frames of each style.
+        styles: one abbreviation per style.
+        source: "synthetic" or the name of the footage.
+
+    Raises:
+        ValueError: frames and styles differ in number.
+    """
+    gray = _as_gray(frames)
+    if len(gray) != len(styles):
+        raise ValueError(f"{len(gray)} rows of frames for {len(styles)} styles")
+    columns = 2 if len(styles) > 4 else 1
+    rows = -(-len(styles) // columns)
+    count, height, width = gray.shape[1:]
+    figure = new_figure(0.6 + rows * 9.4 / columns / count * height / width, "Sample frames of every style", source)
+    grid = list(figure.subplots(rows, columns, squeeze=False).T.flat)  # column by column
+    for axes in grid[len(styles) :]:
+        axes.set_visible(False)
+    for axes, style, row in zip(grid, styles, gray, strict=False):
+        padded = np.pad(row, ((0, 0), (0, 0), (0, GAP)), constant_values=255)
+        gray_image(axes, np.concatenate(padded, axis=1)[:, :-GAP])
+        axes.set_ylabel(style, rotation=0, ha="right", va="center", fontweight="bold", fontsize=12)
+    return figure
+
+
+def choose_frames(timestamps: np.ndarray, dropped: Sequence[DroppedFrame], count: int) -> list[int]:
+    """Return the frames that represent a clip: the middle of each run of dropped frames, the rest evenly over time.
+
+    Args:
+        timestamps: float [n], seconds, of all frames read.
+        dropped: the dropped frames in order of time.
+        count: maximum number of frames.
+
+    Returns:
+        positions in `timestamps`, ascending.
+    """
+    if len(timestamps) <= count:
+        return list(range(len(timestamps)))
+    runs: list[list[DroppedFrame]] = []
+    for frame in dropped:
+        if runs and frame.index == runs[-1][-1].index + 1 and frame.reason == runs[-1][-1].reason:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    # only the longest runs, so that half of the places remain for the dance
+    runs = sorted(runs, key=len, reverse=True)[: count // 2]
+    middles = [run[len(run) // 2].timestamp for run in runs]
+    chosen = {int(np.abs(timestamps - moment).argmin()) for moment in middles}
+    rest = [position for position in range(len(timestamps)) if position not in chosen]
+    evenly = np.linspace(0, len(rest) - 1, count - len(chosen)).round().astype(int)
+    return sorted(chosen | {rest[place] for place in evenly})
+
+
+@report_style
+def clip_strip(
+    frames: np.ndarray,
+    timestamps: np.ndarray,
+    dropped: Sequence[DroppedFrame],
+    kept_timestamps: np.ndarray,
+    title: str,
+    source: str,
+    rows: int = 2,
+    truth: Sequence[str] | None = None,
+) -> Figure:
+    """Draw a clip as a film strip, with the dropped frames and their reasons, above a time line of all frames.
+
+    Args:
+        frames: uint8 [n, 128, 128] or [n, 128, 128, 1], all frames read or an even sample of them.
+        timestamps: float [n], seconds.
+        dropped: the dropped frames.
+        kept_timestamps: float [m], seconds of the kept frames.
+        title: which clip this is.
+        source: "synthetic" or the name of the footage.
+        rows: rows of the strip, eight frames each.
+        truth: for synthetic clips, the true reason to drop each frame read, in order of time; "" for good frames. It
+            gets its own row in the time line, and wrong decisions are labelled.
+
+    Raises:
+        ValueError: the length of `truth` differs from the number of frames read.
+    """
+    gray, timestamps, kept = _as_gray(frames), np.asarray(timestamps, float), np.asarray(kept_timestamps, float)
+    moments = np.sort(np.r_[kept, [frame.timestamp for frame in dropped]])
+    if truth is not None and len(truth) != len(moments):
+        raise ValueError(f"the truth has {len(truth)} frames, but {len(moments)} were read")
+    chosen = choose_frames(timestamps, dropped, rows * STRIP_COLUMNS)
+    rows = max(1, -(-len(chosen) // STRIP_COLUMNS))
+    figure = new_figure(1.4 + 1.5 * rows + (0.3 if truth else 0), title, source)
+    grid = figure.add_gridspec(rows + 1, STRIP_COLUMNS, height_ratios=[1.0] * rows + [0.6 if truth else 0.42])
+    for place, position in enumerate(chosen):
+        axes = figure.add_subplot(grid[place // STRIP_COLUMNS, place % STRIP_COLUMNS])
+        gray_image(axes, gray[position])
+        moment = timestamps[position]
+        # timestamps are floats that may come from a file, so they agree within a millisecond only
+        reason = next((frame.reason for frame in dropped if abs(frame.timestamp - moment) < 1e-3), "")
+        true_reason = reason if truth is None else truth[int(np.abs(moments - moment).argmin())]
+        _label(axes, f"{moment:.2f} s", reason, true_reason)
+    found = {reason: [frame.timestamp for frame in dropped if frame.reason == reason] for reason in REASON_COLOURS}
+    actual = np.array(truth if truth is not None else [""] * len(moments))
+    line = figure.add_subplot(grid[rows, :])
+    hide_axes(line)
+    line.set_ylim(-0.5, 0.5)
+    _time_line(line, {"": kept, **found}, 0)
+    if truth is not None:
+        _time_line(line, {reason: moments[actual == reason] for reason in ("", *REASON_COLOURS)}, TRUTH_HEIGHT)
+        line.set_ylim(TRUTH_HEIGHT - 0.5, 0.5)
+        line.set_yticks([0, TRUTH_HEIGHT], ["curation", "truth"])
+        line.tick_params(axis="y", length=0)
+    line.xaxis.set_major_locator(MaxNLocator(10))
+    line.set_xlabel("seconds from the start of the clip")
+    handles = [Line2D([], [], color=BLUE, linewidth=4, label=f"kept ({len(kept)})")]
+    for reason, colour in REASON_COLOURS.items():
+        true_count = int((actual == reason).sum())
+        if found[reason] or true_count:
+            count = f"{len(found[reason])}" + ("" if truth is None else f", truth {true_count}")
+            handles.append(Line2D([], [], color=colour, linewidth=4, label=f"{_spaced(reason)} ({count})"))
+    line.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, handlelength=0.8, borderpad=0.1)
+    return figure
+
+
+def _spaced(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def _label(axes: Axes, moment: str, reason: str, true_reason: str) -> None:
+    """Label a frame with its time, the reason why it was dropped ("" if kept), and whether that was wrong."""
+    label = f"{moment} {_spaced(reason)}".strip()
+    if reason != true_reason:
+        label += f"\nwrong: {_spaced(true_reason) or 'good frame'}" if reason else f"\nmissed: {_spaced(true_reason)}"
+    axes.set_xlabel(label, color=REASON_COLOURS.get(reason, INK), fontsize=8)
+    if reason:
+        colour = REASON_COLOURS[reason]
+        axes.spines[:].set(visible=True, color=colour, linewidth=3.5)
+        axes.plot([0.06, 0.94], [0.06, 0.94], color=colour, linewidth=1.6, alpha=0.8, transform=axes.transAxes)
+    elif true_reason:
+        axes.spines[:].set(visible=True, color=REASON_COLOURS[true_reason], linewidth=3.5, linestyle=":")
+
+
+def _time_line(axes: Axes, moments: Mapping[str, Sequence[float]], height: float) -> None:
+    """Draw a tick per frame in the colour of its reason; "" are good frames."""
+    for reason, seconds in moments.items():
+        if len(seconds):
+            colour, width = REASON_COLOURS.get(reason, BLUE), 1.6 if reason else 1
+            axes.eventplot([seconds], colors=[colour], lineoffsets=[height], linelengths=[1], linewidths=width)
+
+
+@report_style
+def background_views(
+    frames: np.ndarray, backgrounds: np.ndarray, differences: np.ndarray, labels: Sequence[str], source: str
+) -> Figure:
+    """Draw a frame, the background and their difference, one column per clip.
+
+    Args:
+        frames: uint8 [n, 128, 128] or [n, 128, 128, 1], a frame of each clip.
+        backgrounds: the same shape, the backgrounds of the clips.
+        differences: the same shape, the absolute difference, as the network reads it.
+        labels: one per clip.
+        source: "synthetic" or the name of the footage.
+
+    Raises:
+        ValueError: the arguments differ in length.
+    """
+    rows = {"frame": frames, "background": backgrounds, "background\nsubtracted": differences}
+    count = len(labels)
+    if any(len(images) != count for images in rows.values()):
+        raise ValueError(f"{count} labels need {count} frames, backgrounds and differences")
+    figure = new_figure(0.7 + 3 * 9.0 / max(count, 4), "Background subtraction", source)
+    grid = figure.subplots(3, count, squeeze=False)
+    for line, (name, images) in zip(grid, rows.items(), strict=True):
+        for axes, image in zip(line, _as_gray(images), strict=True):
+            gray_image(axes, image)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    for axes, label in zip(grid[0], labels, strict=True):
+        axes.set_title(label, loc="center", fontsize=10)
+    return figure

@@ -1,0 +1,138 @@
+"""Figures of corrupted footage: how conditions look, how much accuracy each costs, and for which strategy (Table 5)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dance_tf.report.figures.style import (
+    BLUE,
+    GRAY,
+    INK,
+    ORANGE,
+    PALE,
+    gray_image,
+    new_figure,
+    panels,
+    percent_axis,
+    plain_grid,
+    report_style,
+)
+
+CLEAN = "clean"
+LIGHT_SHARE = 0.7  # of the value range is added above the largest value, so that text can be read on every colour
+
+
+@report_style
+def corruption_sheet(
+    frames: Mapping[str, np.ndarray], source: str, title: str = "One frame under every condition"
+) -> Figure:
+    """Draw one frame under all conditions, with labels.
+
+    Args:
+        frames: condition to uint8 [h, w] or [h, w, 1]; the clean frame first.
+        source: "synthetic" or the name of the footage.
+        title: what is shown.
+    """
+    columns = min(5, len(frames))
+    height, width = next(iter(frames.values())).shape[:2]
+    rows = -(-len(frames) // columns)
+    figure = new_figure(0.6 + rows * (0.3 + 9.6 / columns * height / width), title, source)
+    for axes, (condition, frame) in zip(panels(figure, len(frames), columns), frames.items(), strict=True):
+        gray_image(axes, frame)
+        axes.set_title(condition, loc="center", fontsize=10, fontweight="normal")
+    return figure
+
+
+@report_style
+def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost under each condition") -> Figure:
+    """Draw the accuracy lost under each condition, largest loss first, with intervals and the values of the paper.
+
+    Args:
+        rows: columns condition, mean, low, high: accuracy lost, as fractions; NaN rows are left out. An optional column
+            paper has the paper's loss, as a fraction.
+        source: "synthetic" or the name of the footage.
+        title: whose accuracy this is.
+    """
+    rows = rows.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable").reset_index(drop=True)
+    figure = new_figure(1.5 + 0.34 * len(rows), title, source)
+    axes = figure.subplots()
+    points = 100 * rows[["mean", "low", "high"]].to_numpy(float).T
+    reach = np.nan_to_num(np.abs(points[1:] - points[0]))
+    places = np.arange(len(rows))
+    axes.errorbar(points[0], places, xerr=reach, fmt="o", color=BLUE, markersize=7, elinewidth=2, label="measured")
+    if "paper" in rows:
+        axes.plot(100 * rows["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated there)")
+    for place, drop in enumerate(points[0]):
+        axes.annotate(
+            f"{drop:.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=9.5,
+            xytext=(6, 0), textcoords="offset points", color=INK,
+        )  # fmt: skip
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set(yticks=places, yticklabels=rows["condition"], ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xlabel("accuracy lost, percentage points")
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@report_style
+def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy by severity of each condition") -> Figure:
+    """Draw accuracy over severity, one panel per condition with the curves of all others in pale gray.
+
+    Args:
+        rows: columns condition, severity, mean, low, high (fractions). The row of the condition "clean", severity 0,
+            begins every curve. An optional column changed is False where the corruption left the clips unchanged; these
+            points are hollow.
+        source: "synthetic" or the name of the footage.
+        title: whose accuracy this is.
+    """
+    clean = rows[rows["condition"] == CLEAN]
+    conditions = [name for name in dict.fromkeys(rows["condition"]) if name != CLEAN]
+    curves = {name: pd.concat([clean, rows[rows["condition"] == name].sort_values("severity")]) for name in conditions}
+    figure = new_figure(0.9 + 1.75 * -(-len(conditions) // 5), title, source)
+    grid = panels(figure, len(conditions), 5, sharex=True, sharey=True)
+    for axes, (name, curve) in zip(grid, curves.items(), strict=True):
+        for other in curves.values():
+            axes.plot(other["severity"], other["mean"], color=PALE, linewidth=1, zorder=0)
+        axes.plot(curve["severity"], curve["mean"], color=BLUE, marker="o", markersize=4)
+        if "changed" in curve:
+            same = curve[~curve["changed"].astype(bool)]
+            axes.plot(same["severity"], same["mean"], "o", color=BLUE, markersize=4, markerfacecolor="white")
+        axes.fill_between(curve["severity"], curve["low"], curve["high"], color=BLUE, alpha=0.15, linewidth=0)
+        axes.set_title(name, fontsize=9, fontweight="normal")
+        axes.grid(axis="x", visible=False)
+    grid[0].set(ylim=(0, 1), xticks=sorted(rows["severity"].unique()))
+    percent_axis(grid[0])
+    figure.supxlabel("severity", fontsize=10.5, color=GRAY)
+    figure.supylabel("accuracy", fontsize=10.5, color=GRAY)
+    return figure
+
+
+@report_style
+def strategies_by_condition(
+    rows: pd.DataFrame, source: str, title: str = "Accuracy by strategy and condition"
+) -> Figure:
+    """Draw a heat map of accuracies.
+
+    Args:
+        rows: columns name, condition, mean (fraction; NaN stays empty), in the order of the map, the clean one first.
+        source: "synthetic" or the name of the footage.
+        title: what was classified.
+    """
+    names, conditions = (list(dict.fromkeys(rows[column])) for column in ("name", "condition"))
+    table = rows.pivot(index="name", columns="condition", values="mean").loc[names, conditions]
+    values = 100 * table.to_numpy(float)
+    figure = new_figure(2.4 + 0.42 * len(names), title, source, width=max(7.0, 2.6 + 0.56 * len(conditions)))
+    axes = figure.subplots()
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    axes.imshow(values, cmap="Blues", aspect="auto", vmin=low, vmax=high + LIGHT_SHARE * (high - low))
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=INK, fontsize=9.5)
+    axes.set_xticks(range(len(conditions)), conditions, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_title("percent", fontsize=9.5, fontweight="normal", color=GRAY)
+    plain_grid(axes)
+    return figure

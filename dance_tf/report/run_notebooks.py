@@ -1,0 +1,275 @@
+"""Run the notebooks of a profile in order, in this Python environment, and write the report."""
+
+import ast
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+from papermill.log import logger
+from tqdm import tqdm
+
+from dance_tf.report.build import portable, write_report
+from dance_tf.report.profile import ROOT, RunError, find_profile, load_profile, read_profile
+from dance_tf.report.section import RunReport, Section, write_whole
+
+ENGINE = "dance_tf"
+NEEDS_CLIPS = "needs_clips"  # tag of cells that are left out when the report is made from stored runs
+MARKS = ("run.json", "sections", "provenance.json")  # one of these shows that a folder holds a report
+# what no reader of a notebook needs: startup logs of the backends, progress bars drawn for a terminal
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GRPC_VERBOSITY": "ERROR",
+    "TQDM_DISABLE": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+# TensorFlow 2.21 logs a few lines of level "information" on import, whatever TF_CPP_MIN_LOG_LEVEL is
+STARTUP_LOG = re.compile(
+    r"^(I\d{4} \d\d:\d\d:\d\d.*|WARNING: All log messages before absl::InitializeLog\(\).*)\n?", re.M
+)
+
+
+def notebook_paths(folder: Path) -> list[Path]:
+    """Return the notebooks of a folder, `NN_verb_object.ipynb`, in the order of their numbers."""
+    return sorted(path for path in folder.glob("*.ipynb") if re.match(r"\d\d_", path.name))
+
+
+def run_profile(
+    profile: Path | str, notebooks: Path, run_folder: Path, progress: bool = True, from_records: bool = False
+) -> Path:
+    """Run all notebooks of a folder with a profile and write the report.
+
+    Every notebook runs, also after an interrupted run. Training is cached, so the second run gives the same numbers.
+
+    A notebook gets `run_folder` and, if its parameters cell has them, `profile` (path of the YAML file),
+    `from_records`, and every parameter of the profile that its parameters cell has too.
+
+    Args:
+        profile: name or YAML file.
+        notebooks: folder of `NN_verb_object.ipynb`.
+        run_folder: where the report goes; executed notebooks go to `executed/` in it.
+        progress: show a progress bar on standard error.
+        from_records: make tables and figures from the runs stored in `runs/`. Cells tagged `needs_clips` do not run,
+            sections that are not saved again stay as they are, and so do the executed notebooks.
+
+    Returns:
+        path of REPORT.md.
+
+    Raises:
+        RunError: the profile is not valid, the folder holds something other than a report, or a notebook failed. The
+            message names the notebook, the cell and the error; `executed/failed_…` holds the notebook up to there.
+    """
+    profile, notebooks, run_folder = find_profile(profile), notebooks.resolve(), run_folder.resolve()
+    parameters = read_profile(profile)
+    paths = notebook_paths(notebooks)
+    if not paths:
+        raise RunError(f"there is no notebook named NN_*.ipynb in {notebooks.name}/")
+    defaults = {path: defaults_of(path) for path in paths}
+    if run_folder.exists() and not _may_be_a_report(run_folder):
+        raise RunError(f"{run_folder} holds something other than a report: name a new folder")
+    if from_records and not (run_folder / "runs").is_dir():
+        raise RunError(f"{run_folder} holds no stored runs (runs/): make the report without --from-records first")
+    report = RunReport(run_folder)
+    report.describe_run(
+        profile=profile.stem, parameters={key: portable(_as_parameter(value)) for key, value in parameters.items()}
+    )
+    executed = run_folder / "executed"
+    executed.mkdir(parents=True, exist_ok=True)
+    orders = [int(path.name[:2]) for path in paths]
+    if not from_records:
+        _remove_where(report, lambda section: section.order not in orders)
+        for old in set(executed.glob("*")) - {executed / path.name for path in paths}:
+            if old.is_file():
+                old.unlink()
+    loaded = load_profile(profile)
+    given = {
+        **{key: getattr(loaded, key) for key in parameters},
+        "run_folder": _from_root(run_folder, ROOT),
+        "profile": _from_root(profile, ROOT / "notebooks"),
+        "from_records": from_records,
+    }
+    bar = tqdm(paths, desc=profile.stem, unit="notebook", disable=not progress, dynamic_ncols=True)
+    with kernel_environment():
+        for order, path in zip(orders, bar, strict=True):
+            bar.set_postfix_str(path.stem)
+            wanted = {key: _as_parameter(value) for key, value in given.items() if key in defaults[path]}
+            before = report.timestamps()
+            run_notebook(path, executed / path.name, wanted, from_records)
+            if not from_records:
+                old = {name for name, stamp in report.timestamps().items() if before.get(name) == stamp}
+                _remove_where(
+                    report, lambda section, order=order, old=old: section.order == order and section.file_name in old
+                )
+    return write_report(report, from_records)
+
+
+def _may_be_a_report(folder: Path) -> bool:
+    return folder.is_dir() and (not any(folder.iterdir()) or any((folder / name).exists() for name in MARKS))
+
+
+def _remove_where(report: RunReport, unwanted: Callable[[Section], bool]) -> None:
+    for section in report.sections():
+        if unwanted(section):
+            report.remove(section)
+
+
+def _from_root(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _as_parameter(value: object) -> object:
+    """A value of a profile as papermill writes it into a notebook."""
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+
+
+def defaults_of(notebook: Path) -> dict[str, object]:
+    """Return what a notebook's parameters cell sets: name to default. A default that is not a literal stays text.
+
+    Raises:
+        RunError: the notebook cannot be read or does not have exactly one parameters cell.
+    """
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise RunError(f"{notebook.name} cannot be read: {str(error).splitlines()[0]}") from error
+    found = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(found) != 1:
+        raise RunError(f"{notebook.name} has {len(found)} parameters cells, it needs one")
+    defaults = {}
+    for line in ast.parse(found[0].source).body:
+        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
+        if isinstance(target, ast.Name) and line.value is not None:
+            try:
+                defaults[target.id] = ast.literal_eval(line.value)
+            except ValueError:
+                defaults[target.id] = ast.unparse(line.value)
+    return defaults
+
+
+def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], from_records: bool = False) -> None:
+    """Execute one notebook in its own folder. The executed copy appears when all cells have run.
+
+    Args:
+        notebook: to execute.
+        output: where the executed copy goes; from records no copy is kept.
+        parameters: values for its parameters cell.
+        from_records: leave out the cells tagged `needs_clips`.
+
+    Raises:
+        RunError: a cell failed; the message names the notebook, the cell and the error.
+    """
+    failed = output.with_name(f"failed_{output.name}")
+    partial = output.with_name(f".partial_{output.name}")
+    log = failed.with_suffix(".log")
+    try:
+        document = papermill.execute_notebook(
+            notebook,
+            partial,
+            parameters=dict(parameters),
+            kernel_name="python3",
+            cwd=notebook.parent,
+            progress_bar=False,
+            start_timeout=120,
+            engine_name=ENGINE,
+            log_file=log,
+            left_out_tag=NEEDS_CLIPS if from_records else "",
+        )
+    except (papermill.PapermillExecutionError, RuntimeError) as error:  # nbclient raises RuntimeError about kernels
+        if partial.exists():
+            os.replace(partial, failed)
+        raise RunError(f"{notebook.name}, {_cell_and_error(error)} (see executed/{failed.name})") from error
+    if not from_records:
+        write_whole(output, nbformat.writes(without_traces(document)) + "\n")
+    for left in (failed, log, partial):
+        left.unlink(missing_ok=True)
+
+
+def _cell_and_error(error: Exception) -> str:
+    if isinstance(error, DeadKernelError):
+        return "its kernel died, often because memory ran out"
+    if isinstance(error, papermill.PapermillExecutionError):
+        what = " ".join(f"{error.ename}: {error.evalue}".split())
+        return f"cell [{error.exec_count or '?'}]: {what}"
+    return f"its kernel did not start: {' '.join(str(error).split())}"
+
+
+class LoggedKernelEngine(Engine):
+    """papermill's engine, with the kernel's output outside of cells written to a file, and cells left out by tag."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        log_file: Path,
+        left_out_tag: str = "",
+        start_timeout: int = 60,
+        **_: object,
+    ) -> None:
+        """Run the cells; papermill calls this."""
+        nb_man.nb.cells = [cell for cell in nb_man.nb.cells if left_out_tag not in cell.metadata.get("tags", [])]
+        client = PapermillNotebookClient(nb_man, startup_timeout=start_timeout, kernel_name=kernel_name, log=logger)
+        with log_file.open("wb") as log:
+            client.execute(stdout=log, stderr=log)
+
+
+papermill_engines.register(ENGINE, LoggedKernelEngine)
+
+
+@contextmanager
+def kernel_environment() -> Iterator[None]:
+    """Set the variables of kernels: quiet logs, seeded hashes, and the interpreter and package of this process.
+
+    The user's own kernelspec "python3" may point to another Python, so this environment's comes before it.
+    """
+    wanted = {
+        **QUIET,
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": _before(str(ROOT), os.environ.get("PYTHONPATH")),
+        "JUPYTER_PATH": _before(str(Path(sys.prefix, "share", "jupyter")), os.environ.get("JUPYTER_PATH")),
+    }
+    before = {key: os.environ.get(key) for key in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _before(first: str, rest: str | None) -> str:
+    return os.pathsep.join([first, rest] if rest else [first])
+
+
+def without_traces(document: NotebookNode) -> NotebookNode:
+    """Return an executed notebook without what differs from run to run or from machine to machine.
+
+    Removed are papermill's times, paths and random names, the directories of absolute paths among the parameters, and
+    the startup logs of the backends (lines of level "information" only; warnings stay).
+    """
+    document.metadata.pop("papermill", None)
+    for cell in document.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
+        elif "injected-parameters" in cell.metadata["tags"]:
+            cell["id"] = "injected-parameters"
+            cell.source = re.sub(r'"(/[^"]*)"', lambda found: f'"{portable(found[1])}"', cell.source)
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name == "stderr":
+                output.text = STARTUP_LOG.sub("", output.text)
+        if "outputs" in cell:
+            cell.outputs = [out for out in cell.outputs if out.output_type != "stream" or out.text]
+    return document

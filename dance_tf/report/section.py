@@ -1,0 +1,317 @@
+"""Sections of a report: what a notebook saves (text, metrics, tables, figures) and the run folder that holds them."""
+
+import io
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dance_tf.report.profile import resolve_run_folder
+from dance_tf.report.tables import to_markdown
+
+DPI = 150
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes:
+        name: file name without suffix, such as "t2_strategies".
+        title: one line above the table.
+        frame: the numbers; the index is not written.
+        caption: what a reader needs to read the table: number of runs, kind of interval.
+        main: whether REPORT.md prints it. If no table of a section is marked, the first one is printed.
+    """
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    caption: str = ""
+    main: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report.
+
+    Attributes:
+        name: file name without suffix.
+        figure: the matplotlib figure.
+        caption: what the figure shows.
+        on_data: whether it shows data. A title of such a figure must name the source of the run ("synthetic" or the
+            name of the footage). A diagram of a network does not need this.
+        main: whether it may open REPORT.md; the first two such figures do.
+    """
+
+    name: str
+    figure: Figure
+    caption: str = ""
+    on_data: bool = True
+    main: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A saved section, as stored in `sections/NN_name.json`.
+
+    Attributes:
+        order: number of the notebook; the report prints sections in this order.
+        name: file name without number and suffix.
+        title: heading of the section.
+        headline: one sentence with its numbers for the top of the report; empty for none.
+        text: Markdown.
+        metrics: branch of metrics.json.
+        tables: one mapping per table: name, title, caption, rows, main.
+        figures: one mapping per figure: name, title, caption, main.
+        part: place among the sections of the same notebook.
+    """
+
+    order: int
+    name: str
+    title: str
+    headline: str
+    text: str
+    metrics: Mapping[str, object]
+    tables: Sequence[Mapping[str, object]]
+    figures: Sequence[Mapping[str, object]]
+    part: int = 0
+
+    @property
+    def file_name(self) -> str:
+        """Name of the section's file in `sections/`."""
+        return f"{self.order:02d}_{self.name}.json"
+
+    @property
+    def files(self) -> list[str]:
+        """Files of its tables and figures, relative to the run folder."""
+        tables = [f"tables/{entry['name']}.{suffix}" for entry in self.tables for suffix in ("csv", "md")]
+        return tables + [f"figures/{entry['name']}.png" for entry in self.figures]
+
+
+class RunReport:
+    """The report of one run: a folder of files that the notebooks write and `build.write_report` reads.
+
+    ```
+    report = RunReport(run_folder)
+    report.save("evaluate_classifier", "Held-out dancers", order=30, metrics={...}, tables=[...], figures=[...])
+    ```
+
+    Args:
+        folder: the run folder; created if absent. A relative path is relative to the repository root.
+        source: "synthetic" or the name of the footage. The run remembers it; until it is set, it is "synthetic".
+    """
+
+    def __init__(self, folder: Path | str, source: str = "") -> None:
+        self.folder = resolve_run_folder(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if source:
+            self.describe_run(source=source)
+
+    @property
+    def run(self) -> dict[str, object]:
+        """Facts about the run, as stored in run.json: source, profile, parameters."""
+        file = self.folder / "run.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+    @property
+    def source(self) -> str:
+        """The source of the run's frames: "synthetic" or the name of the footage."""
+        return str(self.run.get("source", SYNTHETIC))
+
+    def describe_run(self, **entries: object) -> None:
+        """Add facts about the run to run.json."""
+        write_whole(self.folder / "run.json", json_text({**self.run, **entries}))
+
+    def save(
+        self,
+        section: str,
+        title: str,
+        text: str = "",
+        metrics: Mapping[str, object] | None = None,
+        tables: Sequence[Table] = (),
+        figures: Sequence[Picture] = (),
+        *,
+        order: int,
+        part: int = 0,
+        headline: str = "",
+    ) -> None:
+        """Save a section. It replaces the section of the same name and order; other sections do not change.
+
+        A notebook may save several sections with the same `order`. When the report is rebuilt from records, cells
+        tagged `needs_clips` do not run, so what needs clips belongs in a section of its own, saved in such a cell.
+
+        Args:
+            section: name, fit for a file: "evaluate_classifier".
+            title: heading in the report.
+            text: Markdown between the heading and the tables; its headings start at "####".
+            metrics: branch of metrics.json; values that are not finite become null.
+            tables: written to tables/<name>.csv and .md.
+            figures: written to figures/<name>.png.
+            order: number of the notebook.
+            part: place among the sections of the same notebook.
+            headline: one sentence with its numbers for the top of REPORT.md.
+
+        Raises:
+            ValueError: a name does not fit a file or belongs to another section, or no title of a figure on data names
+                the source. Nothing is written in this case.
+        """
+        names = [section, *(item.name for item in (*tables, *figures))]
+        if bad := [name for name in names if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name)]:
+            raise ValueError(f"not fit for a file name (lower case, digits, underscores): {', '.join(bad)}")
+        for picture in figures:
+            shown = " ".join(titles_of(picture.figure)).lower()
+            if picture.on_data and self.source.lower() not in shown:
+                raise ValueError(f"the figure {picture.name} shows data, but none of its titles says {self.source!r}")
+        new = Section(
+            order=order,
+            name=section,
+            title=title,
+            headline=headline,
+            text=text,
+            metrics=plain(metrics or {}),
+            tables=[
+                {"name": one.name, "title": one.title, "caption": one.caption, "rows": len(one.frame), "main": one.main}
+                for one in tables
+            ],
+            figures=[
+                {
+                    "name": one.name,
+                    "title": next(iter(titles_of(one.figure)), one.name),
+                    "caption": one.caption,
+                    "main": one.main,
+                }
+                for one in figures
+            ],
+            part=part,
+        )
+        if len(new.files) != len(set(new.files)):
+            raise ValueError(f"two tables or two figures of {section} have the same name")
+        before: set[str] = set()
+        for other in self.sections():
+            if other.file_name == new.file_name:
+                before = set(other.files)
+            elif taken := set(new.files) & set(other.files):
+                raise ValueError(f"{Path(min(taken)).name} already belongs to the section {other.name}")
+        for table in tables:
+            path = self.folder / "tables" / table.name
+            write_whole(path.with_suffix(".csv"), table.frame.to_csv(index=False, lineterminator="\n"))
+            write_whole(path.with_suffix(".md"), to_markdown(table.frame))
+        for picture in figures:
+            write_whole(self.folder / "figures" / f"{picture.name}.png", png(picture.figure))
+        write_whole(self.folder / "sections" / new.file_name, json_text(asdict(new)))
+        for file in before - set(new.files):
+            (self.folder / file).unlink(missing_ok=True)
+
+    def sections(self) -> list[Section]:
+        """Return all saved sections in the order of the report."""
+        files = sorted((self.folder / "sections").glob("*.json"))
+        found = [Section(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        return sorted(found, key=lambda section: (section.order, section.part, section.name))
+
+    def timestamps(self) -> dict[str, int]:
+        """Return when each section was saved: file name to modification time in nanoseconds."""
+        return {file.name: file.stat().st_mtime_ns for file in (self.folder / "sections").glob("*.json")}
+
+    def remove(self, section: Section) -> None:
+        """Remove a section with its tables and figures."""
+        for file in section.files:
+            (self.folder / file).unlink(missing_ok=True)
+        (self.folder / "sections" / section.file_name).unlink()
+
+
+def titles_of(figure: Figure) -> list[str]:
+    """Return all titles of a figure, its axes and its subfigures; the title of the figure comes first."""
+    titles = [figure.get_suptitle()]
+    titles += [axes.get_title(loc) for axes in figure.axes for loc in ("center", "left", "right")]
+    for part in figure.subfigs:
+        titles += titles_of(part)
+    return [title for title in titles if title]
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG. Equal figures give equal bytes: the file has no date and no version."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def plain(value: object) -> object:
+    """Convert a value to what JSON holds, in the same way on every run.
+
+    NumPy scalars and arrays become Python values. Floats are rounded to six decimals, or to six significant digits if
+    smaller than 0.1. Values that are not finite become null. Keys become sorted strings.
+
+    Raises:
+        TypeError: JSON has no such type.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if not math.isfinite(number):
+            return None
+        return round(number, 6) if abs(number) >= 0.1 else float(f"{number:.6g}")
+    if value is None or value is pd.NA:
+        return None
+    if isinstance(value, str | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not fit into metrics.json")
+
+
+def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str, object]:
+    """Merge the metrics of all sections into one tree.
+
+    Args:
+        parts: (name of the section, its metrics). Two sections may add to the same branch.
+
+    Raises:
+        ValueError: two sections give different values for the same entry; the message names both.
+    """
+    merged: dict[str, object] = {}
+    owner: dict[tuple[str, ...], str] = {}
+
+    def add(target: dict[str, object], branch: Mapping[str, object], path: tuple[str, ...], name: str) -> None:
+        for key, value in branch.items():
+            place = (*path, key)
+            if isinstance(value, Mapping) and isinstance(target.get(key, {}), dict):
+                add(target.setdefault(key, {}), value, place, name)
+            elif key in target and target[key] != value:
+                other = owner.get(place, "another section")
+                raise ValueError(f"{name} and {other} disagree about {'/'.join(place)} in metrics.json")
+            else:
+                target[key] = value
+            owner.setdefault(place, name)
+
+    for name, metrics in parts:
+        add(merged, metrics, (), name)
+    return plain(merged)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name, then rename it, so that no reader finds half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(temporary, path)
+
+
+def json_text(value: object) -> str:
+    """Return `plain(value)` as indented JSON with sorted keys."""
+    return json.dumps(plain(value), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"

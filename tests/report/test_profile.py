@@ -1,0 +1,76 @@
+"""Profiles: defaults, YAML files, and one line for what is wrong in them."""
+
+from pathlib import Path
+
+import pytest
+
+from dance_tf.report.profile import ROOT, Profile, RunError, load_profile, read_profile, resolve_run_folder
+
+
+def write(folder, text, name="tiny.yaml"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["quick", "runs/quick.yaml", ROOT / "notebooks" / "runs" / "quick.yaml"])
+def test_a_profile_is_found_from_every_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    profile = load_profile(name)
+    assert (profile.name, profile.epochs, profile.intervals, profile.force) == ("quick", 24, (1, 10), False)
+    assert profile.work == ROOT / "work" and profile.ablations == ROOT / "notebooks" / "ablations.yaml"
+    assert resolve_run_folder("reports/quick") == ROOT / "reports" / "quick"
+    assert resolve_run_folder(tmp_path / "run") == tmp_path / "run"
+
+
+def test_values_and_paths(tmp_path):
+    text = "learning_rate: 1.0e-3\njitter: 0  # none\nfootage: clips\nwork: cache\nleft_out_families: []\n"
+    profile = load_profile(write(tmp_path, text, "own.yml"))
+    assert (profile.learning_rate, profile.jitter, profile.left_out_families) == (0.001, 0.0, ())
+    assert type(profile.jitter) is float
+    assert profile.footage == str(tmp_path / "clips")
+    assert profile.work == ROOT / "cache"
+    assert load_profile(write(tmp_path, "")) == Profile(name="tiny")
+    assert load_profile(write(tmp_path, f"footage: {tmp_path}/elsewhere\n")).footage == f"{tmp_path}/elsewhere"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks" / "runs").glob("*.y*ml")), ids=lambda path: path.stem)
+def test_the_profiles_of_the_repository_are_valid(path):
+    assert load_profile(path).name == path.stem
+
+
+def test_only_paper_grows_the_autoencoder_without_momentum():
+    assert (load_profile("paper").growth_momentum, load_profile("quick").growth_momentum) == (0.0, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip: 4", "no such parameter: clip"),
+        ("run_folder: x", "no such parameter: run_folder"),
+        ("name: x", "no such parameter: name"),
+        ("learning_rate: 1e-3", r"learning_rate is '1e-3' \(str\), but must be float"),
+        ("epochs: 1.5", r"epochs is 1.5 \(float\), but must be int"),
+        ("epochs: true", r"epochs is True \(bool\), but must be int"),
+        ("epochs:", "epochs is None"),
+        ("force: 1", r"force is 1 \(int\), but must be bool"),
+        ("intervals: 3", r"intervals is 3 \(int\), but must be list of int"),
+        ("intervals: [1, a]", r"intervals is \[1, 'a'\] \(list\), but must be list of int"),
+        ("epochs: {a: 1}", "flat list"),
+        ("- 1", "flat list"),
+        ("a: [1", "not YAML"),
+    ],
+)
+def test_a_wrong_profile_is_refused_in_one_line(tmp_path, text, message):
+    with pytest.raises(RunError, match=rf"tiny.yaml.*{message}") as refused:
+        read_profile(write(tmp_path, text + "\n"))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_profile_lists_those_that_exist(tmp_path):
+    write(tmp_path, "")
+    write(tmp_path, "", "own.yml")
+    with pytest.raises(RunError, match="no profile other.yaml in .*; profiles there: own, tiny"):
+        load_profile(Path(tmp_path, "other.yaml"))
+    with pytest.raises(RunError, match="profiles there: paper, quick, smoke, standard"):
+        load_profile("fast")

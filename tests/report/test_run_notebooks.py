@@ -1,0 +1,159 @@
+"""Notebooks run in order with a profile; from stored runs; and one line for what goes wrong."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+
+from dance_tf.report.profile import RunError
+from dance_tf.report.run_notebooks import defaults_of, kernel_environment, run_profile, without_traces
+
+PARAMETERS = "run_folder: str = '.'  # the run\nseed: int = 1  # of all\njitter: float = 0.1  # of frames"
+SHARED = "run_folder: str = '.'  # the run\nprofile: str = ''  # its YAML file\nfrom_records: bool = False  # or train"
+SAVE = """from dance_tf.report.section import RunReport
+report = RunReport(run_folder)
+report.save({name!r}, {name!r}, metrics={metrics}, order={order})"""
+LOG = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795472349.593372   13048 port.cc:153] oneDNN custom operations are on.
+"""
+WARNING = "W0000 00:00:1795472349.593372   13048 port.cc:153] something is wrong\n"
+
+
+def write_notebook(path, *cells, parameters=PARAMETERS, needs_clips=()):
+    first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    others = [
+        nbformat.v4.new_code_cell(cell, metadata={"tags": ["needs_clips"] if place in needs_clips else []})
+        for place, cell in enumerate(cells)
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[first, *others])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def write_profile(folder, text=""):
+    path = folder / "tiny.yaml"
+    path.write_text(text)
+    return path
+
+
+def stale_section(run, name):
+    (run / "sections").mkdir(parents=True, exist_ok=True)
+    section = {"order": int(name[:2]), "name": name[3:-5], "title": "", "headline": "", "text": ""}
+    (run / "sections" / name).write_text(json.dumps({**section, "metrics": {"old": 1}, "tables": [], "figures": []}))
+
+
+def test_a_profile_runs_its_notebooks_in_order_and_from_records(tmp_path, monkeypatch):
+    notebooks, run = tmp_path / "notebooks", tmp_path / "reports" / "tiny"
+    write_notebook(
+        notebooks / "00_make_clips.ipynb",
+        "import sys, pathlib\npathlib.Path(run_folder, 'clips.txt').write_text(sys.executable)",
+        SAVE.format(name="make", metrics="{'data': {'seed': seed, 'jitter': jitter}}", order=0),
+        needs_clips=(0, 1),
+    )
+    write_notebook(
+        notebooks / "10_read_clips.ipynb",
+        "from dance_tf.report.profile import load_profile\nshared = load_profile(profile)",
+        "clips = pathlib.Path(run_folder, 'clips.txt') if from_records else open(f'{run_folder}/clips.txt')",
+        SAVE.format(name="read", metrics="{'speed': [shared.name, shared.seed, from_records]}", order=10),
+        parameters=SHARED + "\nimport pathlib",
+    )
+    # sections of a notebook that does not exist any more, and of a name that notebook 00 no longer uses
+    stale_section(run, "05_gone.json")
+    stale_section(run, "00_renamed.json")
+    monkeypatch.chdir(tmp_path)
+    profile = write_profile(tmp_path, "seed: 4\n")
+    assert run_profile(profile, notebooks, run, progress=False) == run / "REPORT.md"
+    made = {"data": {"seed": 4, "jitter": 0.1}}
+    assert json.loads((run / "metrics.json").read_text()) == {**made, "speed": ["tiny", 4, False]}
+    assert (run / "clips.txt").read_text() == sys.executable
+    assert [path.name for path in sorted((run / "executed").iterdir())] == [
+        "00_make_clips.ipynb", "10_read_clips.ipynb",
+    ]  # fmt: skip
+    executed = (run / "executed" / "10_read_clips.ipynb").read_text()
+    assert str(tmp_path) not in executed and "tiny.yaml" in executed
+
+    with pytest.raises(RunError, match="no stored runs"):
+        run_profile(profile, notebooks, run, progress=False, from_records=True)
+    (run / "runs").mkdir()
+    (run / "clips.txt").unlink()
+    run_profile(profile, notebooks, run, progress=False, from_records=True)
+    assert json.loads((run / "metrics.json").read_text()) == {**made, "speed": ["tiny", 4, True]}
+    assert not (run / "clips.txt").exists()
+    assert (run / "executed" / "10_read_clips.ipynb").read_text() == executed
+    assert len(list((run / "executed").iterdir())) == 2
+
+
+def test_a_failing_notebook_stops_the_run_in_one_line(tmp_path):
+    notebooks, run = tmp_path / "notebooks", tmp_path / "run"
+    write_notebook(notebooks / "00_make_clips.ipynb", "1 / 0")
+    write_notebook(notebooks / "10_read_clips.ipynb", "open(f'{run_folder}/never', 'w')")
+    with pytest.raises(RunError) as failure:
+        run_profile(write_profile(tmp_path), notebooks, run, progress=False)
+    assert str(failure.value).startswith("00_make_clips.ipynb, cell [3]: ZeroDivisionError: division by zero")
+    assert "\n" not in str(failure.value)
+    left = sorted(path.name for path in (run / "executed").iterdir())
+    assert left == ["failed_00_make_clips.ipynb", "failed_00_make_clips.log"]
+    assert not (run / "never").exists()
+    write_notebook(notebooks / "00_make_clips.ipynb", "import os", "os._exit(9)")
+    with pytest.raises(RunError, match=r"^00_make_clips.ipynb, its kernel died, often because memory ran out"):
+        run_profile(write_profile(tmp_path), notebooks, run, progress=False)
+
+
+def test_defaults_are_read_from_the_parameters_cell(tmp_path):
+    source = "run_folder: str = '.'  # a\nsizes: list = [32, 64]  # b\nfold = 3\nhalf: float = 1 / 2  # d"
+    write_notebook(tmp_path / "00_a_b.ipynb", parameters=source)
+    assert defaults_of(tmp_path / "00_a_b.ipynb") == {"run_folder": ".", "sizes": [32, 64], "fold": 3, "half": "1 / 2"}
+
+
+def test_folders_that_cannot_be_used_are_refused(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    with pytest.raises(RunError, match="there is no notebook"):
+        run_profile(write_profile(tmp_path), tmp_path / "notebooks", tmp_path / "run", progress=False)
+    write_notebook(tmp_path / "notebooks" / "00_a_b.ipynb")
+    with pytest.raises(RunError, match="holds something other than a report"):
+        run_profile(write_profile(tmp_path), tmp_path / "notebooks", tmp_path, progress=False)
+
+
+def executed(*outputs, tags=(), source="x"):
+    metadata = {"tags": list(tags), "execution": {"a": "b"}}
+    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"start_time": "now"}})
+
+
+def test_only_startup_logs_are_removed():
+    logged = nbformat.v4.new_output("stream", name="stderr", text=LOG + WARNING)
+    printed = nbformat.v4.new_output("stream", name="stdout", text=LOG)
+    (cell,) = without_traces(executed(logged, printed)).cells
+    assert [output.text for output in cell.outputs] == [WARNING, LOG]
+    (cell,) = without_traces(executed(nbformat.v4.new_output("stream", name="stderr", text=LOG))).cells
+    assert cell.outputs == []
+
+
+def test_times_random_names_and_absolute_paths_are_removed():
+    source = '# Parameters\nrun_folder = "/home/someone/run"\nprofile = "runs/quick.yaml"\n'
+    document = without_traces(executed(tags=["injected-parameters"], source=source))
+    assert "papermill" not in document.metadata
+    (cell,) = document.cells
+    assert (cell.metadata, cell.id) == ({"tags": ["injected-parameters"]}, "injected-parameters")
+    assert cell.source == '# Parameters\nrun_folder = "run"\nprofile = "runs/quick.yaml"\n'
+    assert without_traces(executed()).cells[0].metadata == {}
+
+
+def test_kernels_start_from_this_environment(tmp_path, monkeypatch):
+    own = tmp_path / "kernels" / "python3"
+    own.mkdir(parents=True)
+    (own / "kernel.json").write_text('{"argv": ["/elsewhere/python"], "display_name": "x", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    with kernel_environment():
+        spec = KernelSpecManager().get_kernel_spec("python3")
+        assert Path(spec.resource_dir).is_relative_to(sys.prefix) or spec.argv[0] == sys.executable
+        assert os.environ["PYTHONPATH"].endswith(f"{os.pathsep}/elsewhere")
+        assert os.environ["TQDM_DISABLE"] == "1"
+    assert (os.environ["JUPYTER_PATH"], os.environ["PYTHONPATH"]) == (str(tmp_path), "/elsewhere")
+    assert "TQDM_DISABLE" not in os.environ

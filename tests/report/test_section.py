@@ -1,0 +1,148 @@
+"""Sections: what notebooks save, and the values that reach JSON."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from dance_tf.report.profile import ROOT
+from dance_tf.report.section import Picture, RunReport, Table, json_text, merge_metrics, plain, png, titles_of
+
+
+def figure(title="Frames (synthetic footage)"):
+    drawing = Figure(figsize=(2, 1))
+    drawing.subplots().plot([1, 2], [3, 4])
+    drawing.suptitle(title)
+    return drawing
+
+
+def table(name="t1_frames", rows=2):
+    return Table(name, "Table 1", pd.DataFrame({"style": ["Tok"] * rows, "frames": [7] * rows}), "Two clips.")
+
+
+def save(report, **changes):
+    wanted = {
+        "section": "curate_clips",
+        "title": "The clips",
+        "metrics": {"data": {"hash": "abc", "clips": 2}},
+        "tables": [table()],
+        "figures": [Picture("samples", figure(), "Sample frames.")],
+        "order": 0,
+    }
+    report.save(**{**wanted, **changes})
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_section_is_files(tmp_path):
+    save(RunReport(tmp_path))
+    expected = ["figures/samples.png", "sections/00_curate_clips.json", "tables/t1_frames.csv", "tables/t1_frames.md"]
+    assert files(tmp_path) == expected
+    assert (tmp_path / "tables/t1_frames.csv").read_text() == "style,frames\nTok,7\nTok,7\n"
+    assert json.loads((tmp_path / "sections/00_curate_clips.json").read_text())["metrics"]["data"]["clips"] == 2
+
+
+def test_saving_a_section_again_removes_its_old_files(tmp_path):
+    report = RunReport(tmp_path)
+    save(report)
+    save(report, tables=[table("t2_other")], figures=[])
+    assert files(tmp_path) == ["sections/00_curate_clips.json", "tables/t2_other.csv", "tables/t2_other.md"]
+
+
+def test_a_notebook_may_save_several_sections(tmp_path):
+    report = RunReport(tmp_path)
+    save(report, section="b_second", part=1, tables=[table("t2")], figures=[])
+    save(report, section="c_first", tables=[], figures=[])
+    save(report, section="a_later", order=10, tables=[], figures=[])
+    save(report, section="c_first", title="Again", tables=[table("t3")], figures=[])
+    assert [(one.name, one.title) for one in report.sections()] == [
+        ("c_first", "Again"), ("b_second", "The clips"), ("a_later", "The clips"),
+    ]  # fmt: skip
+    assert (tmp_path / "tables/t2.csv").is_file()
+
+
+def test_a_figure_on_synthetic_data_must_say_so(tmp_path):
+    report = RunReport(tmp_path)
+    with pytest.raises(ValueError, match="samples shows data, but none of its titles says 'synthetic'"):
+        save(report, figures=[Picture("samples", figure("Frames"))])
+    assert files(tmp_path) == []
+    save(report, figures=[Picture("one", figure("Frames, Synthetic")), Picture("net", figure("A net"), on_data=False)])
+
+
+def test_a_run_on_real_footage_remembers_its_name(tmp_path):
+    RunReport(tmp_path, source="ballroom")
+    later = RunReport(tmp_path)
+    with pytest.raises(ValueError, match="'ballroom'"):
+        save(later)
+    save(later, figures=[Picture("samples", figure("Frames (ballroom footage)"))])
+
+
+def test_names_that_fit_no_file_or_are_taken_are_refused(tmp_path):
+    report = RunReport(tmp_path)
+    with pytest.raises(ValueError, match="not fit for a file name"):
+        save(report, section="../curate")
+    with pytest.raises(ValueError, match="same name"):
+        save(report, tables=[table(), table()])
+    save(report)
+    with pytest.raises(ValueError, match="t1_frames.csv already belongs to the section curate_clips"):
+        save(report, section="other", figures=[], order=10)
+
+
+def test_a_relative_run_folder_lies_in_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.report.profile.ROOT", tmp_path / "root")
+    monkeypatch.chdir(tmp_path)
+    assert RunReport("reports/quick").folder == tmp_path / "root" / "reports" / "quick"
+    assert (ROOT / "dance_tf" / "report").is_dir()
+
+
+def test_png_has_no_version_or_date():
+    first = png(figure())
+    assert first == png(figure())
+    assert b"matplotlib" not in first.lower()
+
+
+def test_titles_of_subfigures_and_axes_are_found():
+    drawing = Figure()
+    upper, lower = drawing.subfigures(2, 1)
+    upper.suptitle("above")
+    lower.subplots().set_title("below", loc="left")
+    assert set(titles_of(drawing)) == {"above", "below"}
+
+
+def test_plain_values():
+    assert plain(
+        {"b": np.float32(0.5), "a": (np.int64(3), np.nan, float("inf")), 7: np.array([[True], [False]]), "none": None}
+    ) == {"7": [[True], [False]], "a": [3, None, None], "b": 0.5, "none": None}
+    with pytest.raises(TypeError, match="complex"):
+        plain({"a": 1j})
+    text = json_text({"b": 1, "a": float("nan")})
+    assert text == '{\n "a": null,\n "b": 1\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"),
+    [(2 / 3, 0.666667), (123456.123456789, 123456.123457), (0.0001234567891, 0.000123457), (-1e-9 / 3, -3.33333e-10)],
+)
+def test_rounding(value, rounded):
+    assert plain(value) == rounded
+
+
+def test_two_sections_fill_one_branch():
+    one = {"strategies": {"cnn": {"dancer": {"mean": 0.5}}}, "data": {"clips": 3}}
+    other = {"strategies": {"cnn": {"clip": {"mean": 0.7}}, "ae": 1}, "data": {"clips": 3}}
+    merged = merge_metrics([("evaluate", one), ("compare", other)])
+    assert merged == {
+        "data": {"clips": 3},
+        "strategies": {"ae": 1, "cnn": {"clip": {"mean": 0.7}, "dancer": {"mean": 0.5}}},
+    }
+    assert one["strategies"] == {"cnn": {"dancer": {"mean": 0.5}}}  # the arguments do not change
+
+
+@pytest.mark.parametrize("other", [{"data": {"clips": 4}}, {"data": 4}, {"data": {"clips": {"train": 2}}}])
+def test_sections_that_disagree_are_named(other):
+    with pytest.raises(ValueError, match=r"compare and evaluate disagree about data"):
+        merge_metrics([("evaluate", {"data": {"clips": 3}}), ("compare", other)])
