@@ -6,9 +6,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dance_tf.synthesis.choreography import STYLES
+
 MISSING = "–"
 VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # of what a network reads
 MEASURE = ["mean", "low", "high", "runs"]
+
+
+def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
+    """Return the paper's abbreviations of its styles; other styles keep their name."""
+    published = {style.name: style.abbreviation for style in STYLES}
+    return tuple(published.get(style, style) for style in styles)
 
 
 def percent(value: float, digits: int = 1) -> str:

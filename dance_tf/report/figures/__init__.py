@@ -1,6 +1,6 @@
 """Figures of the report. Each function returns a matplotlib figure; `RunReport.save` writes it."""
 
-from dance_tf.report.figures.clips import background_views, clip_strip, sample_frames
+from dance_tf.report.figures.clips import background_views, clip_strip, frame_strip, sample_frames
 from dance_tf.report.figures.comparison import (
     accuracy_against_cost,
     accuracy_bars,
@@ -27,6 +27,7 @@ __all__ = [
     "confusion_matrix",
     "corruption_sheet",
     "frame_interval_curve",
+    "frame_strip",
     "growth_errors",
     "growth_stages",
     "leakage_gap",

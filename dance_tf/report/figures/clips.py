@@ -61,6 +61,24 @@ def sample_frames(frames: np.ndarray, styles: Sequence[str], source: str) -> Fig
     return figure
 
 
+@report_style
+def frame_strip(frames: np.ndarray, labels: Sequence[str], title: str, source: str) -> Figure:
+    """Draw frames in one row with a label each.
+
+    Args:
+        frames: uint8 [n, 128, 128] or [n, 128, 128, 1].
+        labels: one per frame.
+        title: what the frames are.
+        source: "synthetic" or the name of the footage.
+    """
+    figure = new_figure(0.9 + 10.0 / max(len(labels), 4), title, source)
+    grid = figure.subplots(1, len(labels), squeeze=False)[0]
+    for axes, frame, label in zip(grid, _as_gray(frames), labels, strict=True):
+        gray_image(axes, frame)
+        axes.set_xlabel(label, fontsize=9)
+    return figure
+
+
 def choose_frames(timestamps: np.ndarray, dropped: Sequence[DroppedFrame], count: int) -> list[int]:
     """Return the frames that represent a clip: the middle of each run of dropped frames, the rest evenly over time.
 

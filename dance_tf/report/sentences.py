@@ -1,0 +1,171 @@
+"""Sentences of the report, made from tidy tables so that no number is typed."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dance_tf.evaluation.metrics import SCORES
+from dance_tf.experiments.cache import Run
+from dance_tf.experiments.scores import HELD_OUT, VALIDATION
+from dance_tf.experiments.spec import BASELINE
+from dance_tf.report.tables import VIEW_NAMES, nest, percent, percent_interval
+
+FITTED = 0.5  # of the way from chance to 1: a network below it has not learnt its own training frames
+CARRIED = 0.5  # of the training accuracy above chance: below it, most of what was learnt does not generalise
+FEW_DANCERS = 8  # a test over fewer dancers is not reported as a test
+
+
+def scores_branch(table: pd.DataFrame) -> dict[str, object]:
+    """Return one group of `estimates` as metrics.json has it: unit, metric, and the same below `held_out`."""
+    parts = {part: nest(rows, ["unit", "metric"]) for part, rows in table.groupby("part", sort=False)}
+    return {**parts.get(VALIDATION, {}), "held_out": parts[HELD_OUT]}
+
+
+def only(table: pd.DataFrame, **values: object) -> pd.Series:
+    """Return the one row of a table whose columns have these values.
+
+    Raises:
+        ValueError: no row, or several.
+    """
+    for column, value in values.items():
+        table = table[table[column] == value]
+    if len(table) != 1:
+        raise ValueError(f"{len(table)} rows have {values}")
+    return table.iloc[0]
+
+
+def data_text(data: dict[str, object], counts: pd.DataFrame) -> str:
+    """Describe the clips, what curation kept, and what the report cannot say about a small data set."""
+    kept, seen = int(counts["kept"].sum()), int(counts["seen"].sum())
+    sentences = [
+        f"{data['clips']} clips of {data['dancers']} dancers in {len(data['styles'])} styles ({data['source']}). "
+        f"Curation kept {kept:,} of {seen:,} frames ({kept / max(seen, 1):.1%}).",
+        "The background is valid in every clip."
+        if not data["rooms_unknown"]
+        else f"In {data['rooms_unknown']} clip(s) the camera moves too much to estimate a background.",
+    ]
+    if few := list(counts.loc[counts["clips"] < 2, "style"]):
+        sentences.append(f"These styles have one clip: {', '.join(few)}. No score of theirs means anything.")
+    if data["dancers"] < FEW_DANCERS:
+        sentences.append(
+            f"With {data['dancers']} dancers, intervals over dancers are too narrow, and no difference is tested."
+        )
+    return " ".join(sentences)
+
+
+def reconstruction_text(errors: pd.DataFrame) -> str:
+    """Compare the autoencoder's error on held-out dancers with its baselines, for each view."""
+    sentences = []
+    for view, table in errors.groupby("view", sort=False):
+        grown = table[table["method"] == "autoencoder"]["error"].iloc[-1]
+        shrunk, pca = (only(table, method=name) for name in ("low-resolution input", "principal components"))
+        verdict = "lower than" if grown < pca["error"] else "not lower than"
+        sentences.append(
+            f"{VIEW_NAMES[view].capitalize()}: the mean squared error of the grown autoencoder on held-out dancers is "
+            f"{grown:.5f} (gray levels from 0 to 1), {verdict} that of {pca['numbers']} principal components "
+            f"({pca['error']:.5f}; ratio {grown / pca['error']:.2f}), and {grown / shrunk['error']:.1f} times that of "
+            f"its low-resolution input ({shrunk['error']:.5f})."
+        )
+    return " ".join(sentences)
+
+
+def training_accuracy(runs: Sequence[Run]) -> dict[str, float]:
+    """Return the accuracy on training frames in the last epoch, mean over the runs of each view."""
+    last = pd.DataFrame([(run.spec.settings.view, run.history["accuracy"].iloc[-1]) for run in runs])
+    return last.groupby(0, sort=False)[1].mean().to_dict()
+
+
+def training_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row a run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
+    rows = []
+    for run in runs:
+        history = run.history
+        rows.append(
+            {
+                "network reads": VIEW_NAMES[run.spec.settings.view],
+                "fold": run.spec.fold + 1,
+                "repeat": run.spec.repeat + 1,
+                "epochs": len(history),
+                "kept epoch": run.best_epoch + 1,
+                "stopped early": "yes" if run.stopped_early else "no",
+                "validation accuracy (%)": 100 * history["val_accuracy"].iloc[run.best_epoch],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def training_text(runs: Sequence[Run]) -> str:
+    """Describe the main runs: how many, training accuracy, size of the network."""
+    first = runs[0]
+    folds, repeats = (len({getattr(run.spec, name) for run in runs}) for name in ("fold", "repeat"))
+    fitted = ", ".join(f"{percent(value)} % {VIEW_NAMES[view]}" for view, value in training_accuracy(runs).items())
+    return (
+        f"{len(runs)} runs: {folds} of {first.spec.folds} folds over dancers, {repeats} repeat(s), two views of the "
+        f"frame. Accuracy on the training frames in the last epoch: {fitted}. The network has {first.parameters:,} "
+        f"parameters, {first.parameters * 4 / 1e6:.1f} MB in float32; the paper prints 157.4 MB for the network it "
+        "describes."
+    )
+
+
+def evaluation_headline(table: pd.DataFrame, title: str, source: str, chance: float) -> str:
+    """Return the report's first sentence: clip accuracy on held-out dancers, beside chance and the baseline.
+
+    Args:
+        table: `estimates` by name and view, of a network and of the baseline.
+        title: of the network.
+        source: "synthetic" or the name of the footage.
+        chance: accuracy of guessing.
+    """
+    view, network = better_view(table), next(name for name in table["name"] if name != BASELINE)
+    place = {"part": HELD_OUT, "unit": "clip", "metric": "accuracy", "view": view}
+    found, baseline = (only(table, name=name, **place) for name in (network, BASELINE))
+    return (
+        f"{title}, {VIEW_NAMES[view]}, recognises **{percent_interval(found['mean'], found['low'], found['high'])} %** "
+        f"of the clips of {found['dancers']} held-out dancers ({source}); a logistic regression "
+        f"{percent(baseline['mean'])} %, chance {percent(chance)} %."
+    )
+
+
+def better_view(table: pd.DataFrame) -> str:
+    """Return the view with the higher accuracy by frame on validation dancers."""
+    chosen = table.query("part == @VALIDATION and unit == 'frame' and metric == 'accuracy'")
+    return chosen.loc[chosen["mean"].idxmax(), "view"]
+
+
+def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float) -> str:
+    """Say what the network is worth by frame, and what it learns from frames with their background.
+
+    Args:
+        table: as for `evaluation_headline`.
+        fitted: of `training_accuracy`.
+        chance: accuracy of guessing.
+    """
+    network, held_out = next(name for name in table["name"] if name != BASELINE), table[table["part"] == HELD_OUT]
+    accuracy = held_out[(held_out["metric"] == "accuracy") & (held_out["unit"] == "frame")]
+    best = accuracy.loc[accuracy[accuracy["name"] == BASELINE]["mean"].idxmax(), "mean"]
+    frame = only(accuracy, name=network, view=better_view(table))
+    few = " With so few, the intervals are too narrow." if frame["dancers"] < FEW_DANCERS else ""
+    sentences = [
+        f"By frame the accuracy is {percent(frame['mean'])} %, {percent(frame['mean'] - best)} points above the better "
+        f"of two logistic regressions ({percent(best)} %). Each number is the mean of {frame['runs']} run(s), tested "
+        f"on the clips of the same {frame['dancers']} dancer(s), over which the intervals are computed.{few}"
+    ]
+    if "frame" in fitted:
+        clip = only(held_out, name=network, view="frame", unit="clip", metric="accuracy")["mean"]
+        by_frame = only(accuracy, name=network, view="frame")["mean"]
+        sentence = (
+            f"With the background, as in the paper, the same network recognises {percent(clip)} % of the clips, and "
+            f"{percent(fitted['frame'])} % of its training frames"
+        )
+        if fitted["frame"] < chance + FITTED * (1 - chance):
+            sentence += ": it has hardly learnt, so this says nothing about backgrounds"
+        elif by_frame < chance + CARRIED * (fitted["frame"] - chance):
+            sentence += ": most of what it learns does not generalise to new dancers"
+        sentences.append(sentence + ".")
+    return " ".join(sentences)
+
+
+def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `estimates` with the views' names, metrics in the order of `metrics.SCORES`, ready for `wide_table`."""
+    named = table.assign(view=table["view"].map(VIEW_NAMES))
+    return named.sort_values("metric", key=lambda column: column.map(SCORES.index), kind="stable")
