@@ -108,7 +108,7 @@ def test_audit_of_means_over_folds_is_milder(table):
     [
         (None, ("--classes", 12), "No such file"),
         ("strategy,year\nResNet,2016\n", ("--classes", 12), "no column is named accuracy"),
-        ("accuracy\nhigh\n", ("--classes", 12), "'high' is no number"),
+        ("accuracy\nhigh\n", ("--classes", 12), "'high' is not a number"),
         ("accuracy\n", ("--classes", 12), "no rows"),
         (SOUND, ("--classes", 1), "at least 2"),
         (SOUND, ("--classes", 12, "--support", "1,2"), "2 supports for 12 classes"),
@@ -122,7 +122,7 @@ def test_audit_refuses_in_one_line(table, tmp_path, text, options, said, as_json
 
 def test_audit_refuses_a_file_that_is_no_text(tmp_path):
     (tmp_path / "clip.csv").write_bytes(b"\xff\xfe\x00\x81" * 50)
-    assert "no UTF-8 text" in refused(call("audit", tmp_path / "clip.csv", "--classes", 12, "--json"))
+    assert "not UTF-8 text" in refused(call("audit", tmp_path / "clip.csv", "--classes", 12, "--json"))
 
 
 @pytest.mark.parametrize(

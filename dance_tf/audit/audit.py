@@ -1,21 +1,20 @@
-"""Audit: which printed numbers cannot all be true, in a table of anybody's, in ours, and in the paper.
+"""Audit: find numbers that cannot all be true, in a CSV table of scores and in the paper.
 
-The scores of one confusion matrix hang together: macro F1 cannot exceed what macro precision and recall allow, nor
-specificity and kappa leave the range that accuracy and class sizes set. `bounds` derives each inequality, `rules` asks
-them of a row, `ledger` works out what the paper states about its own tables; this module gathers what they find.
+The scores of one confusion matrix depend on each other. `bounds` derives the inequalities, `rules` applies them to a
+row, and `claims` checks the paper's statements about its own tables.
 """
 
 import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from dance_tf.audit import published as tables
-from dance_tf.audit.bounds import METRICS, Printed, PublishedRow, Range, read_printed
+from dance_tf.audit import published
+from dance_tf.audit.bounds import METRICS, PublishedRow, Range, RoundingInterval, parse_score
 from dance_tf.audit.claims import audit_claims
-from dance_tf.audit.rules import AuditError, Finding, audit_row, check_classes, compare, findings_frame
+from dance_tf.audit.rules import AuditError, Bound, Finding, audit_row, check_classes, compare
 
 _HEADERS = {
     "accuracy": {"accuracy", "acc", "overallaccuracy"},
@@ -25,53 +24,86 @@ _HEADERS = {
     "f1": {"f1", "f1score", "fscore", "fmeasure", "f1measure"},
     "kappa": {"kappa", "cohenskappa", "cohenkappa"},
 }
-_AROUND = re.compile(r"\(.*?\)|%|\bmacro\b|\bmean\b|\baveraged?\b|\bavg\b")
-# no fraction is above 1; up to here a number is taken for a wrong fraction, beyond it for percent
-_LARGEST_FRACTION = 2
+_IGNORED_IN_HEADER = re.compile(r"\(.*?\)|%|\bmacro\b|\bmean\b|\baveraged?\b|\bavg\b")
+_MAX_FRACTION = 2  # a larger number is percent; a number between 1 and this is a fraction out of range
+_MEAN = {"mean", "means", "average", "averages", "avg"}
+# other words that the label of a mean may contain; "Mean Teacher" and "average pooling" are names of methods
+_MEAN_WORDS = set(
+    "the of over across all its above and value values score scores result results overall grand total plain simple "
+    "arithmetic macro micro pooled weighted unweighted class classes column fold folds row rows run runs repeat "
+    "repeats repetitions experiment experiments seed seeds trial trials dancer dancers n sd std stdev standard "
+    "deviation se sem ci two three four five ten".split()
+)
+_SEPARATORS = re.compile(r"\s+/\s+|[,;:|()\[\]]|\s+[–—-]\s+")
+_WEIGHTED = re.compile(r"weighted|micro|pooled", re.IGNORECASE)
 
 
-def read_score_table(path: Path | str) -> list[tuple[PublishedRow, ...]]:
-    """Rows of a table of scores, a column for each score and any others as labels.
+def audit_csv(
+    path: Path | str, classes: int, supports: Sequence[int] | None = None, averaged: bool = False
+) -> tuple[Finding, ...]:
+    """Audit a CSV table of macro-averaged scores, one row per model.
 
-    A column is percent where its name or a cell has a percent sign or a number exceeds 2, else fractions. Where that
-    leaves a column open beside percents (kappa 0.8 beside accuracy 9.1: 80 % or 0.8 %?), both readings are given.
+    Columns are found by name: accuracy, precision, recall or sensitivity, specificity, f1, kappa and common variants,
+    in any case and order. All other columns are the label of the row. A row whose label is a mean ("mean", "macro avg",
+    "ResNet, mean of 3") is also compared with the rows above it.
 
     Args:
-        path: CSV in UTF-8, separated by commas, semicolons or tabs; the first line names the columns.
+        path: CSV in UTF-8, separated by commas, semicolons or tabs; the first line contains the column names.
+        classes: number of classes, at least 2.
+        supports: frames (or clips) of each class in the set that each row was computed on.
+        averaged: rows are means over several test sets (folds), and `supports` are those of all of them together.
+            Rules that need supports are then applied with `rules.FOLD_SLACK`.
 
     Returns:
-        One or more readings of the same rows, fractions first.
+        Findings row by row, then those on means; empty if there is no contradiction.
 
     Raises:
-        AuditError: no such file, no such table, or a cell that is no number.
+        AuditError: the file is not such a table, or classes and supports do not fit.
     """
-    path = Path(path)
+    supports = None if supports is None else tuple(supports)
+    check_classes(classes, supports)
+    # of two readings the one with fewer findings counts: a percent sign may be missing
+    return min((_audit_rows(rows, classes, supports, averaged) for rows in _read_table(Path(path))), key=len)
+
+
+def _audit_rows(
+    rows: Sequence[PublishedRow], classes: int, supports: tuple[int, ...] | None, averaged: bool
+) -> tuple[Finding, ...]:
+    """Audit each row, then the rows that are means of others (and so not the scores of one test set)."""
+    single = [audit_row(row, classes, supports, averaged or mean_of(row.label) is not None) for row in rows]
+    return (*itertools.chain.from_iterable(single), *audit_means(rows))
+
+
+def _read_table(path: Path) -> list[list[PublishedRow]]:
+    """Return one or more readings of the rows, fractions first.
+
+    A column is percent if its name or a cell contains a percent sign or a number exceeds 2, else fractions. If another
+    column is percent, a column without these signs is ambiguous (kappa 0.8 beside accuracy 9.1), so both are returned.
+    """
     header, body = _read_cells(path)
     columns = _metric_columns(header, path)
     percent = {name: _is_percent(header[column], [row[column] for _, row in body]) for name, column in columns.items()}
-    undecided = [name for name in columns if percent[name] is None]
+    unclear = [name for name in columns if percent[name] is None]
     choices = (False, True) if any(percent.values()) else (False,)
+    readings = [
+        percent | dict(zip(unclear, units, strict=True)) for units in itertools.product(choices, repeat=len(unclear))
+    ]
     return [
-        tuple(
-            _read_row(row, f"{path}, line {line}", header, columns, percent | dict(zip(undecided, units, strict=True)))
-            for line, row in body
-        )
-        for units in itertools.product(choices, repeat=len(undecided))
+        [_read_row(row, f"{path}, line {line}", header, columns, units) for line, row in body] for units in readings
     ]
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Column names, and each row with the number of its line in the file."""
+    """Return the column names, and each row with its line number."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+        delimiter = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        cells = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except UnicodeDecodeError as problem:
-        raise AuditError(f"cannot read {path}: it is no UTF-8 text") from problem
+        raise AuditError(f"cannot read {path}: it is not UTF-8 text") from problem
     except OSError as problem:
         raise AuditError(f"cannot read {path}: {problem.strerror}") from problem
-    first_line = text.lstrip().partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first_line.count))
-    try:
-        cells = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as problem:
         raise AuditError(f"cannot read {path}: {problem}") from problem
     if len(cells) < 2:
@@ -85,16 +117,15 @@ def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def _metric_columns(header: list[str], path: Path) -> dict[str, int]:
-    """Position of each score's column, in the order of the file."""
+    """Return the position of each score's column, in the order of the file."""
     columns: dict[str, int] = {}
     for position, title in enumerate(header):
-        plain = re.sub(r"[^a-z0-9]", "", _AROUND.sub(" ", title.lower().replace("_", " ")))
+        plain = re.sub(r"[^a-z0-9]", "", _IGNORED_IN_HEADER.sub(" ", title.lower().replace("_", " ")))
         for name, aliases in _HEADERS.items():
             if plain in aliases:
                 if name in columns:
-                    raise AuditError(
-                        f"{path}: columns {header[columns[name]]!r} and {title!r} are both {name}: keep one"
-                    )
+                    first = header[columns[name]]
+                    raise AuditError(f"{path}: columns {first!r} and {title!r} are both {name}: keep one")
                 columns[name] = position
     if not columns:
         raise AuditError(f"{path}: no column is named accuracy, precision, recall, specificity, f1 or kappa")
@@ -102,15 +133,15 @@ def _metric_columns(header: list[str], path: Path) -> dict[str, int]:
 
 
 def _is_percent(title: str, cells: list[str]) -> bool | None:
-    """Whether a column is percent; None where it has no sign and no number that is too large for a fraction."""
+    """Return whether a column is percent; None without a percent sign and a number too large for a fraction."""
     if "%" in title or any("%" in cell for cell in cells):
         return True
     for cell in cells:
         try:
-            printed = read_printed(cell)
+            score = parse_score(cell)
         except ValueError:
-            continue  # told with its line and column when the row is read
-        if printed is not None and abs(printed.middle) > _LARGEST_FRACTION:
+            continue  # `_read_row` reports it with its line and column
+        if score is not None and abs(score.middle) > _MAX_FRACTION:
             return True
     return None
 
@@ -121,98 +152,44 @@ def _read_row(
     scores = {}
     for name, column in columns.items():
         try:
-            scores[name] = read_printed(row[column], percent=percent[name])
+            scores[name] = parse_score(row[column], percent=percent[name])
         except ValueError as problem:
             raise AuditError(f"{place}, column {header[column]!r}: {problem}") from problem
     labels = [cell.strip() for column, cell in enumerate(row) if column not in columns.values() and cell.strip()]
     return PublishedRow(label=" / ".join(labels) or place.rpartition(", ")[2], **scores)
 
 
-__all__ = ["AuditError", "Finding", "audit_csv", "audit_means", "audit_paper", "audit_row", "findings_frame"]
-
-_MEAN = {"mean", "means", "average", "averages", "avg"}
-# what a label may say beside that and still be a mean; "Mean Teacher" and "average pooling" are names of methods
-_BESIDE = set(
-    "the of over across all its above and value values score scores result results overall grand total plain simple "
-    "arithmetic macro micro pooled weighted unweighted class classes column fold folds row rows run runs repeat "
-    "repeats repetitions experiment experiments seed seeds trial trials dancer dancers n sd std stdev standard "
-    "deviation se sem ci two three four five ten".split()
-)
-_PARTS = re.compile(r"\s+/\s+|[,;:|()\[\]]|\s+[–—-]\s+")
-_WEIGHTED = re.compile(r"weighted|micro|pooled", re.IGNORECASE)
-
-
-def audit_csv(
-    path: Path | str, classes: int, supports: Sequence[int] | None = None, averaged: bool = False
-) -> tuple[Finding, ...]:
-    """Audit a CSV table of scores: one row a model (not a class), macro averages, columns in any order.
-
-    Columns are known by their names: accuracy, precision, recall or sensitivity, specificity, f1, kappa and the usual
-    variants, in any case, with "macro", "mean" or "(%)" around them; `read_score_table` tells percent from fractions.
-    All other columns label the row; a row whose label is a mean ("mean", "macro avg", "ResNet, mean of 3") is also held
-    against the rows above it.
-
-    Args:
-        path: the file.
-        classes: number of classes, at least 2.
-        supports: frames (or clips) of each class in the set that each row was computed on.
-        averaged: rows are means over several test sets (folds), and `supports` are those of the whole they were cut
-            from. What needs the supports is then said with less force: see `rules.FOLD_SLACK`.
-
-    Returns:
-        Findings row by row, then those on means; empty where nothing speaks against the table.
-
-    Raises:
-        AuditError: the file cannot be read as such a table, or classes and supports do not fit.
-    """
-    supports = None if supports is None else tuple(supports)
-    check_classes(classes, supports)
-    # of two readings the better one stands: a table is not accused of what may be a missing percent sign
-    return min((_audit_rows(rows, classes, supports, averaged) for rows in read_score_table(path)), key=len)
-
-
-def _audit_rows(
-    rows: tuple[PublishedRow, ...], classes: int, supports: tuple[int, ...] | None, averaged: bool
-) -> tuple[Finding, ...]:
-    """Findings on each row, then on those that are means of others (and so not the scores of one test set)."""
-    findings = (
-        finding
-        for row in rows
-        for finding in audit_row(row, classes, supports, averaged or mean_of(row.label) is not None)
-    )
-    return (*findings, *audit_means(rows))
-
-
 def mean_of(label: str) -> frozenset[str] | None:
-    """What a row is the mean of, by its label: the parts of it that say no mean, in small letters.
+    """Return the name of the rows that a row is the mean of, from its label.
 
     Returns:
-        none of them for "mean", "Average of 3" or "mean ± sd"; {"resnet"} for "ResNet, mean" and "ResNet / mean"; None
-        where the row is no mean, as "Mean Teacher" and "CNN with average pooling" are none.
+        empty for "mean", "Average of 3" or "mean ± sd"; {"resnet"} for "ResNet, mean" and "ResNet / mean"; None if the
+        row is not a mean, such as "Mean Teacher" and "CNN with average pooling".
     """
     if _is_mean(label):
         return frozenset()
     parts = _parts(label)
-    left = frozenset(part for part in parts if not _is_mean(part))
-    return left if len(left) < len(parts) else None
+    names = frozenset(part for part in parts if not _is_mean(part))
+    return names if len(names) < len(parts) else None
 
 
 def _is_mean(text: str) -> bool:
     words = set(re.findall(r"[^\W\d_]+", text.lower()))
-    return bool(words & _MEAN) and words <= _MEAN | _BESIDE
+    return bool(words & _MEAN) and words <= _MEAN | _MEAN_WORDS
 
 
 def _parts(label: str) -> frozenset[str]:
-    return frozenset(part.strip().lower() for part in _PARTS.split(label) if part.strip())
+    return frozenset(part.strip().lower() for part in _SEPARATORS.split(label) if part.strip())
 
 
 def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
-    """Hold rows that call themselves means against the rows above them.
+    """Compare rows that are means by their label with the rows above them.
 
-    A mean with any weights lies between its smallest and its largest row: outside is impossible. The plain mean of
-    rounded numbers lies between the means of what each can have been: inside the rows but not there is implausible,
-    and not told of a row that says weighted, micro or pooled. The rows meant may be those since the last such row, or
-    all above; only what fits neither is told. "ResNet, mean" is held against rows with "ResNet" in their label.
+    A mean with any weights lies between the smallest and the largest row: outside is impossible. The unweighted mean of
+    rounded numbers lies between the means of their rounding intervals: outside of it, but between the rows, is
+    implausible, except if the label contains weighted, micro or pooled. A mean may be that of the rows since the last
+    mean or of all rows above; a finding must hold for both. "ResNet, mean" is compared with rows with "ResNet" in their
+    label.
     """
     findings: list[Finding] = []
     above: list[PublishedRow] = []
@@ -226,68 +203,43 @@ def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
         for name in METRICS:
             columns = [[getattr(other, name) for other in group] for group in groups]
             columns = [column for column in columns if len(column) > 1 and None not in column]
-            if columns and getattr(row, name) is not None:
-                findings += _mean_finding(row, name, columns)
+            finding = _mean_finding(row, name, columns) if columns and getattr(row, name) else None
+            findings += [finding] if finding else []
         start = len(above)
     return tuple(findings)
 
 
-def _mean_finding(row: PublishedRow, name: str, columns: list[list[Printed]]) -> Iterator[Finding]:
-    """The stronger finding that every choice of rows agrees on, if any."""
-    reason = "a mean of the rows above, as its label has it, lies between them"
-    between = [Range(min(cell.low for cell in cells), max(cell.high for cell in cells)) for cells in columns]
-    found = [
-        tuple(compare(row.label, "mean of rows", name, getattr(row, name), limits, (), reason)) for limits in between
-    ]
-    if not all(found) and not _WEIGHTED.search(row.label):
-        reason = "the plain mean of the rows above is another"
-        plain = [
-            Range(sum(cell.low for cell in cells) / len(cells), sum(cell.high for cell in cells) / len(cells))
-            for cells in columns
-        ]
-        found = [
-            tuple(compare(row.label, "mean of rows", name, getattr(row, name), limits, (), reason, "implausible"))
-            for limits in plain
-        ]
-    if all(found):
-        yield found[0][0]
+def _mean_finding(row: PublishedRow, name: str, columns: list[list[RoundingInterval]]) -> Finding | None:
+    """Return the more severe finding that holds for every choice of rows."""
+    lows, highs = ([[getattr(cell, end) for cell in cells] for cells in columns] for end in ("low", "high"))
+    between = [Range(min(low), max(high)) for low, high in zip(lows, highs, strict=True)]
+    plain = [Range(sum(low) / len(low), sum(high) / len(high)) for low, high in zip(lows, highs, strict=True)]
+    for limits, reason, level in (
+        (between, "its label says that it is a mean of the rows above, which lies between them", "impossible"),
+        (plain, "its label says that it is a mean of the rows above, and their unweighted mean differs", "implausible"),
+    ):
+        if level == "implausible" and _WEIGHTED.search(row.label):
+            break
+        found = [compare(row, Bound("mean of rows", name, limit, (), reason, level)) for limit in limits]
+        if all(found):
+            return found[0]
+    return None
 
 
 def audit_paper() -> tuple[Finding, ...]:
-    """Audit the paper's own Tables 2 and 3 (means over five folds; Table 1's frames as supports) and its claims."""
-    supports = tuple(row.frames for row in tables.TABLE_1)
-    rows = (*repeat_rows(), *interval_rows())
+    """Audit the paper: Tables 2 and 3 (means over five folds, with Table 1's frames as supports) and its statements."""
+    supports = tuple(row.frames for row in published.TABLE_1)
+    rows = []
+    for row in published.TABLE_2:
+        label = f"Table 2, experiment {row.experiment}, {row.strategy}"
+        rows.append(row_in_percent(label, **{name: getattr(row, name) for name in METRICS if name != "kappa"}))
+    for row in published.TABLE_3:
+        label = f"Table 3, one frame of {row.interval}"
+        rows.append(row_in_percent(label, accuracy=row.accuracy, sensitivity=row.recall, kappa=row.kappa))
     findings = (finding for row in rows for finding in audit_row(row, len(supports), supports, averaged=True))
     return (*findings, *audit_claims())
 
 
-def repeat_rows() -> tuple[PublishedRow, ...]:
-    """Table 2 in the auditor's form."""
-    return tuple(
-        PublishedRow(
-            label=f"Table 2, experiment {row.experiment}, {row.strategy}",
-            accuracy=_percent(row.accuracy),
-            precision=_percent(row.precision),
-            sensitivity=_percent(row.sensitivity),
-            specificity=_percent(row.specificity),
-            f1=_percent(row.f1),
-        )
-        for row in tables.TABLE_2
-    )
-
-
-def interval_rows() -> tuple[PublishedRow, ...]:
-    """Table 3 in the auditor's form."""
-    return tuple(
-        PublishedRow(
-            label=f"Table 3, one frame of {row.interval}",
-            accuracy=_percent(row.accuracy),
-            sensitivity=_percent(row.recall),
-            kappa=_percent(row.kappa),
-        )
-        for row in tables.TABLE_3
-    )
-
-
-def _percent(value: float) -> Printed | None:
-    return read_printed(f"{value:.2f}", percent=True)
+def row_in_percent(label: str, **scores: float) -> PublishedRow:
+    """Return a row with scores in percent, rounded to two decimals."""
+    return PublishedRow(label, **{name: parse_score(f"{value:.2f}", percent=True) for name, value in scores.items()})

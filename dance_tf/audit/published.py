@@ -1,22 +1,23 @@
-"""What the paper printed, as data: Tables 1 to 5 and the claims of its text.
+"""What the paper states, as data: Tables 1 to 5, numbers in its text, similar styles, and details it does not state.
 
-Every number stands as it was printed: percent with two decimals, seconds with two, megabytes with one. Nothing here is
-a result of ours, and nothing here is corrected; `audit` tells what cannot be true.
+All numbers are as printed: percentages and seconds with two decimals, megabytes with one. None is corrected here.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
+
+from dance_tf.synthesis.choreography import STYLES
+from dance_tf.synthesis.settings import StudioSettings
 
 CNN, AE_ONLY, CNN_LSTM, CNN_AE = "CNN", "AE only", "CNN + LSTM", "CNN + AE"
 RESNET, PROPOSED = "ResNet", "CNN + AE + Attention"
 
-HALF_UNIT = 0.005  # what two printed decimals leave open, to either side
-
 
 @dataclass(frozen=True)
 class StyleFrames:
-    """A row of Table 1: a dance style and the number of its frames."""
+    """A row of Table 1: a dance style and its number of frames."""
 
     style: str
     abbreviation: str
@@ -26,7 +27,7 @@ class StyleFrames:
 
 @dataclass(frozen=True)
 class RepeatScores:
-    """A row of Table 2: percent, means over five folds, of one strategy in one repeat ("experiment")."""
+    """A row of Table 2: scores in percent of one strategy in one repeat ("experiment"), means over five folds."""
 
     experiment: int
     strategy: str
@@ -39,10 +40,10 @@ class RepeatScores:
 
 @dataclass(frozen=True)
 class FrameIntervalScores:
-    """A row of Table 3: percent, with one frame kept of every `interval`.
+    """A row of Table 3: scores in percent with one frame kept of every `interval`.
 
-    The row labels are pictures that did not survive into the text. It speaks of "sets of 2, 3, 4, …, and 10 frames" and
-    there are nine rows, so we read them in that order; the dimensions are lost.
+    The row labels are images that the text does not contain. The text names "sets of 2, 3, 4, …, and 10 frames" and the
+    table has nine rows, so we assume this order. The frame sizes are missing.
     """
 
     interval: int
@@ -53,7 +54,7 @@ class FrameIntervalScores:
 
 @dataclass(frozen=True)
 class ModelCost:
-    """A row of Table 4: confusion of similar styles in percent, seconds for one video of 37 s, size, training time."""
+    """A row of Table 4: confusion of similar styles in percent, times for one video of 37 s, size, training time."""
 
     strategy: str
     confusion_rate: float
@@ -66,23 +67,13 @@ class ModelCost:
 
 @dataclass(frozen=True)
 class ConditionScores:
-    """A row of Table 5: percent under one disturbance."""
+    """A row of Table 5: scores in percent under one condition (corruption)."""
 
     condition: str
     disturbance: str
     description: str
     accuracy: float
     f1: float
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A number that the text states, and where."""
-
-    name: str
-    value: float
-    unit: str
-    place: str
 
 
 _TIKTOK, _BOTH = "TikTok", "TikTok-other social media"
@@ -134,107 +125,136 @@ TABLE_4 = (
     ModelCost(PROPOSED, 4.30, 21.75, 3.28, 157.4, 4 * 60 + 52, 32.57),
 )
 
-TABLE_5 = (
-    ConditionScores(
-        "Baseline (optimal)", "Clean data", "High-quality frames, clear lighting, no compression", 97.14, 97.30
-    ),
-    ConditionScores(
-        "Mild compression", "Standard social media compression", "Mild lossy compression (25% quality)", 96.72, 96.85
-    ),
-    ConditionScores(
-        "Severe compression", "Heavy lossy compression", "Strong visual artifacts (15% quality)", 95.18, 95.29
-    ),
-    ConditionScores(
-        "Mild Gaussian noise", "Low-level random noise", "Added white noise with low intensity", 96.31, 96.42
-    ),
-    ConditionScores(
-        "Severe Gaussian noise", "High-intensity random noise", "Significant pixel-level disturbance", 93.85, 93.92
-    ),
-    ConditionScores("Mild motion blur", "Slight motion blur", "Simulating moderate camera movement", 95.95, 96.07),
-    ConditionScores("Severe motion blur", "Heavy motion blur", "Rapid camera movement causing streaking", 92.34, 92.50),
-    ConditionScores("Low light", "Insufficient lighting", "Reduced brightness (30% of standard light)", 94.83, 94.91),
-    ConditionScores(
-        "Backlight (strong)",
-        "Backlight without foreground lighting",
-        "Silhouetted dancer, obscured body details",
-        91.49,
-        91.64,
-    ),
-    ConditionScores(
-        "Moving shadows", "Dynamic shadows in background", "Shadows interfering with body contours", 93.53, 93.62
-    ),
-    ConditionScores(
-        "Rain effect", "Water droplets on lens", "Simulated raindrops or dirt on camera lens", 94.12, 94.24
-    ),
-    ConditionScores("Mild fog/haze", "Light atmospheric fog", "Slight reduction in clarity", 95.08, 95.19),
-    ConditionScores("Heavy fog/haze", "Severe environmental fog", "Significant loss of visibility", 90.51, 90.78),
-    ConditionScores("Frame drop (20%)", "Dropped frames", "Random omission of 20% of frames", 94.44, 94.66),
-    ConditionScores(
-        "Low resolution (360p)", "Reduced video resolution", "Low pixel density, affecting fine movements", 91.37, 91.58
-    ),
-)
-
-# the pair that the discussion of Figure 5 names for ResNet, and the one it names for the other models
-SIMILAR_STYLES = (("Supalonely", "Say So"), ("Big Up’s", "All TikTok Mashup"))
-# the pair that the discussion of Table 4 names; neither is among the twelve
-TABLE_4_SIMILAR_STYLES = ("Shuffle", "Hip-Hop")
-# what the text calls the more severe conditions, in Table 5's words
-SEVEREST_CONDITIONS = ("Backlight (strong)", "Heavy fog/haze", "Severe motion blur")
-
-ABSTRACT_ACCURACY = Claim("accuracy, exceeded", 97.24, "%", "abstract and section 5")
-ABSTRACT_F1 = Claim("F1-score, reached", 97.30, "%", "abstract and section 5")
-MEAN_ACCURACY = Claim("average accuracy of the three experiments", 97.14, "%", "note under Table 2 and section 4.3")
-RIVAL_ACCURACY = Claim("average accuracy of similar models, surpassed", 96.5, "%", "section 4.4, below Table 3")
-ALL_FRAMES = Claim("frames in all", 263_471, "frames", "section 4.1")
-VIDEOS = Claim("videos in all", 240, "videos", "section 4.1")
-PARTICIPANTS = Claim("participants, each asked for all 12 styles", 20, "people", "section 4.1")
-SAY_SO_FRAMES = Claim("frames of Say So", 1138, "frames", "section 4.1, above Table 1")
-WORST_DROP = Claim("largest loss of accuracy", 6.63, "percentage points", "section 4.4, above Table 5")
-SHORTEST_CLIPS = Claim("average length of a clip, at least about", 30, "s", "section 4.1, below Table 1")
-LONGEST_CLIPS = Claim("average length of a clip, at most about", 40, "s", "section 4.1, below Table 1")
-FRAME_RATE = Claim("frame rate, assumed", 30, "frames/s", "section 4.1, below Table 1")
-INPUT_SIDE = Claim("side of the frames that the network sees", 128, "pixels", "sections 3.2 and 3.3")
-CNN_FEATURES = Claim("features of the CNN path", 512, "numbers", "section 3.2")
-AE_FEATURES = Claim("features of the autoencoder", 1024, "numbers", "section 3.2")
-LEAST_TRAINING = Claim("training of the CNN and autoencoder, at least about", 9, "h", "section 4.2")
-VIDEO_SECONDS = Claim("length of the video that Table 4 times", 37, "s", "section 4.4")
-
-LOW_RESOLUTION_LINES = 360  # of the condition that Table 5 calls 360p
-
-CLAIMS = (
-    ABSTRACT_ACCURACY,
-    ABSTRACT_F1,
-    MEAN_ACCURACY,
-    RIVAL_ACCURACY,
-    ALL_FRAMES,
-    VIDEOS,
-    PARTICIPANTS,
-    SAY_SO_FRAMES,
-    WORST_DROP,
-    SHORTEST_CLIPS,
-    LONGEST_CLIPS,
-    FRAME_RATE,
-    INPUT_SIDE,
-    CNN_FEATURES,
-    AE_FEATURES,
-    LEAST_TRAINING,
-    VIDEO_SECONDS,
+TABLE_5 = tuple(
+    ConditionScores(*row)
+    for row in (
+        ("Baseline (optimal)", "Clean data", "High-quality frames, clear lighting, no compression", 97.14, 97.30),
+        ("Mild compression", "Standard social media compression", "Mild lossy compression (25% quality)", 96.72, 96.85),
+        ("Severe compression", "Heavy lossy compression", "Strong visual artifacts (15% quality)", 95.18, 95.29),
+        ("Mild Gaussian noise", "Low-level random noise", "Added white noise with low intensity", 96.31, 96.42),
+        ("Severe Gaussian noise", "High-intensity random noise", "Significant pixel-level disturbance", 93.85, 93.92),
+        ("Mild motion blur", "Slight motion blur", "Simulating moderate camera movement", 95.95, 96.07),
+        ("Severe motion blur", "Heavy motion blur", "Rapid camera movement causing streaking", 92.34, 92.50),
+        ("Low light", "Insufficient lighting", "Reduced brightness (30% of standard light)", 94.83, 94.91),
+        (
+            "Backlight (strong)",
+            "Backlight without foreground lighting",
+            "Silhouetted dancer, obscured body details",
+            91.49,
+            91.64,
+        ),
+        ("Moving shadows", "Dynamic shadows in background", "Shadows interfering with body contours", 93.53, 93.62),
+        ("Rain effect", "Water droplets on lens", "Simulated raindrops or dirt on camera lens", 94.12, 94.24),
+        ("Mild fog/haze", "Light atmospheric fog", "Slight reduction in clarity", 95.08, 95.19),
+        ("Heavy fog/haze", "Severe environmental fog", "Significant loss of visibility", 90.51, 90.78),
+        ("Frame drop (20%)", "Dropped frames", "Random omission of 20% of frames", 94.44, 94.66),
+        (
+            "Low resolution (360p)",
+            "Reduced video resolution",
+            "Low pixel density, affecting fine movements",
+            91.37,
+            91.58,
+        ),
+    )
 )
 
 TABLES = {1: TABLE_1, 2: TABLE_2, 3: TABLE_3, 4: TABLE_4, 5: TABLE_5}
 
+# similar styles: the discussion of Figure 5 names the first pair for ResNet and the second for the other models
+SIMILAR_STYLES = (("Supalonely", "Say So"), ("Big Up’s", "All TikTok Mashup"))
+TABLE_4_SIMILAR_STYLES = ("Shuffle", "Hip-Hop")  # the discussion of Table 4; Table 1 contains neither
+SEVEREST_CONDITIONS = ("Backlight (strong)", "Heavy fog/haze", "Severe motion blur")  # section 4.4
+
+ABSTRACT_ACCURACY = 97.24  # %, "exceeding"; abstract and section 5
+ABSTRACT_F1 = 97.30  # %; abstract and section 5
+MEAN_ACCURACY = 97.14  # %, of the three experiments; note under Table 2 and section 4.3
+BASELINE_ACCURACY = 96.5  # %, average of similar models; section 4.4, below Table 3
+ALL_FRAMES = 263_471  # section 4.1
+VIDEOS = 240  # section 4.1
+PARTICIPANTS = 20  # each performs all 12 styles; section 4.1
+SAY_SO_FRAMES = 1138  # section 4.1, above Table 1
+WORST_DROP = 6.63  # percentage points of accuracy; section 4.4, above Table 5
+MIN_CLIP_SECONDS, MAX_CLIP_SECONDS = 30, 40  # average length of a clip, about; section 4.1, below Table 1
+FRAME_RATE = 30  # frames per second, assumed; section 4.1, below Table 1
+INPUT_SIDE = 128  # pixels; sections 3.2 and 3.3
+CNN_FEATURES, AE_FEATURES = 512, 1024  # section 3.2
+MIN_TRAINING_HOURS = 9  # CNN and autoencoder, about; section 4.2
+LOW_RESOLUTION_LINES = 360  # of the condition "Low resolution (360p)" in Table 5
+
 
 def table_frame(number: int) -> pd.DataFrame:
-    """One of the five tables as a data frame, a column for each field of its rows.
+    """Return one of the five tables as a DataFrame, with one column for each field of its rows.
 
     Raises:
-        ValueError: the paper has no such table.
+        ValueError: the paper has no table of this number.
     """
     if number not in TABLES:
         raise ValueError(f"the paper has tables 1 to 5, not {number}")
     return pd.DataFrame([asdict(row) for row in TABLES[number]])
 
 
-def claims_frame() -> pd.DataFrame:
-    """The claims of the text as a data frame: name, value, unit, place."""
-    return pd.DataFrame([asdict(claim) for claim in CLAIMS])
+def as_large_as_table_1(settings: StudioSettings) -> StudioSettings:
+    """Return settings for synthetic clips with as many fault-free frames of each style as Table 1 lists.
+
+    The paper counts frames after curation, so frames with planted faults are added to these counts.
+
+    Raises:
+        ValueError: there are more dancers than frames of a style.
+    """
+    frames = {row.abbreviation: row.frames for row in TABLE_1}
+    return replace(settings, good_frames=tuple(frames[style.abbreviation] for style in STYLES))
+
+
+def similar_pairs(styles: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of `SIMILAR_STYLES` in `styles`, as indices; ignore case and the kind of apostrophe."""
+    names = [style.replace("’", "'").lower() for style in styles]
+    pairs = [tuple(style.replace("’", "'").lower() for style in pair) for pair in SIMILAR_STYLES]
+    return tuple((names.index(one), names.index(other)) for one, other in pairs if {one, other} <= set(names))
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A detail that the paper does not state, and our choice.
+
+    Attributes:
+        not_stated: the detail.
+        place: section or table of the paper.
+        choice: what we use.
+        setting: the parameter that changes our choice; empty if there is none.
+    """
+
+    not_stated: str
+    place: str
+    choice: str
+    setting: str = ""
+
+
+ASSUMPTIONS = (
+    Assumption(
+        "the clips: neither named source has the 12 labels", "4.1", "synthetic dancers, or your own footage", "footage"
+    ),
+    Assumption("the groups of the folds: frame, clip or dancer", "4.2", "dancer; the others show the leakage", "split"),
+    Assumption("scores on the 20 % test set", "4.2, Table 2", "in separate columns; never used to choose anything"),
+    Assumption("batch size", "4.2", "32 frames", "batch_size"),
+    Assumption("momentum, decay and patience", "4.2", "listed in each profile", "momentum, decay, patience"),
+    Assumption("dropout", "3.4", "none: with dropout the network did not learn from whole frames", "dropout"),
+    Assumption(
+        "normalization, kernel sizes",
+        "3.3, 3.4",
+        "each frame; batch normalization between the stages and of the encoder's 1024 features; 3 × 3 kernels",
+    ),
+    Assumption("squeeze ratio of the attention", "3.4", "8; others in the ablations", "squeeze_ratio"),
+    Assumption("the low resolution of the autoencoder", "3.3", "half", "low_resolution_factor"),
+    Assumption(
+        "the ResNet variant", "4.3", "18 layers, narrow in small profiles; 50 in `paper`", "compare_resnet_depth"
+    ),
+    Assumption("length and units of CNN + LSTM", "4.3", "a short window, 128 units", "compare_sequence_length"),
+    Assumption("the frame sizes of Table 3", "4.4, Table 3", "128 pixels and smaller", "frame_sizes"),
+    Assumption("the machine of Table 4", "4.4, Table 4", "ours is named; compare ratios to the CNN"),
+    Assumption("how the corruptions of Table 5 were made", "4.4, Table 5", "each one specified, with its level"),
+)
+
+
+def assumptions_frame() -> pd.DataFrame:
+    """Return `ASSUMPTIONS` as a DataFrame: not_stated, place, choice, setting."""
+    return pd.DataFrame([asdict(assumption) for assumption in ASSUMPTIONS])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dance_tf.audit.similar_styles import similar_pairs
+from dance_tf.audit.published import similar_pairs
 from dance_tf.evaluation.intervals import holm
 from dance_tf.experiments.strategies import BASE, PROPOSED, Ablation, Difference, RivalScores, differ, score_rival
 from dance_tf.model.networks import STRATEGIES

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from dance_tf.audit.own import similar_confusion
 from dance_tf.audit.published import TABLE_4
-from dance_tf.audit.similar_styles import similar_confusion
 from dance_tf.dataset.batches import FRAME_SIDE
 from dance_tf.evaluation.intervals import holm
 from dance_tf.experiments.cost_table import BASELINE, Costs

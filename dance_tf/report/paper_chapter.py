@@ -3,14 +3,17 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from dance_tf.audit.assumptions import unsaid_frame
-from dance_tf.audit.own import OwnAudit, audit_metrics, audit_runs
-from dance_tf.audit.published import TABLE_2, TABLE_3
+from dance_tf.audit.own import OwnAudit, audit_confusions, audit_metrics
+from dance_tf.audit.published import TABLE_2, TABLE_3, assumptions_frame
 from dance_tf.audit.rules import Finding, findings_frame
+from dance_tf.evaluation.metrics import confusion
+from dance_tf.evaluation.predictions import aggregate_clips
 from dance_tf.experiments.spec import Result, read_jobs
 from dance_tf.report.chapters import Chapter
 from dance_tf.report.section import Section, Table
@@ -117,7 +120,30 @@ def audit_ourselves(run_folder: Path, work: Path, sections: Sequence[Section], c
     results: dict[str, Result] = {}
     for name in job_lists(run_folder):
         results |= {result.folder.name: result for result in read_jobs(run_folder, name, work)}
-    return sum(audits, audit_runs(list(results.values())))
+    runs = audit_confusions(confusions_of_runs(list(results.values())))
+    return sum(audits, replace(runs, runs=len(results)))
+
+
+def confusions_of_runs(results: Sequence[Result]) -> dict[str, np.ndarray]:
+    """Return the confusion matrices of runs: name of the group, part and level → int64 [runs, styles, styles].
+
+    A group contains the runs that differ in fold only.
+    """
+    groups: dict[tuple, list[Result]] = {}
+    for result in results:
+        job = result.job
+        key = (job.settings, job.unit, job.folds, job.seed, job.score_frames, job.interval)
+        groups.setdefault(key, []).append(result)
+    confusions = {}
+    for number, group in enumerate(groups.values(), start=1):
+        job = group[0].job
+        name = f"{job.settings.strategy}, {job.settings.view}, split by {job.unit}, group {number}"
+        parts = {"validation": [run.validation for run in group], "held out": [run.test for run in group]}
+        for part, runs in parts.items():
+            for level, scored in (("frame", runs), ("clip", [aggregate_clips(run) for run in runs])):
+                matrices = [confusion(run.labels, run.predicted, len(run.styles)) for run in scored]
+                confusions[f"{name}, {part}, by {level}"] = np.stack(matrices)
+    return confusions
 
 
 def job_lists(run_folder: Path) -> list[str]:
@@ -134,7 +160,7 @@ def paper_tables(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudi
         Table("paper_audit", "What in the paper cannot be true", findings_frame(findings).drop(columns="values"),
               "Impossible: no set of verdicts gives these numbers, on what the message supposes; implausible: only "
               "under what it names."),
-        Table("paper_unsaid", "What the paper leaves unsaid", unsaid_frame(), "The setting that changes our choice."),
+        Table("paper_unsaid", "What the paper does not state", assumptions_frame(), "The setting changes our choice."),
     ]  # fmt: skip
     if own.findings:
         accused = findings_frame(own.findings).drop(columns="values")

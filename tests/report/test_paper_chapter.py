@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dance_tf.audit.assumptions import UNSAID, unsaid_frame
 from dance_tf.audit.audit import audit_paper
 from dance_tf.audit.own import OwnAudit
+from dance_tf.audit.published import ASSUMPTIONS, assumptions_frame
 from dance_tf.evaluation.intervals import Estimate, ScoreEstimates
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import Job, load_result, write_jobs
@@ -148,8 +148,8 @@ def test_our_own_false_number_would_be_found(tmp_path):
 
 
 def test_what_is_unsaid_has_a_choice():
-    table = unsaid_frame()
-    assert len(table) == len(UNSAID) == table["unsaid"].nunique()
+    table = assumptions_frame()
+    assert len(table) == len(ASSUMPTIONS) == table["not_stated"].nunique()
     assert table["choice"].str.len().min() > 0
 
 

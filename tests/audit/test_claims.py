@@ -1,0 +1,135 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from dance_tf.audit import claims, published
+from dance_tf.audit.claims import audit_claims, checks
+
+
+def messages(rule):
+    return {finding.row: finding.message for finding in audit_claims() if finding.rule == rule}
+
+
+def change_row(monkeypatch, table, position, **values):
+    rows = list(getattr(published, table))
+    rows[position] = replace(rows[position], **values)
+    monkeypatch.setattr(published, table, tuple(rows))
+
+
+def test_quantities_that_the_checks_compute():
+    interval = claims.mean_interval([96.38, 97.48, 97.37])
+    assert interval == (pytest.approx(97.07167, abs=1e-5), pytest.approx(97.08167, abs=1e-5))
+    # 90 of 100 frames are correct; without 20 of the correct ones, 70 of 80 are
+    assert claims.min_accuracy_of_kept(0.9, 0.2) == pytest.approx(70 / 80)
+    assert claims.min_accuracy_of_kept(0.1, 0.2) == 0
+    assert claims.min_accuracy_of_kept(0.5, 0.0) == 0.5
+    assert claims.clip_seconds(24_890) == pytest.approx(24_890 / 20 / 30)
+    assert claims.feature_megabits(32) == pytest.approx(1536 * 32 * 30 / 1e6)
+    head = 1536 * 400 + 400 + 400 * 150 + 150 + 150 * 12 + 12
+    assert head == 676_762 < claims.max_weights_described() < 1_000_000
+
+
+def test_every_check_has_a_rule_and_the_findings_are_those_that_do_not_hold():
+    table = checks()
+    assert {check.rule for check in table} == set(claims.FINDINGS) > claims.IMPOSSIBLE
+    failed = [(check.row, check.finding) for check in table if not check.holds]
+    assert failed == [(finding.row, finding.message) for finding in audit_claims()]
+    (say_so,) = (check for check in table if check.rule == "two counts of the same frames")
+    assert (say_so.printed, say_so.computed, say_so.level) == ("1,138", "24,890", "impossible")
+
+
+@pytest.mark.parametrize(
+    ("rule", "row", "parts"),
+    [
+        ("two counts of the same frames", "section 4.1, above Table 1", ["1,138 frames", "24,890 (41.5 s per video)"]),
+        ("videos by source", "section 4.1", ["20 participants", "make 240 videos"]),
+        ("length of the clips", "Table 1, Lottery", ["41.00 s"]),
+        ("length of the clips", "Table 1, Say So", ["30–40 s", "41.48 s"]),
+        ("abstract against the mean of Table 2", "abstract and section 5", ["f1 97.30", "97.14", "none of their"]),
+        ("claim against the mean of Table 2", "note under Table 2 and section 4.3", ["97.08 (97.14 is their mean f1)"]),
+        ("claim against Table 2", "section 4.4, below Table 3", ["96.5 for", "95.72"]),
+        ("less data, higher accuracy", "Table 3, one frame of 2", ["97.34 with one frame of 2", "97.08 with all"]),
+        ("styles that are not in the data", "Table 4, confusion rate", ["Shuffle and Hip-Hop"]),
+        ("times do not add up", "Table 4, CNN + AE + Attention", ["32.57 s", "25.03 s", "7.54 s"]),
+        ("same work in less time", "Table 4, CNN + AE + Attention", ["7.54 s", "8.02 s in CNN + AE"]),
+        ("training time against the text", "Table 4, CNN + AE + Attention", ["9 h", "4.87 h"]),
+        ("size against described layers", "Table 4, CNN + AE + Attention", ["157.4 MB", "0.84 million (3.4 MB)"]),
+        ("clean frames against Table 2", "Table 5, Baseline (optimal)", ["f1 is 97.30", "97.14"]),
+        ("ranking in the text", "Table 5", ["Severe motion blur costs 4.80", "(360p) costs 5.77"]),
+        ("accuracy of the frames that are kept", "Table 5, Frame drop (20%)", ["94.44", "97.14", "96.42"]),
+        ("measured or estimated", "Table 5", ["the 15 rows", '"simulated and estimated"']),
+        ("lines beyond the network input", "Table 5, Low resolution (360p)", ["5.77", "(3.29)", "128 lines"]),
+        ("two pictures under one number", "Figure 1", ["porous materials", "optimal error level"]),
+        ("one place named twice", "section 3.5, list of steps", ["steps 2 and 3", '"sent to the cloud"']),
+        ("features sent in place of frames", "section 3.5", ["1,536 float32", "1.47 Mbit/s (0.37", "needs 3.93"]),
+    ],
+)
+def test_findings_state_their_numbers(rule, row, parts):
+    message = messages(rule)[row]
+    assert all(part in message for part in parts), message
+    assert message[0].isupper() and message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("ABSTRACT_ACCURACY", 97.08, "abstract against the mean of Table 2"),
+        ("ABSTRACT_F1", 97.14, "abstract against the mean of Table 2"),
+        ("MEAN_ACCURACY", 97.08, "claim against the mean of Table 2"),
+        ("BASELINE_ACCURACY", 95.7, "claim against Table 2"),
+        ("SAY_SO_FRAMES", 24_890, "two counts of the same frames"),
+        ("VIDEOS", 300, "videos by source"),
+        ("MAX_CLIP_SECONDS", 42, "length of the clips"),
+        ("MIN_TRAINING_HOURS", 4, "training time against the text"),
+        ("INPUT_SIDE", 512, "lines beyond the network input"),
+        ("TABLE_4_SIMILAR_STYLES", ("Tokyo", "Laxed"), "styles that are not in the data"),
+    ],
+)
+def test_a_statement_that_agrees_is_no_finding(monkeypatch, name, value, rule):
+    rules = [finding.rule for finding in audit_claims()]
+    monkeypatch.setattr(published, name, value)
+    left = 1 if rule.startswith("abstract") else 0  # the other number of the abstract
+    assert [finding.rule for finding in audit_claims()].count(rule) == left < rules.count(rule)
+
+
+def test_a_sum_that_differs_is_found(monkeypatch):
+    assert not messages("sum of frames")
+    change_row(monkeypatch, "TABLE_1", 0, frames=22_366)
+    assert "263,471 frames, but the rows of Table 1 sum to 263,472" in messages("sum of frames")["Table 1"]
+
+
+def test_scores_that_do_not_fall_in_table_3_are_found(monkeypatch):
+    assert not messages("claimed fall")
+    change_row(monkeypatch, "TABLE_3", 4, accuracy=96.60, kappa=72.29)
+    found = [finding.message for finding in audit_claims() if finding.rule == "claimed fall"]
+    assert [re.findall("accuracy|recall|kappa|row [0-9]", message) for message in found] == [
+        ["accuracy", "row 5"],
+        ["kappa", "row 5"],
+    ]
+
+
+def test_times_that_add_up_are_no_finding(monkeypatch):
+    change_row(monkeypatch, "TABLE_4", 4, inference_seconds=33.05)
+    assert not messages("same work in less time")
+    change_row(monkeypatch, "TABLE_4", 4, inference_seconds=25.03, size_mb=3.1)
+    assert not messages("times do not add up") and not messages("size against described layers")
+
+
+def test_changes_of_table_5(monkeypatch):
+    change_row(monkeypatch, "TABLE_5", 0, accuracy=97.08, f1=97.14)
+    assert not messages("clean frames against Table 2")
+    change_row(monkeypatch, "TABLE_5", 0, accuracy=97.14)
+    change_row(monkeypatch, "TABLE_5", 14, accuracy=95.0)  # low resolution
+    change_row(monkeypatch, "TABLE_5", 13, accuracy=96.9)  # frame drop
+    assert not messages("ranking in the text") and not messages("accuracy of the frames that are kept")
+    assert not messages("largest loss")
+    change_row(monkeypatch, "TABLE_5", 10, accuracy=90.0)  # rain
+    assert "Rain effect costs 7.14" in messages("ranking in the text")["Table 5"]
+    assert messages("largest loss")
+
+
+def test_quotes_are_in_the_text_of_the_paper(paper_text):
+    quotes = [quote for check in checks() for quote in re.findall('"([^"]+)"', check.finding)]
+    assert len(quotes) == 8
+    assert not [quote for quote in quotes if quote.lower() not in paper_text.lower()]

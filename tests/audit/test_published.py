@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from dance_tf.audit import published
+from dance_tf.audit.published import (
+    TABLE_1,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    TABLE_5,
+    as_large_as_table_1,
+    similar_pairs,
+    table_frame,
+)
+from dance_tf.synthesis.choreography import STYLES
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.take import planned_frames, render_clip
+
+
+def test_table_1_sums_to_the_frames_in_the_text():
+    assert sum(row.frames for row in TABLE_1) == 263_471 == published.ALL_FRAMES
+    assert " ".join(row.abbreviation for row in TABLE_1) == "Tok TDS TMM SUP STTL LOT SaS LAX DDM BL BU ATTM"
+    assert {row.abbreviation for row in TABLE_1 if row.sources == "TikTok"} == {"TDS", "SUP", "STTL", "DDM", "BL"}
+    assert {row.style: row.frames for row in TABLE_1}["Say So"] == 24_890
+
+
+def test_table_2_means_of_the_proposed_rows():
+    proposed = [row for row in TABLE_2 if row.strategy == published.PROPOSED]
+    assert [row.experiment for row in proposed] == [1, 2, 3]
+    means = [round(sum(getattr(row, name) for row in proposed) / 3, 3) for name in ("precision", "f1", "accuracy")]
+    assert means == [97.237, 97.137, 97.077]
+    assert [row.specificity for row in TABLE_2] == [96.51, 97.58, 99.66, 96.92, 97.79, 99.76, 97.88, 98.69, 99.75]
+
+
+def test_table_3_falls_with_the_interval():
+    assert [row.interval for row in TABLE_3] == list(range(2, 11))
+    for name in ("accuracy", "recall", "kappa"):
+        assert (np.diff([getattr(row, name) for row in TABLE_3]) < 0).all()
+    assert sum(row.kappa for row in TABLE_3) == pytest.approx(646.34)
+
+
+def test_table_4_times():
+    assert [row.training_minutes for row in TABLE_4] == [175, 195, 228, 245, 292]
+    assert [row.attention_seconds for row in TABLE_4] == [None] * 4 + [3.28]
+    assert sum(row.inference_seconds for row in TABLE_4) == pytest.approx(126.71)
+
+
+def test_table_5_has_a_baseline_and_fourteen_conditions():
+    baseline, *conditions = TABLE_5
+    assert (baseline.accuracy, baseline.f1, len(conditions)) == (97.14, 97.30, 14)
+    assert round(baseline.accuracy - min(row.accuracy for row in conditions), 2) == published.WORST_DROP
+    assert all(row.f1 > row.accuracy for row in TABLE_5)
+
+
+def test_styles_and_conditions_named_in_the_text():
+    styles = {row.style for row in TABLE_1}
+    assert {style for pair in published.SIMILAR_STYLES for style in pair} <= styles
+    assert not set(published.TABLE_4_SIMILAR_STYLES) & styles
+    assert set(published.SEVEREST_CONDITIONS) <= {row.condition for row in TABLE_5}
+
+
+def test_tables_as_data_frames():
+    table = table_frame(2)
+    assert list(table) == ["experiment", "strategy", "precision", "sensitivity", "specificity", "accuracy", "f1"]
+    assert table.groupby("strategy")["accuracy"].mean()["ResNet"] == pytest.approx(93.9366667)
+    assert [len(table_frame(number)) for number in range(1, 6)] == [12, 9, 9, 5, 15]
+    with pytest.raises(ValueError, match="tables 1 to 5"):
+        table_frame(6)
+
+
+def test_similar_pairs_are_found_if_both_styles_are_given():
+    assert similar_pairs(("Say So", "Tokyo", "Supalonely", "Big Up's")) == ((2, 0),)
+    assert similar_pairs(("Big Up’s", "All TikTok Mashup")) == ((0, 1),)
+    assert similar_pairs(("Big Up's", "All TikTok Mashup", "Say So")) == ((0, 1),)
+    assert similar_pairs(("Tokyo",)) == ()
+
+
+def test_fault_free_frames_of_each_style_sum_to_table_1():
+    settings = as_large_as_table_1(StudioSettings())
+    good = dict.fromkeys((style.abbreviation for style in STYLES), 0)
+    faulty = 0
+    for style, dancer in settings.clips():
+        plan, frames = planned_frames(style, dancer, settings)
+        good[STYLES[style].abbreviation] += frames - plan.frames
+        faulty += plan.frames
+    assert good == {row.abbreviation: row.frames for row in TABLE_1}
+    assert 0.02 < faulty / 263_471 < 0.2
+
+
+def test_a_clip_has_the_planned_length():
+    settings = as_large_as_table_1(StudioSettings(width=54, height=96))
+    plan, frames = planned_frames(3, 7, settings)
+    truth = render_clip(3, 7, settings).truth
+    assert (truth.frames, truth.faults) == (frames, plan.faults)
+    assert frames - plan.frames == 949  # 18,987 frames of Supalonely for 20 dancers; the first 7 have one more
+    assert planned_frames(3, 6, settings)[1] - planned_frames(3, 6, settings)[0].frames == 950
+
+
+def test_every_row_is_in_the_text_of_the_paper(paper_text):
+    for row in TABLE_1:
+        assert f"{row.style} | {row.abbreviation} | {row.sources} | {row.frames:,} |" in paper_text
+    for row in TABLE_2:
+        values = (row.precision, row.sensitivity, row.specificity, row.accuracy, row.f1)
+        assert f"{row.strategy} | " + " | ".join(f"{value:.2f}" for value in values) + " |" in paper_text
+    for row in TABLE_3:
+        assert f"{row.accuracy:.2f} | {row.recall:.2f} | {row.kappa:.2f} |" in paper_text
+    for row in TABLE_4:
+        attention = "—" if row.attention_seconds is None else f"{row.attention_seconds:.2f}"
+        training = f"{row.training_minutes // 60}:{row.training_minutes % 60:02d}"
+        cells = (f"{row.extraction_seconds:.2f}", attention, f"{row.size_mb:.1f}", training)
+        assert f"| {row.confusion_rate:.2f} | {' | '.join(cells)} | {row.inference_seconds:.2f} |" in paper_text
+    for row in TABLE_5:
+        words = f"{row.condition} | {row.disturbance} | {row.description}"
+        assert f"{words} | {row.accuracy:.2f} | {row.f1:.2f} |" in paper_text
