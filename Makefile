@@ -1,19 +1,19 @@
-# make report [PROFILE=quick], make figures, make test, make lint, make lab, make fuzz: .venv is made when it is needed;
-# make crosscheck: in an environment of its own
+# make report [PROFILE=quick], make figures, make test, make lint, make lab, make fuzz: create .venv if it is absent;
+# make crosscheck: uses its own environment
 PROFILE ?= quick
 PYTHON ?= python3
 RUN = .venv/bin/python -m
-NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); name another one with: make PYTHON=python3.12
+NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); choose another one with: make PYTHON=python3.12
 
 .PHONY: report figures test lint lab fuzz crosscheck
 report: .venv/installed
 	@$(RUN) dance_tf report $(PROFILE)
 
-# the published report's tables and figures again, from the runs stored with it: nothing is trained
+# rebuild tables and figures of the published report from its stored runs, without training
 figures: .venv/installed
 	@$(RUN) dance_tf report standard --from-records
 
-# two files of tests side by side: on two cores one after the other leaves one of them idle for half of the time
+# two test files in parallel: one after the other leaves one of two cores idle for half of the time
 test: lint
 	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -1,4 +1,4 @@
-"""The notebooks' rules: thin, told in prose, one typed and commented parameters cell, stored without outputs."""
+"""Rules of the notebooks: short, explained, one typed and commented parameters cell, stored without outputs."""
 
 import ast
 import io
@@ -9,12 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dance_tf.report.run_notebooks import defaults_of, notebook_paths
+from dance_tf.report.profile import NAMES
+from dance_tf.report.run_notebooks import NEEDS_CLIPS, defaults_of, notebook_paths
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = notebook_paths(FOLDER)
-PROFILES = sorted((FOLDER / "runs").glob("*.yaml"))
-MOST_CELLS, MOST_LINES = 20, 80
+MAX_CELLS, MAX_LINES = 25, 120  # of code
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -23,13 +23,12 @@ def code_cells(path):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
-def code_lines(cells):
-    lines = [line.strip() for cell in cells for line in cell.source.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+def tags(cell):
+    return cell.metadata.get("tags", [])
 
 
 def parameter_faults(source):
-    """What is wrong with a parameters cell: a line that is no typed literal, or has no comment behind it."""
+    """Return what is wrong with a parameters cell: lines that are not typed literals or have no comment."""
     comments = {
         token.start[0]
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -38,18 +37,34 @@ def parameter_faults(source):
     faults = []
     for line in ast.parse(source).body:
         if not isinstance(line, ast.AnnAssign) or line.value is None:
-            faults.append(f"not of the form `name: type = value  # what it is`: {ast.unparse(line)}")
+            faults.append(f"not of the form `name: type = value  # comment`: {ast.unparse(line)}")
             continue
         try:
             ast.literal_eval(line.value)
         except ValueError:
-            faults.append(f"derived, so papermill would not recompute it: {ast.unparse(line)}")
+            faults.append(f"computed, so papermill would not recompute it: {ast.unparse(line)}")
         if line.end_lineno not in comments:
             faults.append(f"no comment: {ast.unparse(line)}")
     return faults
 
 
-def test_there_are_notebooks_and_all_are_numbered():
+def names(cells):
+    """Return the names that cells set and the names that they read."""
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    stored |= {alias.asname or alias.name.partition(".")[0] for alias in imported}
+    return stored, {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def only_with_clips(cells):
+    """Return names that cells without the tag `needs_clips` read although only cells with it set them."""
+    set_with, _ = names([cell for cell in cells if NEEDS_CLIPS in tags(cell)])
+    set_without, read = names([cell for cell in cells if NEEDS_CLIPS not in tags(cell)])
+    return (set_with - set_without) & read
+
+
+def test_all_notebooks_are_numbered():
     assert NOTEBOOKS
     assert set(FOLDER.rglob("*.ipynb")) - set(FOLDER.rglob(".ipynb_checkpoints/*")) == set(NOTEBOOKS)
     assert all(re.fullmatch(r"\d\d_[a-z]+(_[a-z]+)+", path.stem) for path in NOTEBOOKS)
@@ -57,63 +72,74 @@ def test_there_are_notebooks_and_all_are_numbered():
 
 
 @each_notebook
-def test_it_is_thin(path):
+def test_it_is_short_and_defines_nothing(path):
     cells = code_cells(path)
-    lines = code_lines(cells)
-    assert len(cells) <= MOST_CELLS
-    assert len(lines) <= MOST_LINES
-    statements = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
-    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    assert [node.name for node in statements if isinstance(node, defined)] == []
+    lines = [line.strip() for cell in cells for line in cell.source.splitlines()]
+    assert len(cells) <= MAX_CELLS
+    assert len([line for line in lines if line and not line.startswith("#")]) <= MAX_LINES
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    assert not [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
 
 
 @each_notebook
-def test_it_leaves_the_environment_alone(path):
+def test_it_does_not_touch_the_environment(path):
     source = "\n".join(cell.source for cell in code_cells(path))
     assert "sys.path" not in source
     assert not re.search(r"^\s*[!%].*\bpip\b|\bsubprocess\b", source, re.MULTILINE)
-    literals = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-    texts = [text for text in literals if isinstance(text, str)]
-    assert [text for text in texts if re.match(r"(/\w|~|[A-Za-z]:[\\/])", text)] == []
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not [text for text in strings if re.match(r"(/\w|~|[A-Za-z]:[\\/])", text)]
 
 
 @each_notebook
-def test_its_parameters_are_typed_and_commented(path):
-    tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+def test_its_parameters_are_typed_commented_and_not_shared(path):
+    tagged = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
     assert len(tagged) == 1
     assert parameter_faults(tagged[0].source) == []
-    assert "run_folder" in defaults_of(path)
+    defaults = defaults_of(path)
+    assert defaults["run_folder"] == "reports/quick"
+    if "profile" in defaults:
+        assert defaults["profile"] == "runs/quick.yaml"
+        assert set(defaults) & set(NAMES) == set()
 
 
-def test_faulty_parameters_are_seen():
+@each_notebook
+def test_it_runs_without_the_cells_that_need_clips(path):
+    assert only_with_clips(code_cells(path)) == set()
+
+
+@each_notebook
+def test_it_is_stored_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all((cell.outputs, cell.execution_count) == ([], None) for cell in notebook.cells if "outputs" in cell)
+
+
+@each_notebook
+def test_it_begins_with_its_title_and_saves_sections_of_its_number(path):
+    first, *_ = nbformat.read(path, as_version=4).cells
+    assert first.cell_type == "markdown" and first.source.startswith("# ")
+    assert len(first.source.splitlines()) > 1
+    source = "\n".join(cell.source for cell in code_cells(path))
+    orders = re.findall(r"\border=(\d+)", source)
+    assert len(orders) == source.count("report.save(") > 0
+    assert set(orders) == {str(int(path.name[:2]))}
+
+
+def test_faulty_parameters_are_found():
     good = "frames: int = 16  # frames sampled per clip\nrates: list = [\n    1,\n    2,\n]  # tried in turn\n"
     assert parameter_faults(good) == []
     assert len(parameter_faults("frames = 16  # untyped\n")) == 1
     assert len(parameter_faults("frames: int = 16\n")) == 1
-    assert len(parameter_faults("frames: int = 4 * width  # derived\n")) == 1
+    assert len(parameter_faults("frames: int = 4 * width  # computed\n")) == 1
 
 
-@each_notebook
-def test_it_is_stored_as_it_should_run(path):
-    notebook = nbformat.read(path, as_version=4)
-    assert notebook.metadata.kernelspec.name == "python3"
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert (cell.outputs, cell.execution_count) == ([], None)
-
-
-@each_notebook
-def test_it_begins_with_its_title_and_ends_by_saving(path):
-    cells = nbformat.read(path, as_version=4).cells
-    assert cells[0].cell_type == "markdown"
-    assert cells[0].source.startswith("# ")
-    assert len(cells[0].source.splitlines()) > 1
-    saves = [place for place, cell in enumerate(cells) if cell.cell_type == "code" and "report.save(" in cell.source]
-    code = [place for place, cell in enumerate(cells) if cell.cell_type == "code"]
-    assert saves[-1:] == code[-1:]
-    orders = re.findall(r"\border=(\d+)", cells[code[-1]].source)
-    assert orders == [str(int(path.name[:2]))]
-
-
-def test_the_four_profiles_are_there():
-    assert {path.stem for path in PROFILES} == {"smoke", "quick", "standard", "paper"}
+def test_names_that_only_cells_with_clips_set_are_found():
+    cells = [
+        nbformat.v4.new_code_cell("import numpy as np\nframes = np.load(file)", metadata={"tags": [NEEDS_CLIPS]}),
+        nbformat.v4.new_code_cell("file = 1\nmean = frames.mean()\nnp = 2"),
+    ]
+    assert only_with_clips(cells) == {"frames"}

@@ -1,4 +1,4 @@
-"""The whole report, tiny: it runs, it is whole, and a run that was killed ends in the same numbers."""
+"""The report of the smoke profile: complete, reproducible, and equal after a kill and a restart."""
 
 import json
 import os
@@ -21,8 +21,8 @@ from dance_tf.model.networks import STRATEGIES
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
-TIMED = ("cost", "speed")  # measured in seconds, so no two measurements are alike
-KILLED_AT = (  # files whose appearance says how far a report has come
+TIMED = ("cost", "speed")  # measured times, which differ from run to run
+KILLED_AT = (  # files that show how far a report has come
     "work/dataset-*-parts/*.npz",  # while clips are curated
     "work/growth/*.unfinished/stage_3/checkpoint/state.json",  # while an autoencoder grows
     "work/runs/*/result.json",  # while classifiers are trained
@@ -30,7 +30,7 @@ KILLED_AT = (  # files whose appearance says how far a report has come
 
 
 def command(folder):
-    """The report of the smoke profile into a folder that has its own work folder."""
+    """Return the command that makes the smoke report in a folder with its own work folder."""
     profile = folder / "smoke.yaml"
     profile.write_text(yaml.safe_dump({**yaml.safe_load(SMOKE.read_text()), "work": str(folder / "work")}))
     return [sys.executable, "-m", "dance_tf", "report", str(profile), "--out", str(folder / "report")]
@@ -49,7 +49,7 @@ def finished(tmp_path_factory):
     return folder
 
 
-def test_report_is_whole(finished):
+def test_report_is_complete(finished):
     report = finished / "report"
     content = json.loads((report / "metrics.json").read_text())
     assert {"data", "curation", "autoencoder", "strategies", "leakage"} <= set(content)
@@ -64,19 +64,22 @@ def test_report_is_whole(finished):
         if line.startswith("!["):
             assert (report / line.split("](")[1].rstrip(")")).is_file()
     assert str(ROOT) not in page
+    interactive = (report / "index.html").read_text()
+    assert interactive.count("<table>") == len(list((report / "tables").glob("*.csv")))
+    assert interactive.count("<img ") == len(list((report / "figures").glob("*.png")))
     provenance = json.loads((report / "provenance.json").read_text())
     assert provenance["data_hash"] == content["data"]["hash"]
 
 
 def scores_by_scikit_learn(predictions):
-    """The six scores of stored predictions by frame, without a line of ours."""
-    truth, said = predictions["labels"], predictions["probabilities"].argmax(axis=1)
+    """Return the six scores of stored predictions by frame, computed by scikit-learn."""
+    truth, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
     kinds = np.unique(truth)
     precision, sensitivity, f1, _ = precision_recall_fscore_support(
-        truth, said, labels=kinds, average="macro", zero_division=0
+        truth, predicted, labels=kinds, average="macro", zero_division=0
     )
-    specificity = np.mean([recall_score(truth == kind, said == kind, pos_label=False) for kind in kinds])
-    accuracy, kappa = accuracy_score(truth, said), cohen_kappa_score(truth, said)
+    specificity = np.mean([recall_score(truth == kind, predicted == kind, pos_label=False) for kind in kinds])
+    accuracy, kappa = accuracy_score(truth, predicted), cohen_kappa_score(truth, predicted)
     return dict(
         accuracy=accuracy, precision=precision, sensitivity=sensitivity, specificity=specificity, f1=f1, kappa=kappa
     )
@@ -112,7 +115,7 @@ def test_every_notebook_ran_without_error_or_warning(finished):
                 assert output.get("name") != "stderr", (path.name, output.get("text"))
 
 
-def test_second_run_takes_its_numbers_from_the_cache(finished):
+def test_second_run_reads_the_cache(finished):
     before = (finished / "report" / "metrics.json").read_bytes()
     runs = {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/result.json")}
     subprocess.run(command(finished), check=True, capture_output=True, cwd=ROOT, timeout=1800)
@@ -120,28 +123,43 @@ def test_second_run_takes_its_numbers_from_the_cache(finished):
     assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/result.json")} == runs
 
 
+def test_report_from_records_has_the_same_metrics(finished):
+    report = finished / "report"
+    if not (report / "runs").is_dir():
+        pytest.skip("the notebooks do not store their runs yet")
+    before = {path: path.read_bytes() for path in [report / "metrics.json", *(report / "tables").glob("*.csv")]}
+    absent = finished / "work_moved"
+    (finished / "work").rename(absent)  # neither clips nor cached runs
+    try:
+        subprocess.run([*command(finished), "--from-records"], check=True, capture_output=True, cwd=ROOT, timeout=600)
+    finally:
+        shutil.rmtree(finished / "work", ignore_errors=True)
+        absent.rename(finished / "work")
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def contained(part, whole):
-    """Whether every number of a metrics document is in another, at the same place and equal."""
+    """Return whether every number of one metrics document is in another, at the same place and equal."""
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(key in whole and contained(part[key], whole[key]) for key in part)
     return part == whole
 
 
-def test_killed_report_goes_on_to_the_same_metrics(finished, tmp_path):
+def test_killed_report_ends_in_the_same_metrics(finished, tmp_path):
     (tmp_path / "notebooks").mkdir()
-    for number in ("00", "10", "20", "30"):  # the main path: the other notebooks keep their runs in the same way
+    for number in ("00", "10", "20", "30"):  # the main path; the other notebooks use the same cache
         [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
         shutil.copy(path, tmp_path / "notebooks")
     profile = tmp_path / "smoke.yaml"
     profile.write_text(yaml.safe_dump({**yaml.safe_load(SMOKE.read_text()), "work": str(tmp_path / "work")}))
-    # the footage is taken over; it is curated and learnt from anew
+    # the footage is copied; curation and training start again
     again = shutil.ignore_patterns("dataset-*", "runs", "growth", "degraded*")
     shutil.copytree(finished / "work", tmp_path / "work", ignore=again)
     go = "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
     go += "run(*map(P, sys.argv[1:]), progress=False)"
     arguments = [sys.executable, "-c", go, str(profile), str(tmp_path / "notebooks"), str(tmp_path / "report")]
     for sign in KILLED_AT:
-        assert not list(tmp_path.glob(sign)), f"{sign} was there before the report was killed at it"
+        assert not list(tmp_path.glob(sign)), f"{sign} existed before the report was killed"
         going = subprocess.Popen(
             arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )

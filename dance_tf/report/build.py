@@ -135,8 +135,10 @@ def render_page(sections: Sequence[Section], folder: Path, facts: Entry, metrics
     top = top_figures(sections)
 
     def figure(entry: Entry) -> Iterator[str]:
-        data = base64.b64encode((folder / "figures" / f"{entry['name']}.png").read_bytes()).decode()
-        yield f'<figure><img alt="{escape(str(entry["title"]))}" loading="lazy" src="data:image/png;base64,{data}">'
+        file = f"figures/{entry['name']}.png"
+        data = base64.b64encode((folder / file).read_bytes()).decode()
+        image = f'<img alt="{escape(str(entry["title"]))}" src="data:image/png;base64,{data}">'
+        yield f'<figure><a href="{file}">{image}</a>'
         yield f"<figcaption>{markdown(str(entry['caption']))}</figcaption></figure>"
 
     def table(entry: Entry, opened: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A picture of each curated clip: its film strip with the frames that curation left out, and why."""
+"""Film strips of curated clips, with the dropped frames and their reasons."""
 
 import os
 from collections.abc import Callable
@@ -20,40 +20,40 @@ from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import side_by_side
 
-PICTURES = 16  # frames of a strip: two rows of eight
-SILENCE_SECONDS = 20.0  # without a sign of life, after which a clip is given up
+STRIP_FRAMES = 16  # two rows of eight
+TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
 
 
 def strips_folder(dataset: Path) -> Path:
-    """Where a dataset's strips lie: beside it, as its parts do."""
+    """Return the folder of a dataset's strips, beside the dataset."""
     return dataset.with_name(f"{dataset.name}-strips")
 
 
 class StripError(RuntimeError):
-    """Strips that could not be drawn, with the reason of the first in one line."""
+    """Some strips could not be drawn; the message is one line with the reason of the first."""
 
 
 def strip_frames(
-    clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAULTS, count: int = PICTURES
+    clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAULTS, count: int = STRIP_FRAMES
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The frames that stand for a clip, read again from its file; the rest is decoded and let go.
+    """Read the frames that represent a clip again from its file.
 
     Args:
-        clip: what curation made of it.
+        clip: the curated clip.
         path: its file.
-        read: how it was read when it was curated.
-        count: how many frames at most.
+        read: the settings it was curated with.
+        count: maximum number of frames.
 
     Returns:
         uint8 [k, 128, 128] and float64 [k] seconds.
 
     Raises:
-        ReadError: the file cannot be read any more.
-        LostProcess: it crashes the decoder, or makes it hang.
+        ReadError: the file can no longer be read.
+        LostProcess: the file crashes the decoder or makes it hang.
     """
     times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
     chosen = frozenset(choose_frames(times, clip.dropped, count))
-    with lend_process(SILENCE_SECONDS) as process:
+    with lend_process(TIMEOUT_SECONDS) as process:
         return process.call(_pick_frames, path, read, chosen)
 
 
@@ -62,10 +62,10 @@ def _pick_frames(
 ) -> tuple[np.ndarray, np.ndarray]:
     reader = FootageReader(path, read, alive)
     picked = [frame for place, frame in enumerate(reader) if place in chosen]
-    if reader.source.broken and read.threads != 1:  # as `read_footage`: on more threads it may be other frames
+    if reader.source.broken and read.threads != 1:  # as in `read_footage`: several threads may give other frames
         return _pick_frames(path, replace(read, threads=1), chosen, alive)
     if len(picked) != len(chosen):
-        raise ReadError(f"{path.name}: has fewer frames than when it was curated")
+        raise ReadError(f"{path.name}: has fewer frames than at curation")
     return np.stack([picture for _, picture in picked]), np.array([moment for moment, _ in picked])
 
 
@@ -77,23 +77,23 @@ def write_strips(
     jobs: int = 1,
     scheduler: str | None = None,
 ) -> tuple[Path, ...]:
-    """Draw the strip of every clip of a dataset into `strips_folder`; one that is newer than its clip's part stays.
+    """Draw the strip of every clip of a dataset into `strips_folder`, also of clips with no frame kept.
 
-    A clip of which no frame is left has one too: it tells why.
+    A strip that is newer than the curated clip is not drawn again.
 
     Args:
-        dataset: what `curate_folder` wrote.
-        find: where the file of a row lies.
-        source: "synthetic" or the footage's name.
-        read: how the clips were read when they were curated.
-        jobs: processes side by side.
-        scheduler: address of a Dask scheduler to draw on instead; its workers must see the same folders.
+        dataset: folder written by `curate_folder`.
+        find: returns the file of a row.
+        source: "synthetic" or the name of the footage.
+        read: the settings the clips were curated with.
+        jobs: parallel processes.
+        scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
 
     Returns:
-        the pictures, `<clip id>.png`, in the order of the dataset's rows.
+        the strips, `<clip id>.png`, in the order of the dataset's rows.
 
     Raises:
-        StripError: a clip's file cannot be read any more; all other strips are drawn.
+        StripError: a clip's file can no longer be read; all other strips are drawn.
     """
     dataset = dataset.resolve()
     rows = [row for row in read_rows(dataset / "curation.csv") if row.seen]
@@ -115,7 +115,7 @@ def write_strips(
 
 
 def _name_part(row: CurationRow, read: ReadSettings) -> str:
-    """The part of a row that names none, as no frame of its clip is left."""
+    """Part of a row that names none because no frame of its clip was kept."""
     clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
     return part_name(clip, row.sha256, read, CURATION_DEFAULTS)
 
@@ -125,15 +125,15 @@ def _is_newer(picture: Path, part: Path) -> bool:
 
 
 def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) -> str:
-    """Draw one strip; returns why not, or ""."""
+    """Draw one strip and return the reason if that failed, else ""."""
     try:
         clip = read_part(part)
         frames, times = strip_frames(clip, path, read)
     except PartError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever one file provokes, the others get their strips
+    except Exception as error:  # noqa: BLE001 - an error of one file must not stop the others
         return told(error)
-    title = f"Clip {clip.clip.clip_id}: what was kept"
+    title = f"Clip {clip.clip.clip_id}: kept and dropped frames"
     figure = clip_strip(frames, times, clip.dropped, clip.timestamps, title, source)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")

@@ -112,7 +112,7 @@ def find_profile(name_or_path: str | Path) -> Path:
     if not path.is_file():
         found = sorted(each.stem for each in path.parent.glob("*") if each.suffix in SUFFIXES)
         raise RunError(
-            f"there is no profile {path.name} in {path.parent.name}/; profiles there: {', '.join(found) or 'none'}"
+            f"there is no profile {path.name} in {path.parent.name}/; there are: {', '.join(found) or 'none'}"
         )
     return path
 

@@ -74,7 +74,7 @@ def run_profile(
         raise RunError(f"there is no notebook named NN_*.ipynb in {notebooks.name}/")
     defaults = {path: defaults_of(path) for path in paths}
     if run_folder.exists() and not _may_be_a_report(run_folder):
-        raise RunError(f"{run_folder} holds something other than a report: name a new folder")
+        raise RunError(f"{run_folder} holds something else than a report: name a new folder")
     if from_records and not (run_folder / "runs").is_dir():
         raise RunError(f"{run_folder} holds no stored runs (runs/): make the report without --from-records first")
     report = RunReport(run_folder)

@@ -178,19 +178,8 @@ class RunReport:
             headline=headline,
             text=text,
             metrics=plain(metrics or {}),
-            tables=[
-                {"name": one.name, "title": one.title, "caption": one.caption, "rows": len(one.frame), "main": one.main}
-                for one in tables
-            ],
-            figures=[
-                {
-                    "name": one.name,
-                    "title": next(iter(titles_of(one.figure)), one.name),
-                    "caption": one.caption,
-                    "main": one.main,
-                }
-                for one in figures
-            ],
+            tables=[_entry(one, one.title) | {"rows": len(one.frame)} for one in tables],
+            figures=[_entry(one, next(iter(titles_of(one.figure)), one.name)) for one in figures],
             part=part,
         )
         if len(new.files) != len(set(new.files)):
@@ -228,6 +217,10 @@ class RunReport:
         (self.folder / "sections" / section.file_name).unlink()
 
 
+def _entry(item: Table | Picture, title: str) -> dict[str, object]:
+    return {"name": item.name, "title": title, "caption": item.caption, "main": item.main}
+
+
 def titles_of(figure: Figure) -> list[str]:
     """Return all titles of a figure, its axes and its subfigures; the title of the figure comes first."""
     titles = [figure.get_suptitle()]
@@ -255,22 +248,19 @@ def plain(value: object) -> object:
     """
     if isinstance(value, Mapping):
         return {str(key): plain(value[key]) for key in sorted(value, key=str)}
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        if not math.isfinite(number):
+    if isinstance(value, float):
+        if not math.isfinite(value):
             return None
-        return round(number, 6) if abs(number) >= 0.1 else float(f"{number:.6g}")
+        return round(value, 6) if abs(value) >= 0.1 else float(f"{value:.6g}")
     if value is None or value is pd.NA:
         return None
-    if isinstance(value, str | Path):
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} does not fit into metrics.json")
 

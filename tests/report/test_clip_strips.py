@@ -1,4 +1,4 @@
-"""Every curated clip gets its film strip, once, with the frames that were left out among those shown."""
+"""Every curated clip gets one film strip, which shows kept and dropped frames."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from dance_tf.cli import app
 from dance_tf.curation.parts import read_part
 from dance_tf.dataset.build import curate_folder
 from dance_tf.dataset.workspace import Workspace
-from dance_tf.report.clip_strips import PICTURES, strip_frames, strips_folder, write_strips
+from dance_tf.report.clip_strips import STRIP_FRAMES, strip_frames, strips_folder, write_strips
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ def test_the_verb_draws_them_when_asked(workspace, tmp_path):
     assert len(list(strips_folder(out).rglob("*.png"))) == 2
 
 
-def test_a_strip_shows_what_was_left_out_and_reaches_the_end(workspace):
+def test_a_strip_shows_dropped_frames_and_reaches_the_end(workspace):
     row = next(row for row in workspace.rows() if row.blank)
     clip = read_part(workspace.part(row))
     pictures, times = strip_frames(clip, workspace.clip_path(row))
-    assert pictures.shape == (len(times), 128, 128) and len(times) <= PICTURES
+    assert pictures.shape == (len(times), 128, 128) and len(times) <= STRIP_FRAMES
     left_out = {round(frame.timestamp, 6) for frame in clip.dropped}
     shown = [round(moment, 6) in left_out for moment in times]
     assert any(shown) and not all(shown)

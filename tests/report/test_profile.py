@@ -70,7 +70,7 @@ def test_a_wrong_profile_is_refused_in_one_line(tmp_path, text, message):
 def test_a_missing_profile_lists_those_that_exist(tmp_path):
     write(tmp_path, "")
     write(tmp_path, "", "own.yml")
-    with pytest.raises(RunError, match="no profile other.yaml in .*; profiles there: own, tiny"):
+    with pytest.raises(RunError, match="no profile other.yaml in .*; there are: own, tiny"):
         load_profile(Path(tmp_path, "other.yaml"))
-    with pytest.raises(RunError, match="profiles there: paper, quick, smoke, standard"):
+    with pytest.raises(RunError, match="there are: paper, quick, smoke, standard"):
         load_profile("fast")

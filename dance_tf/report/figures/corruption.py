@@ -103,6 +103,8 @@ def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy by s
         axes.fill_between(curve["severity"], curve["low"], curve["high"], color=BLUE, alpha=0.15, linewidth=0)
         axes.set_title(name, fontsize=9, fontweight="normal")
         axes.grid(axis="x", visible=False)
+    for axes in grid[-5:]:  # the last panel of each column
+        axes.tick_params(labelbottom=True)
     grid[0].set(ylim=(0, 1), xticks=sorted(rows["severity"].unique()))
     percent_axis(grid[0])
     figure.supxlabel("severity", fontsize=10.5, color=GRAY)
