@@ -36,7 +36,7 @@ from dance_tf.model.train import (
     predict,
     train_classifier,
 )
-from dance_tf.video.workers import bar_hidden, side_by_side
+from dance_tf.video.workers import bar_hidden, worker_pool
 
 NOTE = "stopwatch.json"
 STATE = "state.json"  # in each checkpoint, written last
@@ -89,7 +89,7 @@ def run_jobs(
     waiting = [job for job in jobs if not (run_folder(dataset, job, work) / "result.json").is_file()]
     grow_jobs(data, waiting, work, processes, scheduler, progress)
     if waiting:  # workers take seconds to start
-        with side_by_side(processes, scheduler):
+        with worker_pool(processes, scheduler):
             _all(_run, data, waiting, work, progress, "classifiers")
     return tuple(load_result(run_folder(dataset, job, work)) for job in jobs)
 
@@ -111,7 +111,7 @@ def grow_jobs(
             needed.setdefault(growth_key(dataset, training_split(dataset, job), job.settings, job.draw), job)
     missing = [job for key, job in needed.items() if not (Path(work) / "growth" / key / "growth.json").is_file()]
     if missing:
-        with side_by_side(processes, scheduler):
+        with worker_pool(processes, scheduler):
             _all(_grow, data, missing, work, progress, "autoencoders")
 
 

@@ -55,7 +55,7 @@ def test_an_animation_is_limited_before_it_is_decoded(tmp_path, sampling):
     beats = []
     limits = ReadLimits(seconds=2.05)
     with pytest.raises(ReadError, match="a.webp: longer than the limit of 2.05 s"):
-        read_footage(path, ReadSettings(limits=limits, **sampling), alive=lambda: beats.append(1))
+        read_footage(path, ReadSettings(limits=limits, **sampling), heartbeat=lambda: beats.append(1))
     assert len(beats) == 21
     with pytest.raises(ReadError, match="decoded bytes"):
         read_footage(path, ReadSettings(limits=ReadLimits(decoded_bytes=1000), **sampling))
@@ -64,7 +64,7 @@ def test_an_animation_is_limited_before_it_is_decoded(tmp_path, sampling):
 def test_signs_of_life_come_for_each_picture_that_is_looked_at(tmp_path):
     path = write_animation(tmp_path / "a.webp", [100] * 30)
     beats = []
-    read_footage(path, ReadSettings(size=8, frames_in_all=1), alive=lambda: beats.append(1))
+    read_footage(path, ReadSettings(size=8, frames_in_all=1), heartbeat=lambda: beats.append(1))
     assert len(beats) == 30 + 17  # each in the head of the file, and those up to the one after the middle
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.video.catalog import CatalogError, Clip, Refusal, clips_offered, find_clips
+from dance_tf.video.catalog import CatalogError, Clip, Refusal, clips_at, find_clips
 
 
 def touch(root, *names):
@@ -262,10 +262,10 @@ def test_a_folder_offers_its_clips_and_anything_else_itself(tmp_path):
     touch(tmp_path, "class/a.mp4", "class/b.mov", "class/odd.jpg", "seq/0001.png", "none/notes.txt")
     folder = tmp_path / "class"
     odd = Refusal(folder / "odd.jpg", "a single image among videos")
-    assert clips_offered(folder) == ([folder / "a.mp4", folder / "b.mov"], [odd])
+    assert clips_at(folder) == ([folder / "a.mp4", folder / "b.mov"], [odd])
     for alone in (folder / "a.mp4", tmp_path / "seq", tmp_path / "missing.mp4"):
-        assert clips_offered(alone) == ([alone], [])
-    found, [refusal] = clips_offered(tmp_path / "none")
+        assert clips_at(alone) == ([alone], [])
+    found, [refusal] = clips_at(tmp_path / "none")
     assert (found, refusal.path) == ([], tmp_path / "none")
     assert refusal.reason.startswith("no clips found; expected manifest.csv")
 

@@ -71,7 +71,7 @@ def test_a_length_beyond_all_measure_is_damage(dance_file, tmp_path):
     (tmp_path / "lying.mp4").write_bytes(data)
     footage = read_footage(tmp_path / "lying.mp4", ReadSettings(size=16))
     assert len(footage.frames) == 25
-    assert footage.warnings[0] == "breaks off (it is damaged: a length in it is beyond all measure)"
+    assert footage.warnings[0] == "breaks off (it is damaged: it states an impossible length)"
 
 
 def test_a_file_that_asks_for_too_much_when_opened_is_refused(dance_file, monkeypatch):
@@ -79,7 +79,7 @@ def test_a_file_that_asks_for_too_much_when_opened_is_refused(dance_file, monkey
         raise av.error.MemoryError(12, "Cannot allocate memory")
 
     monkeypatch.setattr(av, "open", fail)
-    with pytest.raises(ReadError, match="dance.mp4: not a video that can be opened .it is damaged: a length in it"):
+    with pytest.raises(ReadError, match="dance.mp4: not a video that can be opened .it is damaged: it states an impossible"):
         read_footage(dance_file)
     monkeypatch.setattr(container_decoder, "SPARE_BYTES", 1 << 62)  # more than is to be had: memory has run out
     with pytest.raises(MemoryError, match="dance.mp4: decoding it needs more memory than there is"):

@@ -94,13 +94,13 @@ def test_a_file_of_hours_whose_pictures_state_no_length_is_refused_unread(tmp_pa
     path = without_tag(write_with_sound(tmp_path / "long.mkv", make_ramp(3), 3))
     beats = []
     with pytest.raises(ReadError, match="3 s long, over the limit of 2 s"):
-        read_footage(path, ReadSettings(limits=ReadLimits(seconds=2)), alive=lambda: beats.append(1))
+        read_footage(path, ReadSettings(limits=ReadLimits(seconds=2)), heartbeat=lambda: beats.append(1))
     assert beats == []
 
 
 def test_signs_of_life_come_while_a_file_is_read_for_its_length(tmp_path, make_ramp):
     path = without_tag(write_with_sound(tmp_path / "loud.mkv", make_ramp(30), 3))
     beats = []
-    read_footage(path, ReadSettings(size=16, frames_in_all=1), alive=lambda: beats.append(1))
+    read_footage(path, ReadSettings(size=16, frames_in_all=1), heartbeat=lambda: beats.append(1))
     # each packet of the pictures for their end, each of all for the file's, and the frames up to the one wanted
     assert len(beats) > 30 + 30 + 130

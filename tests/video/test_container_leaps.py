@@ -9,9 +9,9 @@ def test_a_leap_goes_to_a_key_frame_that_decoding_has_not_come_near():
     leaps = SeekPlanner(KEYS, 0.1)
     assert not leaps.is_due(0.9, 0.0)  # the key frame before it is behind
     assert not leaps.is_due(1.5, 0.9)  # the key frame before it is the next frame
-    assert not leaps.airborne
-    assert leaps.is_due(2.5, 0.9) and leaps.airborne
-    assert not leaps.is_repeated(2.0, 0.9) and not leaps.airborne
+    assert not leaps.pending
+    assert leaps.is_due(2.5, 0.9) and leaps.pending
+    assert not leaps.is_repeated(2.0, 0.9) and not leaps.pending
     # no second leap to the same key frame
     assert not leaps.is_due(2.9, 0.9)
     assert not leaps.is_due(None, 2.0)
@@ -33,7 +33,7 @@ def test_an_index_that_leads_back_is_not_trusted_again():
 def test_after_a_leap_into_nothing_reading_goes_on_from_the_last_frame():
     leaps = SeekPlanner(KEYS, 0.1)
     assert leaps.is_due(3.5, 1.4)
-    assert leaps.turn_back(1.4) == 1.0 and not leaps.airborne
+    assert leaps.recover(1.4) == 1.0 and not leaps.pending
     assert [leaps.is_repeated(time, 1.4) for time in (1.0, 1.4, 1.5)] == [True, True, False]
     assert not leaps.is_due(3.5, 1.5)
-    assert SeekPlanner([0.5], 0.1).turn_back(0.2) == 0.5
+    assert SeekPlanner([0.5], 0.1).recover(0.2) == 0.5

@@ -126,7 +126,7 @@ def test_fuzzed_files_are_all_accounted_for(seeds, tmp_path, capsys):
     "error",
     [
         LostProcess("the decoder crashed (SIGSEGV)"),
-        LostProcess("the decoder hung: no sign of life for 20 s"),
+        LostProcess("the decoder hung: no heartbeat for 20 s"),
         MemoryError(),
         KeyError("a"),
     ],

@@ -54,22 +54,22 @@ def test_a_crash_is_told_and_the_next_call_works(process, faults, fault, message
 def test_a_hang_ends_after_the_silence_allowed(faults):
     with DecodingProcess() as process:
         process.call(faults.answer, 1)  # a second Python may take longer to start on a busy machine
-        process.silence_s = 0.8
+        process.timeout_s = 0.8
         began = time.monotonic()
-        with pytest.raises(LostProcess, match="hung: no sign of life for 0.8 s"):
+        with pytest.raises(LostProcess, match="hung: no heartbeat for 0.8 s"):
             process.call(faults.hang)
         assert time.monotonic() - began < 20
         # work that shows signs of life may take longer than the silence allowed
-        process.silence_s = 20.0
+        process.timeout_s = 20.0
         process.call(faults.answer, 2)
-        process.silence_s = 0.8
+        process.timeout_s = 0.8
         assert process.call(faults.work_long, 1.6) == "done"
 
 
 def test_waiting_for_a_disk_is_no_hang(faults):
     with DecodingProcess() as process:
         process.call(faults.answer, 1)
-        process.silence_s = 1.5
+        process.timeout_s = 1.5
         assert process.call(faults.write_slowly, 4.0) == "written"
 
 

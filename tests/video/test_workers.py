@@ -10,20 +10,20 @@ import joblib
 import psutil
 import pytest
 
-from dance_tf.video.workers import SCHEDULER, SchedulerError, named_scheduler, side_by_side
+from dance_tf.video.workers import SCHEDULER, SchedulerError, named_scheduler, worker_pool
 
 held: list[bytes] = []  # in each process
 
 BUSY = """
 import os, time
 import joblib
-from dance_tf.video.workers import side_by_side
+from dance_tf.video.workers import worker_pool
 
 def work(number):
     print(os.getpid(), flush=True)
     time.sleep(600)
 
-with side_by_side(2):
+with worker_pool(2):
     joblib.Parallel()(joblib.delayed(work)(number) for number in range(2))
 """
 
@@ -62,7 +62,7 @@ def running():
 
 def test_one_process_is_this_one(monkeypatch):
     monkeypatch.delenv(SCHEDULER, raising=False)
-    with side_by_side(1):
+    with worker_pool(1):
         assert asked() == [(number, os.getpid()) for number in range(4)]
 
 
@@ -84,7 +84,7 @@ def test_processes_end_with_a_program_that_is_killed(monkeypatch):
 
 def test_a_process_that_grows_large_is_replaced_without_a_word(monkeypatch):
     monkeypatch.delenv(SCHEDULER, raising=False)
-    with side_by_side(2):
+    with worker_pool(2):
         grown = joblib.Parallel(timeout=60)(joblib.delayed(grow)(number) for number in range(6))
     assert [number for number, _ in grown] == list(range(6))
     assert len({process for _, process in grown}) > 2
@@ -94,7 +94,7 @@ def test_a_process_that_grows_large_is_replaced_without_a_word(monkeypatch):
 def test_a_cluster_does_the_work_where_one_is_named(running, monkeypatch, named):
     address, workers = running
     monkeypatch.setenv(SCHEDULER, address if named == "environment" else "tcp://127.0.0.1:9")
-    with side_by_side(1, address if named == "argument" else None):
+    with worker_pool(1, address if named == "argument" else None):
         found = asked()
     assert [number for number, _ in found] == list(range(4))
     assert {process for _, process in found} <= workers
@@ -108,5 +108,5 @@ def test_an_empty_name_is_none(monkeypatch):
 def test_a_cluster_that_is_not_there_is_one_clear_line(monkeypatch):
     monkeypatch.setattr("dance_tf.video.workers.SCHEDULER_SECONDS", 1)
     with pytest.raises(SchedulerError, match="tcp://127.0.0.1:9: no Dask scheduler answers there"):
-        with side_by_side(2, "tcp://127.0.0.1:9"):
+        with worker_pool(2, "tcp://127.0.0.1:9"):
             pass

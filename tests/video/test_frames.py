@@ -230,7 +230,7 @@ def test_ten_hours_are_refused_before_they_are_decoded(tmp_path, make_video, mak
     path = make_video(tmp_path / "day.mkv", make_ramp(3), times=[0, 1000, 36_000_000])
     beats = []
     with pytest.raises(ReadError, match=r"36,00\d s long, over the limit of 900 s"):
-        read_footage(path, alive=lambda: beats.append(1))
+        read_footage(path, heartbeat=lambda: beats.append(1))
     assert beats == []
 
 
@@ -265,7 +265,7 @@ def test_a_length_that_no_header_told_is_limited_too(tmp_path, make_video, make_
 
 def test_signs_of_life_come_for_each_frame(ramp_file):
     beats = []
-    read_footage(ramp_file, alive=lambda: beats.append(1))
+    read_footage(ramp_file, heartbeat=lambda: beats.append(1))
     assert len(beats) == 30
 
 
