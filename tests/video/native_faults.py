@@ -1,8 +1,10 @@
-"""Calls that go wrong in the ways native code does; run in a decoding process by the tests."""
+"""Calls that fail in the ways of native code; the tests run them in a decoding process."""
 
 import os
 import signal
 import time
+
+from dance_tf.video.isolation import background_heartbeat
 
 
 def answer(value, heartbeat):
@@ -35,11 +37,9 @@ def work_long(seconds, heartbeat):
 
 
 def write_slowly(seconds, heartbeat):
-    from dance_tf.video.isolation import background_heartbeat
-
     with background_heartbeat(heartbeat):
         time.sleep(seconds)
-    return "written"
+    return "done"
 
 
 def fail(heartbeat):
@@ -56,5 +56,5 @@ def take_memory(heartbeat):
     return len(bytearray(64 << 30))
 
 
-def unspeakable(heartbeat):
+def return_lambda(heartbeat):
     return lambda: None

@@ -31,7 +31,9 @@ def test_areas_are_averaged(luma, square):
 @pytest.mark.parametrize("levels", [2, 6, 256])
 def test_whole_blocks_are_averaged_as_in_opencv(block_height, block_width, width, height, aspect, levels):
     # with few levels many averages end in .5; a decoder's rows are longer than the picture
-    rows = np.random.default_rng(levels).integers(0, levels, (height * block_height, width * block_width + 48), np.uint8)
+    rows = np.random.default_rng(levels).integers(
+        0, levels, (height * block_height, width * block_width + 48), np.uint8
+    )
     luma = (rows * np.uint8(255 // (levels - 1)))[:, : width * block_width]
     expected = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
     size = max(width, height)
