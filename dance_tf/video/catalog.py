@@ -39,8 +39,6 @@ from dance_tf.video.clip import (
     refusal_reason,
 )
 
-__all__ = ["Catalog", "CatalogError", "Clip", "Refusal", "clips_at", "find_clips", "is_image_sequence"]
-
 MANIFEST = "manifest.csv"
 TIKTOK_FOLDERS = frozenset(("TikTok_dataset", "TikTok_Raw_Videos"))
 SPLITS = frozenset(("train", "val", "test", "valid", "validation"))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import floor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,11 +38,6 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders
 class VideoSource(Source):
     """A video file in any format that FFmpeg supports."""
 
-    def __init__(self, path: Path, settings: ReadSettings, heartbeat: Callable[[], None]) -> None:
-        super().__init__(path, settings, heartbeat)
-        self._skips_frames = False
-        self._backwards = self._damaged = 0
-
     def frames(self) -> Iterator[tuple[float, np.ndarray]]:
         """See `Source.frames`.
 
@@ -65,6 +59,7 @@ class VideoSource(Source):
             if container.format.name in TEXT_FORMATS:
                 raise self.error("text, not a video")
             stream = self._video_stream(container)
+            self._backwards = self._damaged = 0
             # without timestamps, the times of skipped frames are unknown
             self._skips_frames = self.settings.skip_nonref and stream.start_time is not None
             timed = self._read(container, stream)
@@ -121,7 +116,7 @@ class VideoSource(Source):
         if not self.width:
             check_still_pixels(self)
             raise self.error("no frame of it can be decoded")
-        self.broken |= bool(decoder.stopped_early or decoder.broken_packets or self._damaged)
+        self.broken |= bool(decoder.warnings or decoder.broken_packets or self._damaged)
         self.warnings += decoder.warnings
         faults = {
             f"{decoder.broken_packets} broken packets left out": decoder.broken_packets,
@@ -207,8 +202,7 @@ class PictureDecoder:
     Attributes:
         codec: the open decoder.
         broken_packets: number of packets that could not be decoded.
-        warnings: why reading stopped early.
-        stopped_early: True if packets could not be read to the end.
+        warnings: why packets could not be read to the end.
     """
 
     def __init__(
@@ -217,7 +211,6 @@ class PictureDecoder:
         self._container, self._stream, self._limits = container, stream, settings.limits
         self.broken_packets = 0
         self.warnings: list[str] = []
-        self.stopped_early = False
         self.codec = _alpha_codec(stream) or stream.codec_context
         self.codec.thread_type = "AUTO"
         self.codec.thread_count = settings.threads
@@ -246,7 +239,6 @@ class PictureDecoder:
             except (av.FFmpegError, ValueError) as error:
                 if memory_ran_out(error):
                     raise
-                self.stopped_early = True
                 self._warn(f"breaks off ({explain(error)})")
                 packet = None
             try:

@@ -15,20 +15,8 @@ import numpy as np
 
 from dance_tf.video.decode import VideoSource
 from dance_tf.video.isolation import no_heartbeat
-from dance_tf.video.settings import READ_DEFAULTS, ReadLimits, ReadSettings
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ImageSequenceSource, ReadError, Source, WebpSource, is_webp
-
-__all__ = [
-    "BLOCK",
-    "Footage",
-    "FootageReader",
-    "FrameFile",
-    "FrameFileError",
-    "ReadError",
-    "ReadLimits",
-    "ReadSettings",
-    "read_footage",
-]
 
 BLOCK = 256  # frames moved at a time
 

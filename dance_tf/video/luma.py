@@ -69,9 +69,9 @@ def fit_luma(
 def _resize(luma: np.ndarray, width: int, height: int, quick: bool) -> np.ndarray:
     if luma.shape == (height, width):
         return luma.copy()
-    if quick and luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
-        if luma.shape[0] % 2 == 0 and luma.shape[1] % 2 == 0:
-            luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    rows, columns = luma.shape
+    if quick and rows >= 4 * height and columns >= 4 * width and rows % 2 == columns % 2 == 0:
+        luma = cv2.resize(luma, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
     # OpenCV averages areas only if both sides shrink, so a side that grows is resized in a second step
     shrunk_width, shrunk_height = min(width, luma.shape[1]), min(height, luma.shape[0])
     if luma.dtype == np.uint8 and all(

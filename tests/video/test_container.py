@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dance_tf.video.container import SeekPlanner, stated_seconds
-from dance_tf.video.frames import ReadError, ReadLimits, ReadSettings, read_footage
+from dance_tf.video.frames import ReadError, ReadSettings, read_footage
+from dance_tf.video.settings import ReadLimits
 
 CODECS = {
     "tagged.mkv": ("libx264", "aac"),

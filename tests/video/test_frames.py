@@ -16,11 +16,11 @@ from dance_tf.video.frames import (
     FrameFile,
     FrameFileError,
     ReadError,
-    ReadLimits,
     ReadSettings,
     read_footage,
 )
 from dance_tf.video.luma import fit_luma
+from dance_tf.video.settings import ReadLimits
 
 
 def levels(footage):
