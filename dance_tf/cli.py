@@ -328,11 +328,11 @@ def classify(
 
     from dance_tf.model.bundle import load_bundle
     from dance_tf.serving.verdict import classify_clip, refusal
-    from dance_tf.video.catalog import clips_offered
+    from dance_tf.video.catalog import clips_at
     from dance_tf.video.isolation import DecodingProcess
 
     bundle = load_bundle(model)
-    offers = [clips_offered(path) for path in clips]
+    offers = [clips_at(path) for path in clips]
     found = [clip for these, _ in offers for clip in these]
     refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]
     verdicts = []

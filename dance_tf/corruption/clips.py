@@ -20,10 +20,10 @@ from dance_tf.corruption.camera import WholeClip
 from dance_tf.corruption.codec import FRAMES_PER_SECOND, KEYFRAMES, CompressionMeasure, measure_compression
 from dance_tf.corruption.degrade import degrade, find_condition
 from dance_tf.corruption.light import sample_places
+from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import fit_luma
 from dance_tf.video.settings import READ_DEFAULTS
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import silent
 
 STRETCH = KEYFRAMES  # frames; x264's longest way from one keyframe to the next
 SAME_TIME = 1e-6  # seconds
@@ -68,7 +68,7 @@ class FileCompression:
 
 
 def degrade_file(
-    path: Path, seconds: np.ndarray, requests: Sequence[FrameRequest], alive: Callable[[], None] = silent
+    path: Path, seconds: np.ndarray, requests: Sequence[FrameRequest], heartbeat: Callable[[], None] = no_heartbeat
 ) -> list[np.ndarray]:
     """Frames of one file under conditions; the file is read once.
 
@@ -76,7 +76,7 @@ def degrade_file(
         path: the clip's file.
         seconds: float64 [n], times of the frames that are known, which is what curation kept.
         requests: what is wanted.
-        alive: called now and then.
+        heartbeat: called now and then.
 
     Returns:
         uint8 [n, 128, 128] for each request.
@@ -89,13 +89,13 @@ def degrade_file(
     wanted = np.unique(np.concatenate([samples, *(request.places for request in requests)]))
     frames, aspect = {}, 1.0
     coded: list[dict[int, np.ndarray]] = [{} for _ in requests]
-    for places, times, pictures, aspect in _stretches(path, seconds, alive):
+    for places, times, pictures, aspect in _stretches(path, seconds, heartbeat):
         for request, squares in zip(requests, coded, strict=True):
             kept = np.isin(places, request.places)
             if request.coded and kept.any():
                 changed = request.on(pictures, times)
                 squares.update((place, _square(changed[i], aspect)) for i, place in enumerate(places) if kept[i])
-                alive()
+                heartbeat()
         frames.update((place, pictures[i].copy()) for i, place in enumerate(places) if place in wanted)
     if len(frames) < len(wanted):
         raise ReadError(f"{path.name}: {len(wanted) - len(frames)} frames that curation kept are not there")
@@ -109,24 +109,28 @@ def degrade_file(
                 (place, _square(picture, aspect)) for place, picture in zip(request.places, changed, strict=True)
             )
         found.append(np.stack([squares[place] for place in request.places]))
-        alive()
+        heartbeat()
     return found
 
 
-def middle_under(path: Path, requests: Sequence[FrameRequest], alive: Callable[[], None] = silent) -> list[np.ndarray]:
+def middle_under(
+    path: Path, requests: Sequence[FrameRequest], heartbeat: Callable[[], None] = no_heartbeat
+) -> list[np.ndarray]:
     """The frame about the middle of a file's first 250 under each condition, at its own size: uint8 [h, w] each."""
     cv2.setNumThreads(1)
-    _, times, pictures, _ = next(_stretches(path, np.empty(0), alive))
+    _, times, pictures, _ = next(_stretches(path, np.empty(0), heartbeat))
     found = []
     for request in requests:
         found.append(request.on(pictures, times)[len(pictures) // 2].copy())
-        alive()
+        heartbeat()
     return found
 
 
-def compress_file(path: Path, crf_values: tuple[float, ...], alive: Callable[[], None] = silent) -> FileCompression:
+def compress_file(
+    path: Path, crf_values: tuple[float, ...], heartbeat: Callable[[], None] = no_heartbeat
+) -> FileCompression:
     """What H.264 does to a file's first 250 frames at their own size and rate."""
-    _, times, pictures, _ = next(_stretches(path, np.empty(0), alive))
+    _, times, pictures, _ = next(_stretches(path, np.empty(0), heartbeat))
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else FRAMES_PER_SECOND
     height, width = pictures.shape[1:]
     return FileCompression(measure_compression(pictures, crf_values, rate), width, height, float(rate))
@@ -137,7 +141,7 @@ def _square(picture: np.ndarray, aspect: float) -> np.ndarray:
 
 
 def _stretches(
-    path: Path, known: np.ndarray, alive: Callable[[], None]
+    path: Path, known: np.ndarray, heartbeat: Callable[[], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
     """A clip at its own size, 250 frames at a time.
 
@@ -151,7 +155,7 @@ def _stretches(
     next_place = 0
     stretch: list[tuple[int, float, np.ndarray]] = []
     for time, picture in reader.pictures():
-        alive()
+        heartbeat()
         place = -1
         while next_place < len(known) and known[next_place] <= time - SAME_TIME:
             next_place += 1  # a frame that is not there does not hide those after it

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import picture_area
-from dance_tf.video.workers import silent
 
 
 class Pictures(Sequence):
@@ -34,33 +34,33 @@ class Pictures(Sequence):
         return np.ascontiguousarray(self._frames[self._places[which], self._rows, self._columns])
 
 
-def entropy(frames: Sequence[np.ndarray], alive: Callable[[], None] = silent) -> np.ndarray:
+def entropy(frames: Sequence[np.ndarray], heartbeat: Callable[[], None] = no_heartbeat) -> np.ndarray:
     """Shannon entropy of each frame's gray values, in bits.
 
     Args:
         frames: uint8 [n, h, w], an array or `Pictures`, as in all functions here.
-        alive: called for each frame as a sign of life.
+        heartbeat: called for each frame.
 
     Returns:
         float64 [n], 0 for a plain picture, at most 8.
     """
     result = np.empty(len(frames))
     for index, frame in enumerate(frames):
-        alive()
+        heartbeat()
         share = np.bincount(frame.ravel(), minlength=256) / frame.size
         share = share[share > 0]
         result[index] = abs((share * np.log2(share)).sum())
     return result
 
 
-def sharpness(frames: Sequence[np.ndarray], alive: Callable[[], None] = silent) -> np.ndarray:
+def sharpness(frames: Sequence[np.ndarray], heartbeat: Callable[[], None] = no_heartbeat) -> np.ndarray:
     """How steep a frame's sharpest edges are: the 98th percentile of its absolute Laplacian, in gray levels.
 
     The mean would follow sensor noise and captions, which stay as they are when a camera loses its focus.
 
     Args:
         frames: uint8 [n, h, w].
-        alive: called for each frame as a sign of life.
+        heartbeat: called for each frame.
 
     Returns:
         float64 [n].
@@ -68,7 +68,7 @@ def sharpness(frames: Sequence[np.ndarray], alive: Callable[[], None] = silent) 
     place = int(0.98 * (frames[0].size - 1)) if len(frames) else 0
     result = np.empty(len(frames))
     for index, frame in enumerate(frames):
-        alive()
+        heartbeat()
         edges = np.abs(cv2.Laplacian(frame, cv2.CV_16S)).ravel()
         result[index] = np.partition(edges, place)[place]
     return result

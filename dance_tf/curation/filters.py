@@ -12,9 +12,9 @@ from dance_tf.curation.background import Background, Pictures, contrast, entropy
 from dance_tf.curation.motion import motion_energy
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import BLOCK, FrameFile
+from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import picture_area
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
-from dance_tf.video.workers import silent
 
 if TYPE_CHECKING:
     from dance_tf.video.frames import Footage
@@ -109,7 +109,7 @@ def curate_frames(
     timestamps: np.ndarray,
     seconds: float,
     settings: CurationSettings = CURATION_DEFAULTS,
-    alive: Callable[[], None] = silent,
+    heartbeat: Callable[[], None] = no_heartbeat,
 ) -> CuratedClip:
     """Sort a clip's frames into kept and dropped, and take its still room.
 
@@ -119,12 +119,12 @@ def curate_frames(
         timestamps: float64 [n], seconds from the start.
         seconds: length of the clip.
         settings: the thresholds.
-        alive: called for each frame and measure as a sign of life.
+        heartbeat: called for each frame and measure.
 
     Raises:
         ValueError: no frames, or as many timestamps as there are not frames.
     """
-    found = _sort(frames, timestamps, settings, alive)
+    found = _sort(frames, timestamps, settings, heartbeat)
     return _curated(clip, found, frames[found.kept], timestamps, seconds)
 
 
@@ -133,7 +133,7 @@ def curate_held(
     footage: Footage,
     held: FrameFile,
     settings: CurationSettings = CURATION_DEFAULTS,
-    alive: Callable[[], None] = silent,
+    heartbeat: Callable[[], None] = no_heartbeat,
 ) -> CuratedClip:
     """`curate_frames` of footage that was read into `held`; the frames stay on the disk.
 
@@ -142,7 +142,7 @@ def curate_held(
     Raises:
         FrameFileError: the disk is gone.
     """
-    found = _sort(footage.frames, footage.timestamps, settings, alive)
+    found = _sort(footage.frames, footage.timestamps, settings, heartbeat)
     if not found.kept.all():
         held.keep(found.kept)
     return _curated(clip, found, held.frames(), footage.timestamps, footage.seconds)
@@ -161,21 +161,23 @@ def _curated(clip: Clip, found: _Sorted, frames: np.ndarray, timestamps: np.ndar
     )
 
 
-def _sort(frames: np.ndarray, timestamps: np.ndarray, settings: CurationSettings, alive: Callable[[], None]) -> _Sorted:
+def _sort(
+    frames: np.ndarray, timestamps: np.ndarray, settings: CurationSettings, heartbeat: Callable[[], None]
+) -> _Sorted:
     if len(frames) == 0 or len(frames) != len(timestamps):
         raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
-    rows, columns = picture_area(_brightest(frames, alive)[None])
+    rows, columns = picture_area(_brightest(frames, heartbeat)[None])
     picture = Pictures(frames, np.arange(len(frames)), rows, columns)
-    bits = entropy(picture, alive)
+    bits = entropy(picture, heartbeat)
     blank = bits < settings.blank_entropy
-    sharp = sharpness(picture, alive)
+    sharp = sharpness(picture, heartbeat)
     typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
     blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
     # motion is told from the frames that show something: blank ones would look like rests, cuts to them like motion
     usable = ~(blank | blurred)
     shown = Pictures(frames, np.flatnonzero(usable), rows, columns)
     energy = np.full(len(frames), np.inf)
-    energy[usable] = motion_energy(shown, timestamps[usable], settings.still_lag, settings.still_seconds, alive)
+    energy[usable] = motion_energy(shown, timestamps[usable], settings.still_lag, settings.still_seconds, heartbeat)
     share = min(1.0, contrast(shown) / settings.still_contrast)
     still = _long_runs(energy < settings.still_energy * share, timestamps, settings.still_shortest)
     dropped = []
@@ -190,11 +192,11 @@ def _sort(frames: np.ndarray, timestamps: np.ndarray, settings: CurationSettings
     return _Sorted(kept, tuple(dropped), room)
 
 
-def _brightest(frames: np.ndarray, alive: Callable[[], None]) -> np.ndarray:
+def _brightest(frames: np.ndarray, heartbeat: Callable[[], None]) -> np.ndarray:
     """The brightest that each pixel ever is: uint8 [h, w]."""
     brightest = frames[0]
     for first in range(0, len(frames), BLOCK):
-        alive()
+        heartbeat()
         brightest = np.maximum(brightest, frames[first : first + BLOCK].max(axis=0))
     return brightest
 
@@ -217,7 +219,7 @@ def curate_clip(
     clip: Clip,
     read: ReadSettings = READ_DEFAULTS,
     curation: CurationSettings = CURATION_DEFAULTS,
-    alive: Callable[[], None] = silent,
+    heartbeat: Callable[[], None] = no_heartbeat,
 ) -> CuratedClip:
     """Read a clip in this process and curate it; `curation_apart` does it where a crash does no harm.
 
@@ -231,8 +233,8 @@ def curate_clip(
     from dance_tf.video.frames import read_footage
 
     with FrameFile() as held:
-        footage = read_footage(clip.path, read, alive, held)
-        return curate_held(clip, footage, held, curation, alive)
+        footage = read_footage(clip.path, read, heartbeat, held)
+        return curate_held(clip, footage, held, curation, heartbeat)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.video.workers import silent
+from dance_tf.video.isolation import no_heartbeat
 
 # two pictures are softened before they are compared: where a camera's shake falls between pixels, sharp edges and noise
 # differ although nothing has moved
@@ -25,7 +25,7 @@ def motion_energy(
     timestamps: np.ndarray,
     lag_seconds: float,
     seconds: float,
-    alive: Callable[[], None] = silent,
+    heartbeat: Callable[[], None] = no_heartbeat,
 ) -> np.ndarray:
     """How strongly the liveliest place of a frame moves, beyond what moves everywhere.
 
@@ -42,7 +42,7 @@ def motion_energy(
         timestamps: float64 [n], seconds, ascending.
         lag_seconds: time between the two frames compared.
         seconds: length of the running median.
-        alive: called for each comparison as a sign of life.
+        heartbeat: called for each comparison.
 
     Returns:
         float64 [n], gray levels; infinite where it cannot be told.
@@ -55,7 +55,7 @@ def motion_energy(
     energy = np.full((2, len(frames)), np.inf)  # of the comparisons forwards, backwards
     # at a steady rate each pair stands here twice, forwards of its one frame and backwards of its other
     for one, two in np.unique(pairs, axis=0):
-        alive()
+        heartbeat()
         change = change_beyond_camera(frames[one], frames[two])
         if later[one] == two:
             energy[0, one] = change

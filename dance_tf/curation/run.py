@@ -44,7 +44,7 @@ from dance_tf.curation.parts import (
 )
 from dance_tf.video.catalog import Catalog, Clip, Refusal
 from dance_tf.video.frames import FrameFile, FrameFileError
-from dance_tf.video.isolation import DecodingProcess, LostProcess, steady
+from dance_tf.video.isolation import DecodingProcess, LostProcess, background_heartbeat
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import SchedulerError, cluster, named_scheduler
@@ -105,11 +105,11 @@ def told(error: Exception) -> str:
 
 
 def _curate_to(
-    path: Path, clip: Clip, read: ReadSettings, curation: CurationSettings, alive: Callable[[], None]
+    path: Path, clip: Clip, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
 ) -> CuratedClip:
     """Curate a clip and leave its frames in a file; the rest is small enough for a pipe."""
-    curated = curate_clip(clip, read, curation, alive)
-    with steady(alive):
+    curated = curate_clip(clip, read, curation, heartbeat)
+    with background_heartbeat(heartbeat):
         np.save(path, curated.frames)
     return replace(curated, frames=curated.frames[:0].copy())
 
@@ -145,13 +145,13 @@ _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # of this Pytho
 
 
 @contextmanager
-def lend_process(silence_s: float) -> Iterator[DecodingProcess]:
+def lend_process(timeout_s: float) -> Iterator[DecodingProcess]:
     """Lend a decoding process that is running already, or a new one; it is kept for the next clip."""
     try:
         process = _idle.get_nowait()
     except queue.Empty:
         process = DecodingProcess()
-    process.silence_s = silence_s
+    process.timeout_s = timeout_s
     try:
         yield process
     finally:
@@ -223,7 +223,7 @@ def _read_summary(part: Path) -> PartSummary:
 
 
 def make_part(
-    clip: Clip, sha256: str, part: Path, read: ReadSettings, curation: CurationSettings, alive: Callable[[], None]
+    clip: Clip, sha256: str, part: Path, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
 ) -> None:
     """Read and curate one clip in this process and write its part.
 
@@ -243,8 +243,8 @@ def make_part(
         raise PartError(f"{part}: cannot be written ({error})") from error
     with held:
         try:
-            footage = read_footage(clip.path, read, alive, held)
-            curated = curate_held(clip, footage, held, curation, alive)
+            footage = read_footage(clip.path, read, heartbeat, held)
+            curated = curate_held(clip, footage, held, curation, heartbeat)
         except FrameFileError as error:  # the disk may well have room for the next clip
             raise ReadError(f"no room for its frames: {error}") from error
         reasons = [frame.reason for frame in curated.dropped]
@@ -261,7 +261,7 @@ def make_part(
             curated.room_known,
             footage.warnings,
         )
-        with steady(alive):
+        with background_heartbeat(heartbeat):
             write_part(part, curated, summary)
 
 

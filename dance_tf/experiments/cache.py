@@ -30,7 +30,7 @@ from dance_tf.experiments.spec import RunSpec, split_of, training_split
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
 from dance_tf.model.train import growth_key
-from dance_tf.video.workers import bar_hidden, named_scheduler, side_by_side
+from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 TIMES, STATE = "times.json", "state.json"  # attempts of a run; state.json is the last file of each checkpoint
@@ -322,7 +322,7 @@ def _parallel(step, specs, title, data, work, processes, scheduler, progress) ->
     if not specs:  # workers take seconds to start
         return
     ahead = "2*n_jobs" if processes > 1 or named_scheduler(scheduler) else 1
-    with side_by_side(max(processes, 2), scheduler):
+    with worker_pool(max(processes, 2), scheduler):
         parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
         done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
         for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(progress), unit="run"):

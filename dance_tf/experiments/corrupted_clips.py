@@ -20,7 +20,7 @@ from dance_tf.experiments.conditions import CLEAN, FORMAT, Disturbance
 from dance_tf.model.train import key_of
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import bar_hidden, side_by_side
+from dance_tf.video.workers import bar_hidden, worker_pool
 
 SILENCE_SECONDS = 120.0  # one condition on one clip's frames must be done within it
 MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and are held a few times over
@@ -127,7 +127,7 @@ def degrade_held_out(
     """
     disturbances = tuple(dict.fromkeys(disturbances))
     refused = {}
-    with side_by_side(processes):
+    with worker_pool(processes):
         todo = joblib.Parallel(return_as="generator")(
             joblib.delayed(_degrade_clip)(clip, disturbances, str(work), sampling) for clip in clips
         )

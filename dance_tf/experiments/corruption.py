@@ -30,7 +30,7 @@ from dance_tf.experiments.spec import Job, Result
 from dance_tf.experiments.strategies import Trial, comparison_settings
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.model.train import key_of
-from dance_tf.video.workers import bar_hidden, side_by_side
+from dance_tf.video.workers import bar_hidden, worker_pool
 
 BATCH = 128
 
@@ -105,7 +105,7 @@ def judge_degraded(
         dataset.styles,
     )
     disturbances = tuple(dict.fromkeys(disturbances))
-    with side_by_side(processes):
+    with worker_pool(processes):
         todo = joblib.Parallel(return_as="generator")(
             joblib.delayed(_judge)(result, truth, tuple(clips), disturbances, str(work), sampling) for result in results
         )

@@ -18,7 +18,7 @@ from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import FootageReader
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import side_by_side
+from dance_tf.video.workers import worker_pool
 
 STRIP_FRAMES = 16  # two rows of eight
 TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
@@ -58,12 +58,12 @@ def strip_frames(
 
 
 def _pick_frames(
-    path: Path, read: ReadSettings, chosen: frozenset[int], alive: Callable[[], None]
+    path: Path, read: ReadSettings, chosen: frozenset[int], heartbeat: Callable[[], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    reader = FootageReader(path, read, alive)
+    reader = FootageReader(path, read, heartbeat)
     picked = [frame for place, frame in enumerate(reader) if place in chosen]
     if reader.source.broken and read.threads != 1:  # as in `read_footage`: several threads may give other frames
-        return _pick_frames(path, replace(read, threads=1), chosen, alive)
+        return _pick_frames(path, replace(read, threads=1), chosen, heartbeat)
     if len(picked) != len(chosen):
         raise ReadError(f"{path.name}: has fewer frames than at curation")
     return np.stack([picture for _, picture in picked]), np.array([moment for moment, _ in picked])
@@ -106,7 +106,7 @@ def write_strips(
         if not _is_newer(place, part)
     ]
     if todo:
-        with side_by_side(jobs, scheduler):
+        with worker_pool(jobs, scheduler):
             faults = joblib.Parallel()(joblib.delayed(_draw)(*paths, source, read) for paths in todo)
         end_idle()
         if missing := [fault for fault in faults if fault]:

@@ -20,7 +20,7 @@ from dance_tf.synthesis.take import RenderedClip, clip_id, render_clip
 from dance_tf.synthesis.truth import ClipTruth, read_truths
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.workers import bar_hidden, side_by_side
+from dance_tf.video.workers import bar_hidden, worker_pool
 
 __all__ = ["RenderedClip", "StudioSettings", "clip_id", "render_arrays", "render_clip", "synthesize"]
 
@@ -140,7 +140,7 @@ def synthesize(
     out = Path(out).resolve()
     _claim(out, settings)
     todo = settings.clips()
-    with side_by_side(jobs, scheduler):
+    with worker_pool(jobs, scheduler):
         made = joblib.Parallel(return_as="generator")(
             joblib.delayed(_record_clip)(out, settings, style, dancer) for style, dancer in todo
         )
@@ -229,7 +229,7 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
         if clip_id(style, dancer) in still:
             wanted.setdefault(dancer, []).append(style)
     # a dancer's clips stay together, so that each room is drawn once
-    with side_by_side(jobs):
+    with worker_pool(jobs):
         drawn = joblib.Parallel()(
             joblib.delayed(_plates_of)(settings, dancer, styles) for dancer, styles in wanted.items()
         )

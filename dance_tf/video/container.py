@@ -1,214 +1,196 @@
-"""A video file by way of PyAV: its pictures in the order of time, and what can be said about it."""
+"""Read what a video container states, without decoding: lengths, packet times and key frames; plan seeks with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import floor
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.video.decode import (
-    PictureDecoder,
-    SeekPlanner,
-    explain,
-    falls_short,
-    key_times,
-    memory_ran_out,
-    nominal_rate,
-    packet_times,
-    reaches,
-    seconds_within,
-    stated_seconds,
-)
-from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
-from dance_tf.video.settings import ReadSettings, Sampling, fill_in
-from dance_tf.video.stills import ReadError, Source, check_still_pixels
-
 if TYPE_CHECKING:
-    from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-TEXT_FORMATS = ("adf", "bin", "idf", "tty", "xbin")  # which FFmpeg would show as on an old screen
+SEEKABLE = ("mov", "matroska")  # containers whose index lists key frames
+WITHOUT_LENGTH = ("mpeg", "mpegts")  # containers that state no length; FFmpeg guesses one from packets near the end
+SPARE_BYTES = 256 << 20  # if this much memory can be allocated, memory has not run out
 
-ANIMATIONS = ("apng", "gif")  # each of whose pictures states how long it is shown
+
+def memory_ran_out(error: Exception) -> bool:
+    """Return whether memory ran out; FFmpeg raises MemoryError for a damaged file too, if it states a huge length."""
+    if not isinstance(error, MemoryError):
+        return False
+    try:
+        np.empty(SPARE_BYTES, np.uint8)
+    except MemoryError:
+        return True
+    return False
 
 
-class ContainerSource(Source):
-    """Reads a video file of any kind that FFmpeg knows."""
+def explain(error: Exception) -> str:
+    """Return the message of an FFmpeg error, without its number and path."""
+    if isinstance(error, MemoryError):
+        return "it is damaged: it states an impossible length"
+    return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
 
-    def __init__(self, path: Path, settings: ReadSettings) -> None:
-        super().__init__(path, settings)
-        self.skipping = settings.skip_nonref
-        self._backwards = self._damaged = 0
 
-    def squares(self, alive: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield (seconds from the first frame, uint8 [size, size]) for the frames that the settings ask for.
+def nominal_rate(stream: VideoStream) -> float:
+    """Return frames per second as the file states them, or 25."""
+    return float(stream.average_rate or stream.guessed_rate or 0) or 25.0
 
-        Raises:
-            ReadError: the file cannot be read or exceeds a limit.
-            MemoryError: decoding it needs more than there is.
-        """
-        import av
 
-        if self.path.stat().st_size == 0:
-            raise ReadError(f"{self.path.name}: the file is empty")
-        try:
-            container = av.open(str(self.path), metadata_errors="replace")
-        except (av.FFmpegError, ValueError) as error:
-            if memory_ran_out(error):
-                raise
-            raise ReadError(f"{self.path.name}: not a video that can be opened ({explain(error)})") from error
-        with container:
-            if container.format.name in TEXT_FORMATS:
-                raise ReadError(f"{self.path.name}: text, not a video")
-            stream = self._video_stream(container)
-            if stream.start_time is None:
-                self.skipping = False  # no clock tells where the frames left out would have been
-            timed = self._read(container, stream, alive)
-            if not (self.skipping and self.settings.every_frame):
-                yield from timed
-                return
-            moments, whole = packet_times(self.path, stream, alive)
-            self.broken |= not whole  # its frames will meet the same fault, and name it
-            yield from fill_in(timed, moments)
-            if moments:  # the last picture may be one that was left out
-                self.seconds = max(self.seconds, moments[-1] + 1 / self.frame_rate)
+def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the length of the video track as the file states it, or None.
 
-    def _read(
-        self, container: InputContainer, stream: VideoStream, alive: Callable[[], None]
-    ) -> Iterator[tuple[float, np.ndarray]]:
-        settings = self.settings
-        codec = stream.codec_context
-        self.check_pixels(codec.width, codec.height)
-        decoder = PictureDecoder(container, stream, settings, self.skipping)
-        aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio
-        aspect = float(aspect) if aspect and aspect > 0 else 1.0
-        promised = self._promised_seconds(container, stream)
-        length = promised
-        if settings.frames_in_all is not None and length is None:
-            # the header has no length of the pictures: that of the last packet, nothing decoded
-            ends, whole = packet_times(self.path, stream, alive, ends=True)
-            self.broken |= not whole
-            length = max(max(ends, default=0.0), 1e-3)
-        sampling = Sampling(settings, length)
-        orientation, described = UPRIGHT, False
-        timed = self._timed(container, stream, decoder, sampling, alive)
-        for time, frame in sampling.choose(timed, lambda: self.seconds):
-            if not described:
-                orientation, described = frame_orientation(frame), True
-                if not orientation.exact:
-                    self.warnings.append("turned by an angle that is no multiple of 90 degrees; the nearest is used")
-                self.set_size(round(frame.width * aspect), frame.height, orientation)
-                self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
-            if self.whole:
-                yield time, gray_picture(frame, orientation)
-            else:
-                yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation, settings.quick_shrink)
-        timed.close()
-        if not described:
-            check_still_pixels(self)
-            raise ReadError(f"{self.path.name}: no frame of it can be decoded")
-        self.broken |= bool(decoder.broke_off or decoder.broken_packets or self._damaged)
-        self.warnings += decoder.warnings
-        faults = {
-            f"{decoder.broken_packets} broken packets left out": decoder.broken_packets,
-            f"timestamps go backwards {self._backwards} times": self._backwards,
-            f"{self._damaged} frames are damaged": self._damaged,
-        }
-        self.warnings += [warning for warning, times in faults.items() if times]
-        # where sampling had all it asked for before the end came, the index alone can say what is missing
-        reached = self.seconds or seconds_within(self.path, container, stream) or length
-        if promised is None and container.duration and not reaches(self.path, container.duration / 1e6, reached, alive):
-            promised = container.duration / 1e6
-        if promised is not None and falls_short(reached, promised):
-            self.broken = True
-            self.warnings.append(f"breaks off after {reached:.2f} of {promised:.2f} s")
-            self.seconds = reached
-        elif not sampling.every:
-            self.seconds = length or self.seconds
+    The whole file may be longer, because of its sound. Matroska states only the length of the whole file; FFmpeg and
+    mkvmerge add a tag with the end of each track (https://www.matroska.org/technical/tagging.html).
+    """
+    if stream.duration and stream.duration > 0 and stream.time_base:
+        return None if container.format.name in WITHOUT_LENGTH else float(stream.duration * stream.time_base)
+    for name, value in stream.metadata.items():
+        if name.startswith("DURATION") and (parts := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
+            end = int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3])
+            # programs that cut files copy the tag unchanged; no track is longer than the file
+            end = min(end, (container.duration or float("inf")) / 1e6)
+            seconds = end - float((stream.start_time or 0) * stream.time_base)
+            return seconds if seconds > 0 else None
+    return None
 
-    def _video_stream(self, container: InputContainer) -> VideoStream:
-        from av.stream import Disposition
 
-        streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-        if not streams:
-            raise ReadError(f"{self.path.name}: no picture track in it")
-        if streams[0].codec_context is None:
-            raise ReadError(f"{self.path.name}: no decoder for its pictures")
-        return streams[0]
+def falls_short(reached: float, stated: float) -> bool:
+    """Return whether more of the stated length is missing than rounding explains; both in seconds."""
+    return stated - reached > max(0.5, 0.03 * stated)
 
-    def _promised_seconds(self, container: InputContainer, stream: VideoStream) -> float | None:
-        """The length of the pictures that the file states; a file that states one over the limit is refused.
 
-        Where a length of the whole file is all that is stated, that must be within the limit, though sound may outlast
-        the pictures: ten hours are not read to learn how much of them there is to see.
-        """
-        promised = stated_seconds(container, stream)
-        seconds = promised or (container.duration or 0) / 1e6
-        if seconds > self.settings.limits.seconds:
-            raise ReadError(
-                f"{self.path.name}: {seconds:,.0f} s long, over the limit of {self.settings.limits.seconds:g} s"
-            )
-        return promised
+def reaches(path: Path, stated: float, reached: float, heartbeat: Callable[[], None]) -> bool:
+    """Return whether a file's packets reach its stated end, with pictures or, for example, with sound.
 
-    def _timed(
-        self,
-        container: InputContainer,
-        stream: VideoStream,
-        decoder: PictureDecoder,
-        sampling: Sampling,
-        alive: Callable[[], None],
-    ) -> Iterator[tuple[float, VideoFrame]]:
-        """All decoded frames with their times, but for stretches that a seek steps over."""
-        limits = self.settings.limits
-        nominal = self.frame_rate = nominal_rate(stream)
-        time_base = float(stream.time_base or 1 / nominal)
-        keys = [] if sampling.every else key_times(container, stream)
-        leaps = SeekPlanner(keys, 1 / nominal)
-        # AVI numbers packets in the order of decoding; the pictures come out in the order of time all the same
-        unordered = container.format.name == "avi"
-        count = decoded_bytes = broken_before = 0
-        origin = last = shown = 0.0
-        frames = decoder.frames()
-        while True:
-            if (frame := next(frames, None)) is None:
-                if not leaps.airborne:
-                    break
-                # the seek led into nothing, as in a file cut off
-                decoder.broken_packets = broken_before  # or what is met again would count twice
-                frames = decoder.frames_from(floor((leaps.turn_back(last) + origin) / time_base))
-                continue
-            alive()
-            decoded_bytes += sum(plane.buffer_size for plane in frame.planes)
-            if decoded_bytes > limits.decoded_bytes:
-                raise ReadError(f"{self.path.name}: more than {limits.decoded_bytes:,} bytes of decoded pictures")
-            ticks = frame.dts if unordered else frame.pts
-            if count == 0:
-                origin = ticks * time_base if ticks is not None else 0.0
-            time = ticks * time_base - origin if ticks is not None else last + (count > 0) / nominal
-            if leaps.is_repeated(time, last):
-                continue
-            if time < last:
-                time = last
-                self._backwards += 1
-            if time > limits.seconds:
-                raise ReadError(f"{self.path.name}: longer than the limit of {limits.seconds:g} s")
-            self._damaged += bool(frame.is_corrupt)
-            yield time, frame
-            last, count, shown = time, count + 1, (frame.duration or 0) * time_base
-            if leaps.is_due(sampling.next, last):
-                broken_before = decoder.broken_packets
-                frames.close()
-                frames = decoder.frames_from(floor((sampling.next + 5e-7 + origin) / time_base))
-        if not (keys or self.skipping or last <= 0):
-            self.frame_rate = (count - 1) / last
-        shown = shown if shown <= limits.seconds else 0.0  # what a broken file states
-        if count > 1 and shown > 0 and container.format.name in ANIMATIONS:
-            self.seconds = last + shown
-            self.frame_rate = count / self.seconds
-        elif count:
-            # videos state the time of their last frame carelessly: hardly any, but never too much
-            self.seconds = last + max(shown, 1 / self.frame_rate)
+    Args:
+        path: of the file; all packets are read again if its pictures end early.
+        stated: length of the whole file in seconds.
+        reached: end of its pictures in seconds.
+        heartbeat: called for each packet.
+    """
+    import av
+
+    if not falls_short(reached, stated):
+        return True
+    end = 0.0
+    with _stop_at_fault(), av.open(str(path), metadata_errors="replace") as again:
+        for packet in again.demux():
+            heartbeat()
+            if packet.pts is not None:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return not falls_short(end, stated)
+
+
+def packet_times(
+    path: Path, stream: VideoStream, heartbeat: Callable[[], None], ends: bool = False
+) -> tuple[list[float], bool]:
+    """Read all packets again and return when each picture begins, or (with `ends`) ends.
+
+    Packets without timestamps, as in raw H.264, follow at the nominal rate. `heartbeat` is called for each packet.
+
+    Returns:
+        seconds from the first picture, rising, and whether the file is readable to its end.
+    """
+    import av
+
+    times, first, without_time, whole = [], None, 0, False
+    with _stop_at_fault(), av.open(str(path), metadata_errors="replace") as again:
+        for packet in again.demux(again.streams[stream.index]):
+            heartbeat()
+            without_time += packet.pts is None and packet.size > 0
+            if packet.pts is not None and not packet.is_discard:
+                begin = float(packet.pts * packet.time_base)
+                first = begin if first is None else min(first, begin)
+                times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
+        whole = True
+    if not times:
+        return [(number + ends) / nominal_rate(stream) for number in range(without_time)], whole
+    return sorted(time - first for time in times), whole
+
+
+@contextmanager
+def _stop_at_fault() -> Iterator[None]:
+    """Leave the block at an unreadable packet; raise only if memory ran out."""
+    import av
+
+    try:
+        yield
+    except (av.FFmpegError, ValueError) as error:
+        if memory_ran_out(error):
+            raise
+
+
+def key_times(container: InputContainer, stream: VideoStream) -> list[float]:
+    """Return the times of key frames in seconds, rising; empty without a usable index.
+
+    An mp4 index has decoding times; a picture is shown later, by as much as the first picture is.
+    """
+    if not container.format.name.startswith(SEEKABLE):
+        return []
+    if container.format.name.startswith("mov") and stream.frames != len(stream.index_entries):
+        return []  # the index of a fragmented file grows while it is read
+    ticks = sorted(entry.timestamp for entry in stream.index_entries if entry.is_keyframe)
+    start = min(ticks[0], stream.start_time or 0) if ticks else 0
+    return [float((tick - start) * stream.time_base) for tick in ticks] if len(ticks) > 1 else []
+
+
+def seconds_within(path: Path, container: InputContainer, stream: VideoStream) -> float | None:
+    """Return where the first picture begins that the index of a truncated mp4 file lists beyond its end, or None."""
+    if not container.format.name.startswith("mov"):
+        return None
+    size, start = path.stat().st_size, stream.start_time or 0
+    missing = [entry.timestamp - start for entry in stream.index_entries if entry.pos + entry.size > size]
+    return max(0.0, float(min(missing) * stream.time_base)) if missing else None
+
+
+class SeekPlanner:
+    """Decides when to seek to a key frame; all times are seconds from the first frame.
+
+    A seek is worthwhile only to a key frame beyond the next frame. After a seek that returned to frames already read,
+    or found none, the index is no longer trusted: frames are read one by one, and repeated ones skipped.
+
+    Args:
+        keys: times of key frames, rising; empty without an index.
+        spacing: nominal time between two frames.
+
+    Attributes:
+        pending: True from a seek to its first frame.
+    """
+
+    def __init__(self, keys: Sequence[float], spacing: float) -> None:
+        self._keys, self._spacing = keys, spacing
+        self._trusted = True
+        self._target = -1  # index of the key frame of the last seek
+        self._repeating = False
+        self.pending = False
+
+    def is_due(self, wanted: float | None, last: float) -> bool:
+        """Return whether to seek to the key frame at or before a wanted time, after a frame shown at `last`."""
+        if wanted is None or not self._trusted:
+            return False
+        target = bisect_right(self._keys, wanted) - 1
+        if target <= self._target or self._keys[target] <= last + self._spacing:
+            return False
+        self._target, self.pending = target, True
+        return True
+
+    def is_repeated(self, time: float, last: float) -> bool:
+        """Return whether a frame was read before the seek, because the index is wrong."""
+        if not (self.pending or self._repeating):
+            return False
+        self._repeating = time <= last
+        self._trusted &= not self._repeating
+        self.pending = False
+        return self._repeating
+
+    def recover(self, last: float) -> float:
+        """Return where to continue after a seek found no frame: the key frame at or before `last`, or the first."""
+        self._trusted, self._repeating, self.pending = False, True, False
+        return self._keys[max(0, bisect_right(self._keys, last) - 1)]

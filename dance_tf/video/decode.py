@@ -1,180 +1,28 @@
-"""A container's packets to pictures: on past what is broken, transparency and all."""
+"""Decode video files by PyAV: gray frames in the order of time, and the length, rate and faults of the file."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from math import floor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.video.settings import ReadSettings
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
-
-SEEKABLE = ("mov", "matroska")  # containers whose index says where key frames are
-GUESSED = ("mpeg", "mpegts")  # containers that state no length; FFmpeg guesses one from the packets near the end
-
-
-def nominal_rate(stream: VideoStream) -> float:
-    """Frames per second as the file states them, or 25."""
-    return float(stream.average_rate or stream.guessed_rate or 0) or 25.0
-
-
-def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    """Length of the pictures as the file states it, or None; the whole file may last longer, with sound.
-
-    Matroska has a length of the whole file only; a tag that FFmpeg and mkvmerge write beside each track says when it
-    ends (https://www.matroska.org/technical/tagging.html).
-    """
-    if stream.duration and stream.duration > 0 and stream.time_base:
-        return None if container.format.name in GUESSED else float(stream.duration * stream.time_base)
-    for name, value in stream.metadata.items():
-        if name.startswith("DURATION") and (parts := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
-            end = int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3])
-            # tags are copied by programs that cut files; no track ends after all of them
-            end = min(end, (container.duration or float("inf")) / 1e6)
-            seconds = end - float((stream.start_time or 0) * stream.time_base)
-            return seconds if seconds > 0 else None
-    return None
-
-
-def falls_short(reached: float, stated: float) -> bool:
-    """Whether so much of the length that a file states is missing that no rounding explains it; both in seconds."""
-    return stated - reached > max(0.5, 0.03 * stated)
-
-
-def reaches(path: Path, stated: float, reached: float, alive: Callable[[], None]) -> bool:
-    """Whether a file goes on to the end that it states, with pictures or with something else, as sound.
-
-    Args:
-        path: of the file; read through once more, nothing decoded, where its pictures end early.
-        stated: seconds that the whole file is said to last.
-        reached: seconds to the end of its pictures.
-        alive: called for each packet as a sign of life.
-    """
-    import av
-
-    if not falls_short(reached, stated):
-        return True
-    end = 0.0
-    try:
-        with av.open(str(path), metadata_errors="replace") as again:
-            for packet in again.demux():
-                alive()
-                if packet.pts is not None:
-                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    except (av.FFmpegError, ValueError) as error:
-        if memory_ran_out(error):
-            raise  # else how far it can be read is what is asked for
-    return not falls_short(end, stated)
-
-
-def packet_times(
-    path: Path, stream: VideoStream, alive: Callable[[], None], ends: bool = False
-) -> tuple[list[float], bool]:
-    """When each picture is shown, or (with `ends`) until when.
-
-    The file is opened once more and read through, with a sign of life for each packet. Packets without any clock, as
-    in raw H.264, follow each other at the nominal rate.
-
-    Returns:
-        seconds from the first picture, rising, and whether the file could be read to its end.
-    """
-    import av
-
-    times, first, clockless, whole = [], None, 0, True
-    try:
-        with av.open(str(path), metadata_errors="replace") as again:
-            for packet in again.demux(again.streams[stream.index]):
-                alive()
-                clockless += packet.pts is None and packet.size > 0
-                if packet.pts is not None and not packet.is_discard:
-                    begin = float(packet.pts * packet.time_base)
-                    first = begin if first is None else min(first, begin)
-                    times.append(begin + float((packet.duration or 0) * packet.time_base) * ends)
-    except (av.FFmpegError, ValueError) as error:
-        if memory_ran_out(error):
-            raise
-        whole = False
-    if not times:
-        return [(number + ends) / nominal_rate(stream) for number in range(clockless)], whole
-    return sorted(time - first for time in times), whole
-
-
-def key_times(container: InputContainer, stream: VideoStream) -> list[float]:
-    """Seconds at which key frames are shown, or a little later, rising; empty where there is no index to choose from.
-
-    The index of an mp4 file knows when a picture is decoded; it is shown later by as much as the first one is.
-    """
-    if not container.format.name.startswith(SEEKABLE):
-        return []
-    if container.format.name.startswith("mov") and stream.frames != len(stream.index_entries):
-        return []  # a fragmented file, whose index grows as it is read
-    ticks = sorted(entry.timestamp for entry in stream.index_entries if entry.is_keyframe)
-    start = min(ticks[0], stream.start_time or 0) if ticks else 0
-    return [float((tick - start) * stream.time_base) for tick in ticks] if len(ticks) > 1 else []
-
-
-def seconds_within(path: Path, container: InputContainer, stream: VideoStream) -> float | None:
-    """How far the pictures reach that lie within the file, of those in its index; None where all do, or none tells."""
-    if not container.format.name.startswith("mov"):
-        return None
-    size, start = path.stat().st_size, stream.start_time or 0
-    missing = [entry.timestamp - start for entry in stream.index_entries if entry.pos + entry.size > size]
-    return max(0.0, float(min(missing) * stream.time_base)) if missing else None
-
-
-class SeekPlanner:
-    """Which key frame to go to for the next moment wanted; all times are seconds from the first frame.
-
-    A leap is worth its seek only to a key frame that decoding has not come near yet. After one that led back to what
-    was seen already, or into nothing, the index is not trusted again: frames are then read one by one, those seen
-    already passed over.
-
-    Args:
-        keys: when key frames are shown, rising; none where there is no index to choose from.
-        spacing: the usual time between two frames.
-
-    Attributes:
-        airborne: True from a leap to its first frame.
-    """
-
-    def __init__(self, keys: Sequence[float], spacing: float) -> None:
-        self._keys, self._spacing = keys, spacing
-        self._trusted = True
-        self._reached = -1  # the key frame leapt to last
-        self._repeating = False
-        self.airborne = False
-
-    def is_due(self, moment: float | None, last: float) -> bool:
-        """Whether to leap to the key frame at or before a moment, when the frame read last was shown at `last`."""
-        if moment is None or not self._trusted:
-            return False
-        place = bisect_right(self._keys, moment) - 1
-        if place <= self._reached or self._keys[place] <= last + self._spacing:
-            return False
-        self._reached, self.airborne = place, True
-        return True
-
-    def is_repeated(self, time: float, last: float) -> bool:
-        """Whether a frame was seen before the leap, as where the index lies."""
-        if not (self.airborne or self._repeating):
-            return False
-        self._repeating = time <= last
-        self._trusted &= not self._repeating
-        self.airborne = False
-        return self._repeating
-
-    def turn_back(self, last: float) -> float:
-        """Where to go on after a leap into nothing: the key frame at or before the frame read last, or the first."""
-        self._trusted, self._repeating, self.airborne = False, True, False
-        return self._keys[max(0, bisect_right(self._keys, last) - 1)]
-
+from dance_tf.video.container import (
+    SeekPlanner,
+    explain,
+    falls_short,
+    key_times,
+    memory_ran_out,
+    nominal_rate,
+    packet_times,
+    reaches,
+    seconds_within,
+    stated_seconds,
+)
+from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
+from dance_tf.video.settings import GRACE, ReadSettings, Sampling, interpolate_missing
+from dance_tf.video.stills import Source, check_still_pixels
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -182,53 +30,208 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
-ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave out the alpha plane
+TEXT_FORMATS = ("adf", "bin", "idf", "tty", "xbin")  # text files that FFmpeg renders as video
+ANIMATIONS = ("apng", "gif")  # formats that state a duration for each picture
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders ignore the alpha plane
 
-SPARE_BYTES = 256 << 20  # where this much memory is still to be had, memory has not run out
+
+class VideoSource(Source):
+    """A video file in any format that FFmpeg supports."""
+
+    def frames(self) -> Iterator[tuple[float, np.ndarray]]:
+        """See `Source.frames`.
+
+        Raises:
+            ReadError: the file cannot be read or exceeds a limit.
+            MemoryError: decoding it needs more memory than there is.
+        """
+        import av
+
+        if self.path.stat().st_size == 0:
+            raise self.error("the file is empty")
+        try:
+            container = av.open(str(self.path), metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as error:
+            if memory_ran_out(error):
+                raise
+            raise self.error(f"not a video that can be opened ({explain(error)})") from error
+        with container:
+            if container.format.name in TEXT_FORMATS:
+                raise self.error("text, not a video")
+            stream = self._video_stream(container)
+            self._backwards = self._damaged = 0
+            # without timestamps, the times of skipped frames are unknown
+            self._skips_frames = self.settings.skip_nonref and stream.start_time is not None
+            timed = self._read(container, stream)
+            if not (self._skips_frames and self.settings.every_frame):
+                yield from timed
+                return
+            wanted, whole = packet_times(self.path, stream, self.heartbeat)
+            self.broken |= not whole  # decoding will report the fault
+            yield from interpolate_missing(timed, wanted)
+            if wanted:  # the last picture may be a skipped one
+                self.seconds = max(self.seconds, wanted[-1] + 1 / self.frame_rate)
+
+    def _video_stream(self, container: InputContainer) -> VideoStream:
+        from av.stream import Disposition
+
+        streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+        if not streams:
+            raise self.error("no picture track in it")
+        if streams[0].codec_context is None:
+            raise self.error("no decoder for its pictures")
+        return streams[0]
+
+    def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield the sampled frames as gray pictures, then check the length."""
+        settings, codec = self.settings, stream.codec_context
+        self.check_pixels(codec.width, codec.height)
+        decoder = PictureDecoder(container, stream, settings, self._skips_frames)
+        aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio
+        aspect = float(aspect) if aspect and aspect > 0 else 1.0
+        length = stated = stated_seconds(container, stream)
+        # sound may outlast the pictures; but the whole file is not read only to find out by how much
+        self.check_stated_seconds(stated or (container.duration or 0) / 1e6)
+        if settings.frames_in_all is not None and length is None:
+            ends, whole = packet_times(self.path, stream, self.heartbeat, ends=True)
+            self.broken |= not whole
+            length = max(max(ends, default=0.0), 1e-3)
+        sampling = Sampling(settings, length)
+        orientation = UPRIGHT
+        timed = self._decode(container, stream, decoder, sampling)
+        for time, frame in sampling.choose(timed, lambda: self.seconds):
+            if not self.width:
+                orientation = frame_orientation(frame)
+                if not orientation.exact:
+                    self.warnings.append(
+                        "rotated by an angle that is not a multiple of 90 degrees; the nearest is used"
+                    )
+                self.set_size(round(frame.width * aspect), frame.height, orientation)
+                self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
+            if self.full_size:
+                yield time, gray_picture(frame, orientation)
+            else:
+                yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation, settings.quick_shrink)
+        timed.close()
+        if not self.width:
+            check_still_pixels(self)
+            raise self.error("no frame of it can be decoded")
+        self.broken |= bool(decoder.warnings or decoder.broken_packets or self._damaged)
+        self.warnings += decoder.warnings
+        faults = {
+            f"{decoder.broken_packets} broken packets left out": decoder.broken_packets,
+            f"timestamps go backwards {self._backwards} times": self._backwards,
+            f"{self._damaged} frames are damaged": self._damaged,
+        }
+        self.warnings += [warning for warning, times in faults.items() if times]
+        # if sampling ended before the file, only the index shows what is missing
+        reached = self.seconds or seconds_within(self.path, container, stream) or length
+        file_seconds = (container.duration or 0) / 1e6
+        if stated is None and file_seconds and not reaches(self.path, file_seconds, reached, self.heartbeat):
+            stated = file_seconds
+        if stated is not None and falls_short(reached, stated):
+            self.broken = True
+            self.warnings.append(f"breaks off after {reached:.2f} of {stated:.2f} s")
+            self.seconds = reached
+        elif not settings.every_frame:
+            self.seconds = length or self.seconds
+
+    def _decode(
+        self, container: InputContainer, stream: VideoStream, decoder: PictureDecoder, sampling: Sampling
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield decoded frames with their times, except those that a seek skips."""
+        nominal = self.frame_rate = nominal_rate(stream)
+        time_base = float(stream.time_base or 1 / nominal)
+        keys = [] if self.settings.every_frame else key_times(container, stream)
+        seeks = SeekPlanner(keys, 1 / nominal)
+        # AVI numbers packets in decoding order, but the decoder returns pictures in the order of time
+        decoding_order = container.format.name == "avi"
+        count = broken_before = 0
+        origin = last = duration = 0.0
+        frames = decoder.frames()
+        while True:
+            if (frame := next(frames, None)) is None:
+                if not seeks.pending:
+                    break
+                # the seek found no frame, as in a truncated file
+                decoder.broken_packets = broken_before  # these packets will be read and counted again
+                frames = decoder.frames_from(floor((seeks.recover(last) + origin) / time_base))
+                continue
+            self.heartbeat()
+            self.count_bytes(sum(plane.buffer_size for plane in frame.planes))
+            ticks = frame.dts if decoding_order else frame.pts
+            if count == 0:
+                origin = ticks * time_base if ticks is not None else 0.0
+            time = ticks * time_base - origin if ticks is not None else last + (count > 0) / nominal
+            if seeks.is_repeated(time, last):
+                continue
+            if time < last:
+                time = last
+                self._backwards += 1
+            self.check_seconds(time)
+            self._damaged += bool(frame.is_corrupt)
+            yield time, frame
+            last, count, duration = time, count + 1, (frame.duration or 0) * time_base
+            if seeks.is_due(sampling.next, last):
+                broken_before = decoder.broken_packets
+                frames.close()
+                frames = decoder.frames_from(floor((sampling.next + GRACE + origin) / time_base))
+        if not (keys or self._skips_frames or last <= 0):
+            self.frame_rate = (count - 1) / last
+        duration = duration if duration <= self.settings.limits.seconds else 0.0  # a broken file may state any number
+        if count > 1 and duration > 0 and container.format.name in ANIMATIONS:
+            self.seconds = last + duration
+            self.frame_rate = count / self.seconds
+        elif count:
+            # many videos state too short a duration for their last frame, but none too long a one
+            self.seconds = last + max(duration, 1 / self.frame_rate)
 
 
 class PictureDecoder:
-    """Decodes the picture track of an open container, from where it stands.
+    """Decodes the video track of an open container.
 
-    Pictures come cropped as the coded stream says (H.264, HEVC, …). What only the container would crop (Matroska's
-    PixelCrop, the `clap` box of MP4) is shown: PyAV 18 does not hand out the side data of a track.
-
-    Memory that runs out is no fault of the file: it is raised, as `MemoryError`, and never counted.
+    Pictures are cropped as the coded stream states (H.264, HEVC, …). Cropping by the container alone (Matroska's
+    PixelCrop, the `clap` box of MP4) is ignored, because PyAV 18 does not expose the side data of a track.
 
     Args:
-        container: as PyAV opened it.
-        stream: the picture track.
+        container: an open file.
+        stream: its video track.
         settings: threads, skips and limits.
-        skipping: leave out frames that no other frame needs.
+        skip_nonref: do not decode frames that no other frame needs.
 
     Attributes:
-        broken_packets: how many could not be decoded.
-        warnings: why reading ended before the end, in plain words.
-        broke_off: True where packets could not be read any further.
+        codec: the open decoder.
+        broken_packets: number of packets that could not be decoded.
+        warnings: why packets could not be read to the end.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, settings: ReadSettings, skipping: bool) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, settings: ReadSettings, skip_nonref: bool
+    ) -> None:
         self._container, self._stream, self._limits = container, stream, settings.limits
         self.broken_packets = 0
         self.warnings: list[str] = []
-        self.broke_off = False
-        self._codec = _alpha_codec(stream) or stream.codec_context
-        self._codec.thread_type = "AUTO"
-        self._codec.thread_count = settings.threads
-        # without `unaligned`, FFmpeg shows columns that H.264 and HEVC crop at the left, to keep rows aligned in memory
+        self.codec = _alpha_codec(stream) or stream.codec_context
+        self.codec.thread_type = "AUTO"
+        self.codec.thread_count = settings.threads
+        # without `unaligned`, FFmpeg does not crop the left columns of H.264 and HEVC, to keep rows aligned in memory
         options = {"max_pixels": str(settings.limits.pixels), "flags": "+unaligned"}
         if settings.skip_loop_filter:
             options["skip_loop_filter"] = "all"
-        self._codec.options = options
-        if skipping:
-            self._codec.skip_frame = "NONREF"
+        self.codec.options = options
+        if skip_nonref:
+            self.codec.skip_frame = "NONREF"
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Yield frames as the decoder hands them out; what cannot be decoded is stepped over and counted."""
+        """Yield decoded frames; packets that cannot be decoded are skipped and counted.
+
+        Raises:
+            MemoryError: memory ran out; that is not a fault of the file.
+        """
         import av
 
         self._open()
-        in_a_row = 0
+        failed_in_row = 0
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -236,28 +239,27 @@ class PictureDecoder:
             except (av.FFmpegError, ValueError) as error:
                 if memory_ran_out(error):
                     raise
-                self.broke_off = True
                 self._warn(f"breaks off ({explain(error)})")
                 packet = None
             try:
-                frames = self._codec.decode(packet)
-                in_a_row = 0
+                frames = self.codec.decode(packet)
+                failed_in_row = 0
             except MemoryError:
                 raise
             except av.EOFError:
                 break
             except (av.FFmpegError, ValueError):
-                frames, in_a_row = [], in_a_row + 1
+                frames, failed_in_row = [], failed_in_row + 1
                 self.broken_packets += 1
             yield from frames
             if packet is None:
                 break
-            if in_a_row > self._limits.broken_packets:
-                self._warn("given up after too many broken packets in a row")
+            if failed_in_row > self._limits.broken_packets:
+                self._warn("reading stopped after too many broken packets in a row")
                 break
 
     def frames_from(self, ticks: int) -> Iterator[VideoFrame]:
-        """Frames from the key frame at or before a time on, or none where the file cannot be sought in."""
+        """Yield frames from the key frame at or before a time; none if seeking fails."""
         import av
 
         try:
@@ -266,52 +268,31 @@ class PictureDecoder:
             raise
         except (av.FFmpegError, ValueError):
             return iter(())
-        self._codec.flush_buffers()
+        self.codec.flush_buffers()
         return self.frames()
 
     def _open(self) -> None:
         import av
 
         try:
-            self._codec.open(strict=False)
+            self.codec.open(strict=False)
         except MemoryError:
             raise
         except BlockingIOError as error:
-            # what a system says where it has no room for the stack of one more thread
+            # raised by the system if there is no memory for the stack of another thread
             raise MemoryError("no memory for so many decoding threads") from error
         except (av.FFmpegError, ValueError):
-            pass  # every packet will meet the same error, and be counted
+            pass  # decoding each packet will raise the same error, which is counted
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
 
-def memory_ran_out(error: Exception) -> bool:
-    """Whether an error of FFmpeg's reading tells that memory ran out.
-
-    It says the same of a damaged file in which a length of gigabytes is written: then there is memory all the same.
-    """
-    if not isinstance(error, MemoryError):
-        return False
-    try:
-        np.empty(SPARE_BYTES, np.uint8)
-    except MemoryError:
-        return True
-    return False
-
-
-def explain(error: Exception) -> str:
-    """Say what an error of FFmpeg means, without the number and the path around it."""
-    if isinstance(error, MemoryError):
-        return "it is damaged: a length in it is beyond all measure"
-    return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
-
-
 def _alpha_codec(stream: VideoStream) -> VideoCodecContext | None:
-    """A decoder that hands out transparency, where a WebM file says that it has some and FFmpeg's own would not.
+    """Return a decoder that supports transparency, if a WebM file is marked as transparent.
 
-    It knows nothing of the track, so that a rotation flag, which a WebM file hardly ever has, is not seen.
+    It has no access to the track, so a rotation flag (very rare in WebM) is ignored.
     """
     import av
 

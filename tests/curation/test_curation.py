@@ -124,7 +124,7 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(dance_file, tmp_path,
 
 def test_every_measure_gives_a_sign_of_life_for_each_frame(make_dance):
     beats = []
-    curate_frames(CLIP, make_dance(60), np.arange(60) / 30, 2.0, alive=lambda: beats.append(1))
+    curate_frames(CLIP, make_dance(60), np.arange(60) / 30, 2.0, heartbeat=lambda: beats.append(1))
     assert len(beats) >= 3 * (60 - 3)  # entropy, sharpness, and motion over three frames
 
 

@@ -81,7 +81,7 @@ def test_parts_hold_what_curation_gives(footage, curated):
 def test_long_work_on_a_clip_is_no_hang(dance_file, tmp_path):
     beats = []
     part = tmp_path / "p.npz"
-    make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), alive=lambda: beats.append(1))
+    make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), heartbeat=lambda: beats.append(1))
     # one for each of 40 frames when it is decoded, and in each of three measures
     assert len(beats) >= 40 + 40 + 40 + 37
     assert list(tmp_path.iterdir()) == [part]
@@ -91,10 +91,10 @@ def test_a_clip_that_the_disk_has_no_room_for_is_refused(footage, tmp_path, monk
     monkeypatch.setattr("dance_tf.curation.run.ClipFrames", FullDisk)
     with pytest.raises(ReadError, match="no room for its frames: no space"):
         clip = find_clips(footage).clips[0]
-        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), heartbeat=lambda: None)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PartError, match="cannot be written"):  # no clip could be
-        make_part(clip, "ab", tmp_path / "absent" / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+        make_part(clip, "ab", tmp_path / "absent" / "p.npz", SMALL, CurationSettings(), heartbeat=lambda: None)
 
 
 class FullDisk(FrameFile):
@@ -106,7 +106,7 @@ def test_a_clip_of_too_many_frames_is_refused_before_they_are_held(footage, tmp_
     monkeypatch.setattr("dance_tf.curation.run.MOST_BYTES", 20 * 32 * 32)
     with pytest.raises(ReadError, match="more than 20 frames"):
         clip = find_clips(footage).clips[0]
-        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), alive=lambda: None)
+        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), heartbeat=lambda: None)
     with ClipFrames(tmp_path) as held:
         for _ in range(20):
             held.append(np.zeros((32, 32), np.uint8))

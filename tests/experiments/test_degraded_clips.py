@@ -215,9 +215,9 @@ def test_a_clip_that_native_code_dies_of_is_refused_alone(clip, tmp_path, monkey
     module = tmp_path / "dies_of_other_clips.py"
     module.write_text(
         "import os\nfrom dance_tf.corruption.clips import degrade_file\n"
-        "def fragile(path, seconds, requests, alive):\n"
+        "def fragile(path, seconds, requests, heartbeat):\n"
         "    if len(seconds) < 20:\n        os.abort()\n"
-        "    return degrade_file(path, seconds, requests, alive)\n"
+        "    return degrade_file(path, seconds, requests, heartbeat)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from dance_tf.experiments.strategies import PROPOSED
 from sklearn.metrics import confusion_matrix
 
 from dance_tf.evaluation.intervals import Estimate
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.cost_table import Cost, Costs, Span
 from dance_tf.experiments.spec import Job, Result
-from dance_tf.experiments.strategies import PROPOSED
 from dance_tf.model.train import TrainingSettings
 from dance_tf.report.cost_chapter import cost_page
 from dance_tf.report.cost_tables import cost_against_paper, least_to_most, table_4

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from dance_tf.report.curation_tables import filters_frame, frames_by_style
+from dance_tf.report.room_tables import COLUMNS
 
 from dance_tf.dataset.arrays import gather
 from dance_tf.report.chapters import curation_chapter
-from dance_tf.report.curation_tables import filters_frame, frames_by_style
-from dance_tf.report.room_tables import COLUMNS
 from dance_tf.report.section import plain
 
 

@@ -1,10 +1,10 @@
 """The pictures of the chapter on curation, from made-up clips to figures."""
 
 import pytest
+from dance_tf.report.curation_pictures import busiest_row, strip_of_busiest, views_without_room
 
 from dance_tf.curation.parts import CurationRow
 from dance_tf.dataset.workspace import prepare_workspace
-from dance_tf.report.curation_pictures import busiest_row, strip_of_busiest, views_without_room
 from dance_tf.report.section import titles_of
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.truth import read_truths

@@ -196,7 +196,7 @@ def classify_all(bundle, paths, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (LostProcess("the decoder hung: no sign of life for 20 s"), "the decoder hung: no sign of life for 20 s"),
+        (LostProcess("the decoder hung: no heartbeat for 20 s"), "the decoder hung: no heartbeat for 20 s"),
         (MemoryError(), "needs more memory than a decoding process may take"),
         (cv2.error("bad\nargument"), "unexpected error: bad argument"),
     ],

@@ -1,166 +1,130 @@
-"""Files that are damaged, have no clock, or whose index lies: read whole, and sampled."""
+"""What containers state: lengths beside longer sound, track tags, truncated files; and when to seek."""
 
-import struct
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
-from dance_tf.video.decode import PictureDecoder
+from dance_tf.video.container import SeekPlanner, stated_seconds
 from dance_tf.video.frames import ReadError, ReadSettings, read_footage
+from dance_tf.video.settings import ReadLimits
 
-SAMPLINGS = [{"frames_in_all": 1}, {"frames_in_all": 4}, {"frames_in_all": 30}, {"frames_per_second": 7}]
+CODECS = {
+    "tagged.mkv": ("libx264", "aac"),
+    "untagged.mkv": ("libx264", "aac"),
+    "loud.flv": ("libx264", "aac"),
+    "loud.webm": ("libvpx-vp9", "libopus"),
+    "loud.mp4": ("libx264", "aac"),
+    "loud.ts": ("libx264", "aac"),
+    "loud.mpg": ("mpeg1video", "mp2"),  # FFmpeg guesses half of its length
+}
 
 
-@pytest.fixture(scope="module")
-def raw_file(tmp_path_factory, make_video, make_dance):
-    """Raw H.264: packets without any time."""
-    path = tmp_path_factory.mktemp("raw") / "raw.h264"
-    return make_video(path, make_dance(40), options={"crf": "20", "g": "10"})
+def write_with_sound(path, frames, sound_seconds=3, delay=0):
+    """Write gray frames uint8 [n, h, w], 30 a second from `delay` seconds on, and silence of another length.
 
-
-@pytest.fixture(scope="module")
-def streamable_file(tmp_path_factory, make_video, make_dance):
-    """An mp4 file of five seconds whose index comes first, so that half of it can be read; it has many key frames."""
-    folder = tmp_path_factory.mktemp("streamable")
-    written = make_video(folder / "written.mp4", make_dance(150, 48, 32), options={"crf": "25", "g": "12", "bf": "3"})
-    path = folder / "streamable.mp4"
-    with av.open(str(written)) as source, av.open(str(path), "w", options={"movflags": "faststart"}) as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                target.mux(packet)
+    An untagged file has no tag with the length of its video track, only the length of the whole file.
+    """
+    codecs = CODECS.get(path.name, ("libx264", "aac"))
+    with av.open(str(path), "w") as container:
+        pictures, sound = container.add_stream(codecs[0], rate=30), container.add_stream(codecs[1], rate=48_000)
+        pictures.height, pictures.width, pictures.pix_fmt = *frames.shape[1:], "yuv420p"
+        for number, gray in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(gray, format="gray").reformat(format="yuv420p")
+            frame.pts = number + 30 * delay
+            container.mux(pictures.encode(frame))
+        container.mux(pictures.encode())
+        for begin in range(0, round(sound_seconds * 48_000), 960):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), format="fltp", layout="mono")
+            frame.rate, frame.pts, frame.time_base = 48_000, begin, Fraction(1, 48_000)
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    if path.name.startswith("untagged"):
+        path.write_bytes(path.read_bytes().replace(b"DURATION", b"DURATIOX"))
     return path
 
 
-def assert_chosen_from(whole, few):
-    """Every sampled frame is one of those read whole, at its time."""
-    places = np.searchsorted(whole.timestamps, few.timestamps - 1e-6)
-    assert np.allclose(whole.timestamps[places], few.timestamps, atol=1e-6)
-    assert np.array_equal(whole.frames[places], few.frames)
-    return places.tolist()
+@pytest.mark.parametrize("name", CODECS)
+def test_sound_may_be_longer_than_the_pictures(tmp_path, make_ramp, name):
+    path = write_with_sound(tmp_path / name, make_ramp(30))
+    whole = read_footage(path, ReadSettings(size=16))
+    assert (len(whole.frames), whole.warnings) == (30, ()) and whole.seconds == pytest.approx(1, abs=2e-3)
+    few = read_footage(path, ReadSettings(size=16, frames_in_all=5))
+    # the middles of five segments of six frames
+    assert np.allclose(few.timestamps, np.array([3, 9, 15, 21, 27]) / 30, atol=2e-3)
+    assert (few.seconds, few.warnings) == (pytest.approx(1, abs=2e-3), ())
 
 
-def test_a_file_without_a_clock_is_sampled_by_its_nominal_rate(raw_file):
-    whole = read_footage(raw_file, ReadSettings(size=32))
-    few = read_footage(raw_file, ReadSettings(size=32, frames_in_all=8))
-    assert len(whole.frames) == 40 and few.seconds == pytest.approx(whole.seconds) == pytest.approx(1.6)
-    # the middles of eight stretches of five frames each
-    assert assert_chosen_from(whole, few) == [2, 7, 12, 17, 22, 27, 32, 37]
+@pytest.mark.parametrize("name", ["tagged.mkv", "untagged.mkv", "loud.flv"])
+def test_half_a_file_with_sound_gives_a_warning(tmp_path, make_dance, name):
+    path = write_with_sound(tmp_path / name, make_dance(90))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    for sampling in ({}, {"frames_in_all": 4}, {"frames_per_second": 3}):
+        half = read_footage(path, ReadSettings(size=16, **sampling))
+        assert 0.5 < half.seconds < 2.5
+        assert any(warning.startswith("breaks off after") for warning in half.warnings)
 
 
-def test_no_frame_of_a_file_without_a_clock_is_skipped(raw_file):
-    whole = read_footage(raw_file, ReadSettings(size=32))
-    for sampling in ({}, {"frames_in_all": 8}, {"frames_per_second": 5}):
-        exact = read_footage(raw_file, ReadSettings(size=32, **sampling))
-        quick = read_footage(raw_file, ReadSettings(size=32, skip_nonref=True, **sampling))
-        assert np.array_equal(quick.timestamps, exact.timestamps) and np.array_equal(quick.frames, exact.frames)
-        assert_chosen_from(whole, quick)
+def test_the_tag_of_a_track_counts_from_the_start_of_the_file(tmp_path, make_ramp):
+    path = write_with_sound(tmp_path / "late.mkv", make_ramp(30), delay=1)
+    with av.open(str(path)) as container:
+        assert stated_seconds(container, container.streams.video[0]) == pytest.approx(1, abs=2e-3)
+    few = read_footage(path, ReadSettings(size=16, frames_in_all=2))
+    assert few.warnings == () and np.allclose(few.timestamps, [7 / 30, 22 / 30], atol=2e-3)
 
 
-def test_a_last_frame_that_is_skipped_counts_in_the_length(tmp_path, make_video, make_dance):
-    # in AVI the last picture of this one is left out, and repeated from the one before
-    path = make_video(tmp_path / "b.avi", make_dance(40), codec="mpeg4", options={"bf": "2"})
-    exact, quick = (read_footage(path, ReadSettings(size=32, skip_nonref=skip)) for skip in (False, True))
-    assert len(quick.frames) == len(exact.frames) == 40
-    assert quick.seconds == pytest.approx(exact.seconds) and quick.timestamps[-1] < quick.seconds
+@pytest.mark.parametrize(("value", "seconds"), [(b"00:00:09.000000000", 3), (b"soon              ", None)])
+def test_a_wrong_tag_is_limited_or_ignored(tmp_path, make_ramp, value, seconds):
+    path = write_with_sound(tmp_path / "tagged.mkv", make_ramp(30))
+    data = path.read_bytes()
+    assert data.count(b"00:00:01.000000000") == 1
+    path.write_bytes(data.replace(b"00:00:01.000000000", value))
+    with av.open(str(path)) as container:
+        found = stated_seconds(container, container.streams.video[0])
+    assert found == (seconds if seconds is None else pytest.approx(seconds, abs=0.1))
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
-def test_half_a_file_sampled_is_what_can_be_read_of_it_and_says_so(tmp_path, streamable_file, sampling):
-    data = streamable_file.read_bytes()
-    cut = tmp_path / "cut.mp4"
-    cut.write_bytes(data[: len(data) // 2])
-    whole = read_footage(cut, ReadSettings(size=32))
-    few = read_footage(cut, ReadSettings(size=32, **sampling))
-    assert 1.5 < whole.seconds < 3.5 and few.seconds == pytest.approx(whole.seconds, abs=1e-3)
-    assert f"breaks off after {few.seconds:.2f} of 5.00 s" in few.warnings
-    assert not any("backwards" in warning for warning in few.warnings)
-    places = assert_chosen_from(whole, few)
-    # the last frame that is there answers the moments that lie behind it
-    if "frames_in_all" in sampling:
-        wanted = sampling["frames_in_all"]
-        moments = [(number + 0.5) * 5 / wanted for number in range(wanted)]
-        assert places == sorted({int(np.searchsorted(whole.timestamps, moment + 1e-6)) - 1 for moment in moments})
+def test_a_file_without_a_track_length_is_refused_by_its_file_length_or_read_with_heartbeats(tmp_path, make_ramp):
+    path = write_with_sound(tmp_path / "untagged.mkv", make_ramp(30))
+    beats = []
+    with pytest.raises(ReadError, match="3 s long, over the limit of 2 s"):
+        read_footage(path, ReadSettings(limits=ReadLimits(seconds=2)), heartbeat=lambda: beats.append(1))
+    assert beats == []
+    read_footage(path, ReadSettings(size=16, frames_in_all=1), heartbeat=lambda: beats.append(1))
+    # the video packets to find their end, all packets to find the file's, and the frames up to the sampled one
+    assert len(beats) > 30 + 30 + 130
 
 
-def test_what_lies_behind_the_last_moment_is_missed_too(tmp_path, streamable_file):
-    data = streamable_file.read_bytes()
-    cut = tmp_path / "cut.mp4"
-    cut.write_bytes(data[: len(data) * 7 // 10])
-    # the only moment, 2.5 s, is there
-    (warning,) = read_footage(cut, ReadSettings(size=32, frames_in_all=1)).warnings
-    assert warning.startswith("breaks off after 3.") and warning.endswith("of 5.00 s")
+KEYS = [0.0, 1.0, 2.0, 3.0]
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
-def test_a_healthy_file_is_sampled_without_a_remark(streamable_file, sampling):
-    whole = read_footage(streamable_file, ReadSettings(size=32))
-    few = read_footage(streamable_file, ReadSettings(size=32, **sampling))
-    assert (few.warnings, few.seconds, few.frame_rate) == ((), pytest.approx(5), pytest.approx(30))
-    assert_chosen_from(whole, few)
+def test_seeks_go_to_a_key_frame_beyond_the_next_frame():
+    seeks = SeekPlanner(KEYS, 0.1)
+    assert not seeks.is_due(0.9, 0.0)  # the key frame before 0.9 was read
+    assert not seeks.is_due(1.5, 0.9)  # the key frame before 1.5 is the next frame
+    assert not seeks.pending
+    assert seeks.is_due(2.5, 0.9) and seeks.pending
+    assert not seeks.is_repeated(2.0, 0.9) and not seeks.pending
+    # no second seek to the same key frame, and none after the last sample
+    assert not seeks.is_due(2.9, 0.9) and not seeks.is_due(None, 2.0)
+    assert not SeekPlanner([], 0.1).is_due(9.0, 0.0)
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
-def test_an_index_that_lies_costs_one_seek_and_no_frame(streamable_file, monkeypatch, sampling):
-    whole = read_footage(streamable_file, ReadSettings(size=32))
-    honest = read_footage(streamable_file, ReadSettings(size=32, **sampling))
-    seeks, landed = [], PictureDecoder.frames_from
-
-    def to_the_beginning(decoder, ticks):
-        seeks.append(ticks)
-        return landed(decoder, 0)
-
-    monkeypatch.setattr(PictureDecoder, "frames_from", to_the_beginning)
-    few = read_footage(streamable_file, ReadSettings(size=32, **sampling))
-    assert len(seeks) == 1 and few.warnings == ()
-    assert np.array_equal(few.timestamps, honest.timestamps)
-    assert_chosen_from(whole, few)
+def test_an_index_that_leads_back_is_not_trusted_again():
+    seeks = SeekPlanner(KEYS, 0.1)
+    assert seeks.is_due(3.5, 0.5)
+    assert [seeks.is_repeated(time, 0.5) for time in (0.0, 0.4, 0.5)] == [True] * 3
+    # the first new frame is used, and so is one after it that goes back a little
+    assert not seeks.is_repeated(0.6, 0.5) and not seeks.is_repeated(0.55, 0.6)
+    assert not seeks.is_due(3.5, 0.6)
 
 
-def test_a_seek_that_fails_is_no_end(streamable_file, monkeypatch):
-    honest = read_footage(streamable_file, ReadSettings(size=32, frames_in_all=4))
-    landed, seeks = PictureDecoder.frames_from, []
-
-    def fails_at_first(decoder, ticks):
-        seeks.append(ticks)
-        return iter(()) if len(seeks) == 1 else landed(decoder, ticks)
-
-    monkeypatch.setattr(PictureDecoder, "frames_from", fails_at_first)
-    few = read_footage(streamable_file, ReadSettings(size=32, frames_in_all=4))
-    assert len(seeks) == 2 and few.warnings == () and np.array_equal(few.frames, honest.frames)
-
-
-def test_a_gif_larger_than_any_screen_is_refused_for_its_pixels(tmp_path):
-    head = b"GIF89a" + struct.pack("<HHBBB", 30_000, 30_000, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
-    picture = b"," + struct.pack("<HHHHB", 0, 0, 2, 2, 0) + b"\x02\x03\x84\x51\x00\x00"
-    (tmp_path / "huge.gif").write_bytes(head + picture + b";")
-    with pytest.raises(ReadError, match=r"^huge\.gif: .* over the limit of 67,108,864$"):
-        read_footage(tmp_path / "huge.gif")
-
-
-def test_a_monochrome_video_that_says_limited_range_is_stretched(tmp_path, make_video):
-    columns = np.repeat(np.array([16, 126, 235], np.uint8), 32)
-    frames = np.broadcast_to(columns, (3, 64, 96)).copy()
-    shown = {}
-    for mark in ("limited", "full"):
-        options = {"x265-params": f"log-level=none:lossless=1:range={mark}"}
-        path = make_video(tmp_path / f"{mark}.mp4", frames, codec="libx265", pixel_format="gray", options=options)
-        with av.open(str(path)) as container:
-            assert next(container.decode(video=0)).format.name == "gray"
-        shown[mark] = read_footage(path, ReadSettings(size=96)).frames[1, 48, [16, 48, 80]].tolist()
-    assert shown == {"limited": [0, 128, 255], "full": [16, 126, 235]}
-
-
-@pytest.mark.parametrize("name", ["screen.ans", "art.bin", "old.vt", "notes", "strange.xyz"])
-def test_a_text_of_any_name_is_no_video(tmp_path, name):
-    (tmp_path / name).write_text("\x1b[1;31mnot a dance\x1b[0m\n" * 200)
-    with pytest.raises(ReadError, match="text, not a video|not a video that can be opened"):
-        read_footage(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["tape.dv", "tape.MOD", "tape.unheard", "tape"])
-def test_a_video_of_any_name_is_one(tmp_path, streamable_file, name):
-    (tmp_path / name).write_bytes(streamable_file.read_bytes())
-    assert len(read_footage(tmp_path / name, ReadSettings(size=32)).frames) == 150
+def test_after_a_seek_without_frames_reading_continues_from_the_last_frame():
+    seeks = SeekPlanner(KEYS, 0.1)
+    assert seeks.is_due(3.5, 1.4)
+    assert seeks.recover(1.4) == 1.0 and not seeks.pending
+    assert [seeks.is_repeated(time, 1.4) for time in (1.0, 1.4, 1.5)] == [True, True, False]
+    assert not seeks.is_due(3.5, 1.5)
+    assert SeekPlanner([0.5], 0.1).recover(0.2) == 0.5

@@ -1,5 +1,4 @@
 import gc
-import importlib.util
 import os
 import sys
 import time
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from dance_tf.video.frames import read_footage
-from dance_tf.video.isolation import DecodingProcess, LostProcess, call_apart
+from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.settings import ReadSettings
 from dance_tf.video.stills import ReadError
 
@@ -19,18 +18,13 @@ FOLDER = str(Path(__file__).parent)
 @pytest.fixture(scope="module")
 def faults():
     """The module of faulty calls, importable in the decoding process too."""
-    spec = importlib.util.spec_from_file_location("native_faults", Path(FOLDER) / "native_faults.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["native_faults"] = module
-    spec.loader.exec_module(module)
-    earlier = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, earlier]))
-    yield module
-    del sys.modules["native_faults"]
-    if earlier is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = earlier
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [FOLDER, os.environ.get("PYTHONPATH")])))
+        import native_faults
+
+        yield native_faults
+        del sys.modules["native_faults"]
 
 
 @pytest.fixture(scope="module")
@@ -39,49 +33,45 @@ def process(faults):
         yield process
 
 
-def test_calls_are_answered_by_one_process(process, faults):
+def test_one_process_runs_all_calls(process, faults):
     assert process.call(faults.answer, {"a": [1, 2]}) == {"a": [1, 2]}
     assert process.call(faults.process_id) == process.call(faults.process_id) != os.getpid()
 
 
 @pytest.mark.parametrize(("fault", "message"), [("crash", "crashed .SIGSEGV"), ("leave", "crashed .exit status 3")])
-def test_a_crash_is_told_and_the_next_call_works(process, faults, fault, message):
+def test_a_crash_is_reported_and_the_next_call_works(process, faults, fault, message):
     with pytest.raises(LostProcess, match=message):
         process.call(getattr(faults, fault))
     assert process.call(faults.answer, 7) == 7
 
 
-def test_a_hang_ends_after_the_silence_allowed(faults):
+def test_a_call_without_heartbeat_times_out(faults):
     with DecodingProcess() as process:
-        process.call(faults.answer, 1)  # a second Python may take longer to start on a busy machine
-        process.silence_s = 0.8
+        process.call(faults.answer, 1)  # starting Python may take longer than the timeout
+        process.timeout_s = 0.8
         began = time.monotonic()
-        with pytest.raises(LostProcess, match="hung: no sign of life for 0.8 s"):
+        with pytest.raises(LostProcess, match="hung: no heartbeat for 0.8 s"):
             process.call(faults.hang)
         assert time.monotonic() - began < 20
-        # work that shows signs of life may take longer than the silence allowed
-        process.silence_s = 20.0
-        process.call(faults.answer, 2)
-        process.silence_s = 0.8
-        assert process.call(faults.work_long, 1.6) == "done"
 
 
-def test_waiting_for_a_disk_is_no_hang(faults):
+@pytest.mark.parametrize(("call", "timeout_s", "seconds"), [("work_long", 0.8, 1.6), ("write_slowly", 1.5, 4.0)])
+def test_a_call_with_heartbeats_may_take_longer_than_the_timeout(faults, call, timeout_s, seconds):
     with DecodingProcess() as process:
         process.call(faults.answer, 1)
-        process.silence_s = 1.5
-        assert process.call(faults.write_slowly, 4.0) == "written"
+        process.timeout_s = timeout_s
+        assert process.call(getattr(faults, call), seconds) == "done"
 
 
-def test_errors_travel_as_they_are(process, faults):
+def test_errors_are_raised_in_the_caller(process, faults):
     with pytest.raises(EOFError, match="its own error"):
         process.call(faults.fail)
-    with pytest.raises(RuntimeError, match="function"):
-        process.call(faults.unspeakable)
+    with pytest.raises(RuntimeError, match="function"):  # the result cannot be pickled
+        process.call(faults.return_lambda)
     assert process.call(faults.answer, 2) == 2
 
 
-def test_what_native_code_prints_disturbs_nothing(process, faults):
+def test_output_of_native_code_is_ignored(process, faults):
     assert process.call(faults.print_much) == "clean"
 
 
@@ -91,7 +81,7 @@ def test_memory_is_limited(process, faults):
         process.call(faults.take_memory)
 
 
-def test_a_dropped_owner_takes_its_process_along(faults):
+def test_the_process_ends_with_its_owner(faults):
     process = DecodingProcess()
     child = process.call(faults.process_id)
     del process
@@ -100,8 +90,8 @@ def test_a_dropped_owner_takes_its_process_along(faults):
         os.kill(child, 0)
 
 
-def test_footage_can_be_read_apart(dance_file, tmp_path):
-    apart = call_apart(read_footage, dance_file, ReadSettings(size=16))
-    assert np.array_equal(apart.frames, read_footage(dance_file, ReadSettings(size=16)).frames)
+def test_footage_is_read_in_a_subprocess(process, dance_file, tmp_path):
+    footage = process.call(read_footage, dance_file, ReadSettings(size=16))
+    assert np.array_equal(footage.frames, read_footage(dance_file, ReadSettings(size=16)).frames)
     with pytest.raises(ReadError, match="no such file"):
-        call_apart(read_footage, tmp_path / "absent.mp4")
+        process.call(read_footage, tmp_path / "absent.mp4")

@@ -1,0 +1,281 @@
+"""Clips as frames and times; frames held in a file."""
+
+import errno
+import struct
+import tracemalloc
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from dance_tf.video.frames import (
+    BLOCK,
+    FootageReader,
+    FrameFile,
+    FrameFileError,
+    ReadError,
+    ReadSettings,
+    read_footage,
+)
+from dance_tf.video.luma import fit_luma
+from dance_tf.video.settings import ReadLimits
+
+
+def levels(footage):
+    """Return the gray level in the middle of each frame."""
+    size = footage.frames.shape[1]
+    return footage.frames[:, size // 2, size // 2].astype(int)
+
+
+def test_every_frame_in_order_with_its_time_and_a_heartbeat(ramp_file):
+    beats = []
+    footage = read_footage(ramp_file, ReadSettings(size=32), heartbeat=lambda: beats.append(1))
+    assert footage.frames.shape == (30, 32, 32) and footage.frames.dtype == np.uint8
+    assert np.abs(levels(footage) - np.arange(40, 160, 4)).max() <= 1
+    assert np.allclose(footage.timestamps, np.arange(30) / 30, atol=1e-4)
+    assert (footage.width, footage.height, footage.warnings) == (48, 64, ())
+    assert footage.frame_rate == pytest.approx(30, rel=1e-3) and footage.seconds == pytest.approx(1, rel=1e-3)
+    assert len(beats) == 30
+
+
+def test_the_square_is_the_shrunk_luma_plane(dance_file):
+    with av.open(str(dance_file)) as container:
+        luma = [
+            np.frombuffer(f.planes[0], np.uint8).reshape(f.height, -1)[:, : f.width] for f in container.decode(video=0)
+        ]
+    stretched = [np.clip((fit_luma(plane, 32).astype(float) - 16) * 255 / 219, 0, 255) for plane in luma]
+    assert np.abs(read_footage(dance_file, ReadSettings(size=32)).frames - np.array(stretched)).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_threads_memory_file_and_iterator_give_the_same(dance_file, tmp_path, threads):
+    whole = read_footage(dance_file)
+    times, frames = zip(*FootageReader(dance_file, ReadSettings(threads=threads)), strict=True)
+    assert np.array_equal(whole.timestamps, times) and np.array_equal(whole.frames, frames)
+    with FrameFile(tmp_path) as held:
+        held.append(whole.frames[0])
+        assert np.array_equal(read_footage(dance_file, ReadSettings(threads=threads), held=held).frames, whole.frames)
+
+
+@pytest.mark.parametrize("times", [[0, 40, 80, 500, 510, 900, 1700], [5000, 5100, 5200, 5300]])
+def test_timestamps_are_those_of_the_file_from_its_first_frame(tmp_path, make_video, make_ramp, times):
+    path = make_video(tmp_path / "vfr.mkv", make_ramp(len(times)), times=times)
+    assert np.allclose(read_footage(path).timestamps, (np.array(times) - times[0]) / 1000, atol=1e-6)
+
+
+def test_pixel_aspect_widens_the_display(tmp_path, make_video, make_ramp):
+    def anamorphic(stream):
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+    path = make_video(tmp_path / "wide.mp4", make_ramp(2, 64, 48), setup=anamorphic)
+    footage = read_footage(path, ReadSettings(size=64))
+    assert (footage.width, footage.height) == (64, 64)
+    assert footage.frames[0, :, 0].min() > 30  # without bars
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "options"),
+    [
+        ("odd.mkv", "ffv1", "gray", {}),
+        ("ten.mkv", "ffv1", "yuv420p10le", {}),
+        ("full.avi", "mjpeg", "yuvj420p", {"qmin": "1", "qmax": "2"}),
+        ("rgb.mkv", "ffv1", "bgr0", {}),
+        ("alpha.mkv", "ffv1", "yuva420p", {}),
+        ("mpeg4.avi", "mpeg4", "yuv420p", {"bf": "2", "qmin": "1", "qmax": "2"}),
+        ("vp9.webm", "libvpx-vp9", "yuv420p", {"crf": "10", "cpu-used": "8", "deadline": "realtime"}),
+        ("loop.gif", "gif", "gray", {}),
+        ("lossless.webp", "libwebp_anim", "yuv420p", {"quality": "95"}),
+        ("video.unknown", None, None, None),
+        ("bare", None, None, None),
+    ],
+)
+def test_formats_agree_on_gray_levels(tmp_path, make_video, make_ramp, name, codec, pixel_format, options):
+    side = (63, 47) if name.startswith("odd") else (64, 48)
+    ramp = make_ramp(12, *side)
+    if codec:
+        path = make_video(tmp_path / name, ramp, 10, codec, pixel_format, options=options)
+    else:  # the extension does not matter
+        path = make_video(tmp_path / "named.mp4", ramp, 10).rename(tmp_path / name)
+    footage = read_footage(path, ReadSettings(size=16))
+    assert np.abs(levels(footage) - np.arange(40, 88, 4)).max() <= 2
+    assert np.allclose(footage.timestamps, np.arange(12) / 10, atol=2e-3)
+    assert (footage.height, footage.width) == side and footage.warnings == ()
+
+
+@pytest.fixture(scope="module")
+def camera_file(tmp_path_factory, make_video, make_dance):
+    """Two seconds as from a phone: a swing of two seconds, changing noise, a low bit rate.
+
+    The tip of the bar moves by up to 29 pixels a frame. Twice as fast, all skips together change 1.03 gray levels.
+    """
+    rng = np.random.default_rng(5)
+    frames = make_dance(60, 640, 360, pace=0.1)
+    noise = rng.integers(0, 9, (5, 640, 360), np.uint8)
+    frames = np.stack([cv2.add(frame, noise[number % 5]) for number, frame in enumerate(frames)])
+    path = tmp_path_factory.mktemp("camera") / "camera.mp4"
+    return make_video(path, frames, options={"preset": "veryfast", "crf": "26", "bf": "3"})
+
+
+@pytest.fixture(scope="module")
+def camera_frames(camera_file):
+    return read_footage(camera_file).frames
+
+
+@pytest.mark.parametrize(
+    "skips",
+    [
+        {"skip_loop_filter": True},
+        {"quick_shrink": True},
+        {"skip_nonref": True},
+        {"skip_loop_filter": True, "quick_shrink": True, "skip_nonref": True},
+    ],
+    ids=str,
+)
+def test_skips_change_frames_by_less_than_a_gray_level(camera_file, camera_frames, skips):
+    quick = read_footage(camera_file, ReadSettings(**skips)).frames
+    assert quick.shape == camera_frames.shape == (60, 128, 128)
+    assert 0 < np.abs(quick.astype(int) - camera_frames).mean() < 1
+
+
+def test_frames_that_no_other_needs_are_interpolated(dance_file):
+    exact = read_footage(dance_file)
+    quick = read_footage(dance_file, ReadSettings(skip_nonref=True))
+    assert np.allclose(quick.timestamps, exact.timestamps, atol=1e-6)
+    assert (quick.frame_rate, quick.seconds) == pytest.approx((exact.frame_rate, exact.seconds))
+    decoded = np.all(quick.frames == exact.frames, axis=(1, 2))
+    assert 0.2 < decoded.mean() < 0.9 and decoded[0]
+    first = int(np.flatnonzero(~decoded)[0])
+    after = first + int(np.flatnonzero(decoded[first:])[0])
+    weight = 1 / (after - first + 1)
+    between = (1 - weight) * quick.frames[first - 1].astype(float) + weight * quick.frames[after]
+    assert np.abs(quick.frames[first] - between).max() <= 1
+
+
+def huge_gif():
+    """Return a GIF whose header states 30,000×30,000 pixels."""
+    head = b"GIF89a" + struct.pack("<HHBBB", 30_000, 30_000, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
+    return head + b"," + struct.pack("<HHHHB", 0, 0, 2, 2, 0) + b"\x02\x03\x84\x51\x00\x00;"
+
+
+TEXT = b"\x1b[1;31mnot a dance\x1b[0m\n" * 200
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("empty.mp4", b"", "the file is empty"),
+        ("text.mp4", b"this is not a video " * 50, "not a video that can be opened .*"),
+        ("absent.mp4", None, "no such file"),
+        ("huge.gif", huge_gif(), "over .* pixels in huge.gif, over the limit of 67,108,864"),
+        *((name, TEXT, "(text, not a video|not a video that can be opened .*)") for name in ("a.ans", "b.bin", "c")),
+    ],
+    ids=["empty", "text", "absent", "huge", "text as ANSI art", "text as binary", "text without extension"],
+)
+def test_files_that_are_no_videos_are_refused_in_one_line(tmp_path, name, data, reason):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(ReadError, match=f"^{name}: {reason}$"):
+        read_footage(tmp_path / name)
+
+
+def test_sound_alone_is_refused(tmp_path):
+    with av.open(str(tmp_path / "sound.m4a"), "w") as container:
+        stream = container.add_stream("aac", rate=16_000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.rate = 16_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(ReadError, match="sound.m4a: no picture track in it"):
+        read_footage(tmp_path / "sound.m4a")
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (ReadLimits(pixels=48 * 64 - 1), "pixels a frame"),
+        (ReadLimits(seconds=0.5), "over the limit of 0.5 s"),
+        (ReadLimits(decoded_bytes=50_000), "bytes of decoded pictures"),
+    ],
+)
+def test_limits(ramp_file, limits, reason):
+    with pytest.raises(ReadError, match=reason):
+        read_footage(ramp_file, ReadSettings(limits=limits))
+
+
+def test_a_stated_length_is_limited_before_decoding_and_another_while_decoding(tmp_path, make_video, make_ramp):
+    path = make_video(tmp_path / "day.mkv", make_ramp(3), times=[0, 1000, 36_000_000])
+    beats = []
+    with pytest.raises(ReadError, match=r"36,00\d s long, over the limit of 900 s"):
+        read_footage(path, heartbeat=lambda: beats.append(1))
+    assert beats == []
+    path = make_video(tmp_path / "raw.mjpeg", make_ramp(30), codec="mjpeg", pixel_format="yuvj420p", options={})
+    with pytest.raises(ReadError, match="longer than the limit"):
+        read_footage(path, ReadSettings(limits=ReadLimits(seconds=0.5)))
+
+
+def test_memory_does_not_grow_with_the_clip(tmp_path, make_video, make_dance):
+    frames = make_dance(10, 256, 256)
+    peaks = []
+    for repeats in (3, 30):
+        path = make_video(
+            tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options={"preset": "ultrafast"}
+        )
+        tracemalloc.start()
+        assert sum(1 for _ in FootageReader(path)) == 10 * repeats
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 100_000
+
+
+def test_a_single_picture_is_a_clip_of_one_frame(tmp_path):
+    cv2.imwrite(str(tmp_path / "one.jpg"), np.full((20, 40), 90, np.uint8))
+    footage = read_footage(tmp_path / "one.jpg", ReadSettings(size=8))
+    assert len(footage.frames) == 1 and abs(int(footage.frames[0, 4, 4]) - 90) <= 1
+
+
+def random_frames(count):
+    return np.random.default_rng(0).integers(0, 256, (count, 3, 5), np.uint8)
+
+
+def test_a_frame_file_has_no_name_and_its_frames_outlive_it(tmp_path):
+    frames = random_frames(7)
+    with FrameFile(tmp_path) as held:
+        held.append(frames[0])
+        held.clear()
+        for number, frame in enumerate(frames):
+            held.append(frame[:, ::-1])  # not contiguous
+            assert len(held.frames()) == len(held) == number + 1
+        found = held.frames()
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(ValueError, match="shape"):
+            held.append(np.zeros((5, 3), np.uint8))
+    assert found.dtype == np.uint8 and np.array_equal(found, frames[:, :, ::-1])
+
+
+@pytest.mark.parametrize("kept", [[], [0], [2 * BLOCK + 9], range(1, 2 * BLOCK + 10), range(0, 2 * BLOCK, 3)])
+def test_a_frame_file_keeps_the_marked_frames(tmp_path, kept):
+    frames = random_frames(2 * BLOCK + 10)
+    marked = np.zeros(len(frames), bool)
+    marked[list(kept)] = True
+    with FrameFile(tmp_path) as held:
+        for frame in frames:
+            held.append(frame)
+        held.keep(marked)
+        assert held.frames().shape == (len(kept), 3, 5) and np.array_equal(held.frames(), frames[marked])
+        held.append(frames[1])
+        assert np.array_equal(held.frames()[-1], frames[1])
+
+
+def test_a_missing_folder_and_a_full_disk_are_reported(tmp_path, monkeypatch):
+    with pytest.raises(FrameFileError, match="absent: cannot be written"):
+        FrameFile(tmp_path / "absent")
+
+    class Full:
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **options: Full())
+    with pytest.raises(FrameFileError, match="No space left"):
+        FrameFile(tmp_path).append(np.zeros((3, 5), np.uint8))
