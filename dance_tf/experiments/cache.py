@@ -181,6 +181,10 @@ class Experiment:
             self._record(folder)
         return tuple(load_run(folders[spec], spec.name) for spec in specs)
 
+    def recorded(self) -> tuple[Run, ...]:
+        """Return all runs that this report has a record of, whichever notebook made them."""
+        return tuple(load_run(path.parent) for path in sorted(self.records.glob("*/run.json")))
+
     def grow(self, specs: Sequence[RunSpec], progress: bool = True) -> None:
         """Grow the autoencoders that runs need, each once."""
         grow_specs(self.workspace.dataset, specs, self.workspace.work, self.jobs, self.scheduler, progress)
