@@ -118,10 +118,10 @@ def audit_text(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudit,
         "as the paper does; Tables 4 and 5 have theirs in the sections on cost and on corrupted footage.\n\n"
         f"{audit_headline(findings, own)} Of the {len(TABLE_2)} rows of Table 2, {f1} have an F1 above what their "
         f"precision and sensitivity allow, and {specificity} a specificity that their accuracy excludes. Of the "
-        f"{len(TABLE_3)} rows of Table 3, {kappa} have a kappa far below what their accuracy implies. This does not say "
-        "that the network is bad. It says that these numbers cannot all come from the same predictions.\n\n"
-        f"The audit of our own runs covers {own.runs} training runs of this report: each is scored by frame and by clip "
-        "on its validation and held-out parts, rounded to two decimals, and audited with the class sizes of that part, "
+        f"{len(TABLE_3)} rows of Table 3, {kappa} have a kappa far below what their accuracy implies. This does not "
+        "say that the network is bad. It says that these numbers cannot all come from the same predictions.\n\n"
+        f"The audit of our own runs covers {own.runs} training runs of this report: each is scored by frame and by "
+        "clip on its validation and held-out parts, rounded to two decimals, and audited with the class sizes of that part, "
         "as are the means over folds."
     )
 
