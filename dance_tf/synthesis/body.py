@@ -1,4 +1,4 @@
-"""Made-up dancers: body, clothes, habits and skill. A dancer is the same person in every clip."""
+"""Made-up dancers: body, joints, clothes, habits and skill. A dancer has the same ones in every clip."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ JOINT = {name: index for index, name in enumerate(JOINTS)}
 _CONTROL = {name: index for index, name in enumerate(CONTROLS)}
 
 TURNOUT = 18.0  # degrees that each foot points outwards
-STRAIGHT = 0.995  # a standing leg is never quite straight: share of its length that hip and ankle may be apart
+STRAIGHT = 0.995  # maximum distance of hip and ankle, as a share of the leg's length: a standing leg bends slightly
 
 
 @dataclass(frozen=True)
 class Body:
-    """Lengths in metres, between joint centres unless said otherwise; `girth` scales all thicknesses.
+    """Lengths of a body in metres, between joint centres by default.
 
     Attributes:
         height: sole to crown.
@@ -27,7 +27,7 @@ class Body:
         torso, neck, head: pelvis to neck, neck to centre of the head, half the head's height.
         shoulder, hip: half the distance between the shoulders, between the hips.
         upper_arm, forearm, hand: shoulder to elbow, elbow to wrist, wrist to the middle of the fingers.
-        girth: thickness of limbs and trunk, 1 for an average build.
+        girth: factor on the thickness of limbs and trunk.
     """
 
     height: float
@@ -52,11 +52,14 @@ class Body:
 
 
 def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: float = 1.0, girth: float = 1.0) -> Body:
-    """Average adult proportions (segment lengths as shares of stature: Winter 2009, chapter 4), scaled by part.
+    """Return a body of average adult proportions, scaled by part; longer legs make a shorter torso.
 
     Args:
         height: metres.
-        legs, arms, shoulders, girth: factors on the average; the torso takes what the legs leave.
+        legs, arms, shoulders, girth: factors on the average.
+
+    Reference:
+        Winter 2009, chapter 4 (segment lengths as shares of stature).
     """
     leg = 0.485 * height * legs
     trunk = height * (1 - 0.039 - 0.112) - leg
@@ -80,11 +83,11 @@ def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: floa
 
 @dataclass(frozen=True)
 class Motion:
-    """Where a body is over time.
+    """Joint positions and orientations of a body over time.
 
     Attributes:
         joints: float64 [n, 21, 3], metres, in the order of `JOINTS`.
-        pelvis, chest, head: float64 [n, 3, 3], orientations; columns are the part's left, up and forward.
+        pelvis, chest, head: float64 [n, 3, 3], orientations; the columns are left, up and forward of the part.
     """
 
     joints: np.ndarray
@@ -94,7 +97,7 @@ class Motion:
 
 
 def rotation(axis: str, degrees: np.ndarray) -> np.ndarray:
-    """Rotation matrices [n, 3, 3] about "x", "y" or "z", right-handed, for angles [n] in degrees."""
+    """Return rotation matrices [n, 3, 3] about "x", "y" or "z", right-handed, for angles [n] in degrees."""
     angle = np.radians(np.asarray(degrees, np.float64))
     cosine, sine = np.cos(angle), np.sin(angle)
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
@@ -110,7 +113,7 @@ def _apply(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _arm_directions(arm: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Group vectors [n, 3] of upper arm and forearm in the chest's frame, from (lift, swing, roll, bend) [n, 4]."""
+    """Return directions [n, 3] of upper arm and forearm in the chest's frame for (lift, swing, roll, bend) [n, 4]."""
     lift, swing, roll, bend = np.radians(arm).T
     upper = np.stack([side * np.sin(lift) * np.cos(swing), -np.cos(lift), np.sin(lift) * np.sin(swing)], axis=1)
     raising = np.stack([side * np.cos(lift) * np.cos(swing), np.sin(lift), np.cos(lift) * np.sin(swing)], axis=1)
@@ -120,7 +123,7 @@ def _arm_directions(arm: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _knee(hip: np.ndarray, ankle: np.ndarray, pole: np.ndarray, thigh: float, shin: float) -> np.ndarray:
-    """Knee [n, 3] of a two-bone leg that bends towards `pole`."""
+    """Return the knee [n, 3] of a two-bone leg that bends towards `pole`."""
     leg = ankle - hip
     length = np.clip(np.linalg.norm(leg, axis=1), abs(thigh - shin) + 1e-3, thigh + shin)
     along = (thigh**2 - shin**2 + length**2) / (2 * length)
@@ -131,15 +134,15 @@ def _knee(hip: np.ndarray, ankle: np.ndarray, pole: np.ndarray, thigh: float, sh
 
 
 def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion:
-    """Joint positions by forward kinematics from the pelvis up.
+    """Return the motion of a body by forward kinematics from the pelvis upwards.
 
-    The legs are solved from where the feet stand (two-bone inverse kinematics), so that a foot without lift is on the
-    floor whatever the hips do; the pelvis comes down as far as the shorter reach of the two legs demands.
+    Two-bone inverse kinematics places the legs between feet and pelvis, so that a foot without lift is on the floor.
+    The pelvis is lowered until both legs reach their feet.
 
     Args:
-        controls: float64 [n, len(CONTROLS)], as `Pose.vector` gives them.
-        body: whose joints.
-        origin: float64 [n, 2], where the dancer stands, x and z in metres.
+        controls: float64 [n, len(CONTROLS)], rows in the order of `Pose.vector`.
+        body: lengths.
+        origin: float64 [n, 2], the dancer's place, x and z in metres.
     """
     value = {name: controls[:, index] for name, index in _CONTROL.items()}
     count = len(controls)
@@ -151,7 +154,7 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
         return place + _apply(turn, np.stack([x, y, z], axis=1))
 
     height = body.ankle + body.leg * (STRAIGHT - value["sink"])
-    hips_back = body.leg * (value["push"] - 0.0035 * value["bow"])  # bowing moves the hips back, or one would topple
+    hips_back = body.leg * (value["push"] - 0.0035 * value["bow"])  # for balance
     pelvis_frame = turn @ rotation("z", -value["hip"]) @ rotation("x", 0.3 * value["bow"])
     ankles = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -174,7 +177,7 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
     chest_frame = half @ rotation("y", 0.5 * value["twist"]) @ rotation("z", -0.5 * value["lean"])
     chest_frame = chest_frame @ rotation("x", 0.35 * value["bow"])
     head_frame = chest_frame @ rotation("y", value["look"]) @ rotation("z", -value["tilt"])
-    # the head looks up again by most of the bow: dancers look at the camera
+    # dancers look at the camera, also when they bow
     head_frame = head_frame @ rotation("x", value["nod"] - 0.6 * value["bow"])
     joints[:, JOINT["pelvis"]] = pelvis
     joints[:, JOINT["waist"]] = waist = pelvis + _apply(half, np.array([0, 0.42 * body.torso, 0]))
@@ -224,11 +227,13 @@ BOTTOMS = ("trousers", "leggings", "shorts", "wide trousers", "skirt")
 
 @dataclass(frozen=True)
 class Outfit:
-    """What a dancer wears; colours are RGB, 0 to 255.
+    """Clothes and hair of a dancer; colours are RGB, 0 to 255.
 
     Attributes:
-        sleeve: share of the arm that is covered. hem: where the top ends on the trunk, 0 hips to 1 neck.
-        stripes: number of stripes on the top, 0 for none. bottom: one of `BOTTOMS`. hair_style: one of `HAIR_STYLES`.
+        sleeve: covered share of the arm.
+        hem: lower end of the top on the trunk, 0 (hips) to 1 (neck).
+        stripes: number of stripes on the top.
+        bottom, hair_style: one of `BOTTOMS`, one of `HAIR_STYLES`.
     """
 
     skin: Colour
@@ -250,15 +255,15 @@ class Dancer:
 
     Attributes:
         name: "d01", "d02", …
-        skill: 0 (first day) to 1 (could teach it).
-        body: proportions. outfit: clothes of all clips.
-        amplitude: float64 [len(CONTROLS)], how large each movement is danced, 1 as taught.
+        skill: 0 (beginner) to 1 (teacher).
+        body, outfit: lengths and clothes in all clips.
+        amplitude: float64 [len(CONTROLS)], factor on the size of each movement.
         habits: float64 [len(CONTROLS)], added to every pose: degrees and leg lengths.
-        sharpness: share of the time between two poses that is spent on getting there (small is snappy).
+        sharpness: moving share of the time between two poses; small for fast movements.
         lag: seconds by which the arms follow the trunk.
-        lateness: seconds behind the beat, negative for ahead. sloppiness: seconds, standard deviation around that.
+        lateness, sloppiness: mean and standard deviation of the delay behind the beat, seconds.
         bounce: factor on the style's bounce.
-        turning: degrees, how far the dancer turns to and fro. travel: metres, how far the dancer wanders.
+        turning, travel: how far the dancer turns to both sides, degrees, and moves around, metres.
     """
 
     name: str
@@ -277,12 +282,12 @@ class Dancer:
 
 
 def dancer_name(index: int) -> str:
-    """The name of dancer `index`, counted from 0: "d01" for 0."""
+    """Return the name of dancer `index`, from 0: "d01" for 0."""
     return f"d{index + 1:02d}"
 
 
 def control_spread() -> np.ndarray:
-    """Float64 [len(CONTROLS)]: by how much one standard deviation of clumsiness moves each control."""
+    """Return float64 [len(CONTROLS)]: the effect of one standard deviation of clumsiness on each control."""
     by_ending = {
         "_lift": 11.0, "_swing": 15.0, "_roll": 15.0, "_bend": 16.0, "_foot_out": 0.03, "_foot_forward": 0.04,
         "_foot_lift": 0.0, "bow": 5.0, "lean": 5.0, "twist": 6.0, "nod": 6.0, "tilt": 6.0, "look": 9.0,
@@ -296,7 +301,7 @@ def control_spread() -> np.ndarray:
 
 
 def skill_of(index: int, offset: float) -> float:
-    """Skill in [0.1, 1]: the golden-ratio sequence from `offset`, so that any number of dancers covers the range."""
+    """Return the skill in [0.1, 1] of a dancer: a golden-ratio sequence, which covers the range for any number."""
     return 0.1 + 0.9 * ((offset + index * 0.6180339887498949) % 1.0)
 
 
@@ -318,12 +323,12 @@ def _outfit(rng: np.random.Generator) -> Outfit:
 
 
 def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
-    """The dancer with this number in the company of this seed.
+    """Return a dancer of the set of a seed.
 
     Args:
-        seed: of the whole set.
+        seed: of the set.
         index: from 0.
-        difficulty: 0 to 1; how far dancers stray from what is taught and from each other.
+        difficulty: 0 to 1; how far dancers deviate from the choreography and from each other.
     """
     offset = float(np.random.default_rng([seed, 11]).random())
     rng = np.random.default_rng([seed, 12, index])

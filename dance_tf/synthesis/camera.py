@@ -1,4 +1,4 @@
-"""What an app and a sensor add to a frame: colour grading, soft skin, vignette, captions, stickers, noise."""
+"""The camera, its framing of each clip, and the filters, captions and noise that an app and a sensor add."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +10,7 @@ from dance_tf.synthesis.body import JOINT, Motion
 from dance_tf.synthesis.figure import Snapshot
 from dance_tf.synthesis.performance import minimum_jerk
 
-MARGIN = 0.16  # of width and height: how much more of the room is drawn on each side than a frame shows
+MARGIN = 0.16  # of width and height: drawn part of the room outside of each side of the frame
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Camera:
     """A pinhole camera in front of the dancer.
 
     Attributes:
-        position: float64 [3], metres, world axes.
-        yaw, pitch: degrees it is turned to the right, downwards.
+        position: x, y, z in metres, world axes.
+        yaw, pitch: rotation to the right and downwards, degrees.
         focal: focal length in frame heights.
     """
 
@@ -29,31 +29,31 @@ class Camera:
     focal: float
 
     def axes(self) -> np.ndarray:
-        """Float64 [3, 3]: rows are right, down and ahead in world axes."""
+        """Return float64 [3, 3]: the rows are right, down and ahead in world axes."""
         yaw, pitch = np.radians([self.yaw, self.pitch])
         ahead = np.array([np.sin(yaw) * np.cos(pitch), -np.sin(pitch), -np.cos(yaw) * np.cos(pitch)])
         right = np.array([np.cos(yaw), 0.0, np.sin(yaw)])
         return np.stack([right, np.cross(ahead, right), ahead])
 
     def project(self, points: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pixels [..., 2], pixels a metre [...] and distance in metres [...] of world points [..., 3]."""
-        seen = (points - np.array(self.position)) @ self.axes().T
-        distance = np.maximum(seen[..., 2], 0.2)
+        """Return pixels [..., 2], pixels per metre [...] and distance in metres [...] of world points [..., 3]."""
+        relative = (points - np.array(self.position)) @ self.axes().T
+        distance = np.maximum(relative[..., 2], 0.2)
         scale = self.focal * height / distance
-        return seen[..., :2] * scale[..., None] + np.array([width / 2, height / 2]), scale, distance
+        return relative[..., :2] * scale[..., None] + np.array([width / 2, height / 2]), scale, distance
 
 
 def framing_path(
     rng: np.random.Generator, times: np.ndarray, width: int, height: int, moves: bool, difficulty: float
 ) -> np.ndarray:
-    """Affine maps float64 [n, 2, 3] from the camera's picture to each frame: how this clip is framed, shaken, zoomed.
+    """Return affine maps float64 [n, 2, 3] from the camera's picture to each frame: framing, shaking and zoom.
 
     Args:
-        rng: of this clip.
+        rng: random numbers of the clip.
         times: float64 [n], seconds.
         width, height: of a frame, pixels.
-        moves: False gives the same map throughout.
-        difficulty: 0 to 1, widens how framings differ.
+        moves: False gives the same map for all frames.
+        difficulty: 0 to 1, increases the differences between clips.
     """
     spread = 0.35 + 0.65 * difficulty
     zoom = float(np.exp(rng.normal(0, 0.07 * spread)))
@@ -65,7 +65,7 @@ def framing_path(
     waves = rng.uniform(0.25, 2.6, (3, 5)), rng.uniform(0, 2 * np.pi, (3, 5)), rng.normal(0, 1, (3, 5))
     strength, ending = rng.uniform(0.002, 0.010), rng.choice([0.0, 0.0, 0.10, -0.06])
     if moves:
-        # a hand that trembles: a few slow sines, weaker the faster they are
+        # shaking of a hand: a few slow sines, weaker at higher frequencies
         rates, starts, sizes = waves
         wobble = np.sin(2 * np.pi * rates[..., None] * times + starts[..., None]) * (sizes / (0.5 + rates))[..., None]
         wobble = wobble.sum(axis=1)
@@ -82,11 +82,12 @@ def framing_path(
 
 
 def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int, height: int) -> list[Snapshot]:
-    """What the camera sees of a body at every moment, after framing.
+    """Return the projection of a body in each frame, after framing.
 
     Args:
-        motion: of n moments.
-        camera: that films; maps: float64 [n, 2, 3] of `framing_path`.
+        motion: of n frames.
+        camera: the camera.
+        maps: float64 [n, 2, 3] of `framing_path`.
         width, height: of a frame, pixels.
     """
     joints = motion.joints
@@ -98,7 +99,7 @@ def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int,
     zoom = np.hypot(maps[:, 0, 0], maps[:, 1, 0])[:, None]
     scale = scale * zoom
     count = joints.shape[1]
-    # depth on the pixels' own scale: how much nearer than the hips
+    # depth in pixels: how much nearer than the hips
     nearer = (distance[:, JOINT["pelvis"], None] - distance[:, :count]) * scale[:, :count]
     points = np.concatenate([pixels[:, :count], nearer[..., None]], axis=2)
     # orientations in the camera's axes, y up
@@ -116,14 +117,16 @@ NOISE_SIDE = 1024
 
 @dataclass(frozen=True)
 class Finish:
-    """How the frames of one clip are finished.
+    """Post-processing of the frames of one clip.
 
     Attributes:
-        gamma, contrast: tone curve. warmth: red up and blue down by this share.
-        softness: 0 none to 1, share of a blurred copy that is mixed in.
-        vignette: how much darker the corners are, 0 to 1.
+        gamma, contrast: of the tone curve.
+        warmth: relative gain of red and loss of blue.
+        softness: share of a blurred copy in the frame, 0 to 1.
+        vignette: darkening of the corners, 0 to 1.
         noise: standard deviation, gray levels.
-        caption: text, or "". caption_at: its height, share of the frame. sticker: colour and place, or None.
+        caption, caption_at: text or "", and its height as a share of the frame.
+        sticker: colour and position, or None.
     """
 
     gamma: float
@@ -137,7 +140,7 @@ class Finish:
     sticker: tuple[tuple[int, int, int], float, float] | None
 
     def table(self) -> np.ndarray:
-        """The tone curves uint8 [1, 256, 3], RGB."""
+        """Return the tone curves uint8 [1, 256, 3], RGB."""
         tone = (np.arange(256) / 255.0) ** self.gamma
         tone = 0.5 + (tone - 0.5) * self.contrast
         graded = tone[:, None] * np.array([1 + self.warmth, 1.0, 1 - self.warmth])
@@ -145,7 +148,7 @@ class Finish:
 
 
 def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
-    """How one clip is finished; many are left as they came from the camera, apart from noise."""
+    """Return the random post-processing of one clip; many clips get noise only."""
     filtered, captioned, stuck = rng.random(3) < np.array([0.45, 0.35, 0.2])
     gamma, contrast, warmth = np.exp(rng.normal(0, 0.13)), rng.uniform(0.88, 1.15), rng.normal(0, 0.06)
     softness, vignette = rng.choice([0.0, 0.5]), rng.uniform(0, 0.35)
@@ -168,13 +171,13 @@ def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
 
 @lru_cache(maxsize=1)
 def _noise_tile() -> tuple[np.ndarray, np.ndarray]:
-    """Gaussian noise of deviation 16, int16, its positive and its negative part as uint8."""
+    """Return the positive and the negative part of Gaussian noise of standard deviation 16, uint8."""
     noise = np.clip(np.random.default_rng(5).normal(0, 16, (NOISE_SIDE, NOISE_SIDE, 3)), -255, 255).round()
     return np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)
 
 
 class Finisher:
-    """A finish with its masks drawn once for frames of one size."""
+    """Apply a finish to frames of one size; its masks are drawn once."""
 
     def __init__(self, finish: Finish, width: int, height: int):
         self.finish, self.width, self.height = finish, width, height
@@ -188,7 +191,7 @@ class Finisher:
         self._rows = slice(used[0], used[-1] + 1) if used.size else slice(0)
         self._cover = np.repeat(cover[self._rows, :, None] / np.float32(255), 3, axis=2) if used.size else None
         self._overlay = overlay[self._rows] * self._cover + np.float32(0.5) if used.size else None
-        # the tile has deviation 16 and every level is scaled by a table: whole gray levels are exact enough
+        # a table scales the noise of standard deviation 16 to whole gray levels
         levels = np.clip(np.arange(256) * finish.noise / 16 + 0.5, 0, 255).astype(np.uint8)
         spare = [(0, max(side + 64 - NOISE_SIDE, 0)) for side in (height, width)]
         self._tiles = [np.pad(cv2.LUT(tile, levels), (*spare, (0, 0)), mode="wrap") for tile in _noise_tile()]
@@ -219,7 +222,7 @@ class Finisher:
         return overlay, cover
 
     def grade(self, frame: np.ndarray) -> np.ndarray:
-        """The app's filter on a frame uint8 [h, w, 3]."""
+        """Return a frame uint8 [h, w, 3] with softness, tone curve and vignette."""
         if self.finish.softness:
             soft = cv2.GaussianBlur(frame, (0, 0), 1.6 * self.height / 480)
             frame = cv2.addWeighted(frame, 1 - self.finish.softness, soft, self.finish.softness, 0)
@@ -230,7 +233,7 @@ class Finisher:
         return frame
 
     def decorate(self, frame: np.ndarray) -> np.ndarray:
-        """Caption and sticker on top."""
+        """Return a frame with caption and sticker."""
         if self._cover is None:
             return frame
         frame = frame.copy()
@@ -239,7 +242,7 @@ class Finisher:
         return frame
 
     def add_noise(self, frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sensor noise, another patch of one big tile for every frame."""
+        """Return a frame with sensor noise, a random part of one large tile."""
         rows, columns = self._tiles[0].shape[:2]
         top, left = rng.integers(0, rows - self.height + 1), rng.integers(0, columns - self.width + 1)
         more, less = (tile[top : top + self.height, left : left + self.width] for tile in self._tiles)

@@ -1,4 +1,4 @@
-"""A dancer dances a style: joint angles over time, with their timing, their looseness and their mistakes."""
+"""The performance of a style by a dancer: joint positions over time, with timing errors, looseness and mistakes."""
 
 from dataclasses import dataclass
 
@@ -17,24 +17,12 @@ _FEET = [index for index, name in enumerate(CONTROLS) if "_foot_" in name]
 _TRUNK = [
     index for index in range(len(CONTROLS)) if index not in (*ARM_CONTROLS["left"], *ARM_CONTROLS["right"], *_FEET)
 ]
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What a dancer tries to do, mistakes included.
-
-    Attributes:
-        controls: float64 [k, len(CONTROLS)], the key poses. arrivals: float64 [k], seconds at which they are reached.
-        mistakes: in the order of time, at least one key danced right between two of them.
-    """
-
-    controls: np.ndarray
-    arrivals: np.ndarray
-    mistakes: tuple[Mistake, ...]
+SETTLING = 0.4  # seconds to stop dancing, and to start again
+_IDLE = Pose(DOWN, DOWN, sway=0.03, hip=-3, left_foot=Foot(0.11), right_foot=Foot(0.14, 0.05))
 
 
 def affected_joints(danced: np.ndarray, taught: np.ndarray) -> tuple[str, ...]:
-    """Joints at which controls [k, c] visibly differ: an arm from the elbow on, a leg from the knee on, the trunk."""
+    """Return the joints at which controls [k, c] visibly differ: arms from the elbow, legs from the knee, the trunk."""
     differs = (np.abs(danced - taught) > 2.5 * np.maximum(control_spread(), 0.03)).any(axis=0)
     found: list[str] = []
     for side in ("left", "right"):
@@ -47,7 +35,7 @@ def affected_joints(danced: np.ndarray, taught: np.ndarray) -> tuple[str, ...]:
     return tuple(joint for joint in JOINTS if joint in found)
 
 
-def err(
+def add_mistakes(
     rng: np.random.Generator,
     style: Style,
     skill: float,
@@ -55,15 +43,21 @@ def err(
     poses: list[Pose],
     window: tuple[float, float],
     hidden: list[tuple[float, float]],
-) -> Attempt:
-    """Put mistakes into a sequence of key poses: the less skill, the more.
+) -> tuple[np.ndarray, np.ndarray, tuple[Mistake, ...]]:
+    """Add mistakes to a sequence of key poses; dancers of less skill make more of them.
 
     Args:
-        rng: of this take.
-        style: what is danced. skill: 0 to 1, at 1 nothing goes wrong.
-        arrivals: float64 [k], seconds at which the poses are reached. poses: [k], as taught.
-        window: seconds (start, end) of the clip; mistakes lie inside.
-        hidden: stretches (start, end) in seconds that no mistake may touch.
+        rng: random numbers of the performance.
+        style: the style.
+        skill: 0 to 1; no mistakes at 1.
+        arrivals: float64 [k], seconds at which the dancer reaches the poses.
+        poses: [k], the correct poses.
+        window: (start, end) of the clip in seconds; mistakes lie inside.
+        hidden: intervals (start, end) in seconds without mistakes.
+
+    Returns:
+        Key poses float64 [k, len(CONTROLS)] and their arrivals float64 [k], both with mistakes, and the mistakes in the
+        order of time, with at least one correct key between two of them.
     """
     taught = np.stack([pose.vector() for pose in poses])
     controls, moved = taught.copy(), arrivals.copy()
@@ -74,10 +68,10 @@ def err(
     while key < len(poses) - 3:
         length, kind = int(rng.integers(1, 4)), MISTAKES[rng.integers(len(MISTAKES))]
         draw, pick, side, delay = rng.random(), rng.integers(len(others)), rng.integers(2), rng.uniform(0.35, 0.6)
-        # it shows from the way towards the first wrong key to the arrival of the next right one
+        # visible from the movement to the first wrong key until the arrival at the next correct one
         start, end = arrivals[key - 1], arrivals[key + length]
-        seen = window[0] <= start and end <= window[1] and all(end < one or two < start for one, two in hidden)
-        if draw > chance or not seen:
+        visible = window[0] <= start and end <= window[1] and all(end < one or two < start for one, two in hidden)
+        if draw > chance or not visible:
             key += 1
             continue
         span = slice(key, key + length)
@@ -94,23 +88,21 @@ def err(
         joints = JOINTS if kind == "late" else affected_joints(controls[span], taught[span])
         if joints:
             found.append(Mistake(float(start), float(end), kind, joints))
-        else:  # what came out is what was taught, or as good as
+        else:  # no visible difference
             controls[span] = taught[span]
         key += length + 2
-    return Attempt(controls, moved, tuple(found))
-
-
-SETTLING = 0.4  # seconds it takes to stop dancing, and to start again
-_IDLE = Pose(DOWN, DOWN, sway=0.03, hip=-3, left_foot=Foot(0.11), right_foot=Foot(0.14, 0.05))
+    return controls, moved, tuple(found)
 
 
 @dataclass(frozen=True)
 class Performance:
-    """One take of one dancer.
+    """One performance of one dancer.
 
     Attributes:
         motion: joints and orientations at every timestamp.
-        mistakes: where the dancer errs. beats: seconds of the beats. phase: beat of the choreography at time 0.
+        mistakes: errors of the dancer.
+        beats: times of the beats, seconds.
+        phase: beat of the choreography at time 0.
     """
 
     motion: Motion
@@ -120,19 +112,19 @@ class Performance:
 
 
 def minimum_jerk(progress: np.ndarray) -> np.ndarray:
-    """Smoothest way from 0 to 1 for `progress` in [0, 1], as human reaching goes (Flash and Hogan 1985)."""
+    """Return the minimum-jerk curve from 0 to 1 for `progress` in [0, 1] (Flash and Hogan 1985)."""
     t = np.clip(progress, 0.0, 1.0)
     return t**3 * (10 - 15 * t + 6 * t**2)
 
 
 def interpolate_keys(times: np.ndarray, arrivals: np.ndarray, values: np.ndarray, moving: np.ndarray) -> np.ndarray:
-    """Values [n, c] at `times` [n]: each key is reached at its arrival after `moving` seconds and held until the next.
+    """Return values [n, c] between keys: each movement ends at a key's arrival, which is then held.
 
     Args:
-        times: seconds.
+        times: float64 [n], seconds.
         arrivals: float64 [k], ascending, seconds.
         values: float64 [k, c].
-        moving: float64 [k], seconds; longer than the time since the key before counts as that time.
+        moving: float64 [k], duration of the movement to each key, seconds; at most the time since the previous key.
     """
     following = np.clip(np.searchsorted(arrivals, times, side="left"), 1, len(arrivals) - 1)
     gap = arrivals[following] - arrivals[following - 1]
@@ -147,25 +139,25 @@ def perform(
     dancer: Dancer,
     times: np.ndarray,
     still: tuple[tuple[float, float], ...] = (),
-    unseen: tuple[tuple[float, float], ...] = (),
+    hidden: tuple[tuple[float, float], ...] = (),
     difficulty: float = 0.5,
     mistakes: bool = True,
 ) -> Performance:
-    """Dance `style` and say what went wrong.
+    """Return a performance of a style, which starts on a random key of the choreography.
 
     Args:
-        rng: of this clip alone.
-        style: what is danced; it starts on any key of its round.
-        dancer: who dances.
+        rng: random numbers of the clip.
+        style: the style.
+        dancer: the dancer.
         times: float64 [n], seconds, ascending.
-        still: stretches (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
-        unseen: further stretches in which no mistake counts.
-        difficulty: 0 to 1, how far clumsiness goes.
-        mistakes: False dances the same take without any.
+        still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
+        hidden: further intervals without mistakes.
+        difficulty: 0 to 1, size of the looseness.
+        mistakes: False gives the same performance without mistakes.
     """
     beat = 60.0 / (style.tempo * float(rng.normal(1.0, 0.01)))
-    keys = style.keys()
-    phase = keys[rng.integers(len(keys))][0] + float(rng.uniform(0.0, 1.0))
+    starts = [beat for beat, _ in style.keys()]
+    phase = starts[rng.integers(len(starts))] + float(rng.uniform(0.0, 1.0))
     first, last = phase + times[0] / beat - 8.0, phase + times[-1] / beat + 8.0
     key_beats, poses = key_sequence(style, first, last)
     arrivals = (key_beats - phase) * beat + dancer.lateness
@@ -173,14 +165,13 @@ def perform(
     loose = rng.normal(0.0, 1.0, (len(poses), len(CONTROLS))) * control_spread()
     loose *= (1.0 - dancer.skill) * (0.1 + 0.8 * difficulty) + 0.08
     turn_rate, turn_start, walk_start = rng.uniform(0.05, 0.12), *rng.uniform(0, 2 * np.pi, 2)
-    hidden = [(start - SETTLING, end + SETTLING) for start, end in still] + list(unseen)
-    # the arms may trail behind, so the clip must go on a little after the last mistake
-    window = (float(times[0]), float(times[-1]) - dancer.lag)
+    excluded = [(start - SETTLING, end + SETTLING) for start, end in still] + list(hidden)
+    window = (float(times[0]), float(times[-1]) - dancer.lag)  # the arms follow later
     skill = dancer.skill if mistakes else 1.0
-    attempt = err(rng, style, skill, arrivals, poses, window, hidden)
+    keys, arrivals, found = add_mistakes(rng, style, skill, arrivals, poses, window, excluded)
 
-    neutral, arrivals = NEUTRAL.vector(), attempt.arrivals
-    values = neutral + dancer.amplitude * (attempt.controls - neutral) + dancer.habits + loose
+    neutral = NEUTRAL.vector()
+    values = neutral + dancer.amplitude * (keys - neutral) + dancer.habits + loose
     moving = np.append(beat, np.diff(arrivals)) * dancer.sharpness
     controls = interpolate_keys(times, arrivals, values, moving)
     late_arms = interpolate_keys(times - dancer.lag, arrivals, values, moving)
@@ -198,7 +189,7 @@ def perform(
         outside = np.maximum(np.maximum(start - times, times - end), 0.0)
         standing = np.maximum(standing, 1.0 - minimum_jerk(outside / SETTLING))
     controls = controls + standing[:, None] * (idle - controls)
-    # time spent standing is no time to wander
+    # no travel while the dancer stands
     danced = np.concatenate([[0.0], np.cumsum(np.diff(times) * (1.0 - standing[1:]))])
     wander = dancer.travel * np.stack(
         [np.sin(0.5 * danced + walk_start), 0.6 * np.sin(0.37 * danced + 2 * walk_start)], axis=1
@@ -206,7 +197,7 @@ def perform(
     beats = (np.arange(np.ceil(beat_now[0]), np.floor(beat_now[-1]) + 1) - phase) * beat
     return Performance(
         motion=place_joints(controls, dancer.body, wander),
-        mistakes=tuple(one._replace(end=one.end + dancer.lag) for one in attempt.mistakes),
+        mistakes=tuple(one._replace(end=one.end + dancer.lag) for one in found),
         beats=tuple(round(float(moment), 4) for moment in beats),
         phase=float(phase % style.beats),
     )

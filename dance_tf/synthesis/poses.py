@@ -1,4 +1,4 @@
-"""Key poses in the words of a dancer: what the arms, the trunk, the hips and the feet do."""
+"""Key poses: angles of arms and trunk, shifts of hips and feet."""
 
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
@@ -7,11 +7,14 @@ import numpy as np
 
 
 class Arm(NamedTuple):
-    """One arm relative to the chest, degrees.
+    """Angles of one arm relative to the chest, degrees.
 
-    `lift` 0 hangs down, 90 is level, 180 points up; `swing` turns a lifted arm: 0 to its own side, 90 to the front, 180
-    across the body, negative to the back; `bend` is the elbow (0 straight); `roll` says which way the forearm bends:
-    0 upwards (outwards when the arm hangs), 90 to the front, 180 downwards.
+    Attributes:
+        lift: 0 hangs down, 90 is level, 180 points up.
+        swing: direction of a lifted arm: 0 to its own side, 90 to the front, 180 across the body, negative to the back.
+        roll: direction in which the forearm bends: 0 upwards (outwards when the arm hangs), 90 to the front, 180
+            downwards.
+        bend: of the elbow, 0 for a straight arm.
     """
 
     lift: float
@@ -21,7 +24,7 @@ class Arm(NamedTuple):
 
 
 class Foot(NamedTuple):
-    """One foot relative to where the dancer stands, in leg lengths: outwards, to the front, above the floor."""
+    """Position of one foot relative to the dancer's place, in leg lengths: outwards, forwards, above the floor."""
 
     out: float
     forward: float = 0.0
@@ -58,15 +61,15 @@ CLOSED, HIP_WIDE, WIDE, VERY_WIDE = Foot(0.08), Foot(0.14), Foot(0.26), Foot(0.3
 
 @dataclass(frozen=True)
 class Pose:
-    """A key pose. Angles in degrees, shifts in leg lengths; left and right are the dancer's own.
+    """A key pose. Angles are in degrees, shifts in leg lengths; left and right are the dancer's own.
 
     Attributes:
         left, right: the arms.
-        bow: trunk to the front. lean: trunk to the left. twist: chest turned to the left against the hips.
-        nod, tilt, look: head down, to the left, turned to the left.
-        sway, push: hips moved to the left, to the front. sink: hips lowered by bending the knees.
-        hip: pelvis rolled so that the left side drops. facing: whole body turned to the left.
-        left_foot, right_foot: where the feet are.
+        bow, lean, twist: trunk bent forwards, bent to the left; chest turned to the left relative to the hips.
+        nod, tilt, look: head bent down, bent to the left, turned to the left.
+        sway, push, sink: hips moved to the left, forwards, and down by bending the knees.
+        hip, facing: pelvis rolled with its left side down; whole body turned to the left.
+        left_foot, right_foot: positions of the feet.
     """
 
     left: Arm = DOWN
@@ -86,29 +89,22 @@ class Pose:
     right_foot: Foot = HIP_WIDE
 
     def mirrored(self) -> "Pose":
-        """The pose as a mirror shows it."""
+        """Return the mirror image of the pose."""
         swapped = {"left": self.right, "right": self.left, "left_foot": self.right_foot, "right_foot": self.left_foot}
         return replace(self, **swapped, **{name: -getattr(self, name) for name in SIDED})
 
     def vector(self) -> np.ndarray:
-        """All controls as float64 [len(CONTROLS)], in the order of `CONTROLS`."""
-        numbers: list[float] = []
-        for field in fields(self):
-            value = getattr(self, field.name)
-            numbers.extend(value if isinstance(value, tuple) else (value,))
-        return np.array(numbers, np.float64)
+        """Return all controls as float64 [len(CONTROLS)], in the order of `CONTROLS`."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return np.hstack([np.float64(value) for value in values])
 
 
 SIDED = ("lean", "twist", "tilt", "look", "sway", "hip", "facing")
 
 
-def _control_names() -> tuple[str, ...]:
-    names: list[str] = []
-    for field in fields(Pose):
-        parts = getattr(field.default, "_fields", None)
-        names.extend([f"{field.name}_{part}" for part in parts] if parts else [field.name])
-    return tuple(names)
-
-
-CONTROLS = _control_names()
+CONTROLS = tuple(
+    f"{field.name}_{part}" if part else field.name
+    for field in fields(Pose)
+    for part in getattr(field.default, "_fields", ("",))
+)
 NEUTRAL = Pose()

@@ -1,4 +1,4 @@
-"""The picture of an empty room: one ray for every pixel, traced to the first wall or piece of furniture it meets."""
+"""Made-up rooms, and their pictures by ray casting."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +15,7 @@ FLOORS = ("planks", "tiles", "carpet", "concrete")
 
 @lru_cache(maxsize=1)
 def _grain() -> np.ndarray:
-    """Smooth noise float32 [256, 256] around 0, deviation about 1, that can be tiled."""
+    """Return smooth noise float32 [256, 256] of mean 0 and standard deviation 1, which can be tiled."""
     noise = np.random.default_rng(7).normal(size=(256, 256))
     rate = np.fft.fftfreq(256)
     shape = 1.0 / (1.0 + (np.hypot(rate[:, None], rate[None]) / 0.03) ** 1.5)
@@ -24,17 +24,17 @@ def _grain() -> np.ndarray:
 
 
 def grain_at(u: np.ndarray, v: np.ndarray, fine: float) -> np.ndarray:
-    """Noise at points; `fine` is how many noise samples lie on a metre."""
+    """Return noise at points; `fine` is the number of noise samples per metre."""
     return _grain()[(v * fine).astype(np.int32) & 255, (u * fine).astype(np.int32) & 255]
 
 
 def _hashed(index: np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for every integer, always the same."""
+    """Return a fixed pseudo-random number in [0, 1) for each integer."""
     return np.modf(np.abs(np.sin(index * 12.9898 + 4.1) * 43758.547))[0]
 
 
 def wall_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray, trim: np.ndarray) -> np.ndarray:
-    """Float32 [n, 3] of a wall at u along it and v above the floor."""
+    """Return colours float32 [n, 3] of a wall at u along it and v above the floor, metres."""
     base = np.broadcast_to(colour, (len(u), 3)).astype(np.float32)
     if kind == "two tones":
         base = np.where((v < 1.05)[:, None], trim, base)
@@ -57,7 +57,7 @@ def wall_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray, tri
 
 
 def floor_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray) -> np.ndarray:
-    """Float32 [n, 3] of a floor at its points."""
+    """Return colours float32 [n, 3] of a floor at points (u, v), metres."""
     tone = np.ones_like(u)
     if kind == "planks":
         row = np.floor(v / 0.14)
@@ -76,7 +76,7 @@ def floor_colour(u: np.ndarray, v: np.ndarray, kind: str, colour: np.ndarray) ->
 
 
 def poster(rng: np.random.Generator, rows: int = 192, columns: int = 144) -> np.ndarray:
-    """An abstract picture float32 [rows, columns, 3]."""
+    """Return a random abstract picture float32 [rows, columns, 3]."""
     y, x = np.mgrid[0:rows, 0:columns] / rows
     ground, *inks = rng.uniform(20, 240, (5, 3))
     picture = np.broadcast_to(ground, (rows, columns, 3)).copy()
@@ -104,7 +104,7 @@ FABRICS = (
 
 @dataclass(frozen=True)
 class Cuboid:
-    """A piece of furniture: an upright block in the room's axes, metres; `bands` stripes its front."""
+    """A piece of furniture: a block in the room's axes, metres, with `bands` stripes on its front."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -114,7 +114,7 @@ class Cuboid:
 
 @dataclass(frozen=True)
 class Hanging:
-    """Something flat on the back wall: left and right along it, bottom and top above the floor, metres."""
+    """A flat object on the back wall: left and right along it, bottom and top above the floor, metres."""
 
     left: float
     right: float
@@ -126,14 +126,19 @@ class Hanging:
 
 @dataclass(frozen=True)
 class Room:
-    """Where a dancer films; the origin is where the dancer stands, the room's axes are turned by `turn` degrees.
+    """The room of a dancer; the origin is the dancer's place.
 
     Attributes:
+        turn: rotation of the room's axes, degrees.
         back, left, right, ceiling: distances of the walls and the ceiling, metres.
-        wall, floor: patterns. paint, trim, ground: their colours.
-        furniture, hangings: what stands and hangs there. rug: half sizes and colour, or None.
-        light: what lights room and dancer alike. lamp: position and strength of a lamp, metres.
-        camera: the phone on its shelf. seed: of posters and other details.
+        wall, floor: patterns.
+        paint, trim, ground: colours of wall and floor.
+        furniture, hangings: objects on the floor and on the back wall.
+        rug: half sizes and colour, or None.
+        light: light of room and dancer.
+        lamp: position in metres and strength of a lamp.
+        camera: the camera.
+        seed: of posters and other details.
     """
 
     turn: float
@@ -156,7 +161,7 @@ class Room:
 
 
 def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -> tuple[Cuboid, ...]:
-    """Two to five pieces along the back and side walls, clear of the dancer."""
+    """Return up to five pieces of furniture along the back and side walls, away from the dancer."""
     found: list[Cuboid] = []
 
     def colour() -> tuple[float, float, float]:
@@ -176,7 +181,7 @@ def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -
         x0 = x1 - wide
         z0 = -back + 0.01
         z1 = z0 + deep
-        if x0 < 0.55 and z1 > -0.55:  # would stand where the dancer dances
+        if x0 < 0.55 and z1 > -0.55:  # in the dancer's way
             continue
         low, high = (side * x0, side * x1) if side > 0 else (-x1, -x0)
         if any(low < other.high[0] and other.low[0] < high for other in found):
@@ -217,7 +222,7 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
 
 
 def make_room(seed: int, index: int, difficulty: float) -> Room:
-    """The room of dancer `index`: the same in all of that dancer's clips."""
+    """Return the room of dancer `index`, the same in all clips of the dancer."""
     rng = np.random.default_rng([seed, 21, index])
     back, left, right = rng.uniform(0.75, 2.4), rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6)
     angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
@@ -266,15 +271,16 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     )
 
 
-FINE = 2  # rays along each side of a pixel: with one, edges are stairs at any height
-BAND = 64  # rows traced at once, so that a tall picture needs no more memory than a low one
+FINE = 2  # rays along each side of a pixel: with one, edges are not anti-aliased
+BAND = 64  # rows traced at once: limits the memory
 
 
 def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the rays [3, n] from `origin` [3] meet first.
+    """Return the first surfaces that the rays [3, n] from `origin` [3] hit.
 
-    Returns distance [n], surface [n] (0 floor, 1 ceiling, 2 back, 3 left, 4 right, 5 and on: furniture) and the axis
-    [n] along which the surface's normal lies.
+    Returns:
+        distance [n], surface [n] (0 floor, 1 ceiling, 2 back, 3 left, 4 right, 5 and above: furniture), and the axis
+        [n] of the surface's normal.
     """
     inverse = 1.0 / np.where(np.abs(rays) < 1e-6, np.float32(1e-6), rays)
     planes = ((1, 0.0), (1, room.ceiling), (2, -room.back), (0, -room.left), (0, room.right))
@@ -290,7 +296,7 @@ def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.nd
         first = np.zeros(count, np.float32)
         last = distance.copy()
         axis_of = np.zeros(count, np.int8)
-        for axis in range(3):  # the slab method: inside the block while inside all three pairs of planes
+        for axis in range(3):  # slab method
             one = np.float32(block.low[axis] - origin[axis]) * inverse[axis]
             two = np.float32(block.high[axis] - origin[axis]) * inverse[axis]
             enter = np.minimum(one, two)
@@ -303,7 +309,7 @@ def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.nd
 
 
 def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Colours [n, 3] of the back wall with what hangs on it; also which of them shine by themselves."""
+    """Paint the objects on the back wall into its colours [n, 3]; return bool [n], where they emit light."""
     rng = np.random.default_rng(room.seed)
     shine = np.zeros(len(u), bool)
     for thing in room.hangings:
@@ -336,7 +342,7 @@ def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> n
 
 
 def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """Colours uint8 [n, 3] that the rays [3, n] from `origin` [3] meet; `into` [3, 3] turns the world into the room."""
+    """Return colours uint8 [n, 3] of the rays [3, n] from `origin` [3]; `into` [3, 3] maps world to room axes."""
     distance, surface, normal = _first_hits(origin, rays, room)
     points = origin[:, None] + distance * rays
 
@@ -366,7 +372,7 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
         if block.bands:
             share = (points[1, on] - block.low[1]) / (block.high[1] - block.low[1]) * block.bands
             shade[on] = np.where(share % 1 < 0.05, 0.55, 0.92 + 0.16 * (np.floor(share) * 0.37 % 1))
-        # what stands on the floor darkens it nearby
+        # furniture darkens the floor around it
         x, z = points[0, ground], points[2, ground]
         near = np.maximum(np.maximum(block.low[0] - x, x - block.high[0]), 0) ** 2
         near += np.maximum(np.maximum(block.low[2] - z, z - block.high[2]), 0) ** 2
@@ -389,10 +395,10 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
 
 
 def draw_room(room: Room, width: int, height: int) -> np.ndarray:
-    """The empty room uint8 [h', w', 3], RGB, as the camera sees it, with `MARGIN` around the frame.
+    """Return the camera's picture of an empty room, uint8 [h', w', 3], RGB, with `MARGIN` around the frame.
 
     Args:
-        room: to be drawn.
+        room: the room.
         width, height: of a frame, pixels.
     """
     columns = np.arange(round(width * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)

@@ -1,34 +1,31 @@
-"""How a set of clips is made."""
+"""Settings of a set of made-up clips."""
 
 from dataclasses import asdict, dataclass
 from itertools import product
 
-import numpy as np
-
 from dance_tf.synthesis.choreography import STYLES, select_styles
-from dance_tf.synthesis.faults import FaultPlan, plan_faults
 
-GENERATOR = 3  # raised whenever the same settings would give other pictures: a folder half made is then refused
+GENERATOR = 3  # raise it when the same settings give other pictures; unfinished folders of other versions are refused
 
 
 @dataclass(frozen=True)
 class StudioSettings:
-    """Everything that decides the clips.
+    """Settings that determine the clips.
 
     Attributes:
-        styles: how many styles; `choreography.select_styles` says which.
-        dancers: how many dancers; each dances every style once.
+        styles: number of styles; `choreography.select_styles` chooses them.
+        dancers: number of dancers; each dances every style once.
         seconds: length of each clip.
-        seed: of everything.
-        frame_rate: frames a second.
+        seed: of all random numbers.
+        frame_rate: frames per second.
         width, height: of a frame in pixels, even numbers.
-        difficulty: 0 (alike and tidy) to 1 (dancers, framing and light all over the place).
-        faults: whether clips have blank, blurred and idle stretches.
-        good_frames: for each of the twelve styles, how many frames without fault all dancers' clips have together
-            (Table 1's counts, say); replaces `seconds`. Empty: every clip is as long as `seconds` says.
+        difficulty: 0 (similar, precise dancers) to 1 (large differences of dancers, framing and light).
+        faults: whether clips have blank, blurred and idle frames.
+        good_frames: for each of the twelve styles, the number of frames without fault in the clips of all dancers, such
+            as the counts of Table 1; replaces `seconds`. Empty: every clip has a length of `seconds`.
 
     Raises:
-        ValueError: if a setting cannot be met.
+        ValueError: an invalid setting.
     """
 
     styles: int = 12
@@ -58,31 +55,13 @@ class StudioSettings:
             raise ValueError(f"the seed must not be negative, not {self.seed}")
         if self.good_frames and (len(self.good_frames) != len(STYLES) or min(self.good_frames) < self.dancers):
             raise ValueError(
-                f"good_frames needs {len(STYLES)} counts of at least one frame a dancer, not {self.good_frames}"
+                f"good_frames needs {len(STYLES)} counts of at least one frame per dancer, not {self.good_frames}"
             )
 
-    def plan(self, seeds: tuple[int, ...], style_index: int, dancer_index: int) -> tuple[FaultPlan, int]:
-        """Faults and number of frames of one clip; `seeds` decide the faults."""
-
-        def planned(frames: int, wanted: bool) -> tuple[FaultPlan, int]:
-            return plan_faults(np.random.default_rng(seeds), frames, self.frame_rate, wanted), frames
-
-        if not self.good_frames:
-            return planned(round(self.seconds * self.frame_rate), self.faults)
-        share, rest = divmod(self.good_frames[style_index], self.dancers)
-        good = share + (dancer_index < rest)
-        plan, frames = planned(good, self.faults)
-        # faults grow with the clip and the clip with its faults, each by less than the other: a few rounds settle it
-        for _ in range(30):
-            if frames - plan.frames == good:
-                return plan, frames
-            plan, frames = planned(good + plan.frames, self.faults)
-        return planned(good, False)
-
     def clips(self) -> list[tuple[int, int]]:
-        """(style index, dancer index) of every clip, dancer by dancer, so that a room is drawn once."""
+        """Return (style index, dancer index) of every clip, by dancer, so that each room is drawn once."""
         return [(style, dancer) for dancer, style in product(range(self.dancers), select_styles(self.styles))]
 
     def as_record(self) -> dict[str, float | int | bool | list[int]]:
-        """What a folder remembers of how it was made, in the types of JSON."""
+        """Return the settings in JSON types, with the version of the generator."""
         return {"generator": GENERATOR, **asdict(self), "good_frames": list(self.good_frames)}

@@ -1,8 +1,8 @@
-"""Lit, anti-aliased body parts painted straight into a picture: capsules, a lofted trunk, an ellipsoid head.
+"""Shaded, anti-aliased body parts: capsules, a lofted trunk, an ellipsoid head.
 
-Each part is evaluated analytically per pixel inside its own bounding box: coverage from the distance to its outline,
-brightness from its surface normal. Pictures are float32 [3, h, w], RGB, 0 to 255 (planes, because adding up planes is
-three times as fast); x to the right, y down, pixels; directions have x right, y down, z towards the viewer.
+Each part is computed per pixel inside its bounding box: coverage from the distance to its outline, brightness from its
+surface normal. Pictures are float32 [3, h, w], RGB, 0 to 255 (colour planes are three times as fast as pixels). Points
+are in pixels, x right, y down, z towards the viewer.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Light:
-    """One directional light and what comes from all around.
+    """One directional light with ambient light.
 
     Attributes:
-        direction: unit vector towards the light, (x right, y down, z towards the viewer).
-        ambient, diffuse: brightness of the surroundings and of the light itself.
+        direction: unit vector towards the light.
+        ambient, diffuse: brightness of the surroundings and of the light.
         tint: RGB factors.
     """
 
@@ -28,7 +28,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Box:
-    """Pixels [top:bottom, left:right] of a picture with their centres' coordinates, x [w] and y [h, 1]."""
+    """Rows and columns of a picture, with the coordinates of their pixels, x [w] and y [h, 1]."""
 
     rows: slice
     columns: slice
@@ -36,10 +36,11 @@ class Box:
     y: np.ndarray
 
 
-def box_around(shape: tuple[int, ...], left: float, top: float, right: float, bottom: float) -> Box | None:
-    """The part of a picture of `shape` [3, h, w] within these bounds, None if nothing of it is inside."""
-    x0, x1 = max(int(left), 0), min(int(right) + 2, shape[2])
-    y0, y1 = max(int(top), 0), min(int(bottom) + 2, shape[1])
+def box_around(picture: np.ndarray, points: tuple[np.ndarray, ...], wide: float, high: float) -> Box | None:
+    """Return the box of a picture within `wide` and `high` pixels of all points; None if it is outside the picture."""
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    x0, x1 = max(int(min(xs) - wide), 0), min(int(max(xs) + wide) + 2, picture.shape[2])
+    y0, y1 = max(int(min(ys) - high), 0), min(int(max(ys) + high) + 2, picture.shape[1])
     if x1 <= x0 or y1 <= y0:
         return None
     x = np.arange(x0, x1, dtype=np.float32)
@@ -48,17 +49,30 @@ def box_around(shape: tuple[int, ...], left: float, top: float, right: float, bo
 
 
 def blend(picture: np.ndarray, box: Box, cover: np.ndarray, brightness: np.ndarray, colour: np.ndarray) -> None:
-    """Lay colour [3, 1, 1] or [3, h, w] × brightness [h, w] over the box, by `cover` [h, w] in 0 to 1."""
+    """Blend colour [3, 1, 1] or [3, h, w] × brightness [h, w] into the box, with opacity `cover` [h, w]."""
     region = picture[:, box.rows, box.columns]
     region *= 1.0 - cover
     region += (cover * brightness) * colour
 
 
-def _towards_viewer(axis: np.ndarray) -> np.ndarray:
-    """Group vector square to `axis` that faces the viewer as much as any can."""
-    facing = np.array([0.0, 0.0, 1.0]) - axis[2] * axis
-    length = float(np.sqrt(facing @ facing))
-    return facing / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
+def _tube_brightness(step: np.ndarray, side: np.ndarray, front: np.ndarray, slant: float, light: Light) -> np.ndarray:
+    """Return the brightness [h, w] of a tube along `step` [3].
+
+    Args:
+        step: from end to end, pixels.
+        side, front: [h, w], components of the surface normal across the tube and towards the viewer.
+        slant: component of the light's direction across the tube.
+        light: the light.
+    """
+    axis = step / max(float(np.sqrt(step @ step)), 1e-6)
+    normal = np.array([0.0, 0.0, 1.0]) - axis[2] * axis
+    length = float(np.sqrt(normal @ normal))
+    normal = normal / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
+    lit = front * np.float32(np.dot(normal, light.direction))
+    lit += side * np.float32(slant)
+    np.maximum(lit, 0.0, out=lit)
+    # edges get less ambient light, which separates an arm from the trunk behind it
+    return (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.62 + 0.38 * front)
 
 
 def paint_capsule(
@@ -69,29 +83,22 @@ def paint_capsule(
     colour: np.ndarray,
     light: Light,
 ) -> None:
-    """A limb: a round cone with a belly.
+    """Paint a limb: a capsule whose radius changes along its axis.
 
     Args:
         picture: changed in place.
-        start, end: (x, y, z) in pixels, z towards the viewer.
-        radii: pixels at the start, added in the middle, at the end.
-        colour: float32 [3, 1, 1], already tinted.
-        light: what lights it.
+        start, end: (x, y, z), pixels.
+        radii: at the start, added in the middle, at the end, pixels.
+        colour: float32 [3, 1, 1], tinted.
+        light: the light.
     """
     first, belly, last = radii
     reach = max(first, last) + max(belly, 0.0) + 1.0
-    box = box_around(
-        picture.shape,
-        min(start[0], end[0]) - reach,
-        min(start[1], end[1]) - reach,
-        max(start[0], end[0]) + reach,
-        max(start[1], end[1]) + reach,
-    )
+    box = box_around(picture, (start, end), reach, reach)
     if box is None:
         return
     step = end - start
     flat = float(step[0] ** 2 + step[1] ** 2)
-    axis = step / max(float(np.sqrt(step @ step)), 1e-6)
     x, y = box.x - np.float32(start[0]), box.y - np.float32(start[1])
     if flat > 1e-3:
         along = np.clip(x * np.float32(step[0] / flat) + y * np.float32(step[1] / flat), 0.0, 1.0)
@@ -105,17 +112,13 @@ def paint_capsule(
         radius += np.float32(4 * belly) * along * (1.0 - along)
     distance = np.sqrt(x * x + y * y)
     cover = np.clip(radius - distance + 0.5, 0.0, 1.0)
-    # the ends are lit as if the tube went on, so that a joint between two limbs shows no seam
+    # no shading of the round ends, so that a joint of two limbs shows no seam
     length = max(float(np.sqrt(flat)), 1e-3)
     side *= np.float32(1.0 / length) / radius
     np.clip(side, -1.0, 1.0, out=side)
     front = np.sqrt(1.0 - side * side)
-    lit = front * np.float32(np.dot(_towards_viewer(axis), light.direction))
-    lit += side * np.float32((step[0] * light.direction[1] - step[1] * light.direction[0]) / length)
-    np.maximum(lit, 0.0, out=lit)
-    # edges that turn away see less of the surroundings: that is what sets an arm off against the trunk behind it
-    brightness = (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.62 + 0.38 * front)
-    blend(picture, box, cover, brightness, colour)
+    slant = (step[0] * light.direction[1] - step[1] * light.direction[0]) / length
+    blend(picture, box, cover, _tube_brightness(step, side, front, slant, light), colour)
 
 
 def paint_loft(
@@ -125,14 +128,14 @@ def paint_loft(
     colours: np.ndarray,
     light: Light,
 ) -> None:
-    """A trunk or a skirt: a tube of changing width around a bent axis.
+    """Paint a trunk or a skirt: a tube of changing width around a bent axis.
 
     Args:
         picture: changed in place.
         spine: (x, y, z) at the bottom, in the middle and at the top, pixels.
         widths: float32 [m], half widths in pixels from bottom to top.
         colours: float32 [3, m], from bottom to top.
-        light: what lights it.
+        light: the light.
     """
     bottom, middle, top = spine
     step = top - bottom
@@ -141,13 +144,7 @@ def paint_loft(
     px, py = -uy, ux
     bow = float((middle[0] - 0.5 * (bottom[0] + top[0])) * px + (middle[1] - 0.5 * (bottom[1] + top[1])) * py)
     reach = float(widths.max()) + abs(bow) + 1.0
-    box = box_around(
-        picture.shape,
-        min(bottom[0], top[0]) - reach,
-        min(bottom[1], top[1]) - reach,
-        max(bottom[0], top[0]) + reach,
-        max(bottom[1], top[1]) + reach,
-    )
+    box = box_around(picture, (bottom, top), reach, reach)
     if box is None:
         return
     x, y = box.x - np.float32(bottom[0]), box.y - np.float32(bottom[1])
@@ -163,12 +160,8 @@ def paint_loft(
     side = across / width
     cover = np.clip(width - np.abs(across) + 0.5, 0.0, 1.0) * np.clip(0.5 - over, 0.0, 1.0)
     front = np.sqrt(np.maximum(1.0 - side * side, 0.0))
-    axis = step / max(float(np.sqrt(step @ step)), 1e-6)
-    lit = front * np.float32(np.dot(_towards_viewer(axis), light.direction))
-    lit += side * np.float32(px * light.direction[0] + py * light.direction[1])
-    np.maximum(lit, 0.0, out=lit)
-    brightness = (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.62 + 0.38 * front)
-    blend(picture, box, cover, brightness, colours[:, index])
+    slant = px * light.direction[0] + py * light.direction[1]
+    blend(picture, box, cover, _tube_brightness(step, side, front, slant, light), colours[:, index])
 
 
 def paint_head(
@@ -181,22 +174,22 @@ def paint_head(
     hairline: float,
     light: Light,
 ) -> None:
-    """A head with hair and a face, turned as `frame` says.
+    """Paint a head with hair and a face.
 
     Args:
         picture: changed in place.
-        centre: (x, y, …) pixels.
+        centre: (x, y, …), pixels.
         radii: half width and half height, pixels.
-        frame: float64 [3, 3], columns are the head's left, up and forward in world axes (y up).
-        skin, hair: float32 [3, 1, 1], already tinted.
-        hairline: how far up the face the hair begins, 0 (brow) to 1 (crown).
-        light: what lights it.
+        frame: float64 [3, 3], orientation; the columns are left, up and forward of the head in world axes (y up).
+        skin, hair: float32 [3, 1, 1], tinted.
+        hairline: lower end of the hair on the face, 0 (brow) to 1 (crown).
+        light: the light.
     """
     wide, high = radii
-    # half height as seen: a head that nods shows less of its height
+    # apparent half height: smaller for a head bent forwards
     high = float(np.hypot(high * np.hypot(frame[0, 1], frame[1, 1]), wide * frame[2, 1]))
     reach = max(wide, high) + 1.0
-    box = box_around(picture.shape, centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach)
+    box = box_around(picture, (centre,), reach, reach)
     if box is None:
         return
     tip = np.hypot(frame[0, 1], frame[1, 1])
@@ -230,14 +223,8 @@ def paint_head(
 
 
 def cast_shadow(picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], strength: float) -> None:
-    """Darken the floor around `centre` by a soft ellipse (radii: one standard deviation in pixels)."""
-    box = box_around(
-        picture.shape,
-        centre[0] - 2.6 * radii[0],
-        centre[1] - 2.6 * radii[1],
-        centre[0] + 2.6 * radii[0],
-        centre[1] + 2.6 * radii[1],
-    )
+    """Darken the floor around `centre` by a soft ellipse (radii: standard deviations in pixels)."""
+    box = box_around(picture, (centre,), 2.6 * radii[0], 2.6 * radii[1])
     if box is None:
         return
     across = np.exp(-0.5 * ((box.x - np.float32(centre[0])) / np.float32(radii[0])) ** 2)

@@ -1,6 +1,7 @@
-"""Clean plates: the room of a made-up clip with nobody in it, to hold to it the still room that curation found."""
+"""Write sets of made-up clips as mp4 files, return them as arrays, and draw their clean plates."""
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -22,18 +23,15 @@ from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import fit_luma
 from dance_tf.video.workers import bar_hidden, worker_pool
 
-__all__ = ["RenderedClip", "StudioSettings", "clip_id", "render_arrays", "render_clip", "synthesize"]
-
 SETTINGS_FILE = "studio.json"
-CONSENT = "made up"  # nobody was filmed
-# x264: constant rate factor, speed; macroblock trees off, because they read memory that x264 never set where a side is
-# no multiple of 16, and then the same frames give other files from run to run
+CONSENT = "made up"  # no person was filmed
+# without mbtree=0, x264 reads uninitialised memory where a side is no multiple of 16, and equal frames give other files
 CODEC = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
 SIDE = 128
 
 
 def _encode(rendered: RenderedClip, path: Path) -> None:
-    """Write a clip as H.264 in an mp4 file. One thread: clips, not frames, are what runs in parallel."""
+    """Write a clip as H.264 in an mp4 file, in one thread: the clips run in parallel."""
     import av
 
     settings = rendered.settings
@@ -41,7 +39,7 @@ def _encode(rendered: RenderedClip, path: Path) -> None:
         stream = container.add_stream("libx264", rate=Fraction(settings.frame_rate).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
         stream.options = dict(CODEC)
-        # colours follow BT.601, luma lies in 16 to 235: said in the file, so that no reader must guess
+        # state in the file that colours follow BT.601 and luma lies in 16 to 235
         stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU601
         stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
         stream.codec_context.thread_count = 1
@@ -50,30 +48,28 @@ def _encode(rendered: RenderedClip, path: Path) -> None:
         container.mux(stream.encode())
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it, so that it is there whole or not at all."""
+def _write_atomic(path: Path, text: str) -> None:
+    """Write a text file under a temporary name and rename it, so that it is complete or absent."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(text.encode())
     os.replace(part, path)
 
 
 def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> str:
-    """Hash of all that decides a clip's pictures; how many others there are does not."""
-    record = settings.as_record()
-    for name in ("styles", "dancers"):
-        del record[name]
+    """Return the hash of all settings that determine a clip's pictures; the size of the set does not."""
+    record = {name: value for name, value in settings.as_record().items() if name not in ("styles", "dancers")}
     return sha256(json.dumps([record, style_index, dancer_index], sort_keys=True).encode()).hexdigest()
 
 
-def _record_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
-    """Make one clip and its truth, unless they are there already; the truth comes last and vouches for the clip."""
+def _write_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
+    """Write one clip and its truth, unless they exist; the truth, written last, shows that the clip is complete."""
     name = clip_id(style_index, dancer_index)
-    video, side = out / f"{name}.mp4", out / truth_name(name)
+    video, truth = out / f"{name}.mp4", out / truth_name(name)
     key = clip_key(settings, style_index, dancer_index)
-    if video.exists() and side.exists() and _key_in(side) == key:
+    if video.exists() and truth.exists() and _stored_key(truth) == key:
         return
     video.parent.mkdir(parents=True, exist_ok=True)
-    side.parent.mkdir(parents=True, exist_ok=True)
+    truth.parent.mkdir(parents=True, exist_ok=True)
     rendered = render_clip(style_index, dancer_index, settings)
     part = video.with_name(f".{video.name}.{os.getpid()}.part")
     try:
@@ -81,55 +77,55 @@ def _record_clip(out: Path, settings: StudioSettings, style_index: int, dancer_i
         os.replace(part, video)
     finally:
         part.unlink(missing_ok=True)
-    _write_whole(side, truth_text(rendered.truth, key))
+    _write_atomic(truth, truth_text(rendered.truth, key))
 
 
-def _key_in(side: Path) -> str | None:
-    """The key in a truth file; None in one that is damaged, whose clip is then made again."""
+def _stored_key(truth: Path) -> str | None:
+    """Return the key in a truth file; None if the file is damaged."""
     try:
-        return json.loads(side.read_text(encoding="utf-8"))["key"]
+        return json.loads(truth.read_text(encoding="utf-8"))["key"]
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def truth_name(name: str) -> str:
-    """Where the truth of a clip lies in the folder of clips, or of arrays."""
+    """Return the path of a clip's truth in the folder of clips or arrays."""
     return f"truth/{name}.json"
 
 
 def truth_text(truth: ClipTruth, key: str) -> str:
-    """The truth of a clip as its file holds it, with the `clip_key` that it was made under."""
+    """Return the content of a truth file: the `clip_key` and the truth."""
     return json.dumps({"key": key, **json.loads(truth.to_json())}, indent=1)
 
 
 def _claim(out: Path, settings: StudioSettings) -> None:
-    """Make sure that `out` is new or was begun with these very settings."""
+    """Check that `out` is new or was begun with the same settings, and store them there."""
     record = out / SETTINGS_FILE
     if record.exists():
         try:
-            made = json.loads(record.read_text(encoding="utf-8"))
+            stored = json.loads(record.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{record} cannot be read ({error}); choose another folder or delete it") from error
-        if made != settings.as_record():
+        if stored != settings.as_record():
             raise ValueError(f"{out} was made with other settings ({record}); choose another folder or delete it")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} holds something else already; choose a new or an empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    _write_whole(record, json.dumps(settings.as_record(), indent=1))
+    _write_atomic(record, json.dumps(settings.as_record(), indent=1))
 
 
 def synthesize(
     out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None, progress: bool = True
 ) -> Path:
-    """Make all clips as mp4 files, with `manifest.csv` and a truth file for each; what is there already stays.
+    """Write all clips as mp4 files, with `manifest.csv` and a truth file for each; finished clips are kept.
 
     Args:
         out: a new folder, an empty one, or one begun with the same settings, which is then completed.
         settings: of all clips.
-        jobs: processes on this machine; on a Dask cluster its workers count instead.
-        scheduler: address of a Dask scheduler whose workers see `out` under the same path; None for this machine.
-        progress: whether a bar goes to standard error.
+        jobs: number of processes on this machine; unused with a scheduler.
+        scheduler: address of a Dask scheduler whose workers reach `out` under the same path.
+        progress: show a bar on standard error.
 
     Returns:
         Path of the manifest, which is written last.
@@ -142,65 +138,57 @@ def synthesize(
     todo = settings.clips()
     with worker_pool(jobs, scheduler):
         made = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_record_clip)(out, settings, style, dancer) for style, dancer in todo
+            joblib.delayed(_write_clip)(out, settings, style, dancer) for style, dancer in todo
         )
         for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):
             pass
-    manifest = out / "manifest.csv"
-    part = manifest.with_name(f".{manifest.name}.{os.getpid()}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "style", "dancer", "source", "consent"])
-        for style, dancer in sorted(todo):
-            path = f"{clip_id(style, dancer)}.mp4"
-            writer.writerow([path, STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT])
-    os.replace(part, manifest)
-    return manifest
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["path", "style", "dancer", "source", "consent"])
+    for style, dancer in sorted(todo):
+        path = f"{clip_id(style, dancer)}.mp4"
+        writer.writerow([path, STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT])
+    _write_atomic(out / "manifest.csv", table.getvalue())
+    return out / "manifest.csv"
 
 
 def shrink(frame: np.ndarray) -> np.ndarray:
-    """Luma uint8 [128, 128] of a picture uint8 [h, w, 3], RGB: ITU-R BT.601 weights, area averaged, padded."""
+    """Return luma uint8 [128, 128] of a picture uint8 [h, w, 3], RGB: ITU-R BT.601 weights, area averaged, padded."""
     return fit_luma(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), SIDE, "pad")
 
 
-def _array_of(settings: StudioSettings, style: int, dancer: int) -> tuple[Clip, np.ndarray, np.ndarray, ClipTruth]:
+def _render_array(settings: StudioSettings, style: int, dancer: int) -> tuple[Clip, np.ndarray, np.ndarray, ClipTruth]:
     rendered = render_clip(style, dancer, settings)
     frames = np.empty((rendered.truth.frames, SIDE, SIDE), np.uint8)
     for index, picture in enumerate(rendered.frames()):
         frames[index] = shrink(picture)
-    clip = Clip(
-        path=Path(rendered.clip_id),
-        style=rendered.truth.style,
-        dancer=rendered.truth.dancer,
-        clip_id=rendered.clip_id,
-        source="synthetic",
-        consent=CONSENT,
-    )
-    return clip, frames, rendered.timestamps, rendered.truth
+    name, truth = rendered.clip_id, rendered.truth
+    clip = Clip(Path(name), truth.style, truth.dancer, clip_id=name, source="synthetic", consent=CONSENT)
+    return clip, frames, rendered.timestamps, truth
 
 
 def render_arrays(
     settings: StudioSettings, jobs: int = 1, progress: bool = False
 ) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
-    """All clips, dancer by dancer, straight as a network sees them, with no codec: neither PyAV nor FFmpeg is needed.
+    """Yield all clips by dancer, in the size of a network's input, without a codec (no PyAV and FFmpeg).
 
     Args:
         settings: of all clips.
-        jobs: processes; clips come in the same order whatever it is.
-        progress: whether a bar goes to standard error.
+        jobs: number of processes; it does not change the order of the clips.
+        progress: show a bar on standard error.
 
     Yields:
         The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.
     """
     todo = settings.clips()
     made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_array_of)(settings, style, dancer) for style, dancer in todo
+        joblib.delayed(_render_array)(settings, style, dancer) for style, dancer in todo
     )
     yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
 
 
 def read_settings(footage: Path) -> StudioSettings | None:
-    """The settings that a folder was made with; None for real clips, and where another generator drew them."""
+    """Return the settings of a folder of made-up clips; None for real clips, or another version of the generator."""
     path = Path(footage) / SETTINGS_FILE
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if record.pop("generator", None) != GENERATOR:
@@ -209,16 +197,14 @@ def read_settings(footage: Path) -> StudioSettings | None:
 
 
 def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
-    """Draw the room as each clip of a folder shows it, of those whose camera stands still.
-
-    A camera that moves has another plate in every frame, so those clips have none here.
+    """Return the clean plate of each made-up clip whose camera does not move: its frame without the dancer.
 
     Args:
-        footage: what `studio.synthesize` wrote, or any other folder.
-        jobs: processes side by side.
+        footage: a folder of `synthesize`, or any other folder.
+        jobs: number of processes.
 
     Returns:
-        luma uint8 [128, 128] by clip id, captions and filters included, noise and codec not; empty for real clips.
+        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips.
     """
     settings = read_settings(footage)
     if settings is None:
@@ -228,14 +214,11 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     for style, dancer in settings.clips():
         if clip_id(style, dancer) in still:
             wanted.setdefault(dancer, []).append(style)
-    # a dancer's clips stay together, so that each room is drawn once
+    # one job per dancer, so that each room is drawn once
     with worker_pool(jobs):
-        drawn = joblib.Parallel()(
-            joblib.delayed(_plates_of)(settings, dancer, styles) for dancer, styles in wanted.items()
-        )
+        drawn = joblib.Parallel()(joblib.delayed(_draw_plates)(settings, *job) for job in wanted.items())
     return {name: plate for plates in drawn for name, plate in plates.items()}
 
 
-def _plates_of(settings: StudioSettings, dancer: int, styles: list[int]) -> dict[str, np.ndarray]:
-    takes = {clip_id(style, dancer): render_clip(style, dancer, settings).take for style in styles}
-    return {name: shrink(take.plate()) for name, take in takes.items()}
+def _draw_plates(settings: StudioSettings, dancer: int, styles: list[int]) -> dict[str, np.ndarray]:
+    return {clip_id(style, dancer): shrink(render_clip(style, dancer, settings).plate()) for style in styles}

@@ -1,10 +1,10 @@
-"""From a seed to a clip: its pictures one by one, and its truth.
+"""Render a clip from a seed: its frames and its truth.
 
-A clip depends on the seed, its style, its dancer and the settings, never on which other clips are made.
+A clip depends on the seed, its style, its dancer and the settings, not on the other clips of the set.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -14,77 +14,60 @@ from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING
 from dance_tf.synthesis.body import dancer_name, make_dancer
 from dance_tf.synthesis.camera import MARGIN, Finish, Finisher, framing_path, make_finish, take_snapshots
 from dance_tf.synthesis.choreography import STYLES
-from dance_tf.synthesis.faults import FaultPlan, defocus
 from dance_tf.synthesis.figure import Figure, Snapshot
 from dance_tf.synthesis.performance import perform
 from dance_tf.synthesis.scene import draw_room, make_room
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.truth import ClipTruth
+from dance_tf.synthesis.truth import ClipTruth, FaultPlan, defocus, plan_faults
 
 
 def clip_id(style_index: int, dancer_index: int) -> str:
-    """Unique name of a clip: "Tok/Tok_d01"."""
+    """Return the unique name of a clip, such as "Tok/Tok_d01"."""
     abbreviation = STYLES[style_index].abbreviation
     return f"{abbreviation}/{abbreviation}_{dancer_name(dancer_index)}"
 
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """One made-up clip. Its pictures are drawn when `frames` is walked, so that a long clip takes no more memory.
+    """One made-up clip. Its frames are drawn one at a time when `frames` is iterated.
 
     Attributes:
         clip_id: unique name.
-        truth: what is in it.
+        truth: ground truth.
         timestamps: float64 [n], seconds.
-        settings: it was made with.
-        take: what is drawn.
+        settings: of the set.
+        indices: of style and dancer.
+        maps: float64 [n, 2, 3], affine, from the picture of the room to each frame.
+        snapshots: the dancer in each frame.
+        figure: the dressed dancer.
+        finish: colour grading, captions and noise.
+        plan: appearance of the faults.
     """
 
     clip_id: str
     truth: ClipTruth
     timestamps: np.ndarray
     settings: StudioSettings
-    take: "Take"
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """The pictures one by one, uint8 [height, width, 3], RGB; each walk gives the same bytes."""
-        return self.take.frames()
-
-
-@dataclass(frozen=True)
-class Take:
-    """Everything that decides the pictures of a clip, before any is drawn.
-
-    Attributes:
-        seeds: of the noise. width, height: pixels. maps: float64 [n, 2, 3], from the room's picture to each frame.
-        snapshots: of the dancer, per frame. figure: the dancer dressed. finish, plan: how frames are finished
-            and spoilt. room: seed, dancer and difficulty that give the room.
-    """
-
-    seeds: tuple[int, ...]
-    width: int
-    height: int
+    indices: tuple[int, int]
     maps: np.ndarray
     snapshots: list[Snapshot]
     figure: Figure
     finish: Finish
     plan: FaultPlan
-    room: tuple[int, int, float]
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Draw every frame, uint8 [height, width, 3], RGB."""
-        rng = np.random.default_rng(self.seeds)
-        finisher = Finisher(self.finish, self.width, self.height)
-        still = self.still
-        reasons = _reasons(self.plan, len(self.maps))
+        """Yield each frame, uint8 [height, width, 3], RGB; every iteration gives the same bytes."""
+        rng = np.random.default_rng((self.settings.seed, *self.indices, 41))
+        width, height = self.settings.width, self.settings.height
+        finisher = Finisher(self.finish, width, height)
         background = None
-        for index, reason in enumerate(reasons):
+        for index, reason in enumerate(self.truth.reasons()):
             if reason == BLANK:
-                frame = np.empty((self.height, self.width, 3), np.uint8)
+                frame = np.empty((height, width, 3), np.uint8)
                 frame[:] = self.plan.blank_colour
                 yield finisher.add_noise(frame, rng)
                 continue
-            if background is None or not still:
+            if background is None or not self.still:
                 background = self._background(index)
             frame = background
             if not (reason == NO_DANCING and self.plan.absent):
@@ -92,79 +75,87 @@ class Take:
             frame = finisher.grade(frame)
             if reason == BLURRED:
                 frame = defocus(frame, self.plan)
-            # an app lays its caption over a sharp and a blurred picture alike
+            # an app draws its caption over a blurred picture too
             yield finisher.add_noise(finisher.decorate(frame), rng)
 
     @property
     def still(self) -> bool:
-        """Whether the camera stands still throughout."""
+        """Whether the camera does not move."""
         return bool((self.maps == self.maps[0]).all())
 
-    def plate(self, index: int = 0) -> np.ndarray:
-        """Frame `index` as it would be with nobody in it and without noise: a clean plate, uint8 [height, width, 3]."""
-        finisher = Finisher(self.finish, self.width, self.height)
-        return finisher.decorate(finisher.grade(self._background(index)))
+    def plate(self) -> np.ndarray:
+        """Return the clean plate, the first frame without dancer and noise: uint8 [height, width, 3]."""
+        finisher = Finisher(self.finish, self.settings.width, self.settings.height)
+        return finisher.decorate(finisher.grade(self._background(0)))
 
     def _background(self, index: int) -> np.ndarray:
-        margin = np.array([round(self.width * MARGIN), round(self.height * MARGIN)], np.float64)
-        size = (self.width, self.height)
+        size = (self.settings.width, self.settings.height)
+        margin = np.array([round(side * MARGIN) for side in size], np.float64)
         affine = self.maps[index].copy()
         affine[:, 2] -= affine[:, :2] @ margin
-        picture = _room_picture(*self.room, *size)
+        picture = _room_picture(self.settings.seed, self.indices[1], self.settings.difficulty, *size)
         return cv2.warpAffine(picture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def _with_dancer(self, background: np.ndarray, seen: Snapshot) -> np.ndarray:
-        """The background with the dancer painted on; only the part around the dancer is touched."""
-        reach = 0.16 * self.figure.body.height * float(seen.scale.mean())
-        low = np.minimum(seen.points[:, :2].min(axis=0), seen.shadows.min(axis=0)) - reach * np.array([2.8, 1.0])
-        high = np.maximum(seen.points[:, :2].max(axis=0), seen.shadows.max(axis=0)) + reach * np.array([2.8, 1.0])
-        x0, y0 = np.clip(low, 0, [self.width, self.height]).astype(int)
-        x1, y1 = np.clip(high + 1, 0, [self.width, self.height]).astype(int)
+    def _with_dancer(self, background: np.ndarray, shot: Snapshot) -> np.ndarray:
+        """Return the background with the dancer; only the pixels around the dancer are processed."""
+        reach = 0.16 * self.figure.body.height * float(shot.scale.mean())
+        low = np.minimum(shot.points[:, :2].min(axis=0), shot.shadows.min(axis=0)) - reach * np.array([2.8, 1.0])
+        high = np.maximum(shot.points[:, :2].max(axis=0), shot.shadows.max(axis=0)) + reach * np.array([2.8, 1.0])
+        size = [self.settings.width, self.settings.height]
+        x0, y0 = np.clip(low, 0, size).astype(int)
+        x1, y1 = np.clip(high + 1, 0, size).astype(int)
         frame = background.copy()
         if x1 <= x0 or y1 <= y0:
             return frame
         part = frame[y0:y1, x0:x1].transpose(2, 0, 1).astype(np.float32, order="C")
         offset = np.array([x0, y0, 0.0])
-        moved = Snapshot(
-            seen.points - offset, seen.scale, seen.shadows - offset[:2], seen.pelvis, seen.chest, seen.head
-        )
-        self.figure.paint(part, moved)
+        self.figure.paint(part, replace(shot, points=shot.points - offset, shadows=shot.shadows - offset[:2]))
         frame[y0:y1, x0:x1] = np.minimum(part, 255.0).transpose(1, 2, 0)
         return frame
 
 
 @lru_cache(maxsize=2)
 def _room_picture(seed: int, dancer_index: int, difficulty: float, width: int, height: int) -> np.ndarray:
-    """A dancer's room drawn once for all clips that follow each other; read only."""
+    """Return the picture of a dancer's room, drawn once for all consecutive clips; read only."""
     picture = draw_room(make_room(seed, dancer_index, difficulty), width, height)
     picture.setflags(write=False)
     return picture
 
 
-def _reasons(plan: FaultPlan, frames: int) -> list[str]:
-    found = [""] * frames
-    for first, last, reason in plan.faults:
-        found[first : last + 1] = [reason] * (last + 1 - first)
-    return found
-
-
 def planned_frames(style_index: int, dancer_index: int, settings: StudioSettings) -> tuple[FaultPlan, int]:
-    """The faults of a clip and how many frames it has in all, known before anything is drawn."""
-    return settings.plan((settings.seed, style_index, dancer_index, 34), style_index, dancer_index)
+    """Return the faults of a clip and its total number of frames, without drawing anything."""
+
+    def plan(frames: int, wanted: bool) -> FaultPlan:
+        rng = np.random.default_rng((settings.seed, style_index, dancer_index, 34))
+        return plan_faults(rng, frames, settings.frame_rate, wanted)
+
+    if not settings.good_frames:
+        frames = round(settings.seconds * settings.frame_rate)
+        return plan(frames, settings.faults), frames
+    share, rest = divmod(settings.good_frames[style_index], settings.dancers)
+    good = frames = share + (dancer_index < rest)
+    # the number of faulty frames grows with the length of the clip, but more slowly: a few rounds converge
+    for _ in range(30):
+        found = plan(frames, settings.faults)
+        if frames - found.frames == good:
+            return found, frames
+        frames = good + found.frames
+    return plan(good, False), good
 
 
 def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -> RenderedClip:
-    """One clip of one dancer dancing one style.
+    """Return the clip of one dancer in one style.
 
     Args:
         style_index: into `STYLES`.
-        dancer_index: from 0; any number, whatever `settings.dancers` says.
-        settings: how clips are made.
+        dancer_index: from 0; may exceed `settings.dancers`.
+        settings: of the set.
     """
     style = STYLES[style_index]
-    seeds = (settings.seed, style_index, dancer_index)
-    # one stream for each thing, so that a change to one leaves the others as they were
-    camera_rng, dance_rng, finish_rng = (np.random.default_rng([*seeds, stream]) for stream in (31, 32, 33))
+    # one stream per subject, so that a change to one leaves the others as they are
+    camera_rng, dance_rng, finish_rng = (
+        np.random.default_rng([settings.seed, style_index, dancer_index, stream]) for stream in (31, 32, 33)
+    )
     plan, frames = planned_frames(style_index, dancer_index, settings)
     timestamps = np.arange(frames) / settings.frame_rate
     dancer = make_dancer(settings.seed, dancer_index, settings.difficulty)
@@ -192,15 +183,15 @@ def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -
         phase=round(danced.phase, 4),
         camera_moves=moves,
     )
-    take = Take(
-        seeds=(*seeds, 41),
-        width=settings.width,
-        height=settings.height,
+    return RenderedClip(
+        clip_id=clip_id(style_index, dancer_index),
+        truth=truth,
+        timestamps=timestamps,
+        settings=settings,
+        indices=(style_index, dancer_index),
         maps=maps,
         snapshots=take_snapshots(danced.motion, room.camera, maps, *size),
         figure=Figure(dancer.body, dancer.outfit, room.light),
         finish=make_finish(finish_rng, settings.difficulty),
         plan=plan,
-        room=(settings.seed, dancer_index, settings.difficulty),
     )
-    return RenderedClip(clip_id(style_index, dancer_index), truth, timestamps, settings, take)

@@ -1,14 +1,23 @@
-"""What is known about a made-up clip because it was made: the ground truth beside it."""
+"""The faults and the ground truth of a made-up clip."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING
+
+LONGEST = 2.5  # seconds, maximum length of one fault
+SHORTEST_PAUSE = 0.6  # seconds, in clips long enough for it: a pose held for less belongs to the dance
+
 
 class Fault(NamedTuple):
-    """Frames `first` to `last`, both included, that curation must find; `reason` is one of its REASONS."""
+    """Frames `first` to `last`, both included, that curation must drop for `reason`, one of its REASONS."""
 
     first: int
     last: int
@@ -16,7 +25,7 @@ class Fault(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """From `start` to `end` seconds the dancer errs in the way `kind` says, seen at `joints`."""
+    """An error of the dancer from `start` to `end` seconds, of a `kind`, visible at `joints`."""
 
     start: float
     end: float
@@ -25,16 +34,110 @@ class Mistake(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClipTruth:
-    """The true story of a clip.
+class FaultPlan:
+    """The faults of a clip and their appearance.
 
     Attributes:
-        style, dancer: labels. skill: of the dancer, 0 to 1.
-        frames, frame_rate: length in frames, frames a second.
-        faults: frames that are no good, in the order of time, never overlapping.
-        mistakes: where the dancer errs, in the order of time; never where the dancing cannot be seen.
+        faults: in the order of time, without overlap.
+        blank_colour: RGB of blank frames.
+        blur: standard deviation of the defocus, as a share of the frame's height.
+        streak: length of the motion blur, as a share of the frame's height; 0 for a defocus instead.
+        streak_angle: direction of the motion blur, degrees.
+        absent: in frames without dancing, True shows no dancer, False a standing one.
+    """
+
+    faults: tuple[Fault, ...]
+    blank_colour: tuple[int, int, int]
+    blur: float
+    streak: float
+    streak_angle: float
+    absent: bool
+
+    @property
+    def frames(self) -> int:
+        """Number of frames with a fault."""
+        return sum(fault.last - fault.first + 1 for fault in self.faults)
+
+    def spans(self, reason: str) -> tuple[Fault, ...]:
+        """Return the faults of one reason."""
+        return tuple(fault for fault in self.faults if fault.reason == reason)
+
+
+def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float, wanted: bool = True) -> FaultPlan:
+    """Plan the faults of a clip: each kind in about two of five clips, and at most a third of the clip in all.
+
+    Args:
+        rng: random numbers of the clip.
+        frames: length of the clip in frames.
+        frame_rate: frames per second.
+        wanted: False plans none, with the same number of random numbers.
+    """
+    has_blank, has_blur, has_pause = rng.random(3) < 0.4
+    shares = rng.uniform(0.03, 0.1, 3)
+    place = rng.uniform(0.0, 1.0, 2)
+    at_end, absent, streaked = rng.random(3) < np.array([0.35, 0.45, 0.4])
+    colour = (0, 0, 0) if rng.random() < 0.6 else tuple(int(part) for part in rng.integers(0, 256, 3))
+    blur, streak, angle = rng.uniform(0.013, 0.026), rng.uniform(0.06, 0.12), rng.uniform(0, 180)
+    lengths = [max(2, round(min(share * frames, LONGEST * frame_rate))) for share in shares]
+    blank = lengths[0] if has_blank else 0
+    shortest = min(math.ceil(SHORTEST_PAUSE * frame_rate), frames // 6)
+    pause = max(lengths[2], shortest) if has_pause else 0
+    faults: list[Fault] = []
+    if blank:
+        faults.append(Fault(0, blank - 1, BLANK))
+    if pause:
+        # at the beginning, at the end, or (only for a standing dancer) in the first half
+        start = blank
+        if at_end:
+            start = frames - pause
+        elif not absent and place[0] >= 0.5:
+            start = blank + round(0.3 * (frames - blank))
+        faults.append(Fault(start, start + pause - 1, NO_DANCING))
+    if has_blur:
+        low, high = round(0.55 * frames), frames - lengths[1] - (pause if at_end else 0) - 1
+        start = round(low + place[1] * max(high - low, 0))
+        faults.append(Fault(start, start + lengths[1] - 1, BLURRED))
+    faults.sort()
+    separate = all(one.last < two.first for one, two in zip(faults, faults[1:], strict=False))
+    short = sum(fault.last - fault.first + 1 for fault in faults) <= frames / 3
+    usable = wanted and separate and short and all(fault.last < frames for fault in faults)
+    return FaultPlan(
+        faults=tuple(faults) if usable else (),
+        blank_colour=colour,
+        blur=float(blur),
+        streak=float(streak) if streaked else 0.0,
+        streak_angle=float(angle),
+        absent=bool(absent),
+    )
+
+
+def defocus(frame: np.ndarray, plan: FaultPlan) -> np.ndarray:
+    """Return a frame uint8 [h, w, 3] with the planned defocus or motion blur."""
+    height = frame.shape[0]
+    if not plan.streak:
+        return cv2.GaussianBlur(frame, (0, 0), plan.blur * height)
+    length = max(round(plan.streak * height), 3)
+    kernel = np.zeros((length, length), np.float32)
+    half, angle = (length - 1) / 2, np.radians(plan.streak_angle)
+    start = (round(half - half * np.cos(angle)), round(half - half * np.sin(angle)))
+    end = (round(half + half * np.cos(angle)), round(half + half * np.sin(angle)))
+    cv2.line(kernel, start, end, 1.0)
+    return cv2.filter2D(frame, -1, kernel / kernel.sum())
+
+
+@dataclass(frozen=True)
+class ClipTruth:
+    """The ground truth of a clip.
+
+    Attributes:
+        style, dancer: labels.
+        skill: of the dancer, 0 to 1.
+        frames: length in frames.
+        frame_rate: frames per second.
+        faults: in the order of time, without overlap.
+        mistakes: errors of the dancer, in the order of time; none where the dancing cannot be seen.
         beats: seconds of every beat of the music within the clip.
-        phase: beat of the choreography's round at time 0.
+        phase: beat of the choreography at time 0.
         camera_moves: whether the camera shakes or zooms.
     """
 
@@ -50,39 +153,34 @@ class ClipTruth:
     camera_moves: bool
 
     def reasons(self) -> list[str]:
-        """Per frame: the reason it must be dropped, or "" for a good frame."""
+        """Return for each frame the reason to drop it, or "" for a good frame."""
         found = [""] * self.frames
         for first, last, reason in self.faults:
             found[first : last + 1] = [reason] * (last + 1 - first)
         return found
 
     def to_json(self) -> str:
-        """As one JSON document; `truth_from_json` reads it back."""
-        document = asdict(self)
-        document["faults"] = [fault._asdict() for fault in self.faults]
-        document["mistakes"] = [mistake._asdict() for mistake in self.mistakes]
-        return json.dumps(document, indent=1)
+        """Return the truth as a JSON document, which `truth_from_json` reads."""
+        named = {name: [item._asdict() for item in getattr(self, name)] for name in ("faults", "mistakes")}
+        return json.dumps({**asdict(self), **named}, indent=1)
 
 
 def truth_from_json(text: str) -> ClipTruth:
-    """The inverse of `ClipTruth.to_json`; keys that are not its attributes are ignored.
+    """Return the truth of `ClipTruth.to_json`; other keys are ignored.
 
     Raises:
-        KeyError, TypeError, json.JSONDecodeError: if `text` is no such document.
+        KeyError, TypeError, json.JSONDecodeError: `text` is no such document.
     """
     document = json.loads(text)
     fields = {name: document[name] for name in ClipTruth.__dataclass_fields__}
     fields["faults"] = tuple(Fault(**fault) for fault in fields["faults"])
-    fields["mistakes"] = tuple(
-        Mistake(mistake["start"], mistake["end"], mistake["kind"], tuple(mistake["joints"]))
-        for mistake in fields["mistakes"]
-    )
+    fields["mistakes"] = tuple(Mistake(**{**one, "joints": tuple(one["joints"])}) for one in fields["mistakes"])
     fields["beats"] = tuple(fields["beats"])
     return ClipTruth(**fields)
 
 
 def read_truths(footage: Path) -> dict[str, ClipTruth]:
-    """What is known of each made-up clip of a folder, by clip id; empty for a folder of real clips."""
+    """Return the truth of each made-up clip of a folder, by clip id; empty for a folder of real clips."""
     folder = Path(footage) / "truth"
     return {
         path.relative_to(folder).with_suffix("").as_posix(): truth_from_json(path.read_text(encoding="utf-8"))
@@ -91,5 +189,5 @@ def read_truths(footage: Path) -> dict[str, ClipTruth]:
 
 
 def moving_cameras(truths: Mapping[str, ClipTruth]) -> frozenset[str]:
-    """The clips, of `read_truths`, whose camera shakes or zooms: the part of a test set to look at by itself."""
+    """Return the ids of the clips of `read_truths` whose camera shakes or zooms."""
     return frozenset(name for name, truth in truths.items() if truth.camera_moves)

@@ -56,3 +56,22 @@ def test_the_table_is_there_while_the_run_goes_on(tmp_path, monkeypatch):
         tmp_path / "clips", tmp_path / "data", jobs=1, progress=lambda row: lengths.append(len(read_rows(table)))
     )
     assert lengths == [1, 2, 3]
+
+
+def test_arrays_have_the_truth_of_the_same_clips_as_files(tmp_path):
+    settings = StudioSettings(styles=2, dancers=1, seconds=0.5, frame_rate=8, width=64, height=96, seed=3)
+    synthesize(tmp_path / "clips", settings, progress=False)
+    synthesize_arrays(tmp_path / "arrays", settings)
+    truths = {path.relative_to(tmp_path / "clips"): path.read_text() for path in tmp_path.glob("clips/truth/**/*.json")}
+    assert len(truths) == 2
+    for name, text in truths.items():
+        assert (tmp_path / "arrays" / name).read_text() == text
+    assert len(list(tmp_path.glob("arrays/truth/**/*.json"))) == 2
+
+
+def test_arrays_show_that_they_come_when_asked(tmp_path, capfd):
+    settings = StudioSettings(styles=1, dancers=1, seconds=0.5, frame_rate=8, width=64, height=96)
+    synthesize_arrays(tmp_path / "silent", settings)
+    assert capfd.readouterr().err == ""
+    synthesize_arrays(tmp_path / "told", settings, progress=True)
+    assert "clips: 100%" in capfd.readouterr().err

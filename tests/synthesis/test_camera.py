@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 from dance_tf.synthesis.body import JOINT, body_of, place_joints
-from dance_tf.synthesis.camera import Camera, framing_path, take_snapshots
+from dance_tf.synthesis.camera import Camera, Finish, Finisher, framing_path, make_finish, take_snapshots
 from dance_tf.synthesis.poses import Pose
 
 LEVEL = Camera(position=(0.0, 1.0, 3.0), yaw=0.0, pitch=0.0, focal=1.5)
+PLAIN = Finish(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, "", 0.9, None)
+GRAY = np.full((160, 90, 3), 128, np.uint8)
 
 
 def test_projection_by_hand():
@@ -15,19 +17,16 @@ def test_projection_by_hand():
     assert distance == pytest.approx([3, 2])
 
 
-def test_a_camera_that_looks_down_or_right_moves_the_picture_the_other_way():
+def test_a_camera_rotated_down_or_right_moves_the_picture_up_or_left():
     down = Camera((0.0, 1.0, 3.0), 0.0, 10.0, 1.5).project(np.array([0.0, 1.0, 0.0]), 200, 400)[0]
     assert down == pytest.approx((100, 200 - 600 * np.tan(np.radians(10))))
     right = Camera((0.0, 1.0, 3.0), 10.0, 0.0, 1.5).project(np.array([0.0, 1.0, 0.0]), 200, 400)[0]
     assert right == pytest.approx((100 - 600 * np.tan(np.radians(10)), 200))
-
-
-def test_axes_are_square_to_each_other():
     axes = Camera((0, 1, 3), 12, -7, 1.5).axes()
     assert axes @ axes.T == pytest.approx(np.eye(3))
 
 
-def test_a_camera_on_a_shelf_stands_still_and_one_in_a_hand_does_not():
+def test_only_a_moving_camera_changes_the_framing():
     times = np.arange(90) / 30
     still = framing_path(np.random.default_rng(0), times, 270, 480, False, 0.5)
     assert np.array_equal(still, np.broadcast_to(still[0], still.shape))
@@ -36,7 +35,7 @@ def test_a_camera_on_a_shelf_stands_still_and_one_in_a_hand_does_not():
     assert 0.01 < step.max() < 12
 
 
-def test_framing_keeps_the_middle_near_the_middle_and_its_shape():
+def test_framing_is_a_similarity_with_limited_shift():
     for seed in range(20):
         one = framing_path(np.random.default_rng(seed), np.zeros(1), 270, 480, False, 1.0)[0]
         assert one[:, :2] @ one[:, :2].T == pytest.approx(np.eye(2) * np.linalg.det(one[:, :2]))
@@ -44,7 +43,7 @@ def test_framing_keeps_the_middle_near_the_middle_and_its_shape():
         assert np.abs(one @ (135, 240, 1) - (135, 240)).max() <= 0.08 * 480 + 1e-9
 
 
-def test_snapshots_follow_the_framing_and_know_what_is_nearer():
+def test_snapshots_follow_the_framing_and_have_depth():
     body = body_of(1.7)
     motion = place_joints(Pose(facing=90).vector()[None], body, np.zeros((1, 2)))
     plain, doubled = (
@@ -58,3 +57,54 @@ def test_snapshots_follow_the_framing_and_know_what_is_nearer():
     # shadows lie below the feet
     assert (plain.shadows[:2, 1] >= plain.points[[JOINT["left_ankle"], JOINT["right_ankle"]], 1]).all()
     assert plain.chest == pytest.approx(motion.chest[0])
+
+
+def finisher(width: int = 90, height: int = 160, **changes) -> Finisher:
+    return Finisher(Finish(**{**PLAIN.__dict__, **changes}), width, height)
+
+
+def test_a_plain_finish_changes_nothing():
+    plain, rng = finisher(), np.random.default_rng(0)
+    frame = rng.integers(0, 256, GRAY.shape, np.uint8)
+    assert np.array_equal(plain.add_noise(plain.decorate(plain.grade(frame)), rng), frame)
+
+
+def test_tone_curves_by_hand():
+    table = finisher(gamma=2.0, warmth=0.1).finish.table()[0]
+    assert tuple(table[0]) == (0, 0, 0)
+    assert table[100] == pytest.approx(np.array([1.1, 1.0, 0.9]) * 255 * (100 / 255) ** 2, abs=0.51)
+    assert tuple(table[255]) == (255, 255, 230)
+
+
+def test_noise_has_its_deviation_and_differs_between_frames():
+    noisy, rng = finisher(noise=6.0), np.random.default_rng(0)
+    one, two = (noisy.add_noise(GRAY, rng).astype(float) for _ in range(2))
+    assert one.std() == pytest.approx(6.0, rel=0.03)
+    assert one.mean() == pytest.approx(128, abs=0.2)
+    assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.05
+    large = finisher(1080, 1920, noise=8.0).add_noise(np.full((1920, 1080, 3), 128, np.uint8), rng)
+    assert large[-64:, -64:].std() == pytest.approx(8.0, rel=0.05)  # outside of the noise tile
+
+
+def test_a_vignette_darkens_the_corners_only():
+    dark = finisher(vignette=0.3).grade(GRAY)
+    assert dark[80, 45, 0] == 128
+    assert dark[0, 0, 0] == pytest.approx(128 * 0.7, abs=1)
+
+
+def test_captions_and_stickers_have_their_place_and_colour():
+    written = finisher(caption="day 12", caption_at=0.9).decorate(GRAY)
+    changed = np.argwhere((written != GRAY).any(axis=2))
+    assert 0.85 * 160 < changed[:, 0].min() and changed[:, 0].max() < 0.95 * 160
+    assert changed[:, 1].mean() == pytest.approx(45, abs=4)
+    assert written[..., 0].max() > 230 and written[..., 0].min() < 40  # white with a dark rim
+    assert GRAY.min() == 128  # the input is unchanged
+    stuck = finisher(sticker=((250, 200, 10), 0.14, 0.5)).decorate(GRAY)
+    assert tuple(stuck[81, round(0.14 * 90)]) == (250, 200, 10)
+
+
+def test_finishes_are_random_and_repeatable():
+    many = [make_finish(np.random.default_rng(seed), 0.5) for seed in range(100)]
+    assert many[3] == make_finish(np.random.default_rng(3), 0.5)
+    assert 0.2 < np.mean([bool(finish.caption) for finish in many]) < 0.5
+    assert 0.3 < np.mean([finish.gamma != 1.0 for finish in many]) < 0.6

@@ -20,7 +20,7 @@ from dance_tf.synthesis.settings import StudioSettings
         ({"good_frames": (5, 5)}, "good_frames"),
     ],
 )
-def test_settings_that_cannot_be_met_are_refused(wrong, message):
+def test_invalid_settings_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         StudioSettings(**wrong)
 
@@ -32,27 +32,10 @@ def test_defaults():
     }  # fmt: skip
 
 
-def test_clips_come_dancer_by_dancer():
+def test_clips_are_ordered_by_dancer():
     assert StudioSettings(styles=2, dancers=2).clips() == [(1, 0), (10, 0), (1, 1), (10, 1)]
 
 
 def test_a_record_survives_json():
     record = StudioSettings(good_frames=(20,) * 12).as_record()
     assert json.loads(json.dumps(record)) == record
-
-
-def test_a_clip_is_as_long_as_the_settings_say():
-    plan, frames = StudioSettings(seconds=2.5, frame_rate=24).plan((0,), 0, 0)
-    assert frames == 60
-    assert all(fault.last < 60 for fault in plan.faults)
-
-
-def test_good_frames_add_up_to_table_1():
-    """Tokyo's 22,365 and Supalonely's 18,987 good frames over 20 dancers, whatever faults lie between them."""
-    counts = (22365, 19856, 23669, 18987, 21060, 24598, 24890, 23591, 19458, 18660, 22625, 23712)
-    settings = StudioSettings(good_frames=counts)
-    for style in (0, 3):
-        plans = [settings.plan((0, style, dancer), style, dancer) for dancer in range(20)]
-        assert sum(frames - plan.frames for plan, frames in plans) == counts[style]
-        assert sum(bool(plan.faults) for plan, _ in plans) > 5
-        assert all(30 <= frames / 30 <= 45 for _, frames in plans)

@@ -16,8 +16,7 @@ def at(x: float, y: float) -> np.ndarray:
     return np.array([x, y, 0.0])
 
 
-def test_a_capsule_covers_the_pixels_that_its_outline_encloses():
-    """A rectangle and two half disks."""
+def test_a_capsule_is_a_rectangle_and_two_half_disks():
     picture = black()
     paint_capsule(picture, at(30, 40), at(70, 40), (10, 0, 10), WHITE, FLAT)
     area = np.count_nonzero(picture[0] > 60)
@@ -38,7 +37,7 @@ def test_a_capsule_tapers_and_bulges():
     assert thickness((6, 5, 6), 50) == pytest.approx(thickness((6, 0, 6), 50) + 10, abs=1)
 
 
-def test_the_side_towards_the_light_is_brighter():
+def test_a_capsule_is_brighter_towards_the_light():
     picture = black()
     paint_capsule(picture, at(50, 10), at(50, 70), (12, 0, 12), WHITE, SIDE)
     assert picture[0, 40, 58] > 1.5 * picture[0, 40, 42]
@@ -48,7 +47,7 @@ def test_nothing_is_painted_outside_the_picture():
     picture = black()
     paint_capsule(picture, at(-50, -50), at(-30, -40), (8, 0, 8), WHITE, FLAT)
     assert not picture.any()
-    paint_capsule(picture, at(95, 75), at(130, 120), (8, 0, 8), WHITE, FLAT)  # half of it is
+    paint_capsule(picture, at(95, 75), at(130, 120), (8, 0, 8), WHITE, FLAT)  # half of it is inside
     assert picture[0, 76, 96] > 0
 
 
@@ -73,22 +72,14 @@ def test_a_loft_has_the_widths_and_colours_given():
 
 def test_a_bent_loft_bends():
     picture = black()
-    paint_loft(
-        picture,
-        (at(40, 70), at(55, 45), at(40, 20)),
-        np.full(40, 8, np.float32),
-        np.full((3, 40), 255, np.float32),
-        FLAT,
-    )
+    widths, colours = np.full(40, 8, np.float32), np.full((3, 40), 255, np.float32)
+    paint_loft(picture, (at(40, 70), at(55, 45), at(40, 20)), widths, colours, FLAT)
     columns = np.nonzero(picture[0, 45])[0]
     assert columns.mean() == pytest.approx(55, abs=1)
 
 
 def test_a_head_shows_its_face_or_its_hair():
-    skin, hair = (
-        np.array([[[200.0]], [[0.0]], [[0.0]]], np.float32),
-        np.array([[[0.0]], [[0.0]], [[200.0]]], np.float32),
-    )
+    skin, hair = (np.array(colour, np.float32)[:, None, None] for colour in ((200, 0, 0), (0, 0, 200)))
     ahead, behind = black(), black()
     paint_head(ahead, at(50, 40), (20, 28), np.eye(3), skin, hair, 0.4, FLAT)
     paint_head(behind, at(50, 40), (20, 28), np.diag([-1.0, 1.0, -1.0]), skin, hair, 0.4, FLAT)

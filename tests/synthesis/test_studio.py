@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from dance_tf.synthesis import studio
-from dance_tf.synthesis.studio import StudioSettings, clip_key, render_arrays, render_clip, shrink, synthesize
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.studio import (
+    SETTINGS_FILE,
+    clean_plates,
+    clip_key,
+    read_settings,
+    render_arrays,
+    shrink,
+    synthesize,
+)
+from dance_tf.synthesis.take import clip_id, render_clip
 from dance_tf.synthesis.truth import truth_from_json
 from dance_tf.video.luma import fit_luma
 
@@ -28,27 +38,20 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-def test_the_manifest_lists_every_clip(made):
+def test_the_manifest_lists_every_clip_and_each_has_its_truth(made):
     with (made / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["path"] for row in rows] == ["TDS/TDS_d01.mp4", "TDS/TDS_d02.mp4", "BU/BU_d01.mp4", "BU/BU_d02.mp4"]
-    assert rows[0] == {
-        "path": "TDS/TDS_d01.mp4",
-        "style": "The Dance Song",
-        "dancer": "d01",
-        "source": "synthetic",
-        "consent": "made up",
-    }
+    names = ["TDS/TDS_d01", "TDS/TDS_d02", "BU/BU_d01", "BU/BU_d02"]
+    assert [row["path"] for row in rows] == [f"{name}.mp4" for name in names]
+    labels = {"style": "The Dance Song", "dancer": "d01", "source": "synthetic", "consent": "made up"}
+    assert rows[0] == {"path": "TDS/TDS_d01.mp4", **labels}
     assert all((made / row["path"]).is_file() for row in rows)
-
-
-def test_the_truth_lies_beside(made):
     text = (made / "truth" / "BU" / "BU_d02.json").read_text(encoding="utf-8")
     assert truth_from_json(text) == render_clip(10, 1, TINY).truth
     assert json.loads(text)["key"] == clip_key(TINY, 10, 1)
 
 
-def test_an_mp4_holds_the_frames_that_were_drawn(made):
+def test_an_mp4_holds_the_drawn_frames(made):
     import av
 
     drawn = list(render_clip(10, 1, TINY).frames())
@@ -61,61 +64,68 @@ def test_an_mp4_holds_the_frames_that_were_drawn(made):
     assert [frame.time for frame in frames] == pytest.approx(np.arange(8) / 10)
     for frame, picture in zip(frames, drawn, strict=True):
         luma = np.frombuffer(frame.planes[0], np.uint8).reshape(96, -1)[:, :54].astype(float)
-        full = np.clip((luma - 16) * 255 / 219, 0, 255)  # the studio range of H.264
+        full = np.clip((luma - 16) * 255 / 219, 0, 255)  # limited range of H.264
         away = full - cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         assert abs(away.mean()) < 1 and np.abs(away).mean() < 6
 
 
-def test_done_work_stays_done_and_lost_work_is_made_again(made):
+@pytest.mark.parametrize("damage", ["{", "[]", "{}"])
+def test_finished_clips_are_kept_and_missing_or_damaged_ones_made_again(made, damage):
     before = contents(made)
-    video = made / "BU" / "BU_d01.mp4"
     times = {path: path.stat().st_mtime_ns for path in made.rglob("*.mp4")}
-    video.unlink()
-    (made / "TDS" / ".TDS_d02.mp4.123.part").write_bytes(b"half a clip of a run that was killed")
+    (made / "BU" / "BU_d01.mp4").unlink()
+    (made / "truth" / "TDS" / "TDS_d01.json").write_text(damage)
+    leftover = made / "TDS" / ".TDS_d02.mp4.123.part"
+    leftover.write_bytes(b"half a clip of a run that was killed")
     synthesize(made, TINY, progress=False)
-    (made / "TDS" / ".TDS_d02.mp4.123.part").unlink(missing_ok=True)
+    leftover.unlink()
     assert contents(made) == before
-    assert [path.name for path, time in times.items() if path.stat().st_mtime_ns != time] == ["BU_d01.mp4"]
+    changed = {path.name for path, time in times.items() if path.stat().st_mtime_ns != time}
+    assert changed == {"BU_d01.mp4", "TDS_d01.mp4"}
 
 
-def test_frames_whose_sides_are_no_multiples_of_16_give_the_same_file_every_time(tmp_path):
-    """With macroblock trees x264 reads memory it never set, and about every fourth file differs."""
-    rendered = render_clip(10, 0, TINY)
-    for number in range(6):
-        studio._encode(rendered, tmp_path / f"{number}.mp4")
-    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+def test_an_interrupted_run_leaves_no_partial_file_and_continues(tmp_path, monkeypatch, made):
+    class Interrupted:
+        settings = TINY
 
+        def frames(self):
+            yield np.zeros((96, 54, 3), np.uint8)
+            raise KeyboardInterrupt
 
-def test_a_run_that_breaks_off_leaves_no_manifest_and_goes_on_later(tmp_path, monkeypatch, made):
-    real = studio._encode
     calls = []
 
-    def breaks(rendered, path):
-        calls.append(path)
-        if len(calls) == 3:
-            path.write_bytes(b"half")
-            raise KeyboardInterrupt
-        real(rendered, path)
+    def interrupted(*arguments):
+        calls.append(arguments)
+        return Interrupted() if len(calls) == 3 else render_clip(*arguments)
 
-    monkeypatch.setattr(studio, "_encode", breaks)
+    out = tmp_path / "clips"
+    monkeypatch.setattr(studio, "render_clip", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        synthesize(tmp_path / "clips", TINY, progress=False)
-    assert not (tmp_path / "clips" / "manifest.csv").exists()
-    assert not list((tmp_path / "clips").rglob("*.part"))
-    monkeypatch.setattr(studio, "_encode", real)
-    synthesize(tmp_path / "clips", TINY, progress=False)
-    assert contents(tmp_path / "clips") == contents(made)
+        synthesize(out, TINY, progress=False)
+    assert not (out / "manifest.csv").exists() and not list(out.rglob("*.part"))
+    synthesize(out, TINY, progress=False)
+    assert len(calls) == 5  # three, and the two that were missing
+    assert contents(out) == contents(made)
 
 
-def test_other_settings_and_foreign_folders_are_refused_in_one_line(tmp_path, made):
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_same_settings_give_the_same_files(number, made, tmp_path):
+    """Without mbtree=0, x264 gives another file in about one of four encodings of these frames."""
+    synthesize(tmp_path / "again", TINY, progress=False)
+    assert contents(tmp_path / "again") == contents(made)
+
+
+def test_other_settings_and_other_folders_are_refused_in_one_line(tmp_path, made):
     with pytest.raises(ValueError, match="made with other settings") as refusal:
         synthesize(made, replace(TINY, seed=4), progress=False)
     assert "\n" not in str(refusal.value)
     (tmp_path / "holiday.mp4").write_bytes(b"mine")
-    with pytest.raises(ValueError, match="something else"):
+    for other in (tmp_path, tmp_path / "holiday.mp4"):
+        with pytest.raises(ValueError, match="something else"):
+            synthesize(other, TINY, progress=False)
+    (tmp_path / SETTINGS_FILE).write_text("{")
+    with pytest.raises(ValueError, match="studio.json cannot be read .*; choose another folder or delete it"):
         synthesize(tmp_path, TINY, progress=False)
-    with pytest.raises(ValueError, match="something else"):
-        synthesize(tmp_path / "holiday.mp4", TINY, progress=False)
 
 
 def test_arrays_are_the_same_pictures_shrunk():
@@ -127,26 +137,19 @@ def test_arrays_are_the_same_pictures_shrunk():
     assert timestamps == pytest.approx(np.arange(8) / 10)
     rendered = render_clip(10, 0, TINY)
     assert truth == rendered.truth
-    for small, picture in zip(frames, rendered.frames(), strict=True):
-        assert np.array_equal(small, shrink(picture))
-
-
-def test_shrinking_weighs_the_colours_as_a_codec_does():
-    picture = np.zeros((480, 270, 3), np.uint8)
-    picture[:] = (200, 100, 50)
-    small = shrink(picture)
-    luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
-    assert np.array_equal(small, fit_luma(np.full((480, 270), luma, np.uint8)))
-
-
-def test_two_processes_make_the_same_clips():
-    settings = replace(TINY, styles=1, seconds=0.3)
-    for one, two in zip(render_arrays(settings, jobs=2), render_arrays(settings), strict=True):
+    np.testing.assert_array_equal(frames, [shrink(picture) for picture in rendered.frames()])
+    for one, two in zip(render_arrays(TINY, jobs=2), found, strict=True):
         assert one[0] == two[0] and one[3] == two[3]
         assert np.array_equal(one[1], two[1])
 
 
-def test_without_pyav_and_tensorflow_arrays_can_still_be_made():
+def test_shrinking_weighs_the_colours_as_a_codec_does():
+    luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+    small = shrink(np.full((480, 270, 3), (200, 100, 50), np.uint8))
+    assert np.array_equal(small, fit_luma(np.full((480, 270), luma, np.uint8)))
+
+
+def test_arrays_need_neither_pyav_nor_tensorflow():
     program = (
         "import sys; sys.modules.update(dict.fromkeys(['av', 'tensorflow', 'tensorflow_datasets']))\n"
         "from dance_tf.synthesis.studio import StudioSettings, render_arrays\n"
@@ -158,18 +161,21 @@ def test_without_pyav_and_tensorflow_arrays_can_still_be_made():
     assert done.stdout.strip() == "2"
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", "{}"])
-def test_a_clip_whose_truth_is_damaged_is_made_again(damage, tmp_path):
-    synthesize(tmp_path / "out", TINY, progress=False)
-    side = min((tmp_path / "out" / "truth").rglob("*.json"))
-    before = side.read_text()
-    side.write_text(damage)
-    synthesize(tmp_path / "out", TINY, progress=False)
-    assert side.read_text() == before
+def test_clips_with_a_still_camera_have_a_plate(tmp_path):
+    settings = replace(TINY, styles=3, dancers=3, good_frames=(6,) * 12)
+    synthesize(tmp_path, settings, progress=False)
+    assert read_settings(tmp_path) == settings
+    rendered = {clip_id(style, dancer): render_clip(style, dancer, settings) for style, dancer in settings.clips()}
+    expected = {name: shrink(clip.plate()) for name, clip in rendered.items() if not clip.truth.camera_moves}
+    assert 0 < len(expected) < 9
+    for plates in (clean_plates(tmp_path), clean_plates(tmp_path, jobs=2)):
+        assert set(plates) == set(expected)
+        for name, plate in plates.items():
+            np.testing.assert_array_equal(plate, expected[name])
 
 
-def test_a_damaged_record_of_the_settings_is_named(tmp_path):
-    synthesize(tmp_path / "out", TINY, progress=False)
-    (tmp_path / "out" / "studio.json").write_text("{")
-    with pytest.raises(ValueError, match="studio.json cannot be read .*; choose another folder or delete it"):
-        synthesize(tmp_path / "out", TINY, progress=False)
+def test_real_clips_and_those_of_another_generator_have_no_plates(tmp_path):
+    assert clean_plates(tmp_path) == {}
+    (tmp_path / SETTINGS_FILE).write_text(json.dumps({**TINY.as_record(), "generator": 0}))
+    assert read_settings(tmp_path) is None
+    assert clean_plates(tmp_path) == {}

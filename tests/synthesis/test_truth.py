@@ -1,6 +1,23 @@
 from dataclasses import replace
 
-from dance_tf.synthesis.truth import ClipTruth, Fault, Mistake, moving_cameras, read_truths, truth_from_json
+import cv2
+import numpy as np
+import pytest
+
+from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING, REASONS
+from dance_tf.synthesis.truth import (
+    LONGEST,
+    SHORTEST_PAUSE,
+    ClipTruth,
+    Fault,
+    FaultPlan,
+    Mistake,
+    defocus,
+    moving_cameras,
+    plan_faults,
+    read_truths,
+    truth_from_json,
+)
 
 TRUTH = ClipTruth(
     style="Tokyo",
@@ -16,32 +33,75 @@ TRUTH = ClipTruth(
 )
 
 
-def test_json_and_back():
+def plans(frames: int, rate: float, count: int = 300, wanted: bool = True) -> list[FaultPlan]:
+    return [plan_faults(np.random.default_rng(seed), frames, rate, wanted) for seed in range(count)]
+
+
+PLANS = plans(240, 30.0)
+
+
+def test_truth_survives_json_and_lists_the_reason_of_each_frame():
     assert truth_from_json(TRUTH.to_json()) == TRUTH
-
-
-def test_reasons_mark_both_ends():
     assert TRUTH.reasons() == ["blank", "blank", "", "", "", "blurred", "blurred", ""]
 
 
-def test_faults_and_mistakes_are_plain_tuples_too():
-    first, last, reason = TRUTH.faults[0]
-    assert (first, last, reason) == (0, 1, "blank")
-    start, end, kind, joints = TRUTH.mistakes[0]
-    assert (start, end, kind, joints) == (0.1, 0.2, "late", ("left_hand", "left_wrist"))
-
-
 def test_the_truths_of_a_folder_are_found_by_clip(tmp_path):
-    still = replace(TRUTH, camera_moves=False)
-    for name, truth in {"Tok/Tok_d03": TRUTH, "BU/BU_d01": still}.items():
+    (tmp_path / "waltz_1.mp4").write_bytes(b"")
+    assert read_truths(tmp_path) == {}
+    expected = {"BU/BU_d01": replace(TRUTH, camera_moves=False), "Tok/Tok_d03": TRUTH}
+    for name, truth in expected.items():
         path = tmp_path / "truth" / f"{name}.json"
         path.parent.mkdir(parents=True)
         path.write_text(truth.to_json(), encoding="utf-8")
-    found = read_truths(tmp_path)
-    assert found == {"Tok/Tok_d03": TRUTH, "BU/BU_d01": still}
-    assert moving_cameras(found) == {"Tok/Tok_d03"}
+    assert read_truths(tmp_path) == expected
+    assert moving_cameras(expected) == {"Tok/Tok_d03"}
 
 
-def test_real_footage_has_no_truth(tmp_path):
-    (tmp_path / "waltz_1.mp4").write_bytes(b"")
-    assert read_truths(tmp_path) == {}
+def test_faults_are_separate_and_few():
+    for plan in PLANS:
+        assert all(0 <= first <= last < 240 for first, last, _ in plan.faults)
+        assert all(one.last < two.first for one, two in zip(plan.faults, plan.faults[1:], strict=False))
+        assert plan.frames == sum(last - first + 1 for first, last, _ in plan.faults) <= 80
+    for reason in REASONS:
+        assert 0.3 < np.mean([bool(plan.spans(reason)) for plan in PLANS]) < 0.5
+
+
+def test_blank_frames_are_at_the_start_and_blurred_frames_late():
+    for plan in PLANS:
+        blank_end = -1
+        for fault in plan.spans(BLANK):
+            assert fault.first == 0
+            blank_end = fault.last
+        assert all(fault.first >= 0.55 * 240 for fault in plan.spans(BLURRED))
+        for fault in plan.spans(NO_DANCING):  # a dancer does not disappear in the middle
+            assert not plan.absent or fault.first == blank_end + 1 or fault.last == 239
+
+
+def test_faults_have_a_minimum_and_a_maximum_length():
+    assert all(last - first + 1 <= LONGEST * 30 for plan in plans(3000, 30.0, 50) for first, last, _ in plan.faults)
+    assert min(last - first + 1 for plan in PLANS for first, last, _ in plan.spans(NO_DANCING)) == SHORTEST_PAUSE * 30
+    short = plans(12, 6.0)  # too short for the minimum
+    assert {last - first + 1 for plan in short for first, last, _ in plan.spans(NO_DANCING)} == {2}
+
+
+def test_no_faults_unless_wanted_or_in_very_short_clips():
+    assert all(plan.faults == () for plan in plans(240, 30.0, 20, wanted=False) + plans(3, 30.0, 20))
+
+
+def plan_with(blur: float, streak: float, angle: float) -> FaultPlan:
+    return FaultPlan((), (0, 0, 0), blur, streak, angle, False)
+
+
+def test_defocus_is_a_gaussian_relative_to_the_height():
+    frame = np.random.default_rng(0).integers(0, 256, (200, 120, 3), np.uint8)
+    assert np.array_equal(defocus(frame, plan_with(0.02, 0.0, 0.0)), cv2.GaussianBlur(frame, (0, 0), 4.0))
+
+
+@pytest.mark.parametrize(("angle", "axis"), [(0, 1), (90, 0)])
+def test_motion_blur_follows_its_angle_and_keeps_the_brightness(angle, axis):
+    frame = np.zeros((201, 121, 3), np.uint8)
+    frame[100, 60] = 255
+    spot = defocus(frame, plan_with(0.02, 0.1, angle))[..., 0].astype(float)
+    extent = [np.count_nonzero(spot.sum(axis=1 - k)) for k in (0, 1)]
+    assert extent[axis] == pytest.approx(20, abs=1) and extent[1 - axis] <= 2
+    assert spot.sum() == pytest.approx(255, rel=0.1)
