@@ -124,7 +124,7 @@ def test_pieces_make_no_difference(bundles, monkeypatch):
     frames, room = dance(11)[..., None], dance(1, seed=3)[0][..., None]
     for bundle in bundles.values():
         whole = frame_probabilities(bundle, frames, room)
-        monkeypatch.setattr(serving_verdict, "PIECE", 3)
+        monkeypatch.setattr(serving_verdict, "CHUNK", 3)
         np.testing.assert_allclose(frame_probabilities(bundle, frames, room), whole, rtol=1e-5)
         monkeypatch.undo()
 
@@ -231,7 +231,7 @@ def test_reasons_are_one_line():
 
 def test_a_clip_with_nobody_in_it_is_refused_with_the_reason(bundles, tmp_path):
     black = write_mp4(tmp_path / "black.mp4", np.zeros((10, 128, 128), np.uint8))
-    with pytest.raises(VerdictError, match="no frame is left to judge: of 10, 10 blank were dropped") as refused:
+    with pytest.raises(VerdictError, match="no frame is left to classify: of 10, 10 blank were dropped") as refused:
         classify_clip(bundles["frame"], black)
     assert "\n" not in str(refused.value)
 
