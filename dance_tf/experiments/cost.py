@@ -22,7 +22,7 @@ from dance_tf.dataset.batches import View, apply_view, load_frames, sample_evenl
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.experiments.cache import one_thread
 from dance_tf.experiments.spec import Result, split_of
-from dance_tf.model.attention import SpatialAttention, SqueezeExcitation
+from dance_tf.model.layers import SpatialAttention, SqueezeExcitation
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.video.frames import FootageReader

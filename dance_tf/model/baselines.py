@@ -1,4 +1,4 @@
-"""Plain rivals: what any network or autoencoder has to beat before its number means anything."""
+"""Simple baselines for the networks and the autoencoder."""
 
 import cv2
 import numpy as np
@@ -11,58 +11,55 @@ from dance_tf.dataset.batches import View, load_frames, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 
-SMALL = 32
-
-
-def shrink(frames: np.ndarray, side: int = SMALL) -> np.ndarray:
-    """Frames uint8 [n, 128, 128, 1] shrunk by area and laid out as rows, float32 [n, side²], gray levels in [0, 1]."""
-    small = [cv2.resize(frame[..., 0], (side, side), interpolation=cv2.INTER_AREA).reshape(-1) for frame in frames]
-    return np.array(small, dtype=np.float32).reshape(len(frames), side * side) / 255
+SMALL_SIDE = 32  # pixels
 
 
 def linear_baseline(
     dataset: Dataset, split: Split, view: View, indices: np.ndarray, frames_per_clip: int = 12
 ) -> np.ndarray:
-    """Logistic regression on 32×32 frames.
+    """Return the probabilities float32 [n, styles] of a logistic regression on 32×32 frames.
 
     Args:
         dataset: frames and labels.
-        split: its training and validation parts are learnt from, since nothing is chosen on the latter.
-        view: what the regression sees, "frame" or "difference".
-        indices: int64 [n], frames to predict.
+        split: its training and validation parts are both learnt from, since nothing is chosen on the latter.
+        view: "frame" or "difference".
+        indices: int64 [n], frames to classify.
         frames_per_clip: frames of each clip to learn from.
-
-    Returns:
-        probabilities float32 [n, styles].
     """
     learnt = np.sort(np.concatenate([split.train, split.validation]))
     learnt = sample_evenly(learnt, dataset.clip_index, frames_per_clip)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000, tol=1e-3))
-    model.fit(shrink(load_frames(dataset, learnt, view)), dataset.labels[learnt])
-    found = model.predict_proba(shrink(load_frames(dataset, indices, view)))
+    model.fit(_shrink(load_frames(dataset, learnt, view)), dataset.labels[learnt])
     probabilities = np.zeros((len(indices), len(dataset.styles)), dtype=np.float32)
-    probabilities[:, model.classes_] = found
+    probabilities[:, model.classes_] = model.predict_proba(_shrink(load_frames(dataset, indices, view)))
     return probabilities
 
 
+def _shrink(frames: np.ndarray) -> np.ndarray:
+    """Return frames uint8 [n, 128, 128, 1] at 32×32 as rows of gray levels, float32 [n, 1024] in [0, 1]."""
+    size = (SMALL_SIDE, SMALL_SIDE)
+    small = [cv2.resize(frame[..., 0], size, interpolation=cv2.INTER_AREA).reshape(-1) for frame in frames]
+    return np.array(small, dtype=np.float32).reshape(len(frames), -1) / 255
+
+
 def low_resolution_error(frames: np.ndarray, factor: int = 2) -> float:
-    """Mean squared error, gray levels in [0, 1], of frames uint8 [n, 128, 128, 1] shrunk by `factor` and enlarged."""
+    """Return the mean squared error, gray levels in [0, 1], of frames uint8 [n, 128, 128, 1] shrunk and enlarged."""
     errors = []
     for frame in frames[..., 0]:
         side = frame.shape[0]
         small = cv2.resize(frame, (side // factor, side // factor), interpolation=cv2.INTER_AREA)
-        back = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-        errors.append(np.mean((back.astype(np.float32) - frame) ** 2))
+        restored = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
+        errors.append(np.mean((restored.astype(np.float32) - frame) ** 2))
     return float(np.mean(errors)) / 255**2
 
 
 def principal_components_error(train: np.ndarray, test: np.ndarray, components: int = 1024, seed: int = 0) -> float:
-    """Mean squared error, gray levels in [0, 1], of frames rebuilt from as many numbers as the autoencoder keeps.
+    """Return the mean squared error, gray levels in [0, 1], of frames reconstructed from principal components.
 
     Args:
-        train: uint8 [n, 128, 128, 1], frames whose principal components are taken; at most n of them exist.
-        test: uint8 [m, 128, 128, 1], frames to rebuild.
-        components: numbers kept of a frame.
+        train: uint8 [n, 128, 128, 1], frames to compute the components from; at most n exist.
+        test: uint8 [m, 128, 128, 1], frames to reconstruct.
+        components: numbers kept of a frame; 1024 is the size of the autoencoder's code.
         seed: of the randomised solver.
     """
     model = PCA(min(components, len(train)), svd_solver="randomized", iterated_power=2, random_state=seed)

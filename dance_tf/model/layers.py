@@ -1,53 +1,156 @@
-"""Layers of the two paths, written with `keras` and `keras.ops` alone, so that any Keras backend runs them."""
+"""Layers of the networks, written with `keras` and `keras.ops` alone, so that every Keras backend runs them."""
 
 import keras
 import numpy as np
 from keras import ops
 
-DRAWN = (("kernel", "kernel_initializer"), ("recurrent_kernel", "recurrent_initializer"))
+KERNELS = (("kernel", "kernel_initializer"), ("recurrent_kernel", "recurrent_initializer"))
+
+
+def all_layers(layer: keras.Layer) -> list[keras.Layer]:
+    """Return a layer and all layers inside it, each once, in an order that depends only on how they were made."""
+    found = [layer]
+    waiting = list(reversed(_inner_layers(layer)))
+    seen = set()
+    while waiting:
+        inner = waiting.pop()
+        if id(inner) not in seen:
+            seen.add(id(inner))
+            found.append(inner)
+            waiting += _inner_layers(inner)
+    return found
+
+
+def _inner_layers(layer: keras.Layer) -> list[keras.Layer]:
+    if isinstance(layer, keras.Model):
+        return layer.layers
+    values = [value if isinstance(value, (list, tuple)) else [value] for value in vars(layer).values()]
+    inner = [each for value in values for each in value if isinstance(each, keras.Layer)]
+    return list({id(each): each for each in inner}.values())
 
 
 def initialize_weights(model: keras.Model, seed: int) -> None:
-    """Draw the kernels of a model anew, layer k's from (seed, k) alone.
+    """Draw the kernels of a built model again, those of layer k from (seed, k) alone.
 
-    Keras takes the seeds of its initializers from Python's own random numbers, which any other thread of the process
-    may draw from meanwhile; the threads of a Dask worker do. All weights but kernels start at fixed values.
+    Keras seeds its initializers from Python's global generator, which other threads (those of a Dask worker) also use.
+    Weights that are not kernels start at fixed values.
+    """
+    for number, layer in enumerate(all_layers(model)):
+        for name, initializer_name in KERNELS:
+            weight = getattr(layer, name, None)
+            if isinstance(weight, keras.Variable):
+                sequence = np.random.SeedSequence([seed, number, name == "kernel"])
+                initializer = getattr(layer, initializer_name)
+                config = {**initializer.get_config(), "seed": int(sequence.generate_state(1)[0] >> 1)}
+                weight.assign(type(initializer).from_config(config)(weight.shape, dtype=weight.dtype))
+
+
+def _sublayer(parent: keras.Layer, kind: type[keras.Layer], *arguments, **options) -> keras.Layer:
+    """Return a layer of a kind with the precision and trainability of the layer it is part of."""
+    return kind(*arguments, dtype=parent.dtype_policy, trainable=parent.trainable, **options)
+
+
+def _normalization(parent: keras.Layer) -> keras.layers.BatchNormalization:
+    # Keras' momentum of 0.99 needs hundreds of batches before validation uses the statistics of the training frames
+    return _sublayer(parent, keras.layers.BatchNormalization, momentum=0.9, name="normalization")
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class SqueezeExcitation(keras.layers.Layer):
+    """Channel attention: scale each channel by a weight computed from the means of all channels.
 
     Args:
-        model: built; changed in place.
-        seed: 0 or above.
+        ratio: squeeze ratio; the hidden layer has `max(1, channels // ratio)` units.
+
+    Shapes:
+        input and output: float [batch, height, width, channels].
+
+    Example:
+        >>> SqueezeExcitation(ratio=4)(keras.ops.ones((2, 4, 4, 32))).shape
+        (2, 4, 4, 32)
+
+    Reference:
+        Squeeze-and-excitation (Hu et al. 2018); section 3.4 of the paper, which gives no ratio.
     """
-    for number, layer in enumerate(model._flatten_layers()):
-        for name, initializer in DRAWN:
-            weight = getattr(layer, name, None)
-            if not isinstance(weight, keras.Variable):
-                continue
-            rule = getattr(layer, initializer)
-            own = int(np.random.SeedSequence([seed, number, name == "kernel"]).generate_state(1)[0] >> 1)
-            config = {**rule.get_config(), "seed": own}
-            weight.assign(type(rule).from_config(config)(weight.shape, dtype=weight.dtype))
+
+    def __init__(self, ratio: int = 8, **kwargs):
+        super().__init__(**kwargs)
+        if ratio < 1:
+            raise ValueError(f"ratio must be at least 1, not {ratio}")
+        self.ratio = ratio
+
+    def build(self, input_shape):
+        batch, _, _, channels = input_shape
+        units = max(1, channels // self.ratio)
+        self.squeeze = _sublayer(self, keras.layers.GlobalAveragePooling2D, keepdims=True, name="squeeze")
+        self.reduce = _sublayer(self, keras.layers.Dense, units, activation="relu", name="reduce")
+        self.expand = _sublayer(self, keras.layers.Dense, channels, activation="sigmoid", name="expand")
+        self.reduce.build((batch, 1, 1, channels))
+        self.expand.build((batch, 1, 1, units))
+        self.built = True
+
+    def weigh(self, inputs):
+        """Return attention weights float [batch, 1, 1, channels] in (0, 1) for [batch, height, width, channels]."""
+        return self.expand(self.reduce(self.squeeze(inputs)))
+
+    def call(self, inputs):
+        return inputs * self.weigh(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "ratio": self.ratio}
 
 
-def stage_normalization(stage: keras.layers.Layer, shape=None) -> keras.layers.BatchNormalization:
-    """Batch normalisation inside a stage, built for a shape if one is given; its momentum suits short runs."""
-    layer = keras.layers.BatchNormalization(
-        momentum=0.9, dtype=stage.dtype_policy, trainable=stage.trainable, name="normalization"
-    )
-    if shape is not None:
-        layer.build(shape)
-    return layer
+@keras.saving.register_keras_serializable(package="dance_tf")
+class SpatialAttention(keras.layers.Layer):
+    """Spatial attention: scale each place by a weight computed from the mean and the maximum over its channels.
+
+    Args:
+        kernel_size: side of the convolution over the two maps.
+
+    Shapes:
+        input and output: float [batch, height, width, channels].
+
+    Example:
+        >>> SpatialAttention()(keras.ops.ones((2, 4, 4, 32))).shape
+        (2, 4, 4, 32)
+
+    Reference:
+        The spatial half of CBAM (Woo et al. 2018). The paper mentions "spatial attention" beside Table 4 without a
+        description, so it is off by default.
+    """
+
+    def __init__(self, kernel_size: int = 3, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+
+    def build(self, input_shape):
+        options = {"padding": "same", "activation": "sigmoid", "name": "convolution"}
+        self.convolution = _sublayer(self, keras.layers.Conv2D, 1, self.kernel_size, **options)
+        self.convolution.build((*input_shape[:-1], 2))
+        self.built = True
+
+    def call(self, inputs):
+        maps = [ops.mean(inputs, axis=-1, keepdims=True), ops.max(inputs, axis=-1, keepdims=True)]
+        return inputs * self.convolution(ops.concatenate(maps, axis=-1))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size}
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
 class EncoderStage(keras.layers.Layer):
-    """A 3×3 convolution of stride 2, batch normalisation, ReLU: one of the encoder's five layers.
+    """One stage of the encoder: a 3×3 convolution of stride 2, batch normalisation, ReLU.
 
     Args:
-        filters: channels out.
-        normalize: batch normalisation between convolution and ReLU. The paper names none; a frame without its room is
-            mostly black, and without it the code of such a frame is so small that five stages learn nothing from it
-            within a laptop's patience.
-        **kwargs: passed on to `keras.layers.Layer`.
+        filters: output channels.
+        normalize: use batch normalisation. The paper names none; background-subtracted frames are mostly black, and
+            without it five stages learn nothing from them in a laptop's time.
 
     Shapes:
         input: float [batch, height, width, channels]; output: float [batch, height / 2, width / 2, filters].
@@ -66,20 +169,14 @@ class EncoderStage(keras.layers.Layer):
         self.normalize = normalize
 
     def build(self, input_shape):
-        self.convolution = keras.layers.Conv2D(
-            self.filters,
-            3,
-            strides=2,
-            padding="same",
-            use_bias=not self.normalize,  # the normalisation has one
-            kernel_initializer="he_normal",
-            dtype=self.dtype_policy,
-            trainable=self.trainable,
-            name="convolution",
-        )
+        options = {"strides": 2, "padding": "same", "kernel_initializer": "he_normal", "name": "convolution"}
+        # the normalisation has a bias of its own
+        options["use_bias"] = not self.normalize
+        self.convolution = _sublayer(self, keras.layers.Conv2D, self.filters, 3, **options)
         self.convolution.build(input_shape)
         if self.normalize:
-            self.normalization = stage_normalization(self, self.convolution.compute_output_shape(input_shape))
+            self.normalization = _normalization(self)
+            self.normalization.build(self.convolution.compute_output_shape(input_shape))
         self.built = True
 
     def call(self, inputs, training=None):
@@ -96,13 +193,12 @@ class EncoderStage(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="dance_tf")
 class DecoderStage(keras.layers.Layer):
-    """Doubling by nearest neighbour, a 3×3 convolution, batch normalisation: the mirror of an encoder stage.
+    """One stage of the decoder: nearest-neighbour upsampling by 2, a 3×3 convolution, batch normalisation.
 
     Args:
-        filters: channels out.
-        activation: at the end; the outermost stage, which paints the frame, uses "sigmoid".
-        normalize: batch normalisation before the activation; the outermost stage has none.
-        **kwargs: passed on to `keras.layers.Layer`.
+        filters: output channels.
+        activation: at the end; the outermost stage uses "sigmoid".
+        normalize: use batch normalisation before the activation; the outermost stage has none.
 
     Shapes:
         input: float [batch, height, width, channels]; output: float [batch, 2 × height, 2 × width, filters].
@@ -112,8 +208,8 @@ class DecoderStage(keras.layers.Layer):
         (1, 64, 64, 4)
 
     Reference:
-        Section 3.3 leaves the decoder open; upsampling layers are in its Figure 1 (Odena et al. 2016 say why not
-        transposed convolutions).
+        Section 3.3 does not describe the decoder; its Figure 1 has upsampling layers (Odena et al. 2016 compare them
+        with transposed convolutions).
     """
 
     def __init__(self, filters: int, activation: str = "relu", normalize: bool = True, **kwargs):
@@ -123,19 +219,13 @@ class DecoderStage(keras.layers.Layer):
         self.normalize = normalize
 
     def build(self, input_shape):
-        self.upsampling = keras.layers.UpSampling2D(2, dtype=self.dtype_policy, name="upsampling")
-        self.convolution = keras.layers.Conv2D(
-            self.filters,
-            3,
-            padding="same",
-            use_bias=not self.normalize,
-            dtype=self.dtype_policy,
-            trainable=self.trainable,
-            name="convolution",
-        )
+        options = {"padding": "same", "use_bias": not self.normalize, "name": "convolution"}
+        self.upsampling = _sublayer(self, keras.layers.UpSampling2D, 2, name="upsampling")
+        self.convolution = _sublayer(self, keras.layers.Conv2D, self.filters, 3, **options)
         self.convolution.build(self.upsampling.compute_output_shape(input_shape))
         if self.normalize:
-            self.normalization = stage_normalization(self, self.compute_output_shape(input_shape))
+            self.normalization = _normalization(self)
+            self.normalization.build(self.compute_output_shape(input_shape))
         self.built = True
 
     def call(self, inputs, training=None):
@@ -153,93 +243,13 @@ class DecoderStage(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class LowerResolution(keras.layers.Layer):
-    """The frame shrunk by a factor and enlarged again: the autoencoder's low-resolution input.
-
-    Args:
-        factor: how many times smaller; 1 leaves the frame as it is.
-        **kwargs: passed on to `keras.layers.Layer`.
-
-    Shapes:
-        input and output: float [batch, height, width, channels]; height and width must be multiples of `factor`.
-
-    Example:
-        >>> LowerResolution(2)(keras.ops.ones((1, 128, 128, 1))).shape
-        (1, 128, 128, 1)
-
-    Reference:
-        Section 3.2 feeds "low-resolution frames" and never says how low; the factor is our setting.
-    """
-
-    def __init__(self, factor: int = 2, **kwargs):
-        super().__init__(**kwargs)
-        if factor < 1:
-            raise ValueError(f"factor must be at least 1, not {factor}")
-        self.factor = factor
-
-    def call(self, inputs):
-        if self.factor == 1:
-            return inputs
-        small = ops.average_pool(inputs, self.factor, strides=self.factor, padding="valid")
-        size = inputs.shape[1:3]
-        return ops.image.resize(small, size, interpolation="bilinear", data_format="channels_last")
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
-
-
-__all__ = ["ConvolutionStage", "DecoderStage", "EncoderStage", "FrameStandardization", "LowerResolution"]
-
-
-@keras.saving.register_keras_serializable(package="dance_tf")
-class FrameStandardization(keras.layers.Layer):
-    """Each frame by itself brought to mean 0 and standard deviation 1, so that light and clothing weigh less.
-
-    Args:
-        floor: least standard deviation divided by: the noise of a frame with nothing in it stays small.
-        **kwargs: passed on to `keras.layers.Layer`.
-
-    Shapes:
-        input and output: float [batch, height, width, channels].
-
-    Example:
-        >>> FrameStandardization()(keras.ops.ones((1, 128, 128, 1))).shape
-        (1, 128, 128, 1)
-
-    Reference:
-        The paper says that frames are "standardized" (section 3) and its section 3.1 did not survive; this is our
-        reading of it.
-    """
-
-    def __init__(self, floor: float = 1 / 128, **kwargs):
-        super().__init__(**kwargs)
-        self.floor = floor
-
-    def call(self, inputs):
-        mean = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
-        spread = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=(1, 2, 3), keepdims=True))
-        return (inputs - mean) / ops.maximum(spread, self.floor)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "floor": self.floor}
-
-
-@keras.saving.register_keras_serializable(package="dance_tf")
 class ConvolutionStage(keras.layers.Layer):
-    """Two 3×3 convolutions with ReLU, then 2×2 max-pooling: one stage of the CNN path.
+    """One stage of the CNN path: two 3×3 convolutions with ReLU, then 2×2 max-pooling.
 
     Args:
-        filters: channels out.
-        normalize: batch normalisation after the pooling. The paper names none; with it plain SGD trains the ten
-            convolutions in tens of epochs instead of hundreds, and after the pooling it costs a quarter of what it
-            costs before.
-        **kwargs: passed on to `keras.layers.Layer`.
+        filters: output channels.
+        normalize: use batch normalisation after the pooling, where it costs a quarter of what it costs before. The
+            paper names none; with it plain SGD needs tens of epochs instead of hundreds.
 
     Shapes:
         input: float [batch, height, width, channels]; output: float [batch, height // 2, width // 2, filters].
@@ -258,23 +268,14 @@ class ConvolutionStage(keras.layers.Layer):
         self.normalize = normalize
 
     def build(self, input_shape):
-        self.steps = []
-        for turn in ("first", "second"):
-            self.steps.append(
-                keras.layers.Conv2D(
-                    self.filters,
-                    3,
-                    padding="same",
-                    activation="relu",
-                    kernel_initializer="he_normal",
-                    dtype=self.dtype_policy,
-                    trainable=self.trainable,
-                    name=f"{turn}_convolution",
-                )
-            )
-        self.steps.append(keras.layers.MaxPooling2D(2, dtype=self.dtype_policy, name="pooling"))
+        options = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
+        self.steps = [
+            _sublayer(self, keras.layers.Conv2D, self.filters, 3, name=f"{place}_convolution", **options)
+            for place in ("first", "second")
+        ]
+        self.steps.append(_sublayer(self, keras.layers.MaxPooling2D, 2, name="pooling"))
         if self.normalize:
-            self.steps.append(stage_normalization(self))
+            self.steps.append(_normalization(self))
         shape = tuple(input_shape)
         for step in self.steps:
             step.build(shape)
@@ -284,8 +285,8 @@ class ConvolutionStage(keras.layers.Layer):
     def call(self, inputs, training=None):
         outputs = inputs
         for step in self.steps:
-            is_norm = isinstance(step, keras.layers.BatchNormalization)
-            outputs = step(outputs, training=training) if is_norm else step(outputs)
+            is_normalization = isinstance(step, keras.layers.BatchNormalization)
+            outputs = step(outputs, training=training) if is_normalization else step(outputs)
         return outputs
 
     def compute_output_shape(self, input_shape):
@@ -294,3 +295,74 @@ class ConvolutionStage(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "normalize": self.normalize}
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class LowerResolution(keras.layers.Layer):
+    """Shrink frames by a factor and enlarge them again: the autoencoder's low-resolution input.
+
+    Args:
+        factor: how many times smaller; 1 leaves frames unchanged.
+
+    Shapes:
+        input and output: float [batch, height, width, channels]; height and width must be multiples of `factor`.
+
+    Example:
+        >>> LowerResolution(2)(keras.ops.ones((1, 128, 128, 1))).shape
+        (1, 128, 128, 1)
+
+    Reference:
+        Section 3.2 uses "low-resolution frames" without a size; the factor is our setting.
+    """
+
+    def __init__(self, factor: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        if factor < 1:
+            raise ValueError(f"factor must be at least 1, not {factor}")
+        self.factor = factor
+
+    def call(self, inputs):
+        if self.factor == 1:
+            return inputs
+        small = ops.average_pool(inputs, self.factor, strides=self.factor, padding="valid")
+        return ops.image.resize(small, inputs.shape[1:3], interpolation="bilinear", data_format="channels_last")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class FrameStandardization(keras.layers.Layer):
+    """Bring each frame to mean 0 and standard deviation 1, so that light and clothing matter less.
+
+    Args:
+        floor: smallest standard deviation to divide by, so that the noise of an empty frame stays small.
+
+    Shapes:
+        input and output: float [batch, height, width, channels].
+
+    Example:
+        >>> FrameStandardization()(keras.ops.ones((1, 128, 128, 1))).shape
+        (1, 128, 128, 1)
+
+    Reference:
+        Section 3 says that frames are "standardized" and does not say how; this is our reading.
+    """
+
+    def __init__(self, floor: float = 1 / 128, **kwargs):
+        super().__init__(**kwargs)
+        self.floor = floor
+
+    def call(self, inputs):
+        mean = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
+        deviation = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=(1, 2, 3), keepdims=True))
+        return (inputs - mean) / ops.maximum(deviation, self.floor)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "floor": self.floor}

@@ -1,4 +1,4 @@
-"""Training settings from flat values, as a notebook's parameters and the command line's options give them."""
+"""Training: the settings of a run, the growth of the autoencoder, the classifier, and its predictions."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from dance_tf.corruption.augment import augment_with_rooms, check_families
+from dance_tf.corruption.augment import check_families
 from dance_tf.dataset.batches import VIEWS, Jitter, View, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
@@ -21,32 +21,30 @@ from dance_tf.model.fit import FrameSequence, History, InputConfig, Schedule, fi
 from dance_tf.model.layers import initialize_weights
 from dance_tf.model.networks import STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
-CODE_VERSION = 5  # raised when a change of this code changes what a cached run would hold
+CODE_VERSION = 5  # raised when a change of this code changes the content of a cached run
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """All that decides a training run besides the data, the split and the seed.
+    """Everything that decides a training run besides the data, the split and the seed.
 
     Attributes:
         strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
-        view: what the network sees: the "frame", or its "difference" from the still room.
-        network: what the paper leaves open about the network.
+        view: input of the network: the "frame", or its "difference" from the background.
+        network: shape of the network.
         schedule: of the classifier.
         growth: of each stage of the autoencoder.
-        growth_batch_size: frames in a batch of the autoencoder: small, since its stages have few weights and many
-            steps to make.
-        progressive: grow stage by stage; else train all five stages at once for as many epochs in all.
-        freeze_encoder: keep the grown encoder as it is while the classifier learns; else it learns on.
+        growth_batch_size: frames in a batch of the autoencoder; small, since its stages need many steps.
+        progressive: grow stage by stage, or train all five stages at once for as many epochs in total.
+        freeze_encoder: keep the grown encoder unchanged while the classifier trains.
         batch_size: frames in a batch; the paper gives none.
-        frames_per_clip: frames drawn of each clip in an epoch.
+        frames_per_clip: frames sampled from each clip in an epoch.
         validation_frames: frames of each validation clip.
         jitter: random change of training frames.
-        frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3's other dimension);
-            128 leaves them alone.
-        augment: families of degradations (`degrade_augment.SPATIAL_FAMILIES`) that half of the classifier's training
-            frames are put under; none by default. The autoencoder grows on clean frames all the same, so that runs
-            that differ in this alone share it.
+        frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them
+            unchanged.
+        augment: families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames get. The
+            autoencoder always grows on clean frames, so runs that differ only here share it.
     """
 
     strategy: str = "cnn_ae_attention"
@@ -138,9 +136,9 @@ class Growth:
     """A grown autoencoder.
 
     Attributes:
-        models: the autoencoder after each stage, from one stage to five (only the last when not progressive).
-        histories: their training.
-        validation_errors: mean squared error of gray levels in [0, 1] on the validation frames after each stage.
+        models: the autoencoder after each stage, from one to five stages (only the last when not progressive).
+        histories: one for each model.
+        validation_errors: mean squared error of gray levels in [0, 1] on the validation frames, for each model.
     """
 
     models: tuple[keras.Model, ...]
@@ -149,7 +147,7 @@ class Growth:
 
 
 def seed_everything(seed: int) -> None:
-    """One seed for Python, NumPy and the backend; on TensorFlow also ops that give the same bits each time."""
+    """Seed Python, NumPy and the backend; make TensorFlow's operations deterministic."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -158,7 +156,7 @@ def seed_everything(seed: int) -> None:
 
 
 def key_of(*parts: object) -> str:
-    """Short key of whatever decides a run: equal parts, equal key."""
+    """Return a short key of everything that decides a run: dataclasses, arrays and JSON values."""
     text = json.dumps([CODE_VERSION, *parts], sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
@@ -169,30 +167,14 @@ def _plain(part: object):
     return asdict(part)
 
 
-def _feed(settings: TrainingSettings, **changes) -> InputConfig:
-    feed = InputConfig(
-        view=settings.view,
-        batch_size=settings.batch_size,
-        frames_per_clip=settings.frames_per_clip,
-        jitter=settings.jitter,
-        frame_size=settings.frame_size,
-        sequence_length=settings.sequence_length,
-    )
-    return replace(feed, **changes)
-
-
-def _degradation(families: tuple[str, ...]):
-    """The change of a batch that training against families of degradations makes."""
-
-    def degrade(frames: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int):
-        return augment_with_rooms(frames, rooms, generator, families, alike=alike)
-
-    return degrade
+def _input_config(settings: TrainingSettings, **changes) -> InputConfig:
+    """Return the clean input of a settings' network."""
+    names = ("view", "batch_size", "frames_per_clip", "jitter", "frame_size", "sequence_length")
+    return InputConfig(**{name: getattr(settings, name) for name in names} | changes)
 
 
 def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed: int) -> str:
-    """Key of the autoencoder a run needs: runs that differ only in the classifier share it."""
-    network = settings.network.low_resolution_factor
+    """Return the key of the autoencoder that a run needs; runs that differ only in the classifier share it."""
     decisive = [
         settings.view,
         settings.growth,
@@ -202,7 +184,8 @@ def growth_key(dataset: Dataset, split: Split, settings: TrainingSettings, seed:
         settings.validation_frames,
         settings.frame_size,
     ]
-    return key_of(dataset.content_hash, split.train, split.validation, network, *decisive, settings.jitter, seed)
+    factor = settings.network.low_resolution_factor
+    return key_of(dataset.content_hash, split.train, split.validation, factor, *decisive, settings.jitter, seed)
 
 
 def grow_autoencoder(
@@ -211,37 +194,36 @@ def grow_autoencoder(
     """Grow the autoencoder on a split's training frames, stage by stage (section 3.3).
 
     Args:
-        dataset: the frames.
-        split: only its training part is learnt from; its validation part picks the epoch.
+        dataset: frames.
+        split: its training part is learnt from, its validation part chooses the epoch.
         settings: view, growth schedule, low-resolution factor.
-        folder: where the stages are kept; a folder of another run's stages must not be given.
+        folder: checkpoints of the stages; must not hold those of another run.
         seed: of weights and batches.
         progress: show a bar for each stage.
-
-    Returns:
-        the autoencoder after each stage.
     """
     factor = settings.network.low_resolution_factor
-    feed = _feed(settings, target="frame", sequence_length=1, batch_size=settings.growth_batch_size)
+    config = _input_config(settings, target="frame", sequence_length=1, batch_size=settings.growth_batch_size)
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
-    seen = load_sequences(dataset, chosen, split.validation, feed)
-    validation = (seen, seen.astype(np.float32) / 255)
+    inputs = load_sequences(dataset, chosen, split.validation, config)
+    validation = (inputs, inputs.astype(np.float32) / 255)
     models, histories = [], []
     seed_everything(seed)
     sizes = range(1, STAGES + 1) if settings.progressive else (STAGES,)
     schedule = settings.growth
     if not settings.progressive:
         schedule = replace(schedule, epochs=schedule.epochs * STAGES, patience=schedule.patience * STAGES)
+    # not the squared error: the sigmoid starts at gray, where dark frames give it gradients too small to learn from
+    loss = "binary_crossentropy"
     for stages in sizes:
-        own = seed + stages
-        model = grow(models[-1], stages, factor, own) if models else build_autoencoder(stages, factor, own)
-        frames = FrameSequence(dataset, split.train, feed, seed=seed * STAGES + stages)
+        weights_seed = seed + stages
+        if models:
+            model = grow(models[-1], stages, factor, weights_seed)
+        else:
+            model = build_autoencoder(stages, factor, weights_seed)
+        frames = FrameSequence(dataset, split.train, config, seed=seed * STAGES + stages)
         title = f"autoencoder, {stages} of {STAGES} stages" if progress else ""
         stage_folder = Path(folder) / f"stage_{stages}"
-        # not the squared error: on a sigmoid that starts at gray, dark frames give it gradients too small to learn from
-        model, history = fit(
-            model, frames, validation, schedule, stage_folder, seed, "binary_crossentropy", progress=title
-        )
+        model, history = fit(model, frames, validation, schedule, stage_folder, seed, loss, progress=title)
         models.append(model)
         histories.append(history)
     errors = [history.rows[history.best_epoch]["val_mean_squared_error"] for history in histories]
@@ -257,51 +239,49 @@ def train_classifier(
     encoder: keras.Model | None = None,
     progress: bool = False,
 ) -> tuple[keras.Model, History]:
-    """Train a strategy on a split's training frames; its validation part stops it early and picks the epoch.
+    """Train a strategy on a split's training frames; the validation part stops it early and chooses the epoch.
 
     Args:
         dataset: frames and labels.
-        split: the test part is not touched.
-        settings: what to train and how.
-        folder: where checkpoints and TensorBoard logs go.
+        split: its test part is not used.
+        settings: of the run.
+        folder: checkpoints and TensorBoard logs.
         seed: of weights, batches and dropout.
-        encoder: a grown autoencoder, whose encoder is taken over by strategies that have one.
+        encoder: a grown autoencoder, whose encoder is reused by strategies that have one.
         progress: show a bar.
 
     Returns:
         the trained model, uint8 frames in and probabilities out, and its history.
     """
     strategy = strategy_of(settings.strategy)
-    feed = _feed(settings)
-    degraded = replace(feed, degrade=_degradation(settings.augment)) if settings.augment else feed
+    config = _input_config(settings)
     seed_everything(seed)
     network = replace(settings.network, classes=len(dataset.styles))
     model = strategy.build(network)
-    if settings.strategy in STRATEGIES and not network.imagenet_weights:  # others keep weights of their own
+    if settings.strategy in STRATEGIES and not network.imagenet_weights:  # others keep their initial weights
         initialize_weights(model, seed)
     if encoder is not None and strategy.grows_autoencoder:
-        taken = copy_weights(encoder, model)
-        for name in taken if settings.freeze_encoder else ():
+        copied = copy_weights(encoder, model)
+        for name in copied if settings.freeze_encoder else ():
             model.get_layer(name).trainable = False
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
-    validation = (load_sequences(dataset, chosen, split.validation, feed), dataset.labels[chosen])
-    frames = FrameSequence(dataset, split.train, degraded, seed=seed)
+    validation = (load_sequences(dataset, chosen, split.validation, config), dataset.labels[chosen])
+    frames = FrameSequence(dataset, split.train, replace(config, augment=settings.augment), seed)
     title = strategy.title if progress else ""
-    loss = "sparse_categorical_crossentropy"
-    logs = Path(folder) / "tensorboard"
+    loss, logs = "sparse_categorical_crossentropy", Path(folder) / "tensorboard"
     return fit(model, frames, validation, settings.schedule, Path(folder), seed, loss, logs, title)
 
 
 def predict(
     model: keras.Model, dataset: Dataset, indices: np.ndarray, allowed: np.ndarray, settings: TrainingSettings
 ) -> np.ndarray:
-    """Probabilities float32 [n, styles] for frames of a dataset, int64 [n]; memory does not grow with n.
+    """Return probabilities float32 [n, styles] of frames int64 [n]; memory does not grow with n.
 
     Windows hold only frames in `allowed`, sorted int64: the part of a split that the frames are from.
     """
-    feed = _feed(settings)
+    config = _input_config(settings)
     parts = [
-        model.predict(load_sequences(dataset, part, allowed, feed), batch_size=128, verbose=0)
+        model.predict(load_sequences(dataset, part, allowed, config), batch_size=128, verbose=0)
         for part in np.array_split(indices, max(1, -(-len(indices) // 2048)))
     ]
     return np.concatenate(parts)
@@ -327,33 +307,33 @@ def training_settings(
     low_resolution_factor: int = 2,
     augment: Sequence[str] = (),
 ) -> TrainingSettings:
-    """Settings of a run; the defaults suit a few hundred clips on a laptop.
+    """Return settings from flat values, as notebooks and the command line have them.
+
+    The defaults suit a few hundred clips on a laptop.
 
     Args:
         strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
         view: "frame" or "difference".
-        epochs: of the classifier, at most.
+        epochs: of the classifier, maximum.
         learning_rate: of SGD at the start (the paper: 0.001).
         momentum: of SGD (the paper: none).
         decay: "constant" (the paper) or "cosine".
         patience: epochs without improvement before training stops.
         growth_epochs: of each stage of the autoencoder.
         growth_learning_rate: of the autoencoder.
-        growth_optimizer: "sgd" (the paper) or "adam": the squared error's gradients are too small for plain SGD to
-            get anywhere within a laptop's patience.
+        growth_optimizer: "sgd" (the paper) or "adam", since plain SGD is too slow for a laptop.
         growth_momentum: of the autoencoder's SGD (the paper names none: 0); "adam" does not use it.
         batch_size: frames in a batch.
-        frames_per_clip: frames drawn of each clip in an epoch.
-        dropout: in the head (the paper: none). With 0.3 a network that is shown whole frames learns nothing in tens of
-            epochs.
+        frames_per_clip: frames sampled from each clip in an epoch.
+        dropout: in the head (the paper: none). With 0.3 a network of whole frames learns nothing in tens of epochs.
         jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness, gray levels to a power of 0.5
             to 2; 0 for none (the paper).
         squeeze_ratio: of the channel attention.
         low_resolution_factor: of the autoencoder's input.
-        augment: families of degradations that half of the training frames are put under.
+        augment: families of corruptions that half of the training frames get.
 
     Raises:
-        ValueError: a value that nothing could be learnt with; it is named.
+        ValueError: a value that nothing can be trained with, by name.
     """
     for name, count in {"epochs": epochs, "growth epochs": growth_epochs}.items():
         if count < 1:

@@ -1,4 +1,4 @@
-"""What a trained model says about one clip."""
+"""A model's verdict on one clip."""
 
 import tempfile
 import time
@@ -20,15 +20,15 @@ from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.settings import ReadSettings
 
 BATCH = 128
-PIECE = 2048  # frames, or windows that end at them, that go through the network in one call
+CHUNK = 2048  # frames (or windows) in one call of the network
 
 
 class VerdictError(ValueError):
-    """A clip that no verdict can be given on; the message says why."""
+    """A clip without a verdict; the message says why."""
 
 
 def refusal(error: Exception) -> str:
-    """Why a clip has no verdict, in one line, from what `classify_clip` raised."""
+    """Return in one line why a clip has no verdict, from what `classify_clip` raised."""
     return " ".join(str(error).split()) if isinstance(error, VerdictError) else told(error)
 
 
@@ -37,16 +37,16 @@ class Verdict:
     """A model's verdict on a clip.
 
     Attributes:
-        clip: the path as it was given.
+        clip: path as given.
         style: the most probable style.
-        confidence: its probability: the mean over the frames.
+        confidence: its probability, the mean over the frames.
         probabilities: by style.
         seen: frames read.
-        used: frames the verdict rests on.
-        dropped: frames left out, by reason.
+        used: frames classified.
+        dropped: frames dropped by curation, by reason.
         seconds: length of the clip.
-        elapsed: seconds it took to read, curate and classify.
-        notes: sentences a user should know, such as that the camera moves.
+        elapsed: seconds to read, curate and classify it.
+        notes: sentences for the user, such as that the camera moves.
     """
 
     clip: str
@@ -61,7 +61,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """The document that `classify --json` prints for a clip."""
+        """Return the document that `classify --json` prints for a clip."""
         return {
             "clip": self.clip,
             "style": self.style,
@@ -85,39 +85,38 @@ def classify_clip(
 
     Args:
         bundle: the model.
-        path: a video file or a folder of images.
-        read_settings: how to read; None as the clips that the model learnt from.
-        curation_settings: what to drop; None likewise.
-        process: reads and curates the clip, and stays warm for the next one; None starts one for this clip.
+        path: video file or folder of images.
+        read_settings: how to read; None for those of the model's training clips.
+        curation_settings: what to drop; None for those of the model's training clips.
+        process: subprocess that decodes and curates, reusable for further clips; None starts one for this clip.
 
     Raises:
-        VerdictError: when curation leaves no frame.
-        ReadError: when the clip cannot be read.
-        LostProcess: when it crashes the decoder, or makes it hang.
-        MemoryError: when it needs more memory than a decoding process may take.
+        VerdictError: curation leaves no frame.
+        ReadError: the clip cannot be read.
+        LostProcess: the decoder crashes or hangs.
+        MemoryError: the clip needs more memory than a decoding process may use.
     """
     started = time.perf_counter()
-    clip = Clip(Path(path).absolute())  # the other process may have been started elsewhere
+    clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     read, curation = reading_from_json(bundle.description.reading)
-    lent = DecodingProcess() if process is None else nullcontext(process)
-    with lent as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    context = DecodingProcess() if process is None else nullcontext(process)
+    with context as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         curated = curate_apart(decoding, clip, Path(folder), read_settings or read, curation_settings or curation)
-        return _judge(bundle, path, curated, started)
+        return _verdict(bundle, path, curated, started)
 
 
-def _judge(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
-    dropped = Counter(frame.reason for frame in curated.dropped)
+def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
+    dropped = dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
     if not len(curated.frames):
-        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(dropped.items()))
-        raise VerdictError(f"no frame is left to judge: of {curated.seen}, {why} were dropped")
-    probabilities = frame_probabilities(
-        bundle, curated.frames, curated.room, find_segments(curated.timestamps, curated.seen, curated.seconds)
-    ).mean(axis=0, dtype=np.float64)
+        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
+        raise VerdictError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
+    segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
+    probabilities = frame_probabilities(bundle, curated.frames, curated.room, segments).mean(axis=0, dtype=np.float64)
     best = int(probabilities.argmax())
     styles = bundle.description.styles
-    notes = []
+    notes = ()
     if not curated.room_known and bundle.description.view == "difference":
-        notes.append("the camera moves, so the room cannot be told from the dancer: trust this verdict less")
+        notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
     return Verdict(
         clip=str(path),
         style=styles[best],
@@ -125,32 +124,32 @@ def _judge(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float
         probabilities={style: float(value) for style, value in zip(styles, probabilities, strict=True)},
         seen=curated.seen,
         used=len(curated.frames),
-        dropped=dict(sorted(dropped.items())),
+        dropped=dropped,
         seconds=float(curated.seconds),
         elapsed=time.perf_counter() - started,
-        notes=tuple(notes),
+        notes=notes,
     )
 
 
 def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Return the probabilities float32 [n, styles] of a clip's frames.
+    """Return probabilities float32 [n, styles] of a clip's frames.
 
     Args:
         bundle: the model.
         frames: uint8 [n, 128, 128, 1].
-        room: uint8 [128, 128, 1], the background.
+        room: background of the clip, uint8 [128, 128, 1].
         segments: int64 [n], from `find_segments`; no window of a network that reads sequences spans two of them.
     """
-    length = bundle.description.sequence_length
-    places = np.arange(len(frames))
-    if length > 1:
-        places = windows(places, places, segments, length)
-    # piece by piece: all windows of a long clip at once would hold each frame `length` times
+    description = bundle.description
+    inputs = np.arange(len(frames))
+    if description.sequence_length > 1:
+        inputs = windows(inputs, inputs, segments, description.sequence_length)
+    # in chunks: all windows of a long clip together would hold each frame `sequence_length` times
     parts = []
-    for piece in np.array_split(places, -(-len(places) // PIECE)):
-        first, last = piece.min(), piece.max()
-        stretch = frames[first : last + 1]
-        seen = apply_view(stretch, np.broadcast_to(room, stretch.shape), bundle.description.view)
-        seen = downsample(seen, bundle.description.frame_size)
-        parts.append(bundle.model.predict(seen[piece - first], batch_size=BATCH, verbose=0))
+    for chunk in np.array_split(inputs, -(-len(inputs) // CHUNK)):
+        first, last = chunk.min(), chunk.max()
+        section = frames[first : last + 1]
+        views = apply_view(section, np.broadcast_to(room, section.shape), description.view)
+        views = downsample(views, description.frame_size)
+        parts.append(bundle.model.predict(views[chunk - first], batch_size=BATCH, verbose=0))
     return np.concatenate(parts)

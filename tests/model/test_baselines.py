@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.splits import make_splits
-from dance_tf.model.baselines import linear_baseline, low_resolution_error, principal_components_error, shrink
+from dance_tf.model.baselines import linear_baseline, low_resolution_error, principal_components_error
 
 
 @pytest.fixture
@@ -13,40 +13,34 @@ def random():
     return np.random.default_rng(3)
 
 
-def test_shrink_takes_the_mean_of_blocks(random):
-    frames = random.integers(0, 256, (3, 128, 128, 1), dtype=np.uint8)
-    means = frames.reshape(3, 32, 4, 32, 4).mean(axis=(2, 4)).reshape(3, 1024) / 255
-    found = shrink(frames)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, means, atol=0.51 / 255)  # rounded to gray levels
-    assert shrink(frames[:0]).shape == (0, 1024)
+def checkerboard(side):
+    """Squares of 0 and 254: uint8 [1, 128, 128, 1]."""
+    return ((np.indices((128, 128)) // side).sum(axis=0) % 2 * 254).astype(np.uint8)[None, ..., None]
 
 
 def test_low_resolution_error_of_worked_examples():
     flat = np.full((2, 128, 128, 1), 77, dtype=np.uint8)
     assert low_resolution_error(flat) == 0
-    # a checkerboard of single pixels 0 and 254 becomes 127 everywhere: every pixel is wrong by 127
-    board = (np.indices((128, 128)).sum(axis=0) % 2 * 254).astype(np.uint8)[None, ..., None]
-    assert low_resolution_error(board) == pytest.approx((127 / 255) ** 2)
-    assert low_resolution_error(np.concatenate([board, flat[:1]])) == pytest.approx((127 / 255) ** 2 / 2)
-    # a checkerboard of 4 × 4 squares survives a factor of 2 better than one of 8
-    squares = (np.indices((128, 128)) // 4).sum(axis=0) % 2 * 254
-    squares = squares.astype(np.uint8)[None, ..., None]
+    # single pixels of 0 and 254 become 127: every pixel is wrong by 127
+    assert low_resolution_error(checkerboard(1)) == pytest.approx((127 / 255) ** 2)
+    assert low_resolution_error(np.concatenate([checkerboard(1), flat[:1]])) == pytest.approx((127 / 255) ** 2 / 2)
+    # 4 × 4 squares survive a factor of 2 better than one of 8
+    squares = checkerboard(4)
     assert 0 < low_resolution_error(squares, 2) < low_resolution_error(squares, 8) == pytest.approx((127 / 255) ** 2)
 
 
 def test_principal_components_error_of_a_worked_example(random):
-    # frames that mix two pictures are rebuilt from two numbers, but not from one
+    # frames that mix two pictures are reconstructed from two numbers, but not from one
     pictures = random.normal(size=(2, 128 * 128))
     mixes = random.uniform(-1, 1, (30, 2))
     frames = np.clip(128 + 20 * mixes @ pictures, 0, 255).astype(np.uint8).reshape(30, 128, 128, 1)
     one, two, four = (principal_components_error(frames[:20], frames[20:], components) for components in (1, 2, 4))
     assert one > 20 * two and two < 1e-4
-    assert four == pytest.approx(two, rel=0.2)  # what is left is the rounding to gray levels
-    assert principal_components_error(frames[:20], frames[:20], 1024) < two  # no more than 20 exist: all are kept
+    assert four == pytest.approx(two, rel=0.2)  # the rest is the rounding to gray levels
+    assert principal_components_error(frames[:20], frames[:20], 1024) < two  # only 20 exist: all are kept
 
 
-def test_principal_components_error_is_that_of_the_exact_ones(random):
+def test_principal_components_error_is_that_of_the_exact_components(random):
     smooth = [cv2.GaussianBlur(random.normal(size=(128, 128)), (0, 0), 8) * 300 + 128 for _ in range(24)]
     frames = np.clip(smooth, 0, 255).astype(np.uint8)[..., None]
     train, test = (part.reshape(-1, 128 * 128) / 255 for part in (frames[:18], frames[18:]))
@@ -59,7 +53,7 @@ def test_principal_components_error_is_that_of_the_exact_ones(random):
 
 
 @pytest.mark.parametrize("view", ["frame", "difference"])
-def test_the_linear_baseline_learns_what_a_line_can_tell(dataset, view):
+def test_the_linear_baseline_learns_what_is_linearly_separable(dataset, view):
     split = make_splits(dataset, "clip", folds=2)[0]
     found = linear_baseline(dataset, split, view, split.test)
     assert found.shape == (len(split.test), 3) and found.dtype == np.float32
@@ -67,7 +61,7 @@ def test_the_linear_baseline_learns_what_a_line_can_tell(dataset, view):
     assert (found.argmax(axis=1) == dataset.labels[split.test]).mean() > 0.9
 
 
-def test_a_style_that_was_never_learnt_has_no_probability(dataset):
+def test_a_style_without_training_frames_has_no_probability(dataset):
     split = make_splits(dataset, "clip", folds=2)[0]
     learnt = np.concatenate([split.train, split.validation])
     without = learnt[dataset.labels[learnt] != 1]

@@ -6,17 +6,17 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 import pytest
+from dance_tf.experiments.strategies import BASE, PROPOSED, Ablation
+from dance_tf.report.pages import Draws, Page, behind, join_pages, tell
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 
 from dance_tf.evaluation.intervals import DancerDifference, Estimate, compare_dancers
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import Job, load_result
-from dance_tf.experiments.strategies import BASE, PROPOSED, Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.model.train import TrainingSettings
 from dance_tf.report.comparison_chapter import ablation_page, attention_page, clip_confusion, strategies_page
 from dance_tf.report.cost_chapter import thinning_page
-from dance_tf.report.pages import Draws, Page, behind, join_pages, tell
 
 STYLES, DANCERS, FRAMES = ("Supalonely", "Say So", "Tokyo"), 4, 5
 DRAWS = Draws(50, 0)

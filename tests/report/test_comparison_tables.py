@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
+from dance_tf.experiments.strategies import Difference, RivalScores
 
 from dance_tf.evaluation.intervals import Estimate, RunSummary, ScoreEstimates
-from dance_tf.experiments.strategies import Difference, RivalScores
 from dance_tf.report.comparison_tables import (
     ablation_table,
     difference_table,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from dance_tf.experiments.strategies import PROPOSED
+from dance_tf.report.pages import Draws
 from sklearn.metrics import confusion_matrix
 
 from dance_tf.evaluation.intervals import Estimate
@@ -14,7 +15,6 @@ from dance_tf.experiments.spec import Job, Result
 from dance_tf.model.train import TrainingSettings
 from dance_tf.report.cost_chapter import cost_page
 from dance_tf.report.cost_tables import cost_against_paper, least_to_most, table_4
-from dance_tf.report.pages import Draws
 from dance_tf.report.section import plain
 
 NOTHING = Span(math.nan, math.nan, math.nan, 0)

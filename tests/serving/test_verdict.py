@@ -114,17 +114,27 @@ def test_a_model_of_small_frames_gets_small_frames_wherever_it_is_used(blob_clip
     assert bundle.description.frame_size == 8
     assert evaluate_model(bundle, dataset, ("dancer1",)).to_json()["clip"] == trained.to_json()["clip"]
     clip = np.flatnonzero(dataset.clip_index == 1)
-    found = frame_probabilities(bundle, dataset.frames[clip], dataset.rooms[1])
+    found = frame_probabilities(
+        bundle, dataset.frames[clip], dataset.backgrounds[1], np.zeros(len(dataset.frames[clip]), int)
+    )
     np.testing.assert_allclose(found, predict(bundle.model, dataset, clip, settings), rtol=1e-5)
     whole = ModelBundle(bundle.model, dataclasses.replace(bundle.description, frame_size=128))
-    assert np.abs(frame_probabilities(whole, dataset.frames[clip], dataset.rooms[1]) - found).max() > 1e-3
+    assert (
+        np.abs(
+            frame_probabilities(
+                whole, dataset.frames[clip], dataset.backgrounds[1], np.zeros(len(dataset.frames[clip]), int)
+            )
+            - found
+        ).max()
+        > 1e-3
+    )
 
 
 def test_pieces_make_no_difference(bundles, monkeypatch):
     frames, room = dance(11)[..., None], dance(1, seed=3)[0][..., None]
     for bundle in bundles.values():
         whole = frame_probabilities(bundle, frames, room, np.zeros(len(frames), int))
-        monkeypatch.setattr(serving_verdict, "PIECE", 3)
+        monkeypatch.setattr(serving_verdict, "CHUNK", 3)
         np.testing.assert_allclose(
             frame_probabilities(bundle, frames, room, np.zeros(len(frames), int)), whole, rtol=1e-5
         )
@@ -233,7 +243,7 @@ def test_reasons_are_one_line():
 
 def test_a_clip_with_nobody_in_it_is_refused_with_the_reason(bundles, tmp_path):
     black = write_mp4(tmp_path / "black.mp4", np.zeros((10, 128, 128), np.uint8))
-    with pytest.raises(VerdictError, match="no frame is left to judge: of 10, 10 blank were dropped") as refused:
+    with pytest.raises(VerdictError, match="no frame is left to classify: of 10, 10 blank were dropped") as refused:
         classify_clip(bundles["frame"], black)
     assert "\n" not in str(refused.value)
 

@@ -65,7 +65,7 @@ def test_a_model_without_tensors_is_refused():
 
 def test_a_shortcut_past_a_chain_is_drawn_beside_it(sound):
     from dance_tf.experiments.cost import attention_inside
-    from dance_tf.model.attention import SqueezeExcitation
+    from dance_tf.model.layers import SqueezeExcitation
 
     frames = keras.Input((8, 8, 16), name="frames")
     layer = SqueezeExcitation(4, name="cnn_attention")
@@ -89,7 +89,7 @@ def test_what_is_inside_attention_does_what_attention_does():
     import numpy as np
 
     from dance_tf.experiments.cost import attention_inside
-    from dance_tf.model.attention import SqueezeExcitation
+    from dance_tf.model.layers import SqueezeExcitation
 
     frames = keras.Input((4, 4, 8))
     layer = SqueezeExcitation(2)

@@ -14,7 +14,7 @@ from dance_tf.experiments.run import evaluate_model
 from dance_tf.model.bundle import load_bundle
 from dance_tf.model.train import TrainingSettings, predict
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 # Python runs this before a program, also in the processes that a verb starts. What requirements.txt has and the README
 # does not name for such a machine is kept away.

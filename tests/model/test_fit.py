@@ -1,0 +1,302 @@
+import dataclasses
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from dance_tf.corruption.augment import augment_with_rooms
+from dance_tf.dataset.batches import Jitter, apply_view, jitter_frames, load_frames, sample_random, windows
+from dance_tf.model.fit import FrameSequence, InputConfig, Schedule, fit, load_sequences
+from dance_tf.model.layers import ConvolutionStage, EncoderStage
+from dance_tf.model.train import seed_everything
+
+SEED = 4
+CROSS_ENTROPY = "sparse_categorical_crossentropy"
+LEARNS = Schedule(epochs=4, learning_rate=0.02, momentum=0.9, decay="cosine", patience=10)
+CONFIG = InputConfig(view="difference", batch_size=5, frames_per_clip=3, jitter=Jitter(8, 0.15, 5, 0.2, 0.7))
+FAMILIES = ("noise", "light")
+
+
+@pytest.fixture(scope="module")
+def indices(dataset):
+    """All frames but the first clip's."""
+    return np.flatnonzero(dataset.clip_index > 0)
+
+
+def test_a_batch_depends_only_on_seed_epoch_and_number(dataset, indices):
+    epochs = FrameSequence(dataset, indices, CONFIG, seed=7)
+    epochs.start_epoch(4)
+    order = sample_random(indices, dataset.clip_index, 3, np.random.default_rng([7, 4]))
+    assert len(order) == 33 and epochs.num_batches == 7
+    for number in (6, 0):
+        chosen = order[5 * number : 5 * number + 5]
+        expected = load_frames(dataset, chosen, "difference")
+        expected = jitter_frames(expected, CONFIG.jitter, np.random.default_rng([7, 4, number]))
+        found, labels = epochs[number]
+        assert found.dtype == np.uint8 and len(found) == (3 if number == 6 else 5)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(labels, dataset.labels[chosen])
+
+
+def test_the_target_of_an_autoencoder_is_its_input(dataset, indices):
+    inputs, target = FrameSequence(dataset, indices, dataclasses.replace(CONFIG, target="frame"), seed=0)[1]
+    assert target.dtype == np.float32
+    np.testing.assert_allclose(target, inputs / 255, rtol=1e-6)
+
+
+def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):
+    config = dataclasses.replace(CONFIG, view="frame", sequence_length=4, jitter=Jitter(shift=8))
+    chosen = sample_random(indices, dataset.clip_index, 3, np.random.default_rng([0, 0]))[:5]
+    found, labels = FrameSequence(dataset, indices, config, seed=0)[0]
+    assert found.shape == (5, 4, 128, 128, 1) and len(labels) == 5
+    members = windows(chosen, np.arange(len(dataset.frames)), dataset.segments, 4)
+    assert (dataset.clip_index[members] == dataset.clip_index[chosen][:, None]).all()
+    clean = load_sequences(dataset, chosen, np.arange(len(dataset.frames)), config)
+    np.testing.assert_array_equal(clean, dataset.frames[members])
+    generator = np.random.default_rng([0, 0, 0])
+    moved = jitter_frames(clean.reshape(-1, 128, 128, 1), config.jitter, generator, alike=4).reshape(found.shape)
+    np.testing.assert_array_equal(found, moved)
+    repeated = members[:, 0] == members[:, 1]  # where a window would start before its clip
+    assert repeated.any()
+    np.testing.assert_array_equal(found[repeated, 0], found[repeated, 1])
+
+
+@pytest.mark.parametrize("view", ["difference", "frame"])
+def test_frames_are_corrupted_before_background_subtraction(dataset, view):
+    config = InputConfig(view=view, batch_size=8, frames_per_clip=6, augment=FAMILIES)
+    frames = FrameSequence(dataset, np.arange(24), config, seed=4)
+    found, labels = frames[1]
+    chosen = frames.order[8:16]
+    pairs = dataset.frames[chosen], dataset.backgrounds[dataset.clip_index[chosen]]
+    changed = augment_with_rooms(*pairs, np.random.default_rng([4, 0, 1]), FAMILIES)
+    np.testing.assert_array_equal(found, apply_view(*changed, view))
+    np.testing.assert_array_equal(labels, dataset.labels[chosen])
+    assert (
+        0 < (found != load_sequences(dataset, chosen, np.arange(len(dataset.frames)), config)).any((1, 2, 3)).sum() < 8
+    )
+
+
+def test_all_frames_of_a_window_are_corrupted_or_none(dataset):
+    config = InputConfig(view="frame", batch_size=12, frames_per_clip=6, sequence_length=3, augment=FAMILIES)
+    frames = FrameSequence(dataset, np.arange(24), config, seed=1)
+    changed = (frames[0][0] != load_sequences(dataset, frames.order[:12], np.arange(len(dataset.frames)), config)).any(
+        (2, 3, 4)
+    )
+    assert changed.shape == (12, 3) and changed.any() and not changed.all()
+    np.testing.assert_array_equal(changed.all(axis=1), changed.any(axis=1))
+
+
+class Killed(RuntimeError):
+    """Stands for a kill of the process."""
+
+
+def small_network(frozen: bool = False) -> keras.Model:
+    """A network with every kind of state: normalisation, dropout, our stages."""
+    seed_everything(SEED)
+    frames = keras.Input((128, 128, 1), dtype="uint8", name="frames")
+    outputs = keras.layers.AveragePooling2D(16)(keras.layers.Rescaling(1 / 255)(frames))
+    outputs = EncoderStage(3, name="encoder_1")(outputs)
+    outputs = ConvolutionStage(4, name="cnn_1")(outputs)
+    outputs = keras.layers.Dropout(0.4, name="dropout_1")(keras.layers.Flatten()(outputs))
+    outputs = keras.layers.Dropout(0.2, name="dropout_2")(keras.layers.Dense(8, activation="relu")(outputs))
+    model = keras.Model(frames, keras.layers.Dense(3, activation="softmax")(outputs))
+    model.get_layer("encoder_1").trainable = not frozen
+    return model
+
+
+class Recording(FrameSequence):
+    """Records which batches were asked for."""
+
+    asked: list[tuple[int, int]] = []
+
+    def __getitem__(self, number):
+        self.asked.append((self.epoch, number))
+        return super().__getitem__(number)
+
+
+@pytest.fixture
+def train(dataset, tmp_path):
+    """Trains on all clips but those of the last dancer, who is the validation part."""
+    held = np.flatnonzero(np.array(dataset.dancers)[dataset.clip_index] == "dancer3")
+    learnt = np.setdiff1d(np.arange(len(dataset.frames)), held)
+
+    def run(schedule: Schedule = LEARNS, folder: str = "run", frozen: bool = False, **options):
+        frames = Recording(dataset, learnt, InputConfig(view="frame", batch_size=8, frames_per_clip=3), seed=SEED)
+        validation = (dataset.frames[held], dataset.labels[held])
+        model = small_network(frozen)
+        return fit(model, frames, validation, schedule, tmp_path / folder, SEED, CROSS_ENTROPY, **options)
+
+    return run
+
+
+def assert_same(found, expected):
+    (model, history), (other, other_history) = found, expected
+    assert repr(history) == repr(other_history)  # nan equals nan
+    for one, two in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy(), err_msg=one.path)
+
+
+def die(monkeypatch, epoch, batch=None):
+    """Kill training after a batch of an epoch, or after the whole epoch."""
+    whole = keras.Model.fit
+
+    class Killer(keras.callbacks.Callback):
+        def on_epoch_begin(self, number, logs=None):
+            self.number = number
+
+        def on_train_batch_end(self, number, logs=None):
+            if (self.number, number) == (epoch, batch):
+                raise Killed
+
+        def on_epoch_end(self, number, logs=None):
+            if batch is None and number == epoch:
+                raise Killed
+
+    def with_killer(self, *arguments, callbacks, **options):
+        return whole(self, *arguments, callbacks=[*callbacks, Killer()], **options)
+
+    monkeypatch.setattr(keras.Model, "fit", with_killer)
+
+
+def die_while_saving(monkeypatch, epoch):
+    """Kill training while the checkpoint of an epoch is written."""
+    whole = np.savez
+
+    def savez(path, *arrays):
+        whole(path, *arrays)
+        state = path.parents[1] / "checkpoint" / "state.json"
+        if state.is_file() and len(json.loads(state.read_text())["rows"]) == epoch:
+            raise Killed
+
+    monkeypatch.setattr(np, "savez", savez)
+
+
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(train, monkeypatch):
+    expected = train(folder="whole")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        die(patch, epoch=1, batch=1)
+        train(folder="killed")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        die_while_saving(patch, epoch=2)
+        train(folder="killed")
+    Recording.asked.clear()
+    found = train(folder="killed")
+    assert_same(found, expected)
+    # two epochs were left, of four batches each; Keras reads two batches for their shapes first
+    assert Recording.asked[2:] == [(epoch, number) for epoch in (2, 3) for number in range(4)]
+    assert [row["epoch"] for row in found[1].rows] == list(range(LEARNS.epochs))
+    monkeypatch.setattr(keras.Model, "fit", None)  # a finished run is not trained again
+    assert_same(train(folder="killed"), expected)
+
+
+def test_a_frozen_encoder_stays_frozen_after_a_kill(train, monkeypatch):
+    schedule = Schedule(epochs=3, learning_rate=0.01, optimizer="adam")
+    expected = train(schedule, "whole", frozen=True)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        die(patch, epoch=1)
+        train(schedule, "killed", frozen=True)
+    found = train(schedule, "killed", frozen=True)
+    assert_same(found, expected)
+    before = small_network(frozen=True).get_layer("encoder_1").get_weights()
+    for value, kept in zip(before, found[0].get_layer("encoder_1").get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, value)
+
+
+def test_the_weights_of_the_best_epoch_are_returned(train, dataset, tmp_path):
+    schedule = Schedule(epochs=6, learning_rate=0.3, momentum=0.9, patience=12)
+    model, history = train(schedule, logs=tmp_path / "logs")
+    best = max(history.rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    assert history.best_epoch == best["epoch"] < len(history.rows) - 1
+    held = np.flatnonzero(np.array(dataset.dancers)[dataset.clip_index] == "dancer3")
+    probabilities = np.array(model(dataset.frames[held]))
+    loss = -np.log(probabilities[np.arange(len(held)), dataset.labels[held]]).mean()
+    assert loss == pytest.approx(best["val_loss"], rel=1e-4)
+    accuracy = (probabilities.argmax(axis=1) == dataset.labels[held]).mean()
+    assert accuracy == pytest.approx(best["val_accuracy"])
+    assert {path.name for path in (tmp_path / "logs").iterdir()} == {"train", "validation"}
+
+
+def follow_script(monkeypatch, script):
+    """Let Keras report these validation losses and accuracies, by epoch, and add 1 to all weights in each epoch.
+
+    Returns the learning rates and dropout seeds of the epochs that ran.
+    """
+    ran = []
+
+    def scripted(self, frames, callbacks, initial_epoch, epochs, **options):
+        for callback in callbacks:
+            callback.set_model(self)
+        for epoch in range(initial_epoch, epochs):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch)
+            seeds = [tuple(self.get_layer(f"dropout_{n}").seed_generator.state.numpy()) for n in (1, 2)]
+            ran.append((float(self.optimizer.learning_rate), *seeds))
+            self.set_weights([weight + 1 for weight in self.get_weights()])
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, dict(zip(("val_loss", "val_accuracy"), script[epoch], strict=False)))
+            if self.stop_training:
+                break
+
+    monkeypatch.setattr(keras.Model, "fit", scripted)
+    return ran
+
+
+# by epoch: validation loss and accuracy; with patience 2 the number of epochs that ran, and the best one
+SCRIPTS = [
+    ([(1.0, 0.5), (1.1, 0.5), (1.2, 0.5), (0.1, 0.9)], 3, 0),  # neither improves twice
+    ([(1.0, 0.5), (1.1, 0.6), (1.2, 0.6), (1.3, 0.7), (1.4, 0.7), (1.5, 0.7)], 6, 3),  # only accuracy improves
+    ([(1.0, 0.5), (0.9, 0.4), (0.8, 0.3), (0.8, 0.5), (0.8, 0.5), (0.1, 0.9)], 5, 3),  # equal is not better
+    ([(1.0, 0.5), (1.1, 0.5), (0.9, 0.5), (1.0, 0.5), (1.0, 0.5), (0.1, 0.9)], 5, 2),  # the count starts again
+    ([(1.0, 0.5), (1.1, 0.6), (1.2, 0.55), (1.05, 0.6), (0.1, 0.9)], 4, 3),  # against the best, not the last
+    ([(1.0,), (0.9,), (math.nan,), (0.95,), (0.1,)], 4, 1),  # no classifier
+    ([(math.nan,), (0.9,)], 2, 1),
+]
+
+
+@pytest.mark.parametrize(("script", "ran", "best"), SCRIPTS)
+def test_training_stops_when_neither_measure_improved(train, monkeypatch, script, ran, best):
+    start = small_network().get_weights()
+    follow_script(monkeypatch, script)
+    schedule = Schedule(epochs=len(script), patience=2)
+    model, history = train(schedule)
+    assert (len(history.rows), history.best_epoch, history.stopped_early) == (ran, best, ran < len(script))
+    for weight, value in zip(model.get_weights(), start, strict=True):
+        np.testing.assert_array_equal(weight, sum([1] * (best + 1), value))
+    monkeypatch.setattr(keras.Model, "fit", None)  # stopped runs are not continued
+    assert_same(train(schedule), (model, history))
+
+
+def test_each_epoch_has_its_learning_rate_and_its_own_dropout(train, monkeypatch):
+    ran = follow_script(monkeypatch, [(1.0, 0.5)] * 3)
+    train(Schedule(3, 0.1, decay="cosine"))
+    np.testing.assert_allclose([rate for rate, *_ in ran], [0.1, 0.075, 0.025], rtol=1e-6)
+    assert len({seed for _, *seeds in ran for seed in seeds}) == 6
+
+
+def test_rates_and_optimizers_of_schedules():
+    assert [Schedule(4, 0.1).rate(epoch) for epoch in range(4)] == [0.1] * 4
+    cosine = [Schedule(4, 0.1, decay="cosine").rate(epoch) for epoch in range(4)]
+    np.testing.assert_allclose(cosine, [0.1, 0.05 * (1 + math.sqrt(0.5)), 0.05, 0.05 * (1 - math.sqrt(0.5))])
+    assert Schedule().rate(0) == 0.001  # the paper's
+    optimizer = Schedule(4, 0.1, 0.8).build_optimizer()
+    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.8
+    assert isinstance(Schedule(optimizer="adam").build_optimizer(), keras.optimizers.Adam)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"optimizer": "lion"}, "unknown optimizer 'lion': use one of sgd, adam"),
+        ({"decay": "linear"}, "unknown decay 'linear': use one of constant, cosine"),
+        ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
+        ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
+        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
+        ({"epochs": -1}, "-1 epochs with a patience of 10 is not a valid schedule"),
+        ({"patience": 0}, "30 epochs with a patience of 0 is not a valid schedule"),
+    ],
+)
+def test_an_invalid_schedule_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule(**wrong)
