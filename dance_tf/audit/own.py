@@ -10,7 +10,7 @@ from dance_tf.audit.bounds import PublishedRow
 from dance_tf.audit.published import similar_pairs
 from dance_tf.audit.rules import FOLD_SLACK, Finding, audit_row
 from dance_tf.evaluation.intervals import Estimate
-from dance_tf.evaluation.metrics import SCORES, confusion, pair_confusion, scores_of_confusion
+from dance_tf.evaluation.metrics import SCORES, pair_confusion, scores_of_confusion
 from dance_tf.evaluation.predictions import Predictions
 
 NO_SCORES = {"difference", "differences", "drop", "rpc", "gaps"}  # keys of differences and ratios in metrics.json
@@ -124,14 +124,10 @@ def similar_confusion(runs: Sequence[Predictions], resamples: int = 1000, seed: 
     if not pairs:
         return Estimate(np.nan, np.nan, np.nan, len(runs))
     owners = [np.array(run.dancers)[run.clips] for run in runs]
-    dancers = sorted(set(np.concatenate(owners).tolist()))
-    classes = len(runs[0].styles)
-    counts = np.array(
-        [
-            [confusion(run.labels[owner == dancer], run.predicted[owner == dancer], classes) for dancer in dancers]
-            for run, owner in zip(runs, owners, strict=True)
-        ]
-    )
+    dancers, classes = np.unique(np.concatenate(owners)), len(runs[0].styles)
+    counts = np.zeros((len(runs), len(dancers), classes, classes), dtype=np.int64)
+    for count, run, owner in zip(counts, runs, owners, strict=True):
+        np.add.at(count, (np.searchsorted(dancers, owner), run.labels, run.predicted), 1)
     mean = float(np.mean([pair_confusion(run.sum(axis=0), pairs) for run in counts]))
     if len(dancers) < 2:
         return Estimate(mean, np.nan, np.nan, len(runs))

@@ -181,6 +181,29 @@ CNN_FEATURES, AE_FEATURES = 512, 1024  # section 3.2
 MIN_TRAINING_HOURS = 9  # CNN and autoencoder, about; section 4.2
 LOW_RESOLUTION_LINES = 360  # of the condition "Low resolution (360p)" in Table 5
 
+# what the paper does not state, section or table, our choice, and the parameter that changes it
+ASSUMPTIONS = (
+    ("the clips: neither named source has the 12 labels", "4.1", "synthetic dancers, or your own footage", "footage"),
+    ("the groups of the folds: frame, clip or dancer", "4.2", "dancer; the others show the leakage", "split"),
+    ("scores on the 20 % test set", "4.2, Table 2", "in separate columns; never used to choose anything", ""),
+    ("batch size", "4.2", "32 frames", "batch_size"),
+    ("momentum, decay and patience", "4.2", "listed in each profile", "momentum, decay, patience"),
+    ("dropout", "3.4", "none: with dropout the network did not learn from whole frames", "dropout"),
+    (
+        "normalization, kernel sizes",
+        "3.3, 3.4",
+        "each frame; batch normalization between the stages and of the encoder's 1024 features; 3 × 3 kernels",
+        "",
+    ),
+    ("squeeze ratio of the attention", "3.4", "8; others in the ablations", "squeeze_ratio"),
+    ("the low resolution of the autoencoder", "3.3", "half", "low_resolution_factor"),
+    ("the ResNet variant", "4.3", "18 layers, narrow in small profiles; 50 in `paper`", "compare_resnet_depth"),
+    ("length and units of CNN + LSTM", "4.3", "a short window, 128 units", "compare_sequence_length"),
+    ("the frame sizes of Table 3", "4.4, Table 3", "128 pixels and smaller", "frame_sizes"),
+    ("the machine of Table 4", "4.4, Table 4", "ours is named; compare ratios to the CNN", ""),
+    ("how the corruptions of Table 5 were made", "4.4, Table 5", "each one specified, with its level", ""),
+)
+
 
 def table_frame(number: int) -> pd.DataFrame:
     """Return one of the five tables as a DataFrame, with one column for each field of its rows.
@@ -212,49 +235,6 @@ def similar_pairs(styles: Sequence[str]) -> tuple[tuple[int, int], ...]:
     return tuple((names.index(one), names.index(other)) for one, other in pairs if {one, other} <= set(names))
 
 
-@dataclass(frozen=True)
-class Assumption:
-    """A detail that the paper does not state, and our choice.
-
-    Attributes:
-        not_stated: the detail.
-        place: section or table of the paper.
-        choice: what we use.
-        setting: the parameter that changes our choice; empty if there is none.
-    """
-
-    not_stated: str
-    place: str
-    choice: str
-    setting: str = ""
-
-
-ASSUMPTIONS = (
-    Assumption(
-        "the clips: neither named source has the 12 labels", "4.1", "synthetic dancers, or your own footage", "footage"
-    ),
-    Assumption("the groups of the folds: frame, clip or dancer", "4.2", "dancer; the others show the leakage", "split"),
-    Assumption("scores on the 20 % test set", "4.2, Table 2", "in separate columns; never used to choose anything"),
-    Assumption("batch size", "4.2", "32 frames", "batch_size"),
-    Assumption("momentum, decay and patience", "4.2", "listed in each profile", "momentum, decay, patience"),
-    Assumption("dropout", "3.4", "none: with dropout the network did not learn from whole frames", "dropout"),
-    Assumption(
-        "normalization, kernel sizes",
-        "3.3, 3.4",
-        "each frame; batch normalization between the stages and of the encoder's 1024 features; 3 × 3 kernels",
-    ),
-    Assumption("squeeze ratio of the attention", "3.4", "8; others in the ablations", "squeeze_ratio"),
-    Assumption("the low resolution of the autoencoder", "3.3", "half", "low_resolution_factor"),
-    Assumption(
-        "the ResNet variant", "4.3", "18 layers, narrow in small profiles; 50 in `paper`", "compare_resnet_depth"
-    ),
-    Assumption("length and units of CNN + LSTM", "4.3", "a short window, 128 units", "compare_sequence_length"),
-    Assumption("the frame sizes of Table 3", "4.4, Table 3", "128 pixels and smaller", "frame_sizes"),
-    Assumption("the machine of Table 4", "4.4, Table 4", "ours is named; compare ratios to the CNN"),
-    Assumption("how the corruptions of Table 5 were made", "4.4, Table 5", "each one specified, with its level"),
-)
-
-
 def assumptions_frame() -> pd.DataFrame:
     """Return `ASSUMPTIONS` as a DataFrame: not_stated, place, choice, setting."""
-    return pd.DataFrame([asdict(assumption) for assumption in ASSUMPTIONS])
+    return pd.DataFrame(ASSUMPTIONS, columns=["not_stated", "place", "choice", "setting"])

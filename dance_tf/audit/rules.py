@@ -171,7 +171,7 @@ def _f1_limits(row: PublishedRow, classes: int, supports: tuple[int, ...] | None
     reason = "macro F1 is at most the harmonic mean of precision and sensitivity"
     if supports:
         accuracy = row.accuracy.range if row.accuracy and not averaged else None
-        found = bounds.min_classes_found(recall, accuracy, Shares.of(supports))
+        found = min(classes, bounds.min_classes_found(recall, accuracy, Shares.of(supports)))
         high, condition = plain.high, "; every class has true positives, so no class can be omitted as 0/0"
         if averaged:
             condition += ", except in a fold that is far worse than the mean"
