@@ -15,7 +15,7 @@ from pathlib import Path
 import mistune
 
 from dance_tf.report.profile import ROOT
-from dance_tf.report.section import SYNTHETIC, RunReport, Section, json_text, merge_metrics, write_whole
+from dance_tf.report.section import DPI, SYNTHETIC, RunReport, Section, json_text, merge_metrics, write_whole
 
 MAX_FINDINGS = 5
 MAX_TOP_FIGURES = 2
@@ -136,8 +136,10 @@ def render_page(sections: Sequence[Section], folder: Path, facts: Entry, metrics
 
     def figure(entry: Entry) -> Iterator[str]:
         file = f"figures/{entry['name']}.png"
-        data = base64.b64encode((folder / file).read_bytes()).decode()
-        image = f'<img alt="{escape(str(entry["title"]))}" src="data:image/png;base64,{data}">'
+        data = (folder / file).read_bytes()
+        width = int.from_bytes(data[16:20]) * 96 // DPI  # CSS has 96 pixels per inch
+        source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+        image = f'<img alt="{escape(str(entry["title"]))}" width="{width}" src="{source}">'
         yield f'<figure><a href="{file}">{image}</a>'
         yield f"<figcaption>{markdown(str(entry['caption']))}</figcaption></figure>"
 

@@ -78,7 +78,9 @@ def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, flo
             ha="center", va="bottom", color=GRAY, fontsize=9.5,
         )  # fmt: skip
     axes.set(xlabel="epoch, over all stages", ylabel="mean squared error", yscale="log", xlim=(0.5, len(curves) + 0.5))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    low, high = axes.get_ylim()
+    ticks = (1, 1.5, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5) if high < 100 * low else (1, 3)  # per decade
+    axes.yaxis.set_major_locator(LogLocator(subs=ticks))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", visible=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from dance_tf.report.figures import growth_errors, growth_stages, training_curves
 
@@ -25,6 +26,12 @@ def test_growth_errors_follow_the_curve_and_name_the_baselines(sound):
     assert [text.get_text() for text in axes.texts] == ["stage 1", "stage 2"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training frames", "PCA (0.005)"]
     assert list(axes.lines[1].get_ydata()) == [0.005, 0.005]
+
+
+@pytest.mark.parametrize("baseline", [0.2, 0.04, 0.0003])
+def test_ticks_of_growth_errors_fit_every_range(sound, baseline):
+    curves = pd.DataFrame({"stage": [1, 2, 3], "epoch": [1, 1, 1], "loss": [0.3, 0.25, 0.2]})
+    sound(growth_errors(curves, "synthetic", {"PCA": baseline}))
 
 
 def history(**more):
