@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
 TIMED = ("cost", "speed")  # measured in seconds, so no two measurements are alike
 KILLED_AT = (  # files whose appearance says how far a report has come
-    "work/dataset-*-parts/*.npz",  # while clips are curated
+    "work/dataset-*-parts/*.json",  # while clips are curated
     "work/growth/*.unfinished/stage_3/checkpoint/state.json",  # while an autoencoder grows
     "work/runs/*/result.json",  # while classifiers are trained
 )

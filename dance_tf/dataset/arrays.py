@@ -25,7 +25,7 @@ def record_clip(curated: CuratedClip) -> ClipRecord:
         kept=len(curated.frames),
         seen=curated.seen,
         dropped=tuple((reason, sum(frame.reason == reason for frame in curated.dropped)) for reason in reasons),
-        room_known=curated.room_known,
+        room_known=curated.background_valid,
         seconds=float(curated.seconds),
     )
 
@@ -37,7 +37,7 @@ def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] =
         clips=tuple(record_clip(curated) for curated in curated_clips),
         frames=np.concatenate([curated.frames for curated in curated_clips]),
         timestamps=np.concatenate([curated.timestamps for curated in curated_clips]),
-        rooms=np.stack([curated.room for curated in curated_clips]),
+        rooms=np.stack([curated.background for curated in curated_clips]),
     )
 
 
@@ -69,7 +69,7 @@ def write_arrays(
                     continue
                 raw.write(np.ascontiguousarray(curated.frames, dtype=np.uint8).tobytes())
                 records.append(record_clip(curated))
-                rooms.append(curated.room)
+                rooms.append(curated.background)
                 timestamps.append(curated.timestamps)
         if not records:
             raise DatasetError("no clip has both a style and a frame left after curation: nothing to write")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip, CurationSettings
-from dance_tf.curation.run import curate_apart, reading_from_json, told
+from dance_tf.curation.run import curate_in_subprocess, failure_reason, reading_from_json
 from dance_tf.dataset.batches import apply_view, windows
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
@@ -28,7 +28,7 @@ class VerdictError(ValueError):
 
 def refusal(error: Exception) -> str:
     """Why a clip has no verdict, in one line, from what `classify_clip` raised."""
-    return " ".join(str(error).split()) if isinstance(error, VerdictError) else told(error)
+    return " ".join(str(error).split()) if isinstance(error, VerdictError) else failure_reason(error)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def classify_clip(
     read, curation = reading_from_json(bundle.description.reading)
     lent = DecodingProcess() if process is None else nullcontext(process)
     with lent as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        curated = curate_apart(decoding, clip, Path(folder), read_settings or read, curation_settings or curation)
+        settings = read_settings or read, curation_settings or curation
+        curated = curate_in_subprocess(decoding, clip, Path(folder), *settings)
         return _judge(bundle, path, curated, started)
 
 
@@ -109,11 +110,11 @@ def _judge(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float
     if not len(curated.frames):
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(dropped.items()))
         raise VerdictError(f"no frame is left to judge: of {curated.seen}, {why} were dropped")
-    probabilities = frame_probabilities(bundle, curated.frames, curated.room).mean(axis=0, dtype=np.float64)
+    probabilities = frame_probabilities(bundle, curated.frames, curated.background).mean(axis=0, dtype=np.float64)
     best = int(probabilities.argmax())
     styles = bundle.description.styles
     notes = []
-    if not curated.room_known and bundle.description.view == "difference":
+    if not curated.background_valid and bundle.description.view == "difference":
         notes.append("the camera moves, so the room cannot be told from the dancer: trust this verdict less")
     return Verdict(
         clip=str(path),

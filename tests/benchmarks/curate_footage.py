@@ -122,7 +122,7 @@ def kill_and_resume(source: Path, out: Path, jobs: int, kills: int, whole_second
         process.send_signal(signal.SIGKILL)
         process.stdout.close()
         process.wait()
-        left.append(len(list(out.with_name(f"{out.name}-parts").glob("*.npz"))))
+        left.append(len(list(out.with_name(f"{out.name}-parts").glob("*.json"))))
     return left
 
 

@@ -49,7 +49,7 @@ def test_clips_without_a_style_or_a_frame_are_left_out(tmp_path, clips):
     found = open_arrays(write_arrays(tmp_path / "arrays", [clips[0], nameless, empty, clips[3]]), PLENTY)
     assert [clip.clip_id for clip in found.clips] == ["style0/dancer0", "style0/dancer3"]
     np.testing.assert_array_equal(found.frames, np.concatenate([clips[0].frames, clips[3].frames]))
-    np.testing.assert_array_equal(found.rooms, [clips[0].room, clips[3].room])
+    np.testing.assert_array_equal(found.rooms, [clips[0].background, clips[3].background])
     with pytest.raises(DatasetError, match="nothing to write"):
         write_arrays(tmp_path / "none", [nameless, empty])
     assert [path.name for path in tmp_path.iterdir()] == ["arrays"]

@@ -21,9 +21,9 @@ def workspace(tmp_path_factory):
 def test_the_busiest_clip_lost_frames_for_the_most_reasons():
     rows = (
         CurationRow("refused.mp4", blank=9, blurred=9, no_dancing=9, seen=99),
-        CurationRow("one.mp4", blank=50, seen=90, kept=40, part="1.npz"),
-        CurationRow("two.mp4", blank=2, blurred=3, seen=90, kept=85, part="2.npz"),
-        CurationRow("also_two.mp4", blank=2, no_dancing=4, seen=90, kept=84, part="3.npz"),
+        CurationRow("one.mp4", blank=50, seen=90, kept=40, part="1.npy"),
+        CurationRow("two.mp4", blank=2, blurred=3, seen=90, kept=85, part="2.npy"),
+        CurationRow("also_two.mp4", blank=2, no_dancing=4, seen=90, kept=84, part="3.npy"),
     )
     assert busiest_row(rows).path == "also_two.mp4"
 

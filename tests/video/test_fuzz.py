@@ -13,16 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.curation.run import (
-    KEPT,
-    PARTLY_KEPT,
-    REFUSED,
-    CurationRow,
-    curate_footage,
-    read_rows,
-    told,
-    write_rows,
-)
+from dance_tf.curation.parts import KEPT, PARTLY_KEPT, REFUSED, CurationRow, read_rows, write_rows
+from dance_tf.curation.run import curate_footage, failure_reason
 from dance_tf.video.catalog import find_clips
 from dance_tf.video.isolation import LostProcess
 from dance_tf.video.settings import ReadSettings
@@ -109,7 +101,7 @@ def test_fuzzed_files_are_all_accounted_for(seeds, tmp_path, capsys):
             tally[row.status] += 1
             assert "\n" not in row.reason and (row.status == KEPT or row.reason)
         faults += faults_in(rows)
-        for part in (folder / "parts").glob("*.npz"):
+        for part in (folder / "parts").iterdir():
             part.unlink()
     if FILES > 1000:
         with capsys.disabled():
@@ -132,7 +124,7 @@ def test_fuzzed_files_are_all_accounted_for(seeds, tmp_path, capsys):
     ],
 )
 def test_fuzz_would_not_overlook_a_fault(error, monkeypatch):
-    fine, row = CurationRow("b.mp4", reason="the file is empty"), CurationRow("in/a.mp4", reason=told(error))
+    fine, row = CurationRow("b.mp4", reason="the file is empty"), CurationRow("in/a.mp4", reason=failure_reason(error))
     assert faults_in([fine, row]) == [("a.mp4", row.reason)]
     monkeypatch.setitem(KNOWN_CRASHES, "a.mp4", "known")
     assert faults_in([fine, row]) == []
