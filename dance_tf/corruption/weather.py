@@ -1,38 +1,37 @@
-"""What weather does to a clip: fog between camera and dancer, drops of rain on the lens.
-
-The effects have the signature that `degrade_camera` describes.
-"""
+"""Corruptions by weather: fog, and drops of rain on the lens; `camera` describes the signature of the effects."""
 
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-FOG_SIDE = 48  # fog has no fine detail: its density is made at this short side and enlarged
-FOG_TILE = 128  # the texture repeats after this many of those pixels
-AIRLIGHT = 215.0  # gray level of the fog itself, the light it scatters towards the camera
-PATCHINESS = 0.45  # how uneven the fog is: its optical depth varies by about this share around its mean
-FOG_FALLOFF = 1.7  # the texture's amplitude falls with this power of frequency
-FOG_PACE = (0.1, 0.25)  # how fast a layer drifts, in short sides a second
-FOG_RISE = 0.35  # how much of a layer's drift may be up or down
-RUNNING = 0.3  # share of the drops that are heavy enough to run down the lens
-DROP_SIZES = (0.3, 1.0)  # of the largest radius, before `DROP_POWER` makes small ones many
+from dance_tf.corruption.light import enlarge, working_size
+
+FOG_SIDE = 48  # the density of fog has no fine detail: it is made at this short side and enlarged
+FOG_TILE = 128  # period of the texture in these pixels
+AIRLIGHT = 215.0  # gray level of the fog itself, the light that it scatters towards the camera
+PATCHINESS = 0.45  # standard deviation of the optical depth, as a share of its mean
+FOG_FALLOFF = 1.7  # the amplitude of the texture falls with this power of the frequency
+FOG_PACE = (0.1, 0.25)  # drift of a layer, short sides per second
+FOG_RISE = 0.35  # largest vertical share of the drift
+RUNNING = 0.3  # share of the drops that run down the lens
+DROP_SIZES = (0.3, 1.0)  # of the largest radius, before `DROP_POWER` makes most of them small
 DROP_POWER = 1.5
-DROP_WIDTH = 0.85  # a drop hangs: it is a little longer than wide
+DROP_WIDTH = 0.85  # of the height of a drop
 DROP_SHRINKS = (1.5, 3.0)  # how many times smaller the scene is in a drop
-DROP_PACE = (0.05, 0.5)  # heights a second, for those that run
-DROP_HALTS = (0.35, 2.5)  # they stick and slip: seconds they are ahead or behind, radians a second
-DROP_SWERVE = (0.01, 9.0)  # they swerve: short sides, radians a height
-DROP_SHINE = (0.3, 0.35)  # brighter at the lower edge (the sky is there), darker at the rim
-DROP_FOCUS = 0.012  # blur of what is seen through water, standard deviation as a share of the short side
+DROP_PACE = (0.05, 0.5)  # heights per second of the running drops
+DROP_HALTS = (0.35, 2.5)  # drops stick and slip: seconds ahead or behind, radians per second
+DROP_SWERVE = (0.01, 9.0)  # short sides, radians per height
+DROP_SHINE = (0.3, 0.35)  # brighter at the lower edge, which shows the sky; darker at the rim
+DROP_FOCUS = 0.012  # standard deviation of the blur in a drop, as a share of the short side
 
 
 @lru_cache(maxsize=64)
 def fog_texture(seed: int) -> np.ndarray:
-    """A cloudy texture that repeats without a seam: noise whose amplitude falls with the 1.7th power of frequency.
+    """Return a periodic cloud texture: noise whose amplitude falls with the power 1.7 of the frequency.
 
     Returns:
-        float32 [128, 128], mean 0, standard deviation 1, within ±2; do not write into it.
+        float32 [128, 128], mean 0, standard deviation 1, within ±2; cached, so read-only.
     """
     frequency = np.hypot(np.fft.fftfreq(FOG_TILE)[:, None], np.fft.rfftfreq(FOG_TILE)[None, :]) * FOG_TILE
     amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -FOG_FALLOFF
@@ -42,22 +41,20 @@ def fog_texture(seed: int) -> np.ndarray:
     return ((texture - texture.mean()) / texture.std()).clip(-2, 2).astype(np.float32)
 
 
-def raise_fog(
+def add_fog(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, depth: float, scatter: float
 ) -> np.ndarray:
-    """Drifting fog by the law of scattering media (Koschmieder 1924): seen = scene × t + airlight × (1 - t), t =
-    exp(-depth).
+    """Add drifting fog after Koschmieder (1924): seen = scene × t + airlight × (1 - t), t = exp(-depth).
 
-    Two layers of texture drift at their own pace, so that the fog changes shape as it moves. No depth map exists for a
-    clip, so the fog stands at one distance for dancer and room.
+    Two texture layers drift at different speeds, so that the shape of the fog changes. There is no depth map, so dancer
+    and background are at one distance.
 
     Args:
-        depth: mean optical depth; 0.45 lets 64 % of the contrast through, 1.2 lets 30 %.
+        depth: mean optical depth; 0.45 transmits 64 % of the contrast, 1.2 transmits 30 %.
         scatter: blur by forward scattering, standard deviation as a share of the short side.
     """
     height, width = frames.shape[1:]
-    scale = min(1.0, FOG_SIDE / min(height, width))
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = working_size(height, width, FOG_SIDE)
     layers = [
         np.pad(fog_texture(int(generator.integers(1 << 31))), ((1, small[1] + 2), (1, small[0] + 2)), "wrap")
         for _ in range(2)
@@ -77,7 +74,7 @@ def raise_fog(
         ]
         unevenness = (parts[0] + parts[1]) * np.float32(PATCHINESS / 2**1.5)
         through = np.exp(np.float32(-depth) * (1 + unevenness))
-        through = cv2.resize(through, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+        through = enlarge(through, height, width)
         scene = cv2.GaussianBlur(frames[i], (0, 0), sigma) if sigma >= 0.3 else frames[i]
         np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT), out=seen)
         seen *= through
@@ -87,12 +84,12 @@ def raise_fog(
 
 
 def _drop(radius: float, magnify: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One drop as a lens: (shift [2, s, s] px from a pixel to what is seen in it, cover [s, s] 0..1, shine [s, s])."""
+    """Return a drop as a lens: shift [2, s, s] px to the source of each pixel, cover [s, s] 0..1, shine [s, s]."""
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     distance = np.hypot(x, DROP_WIDTH * y) / radius
     cover = np.clip((1.0 - distance) * max(radius, 1.0) / 1.5 + 0.5, 0, 1)
-    # a drop turns the scene upside down and shrinks it: a pixel shows what lies on the other side of the drop's centre
+    # a drop shows the scene upside down and smaller: the source is on the other side of the drop's centre
     shift = np.stack([-(1 + magnify) * x, -(1 + magnify) * y])
     sky, rim = DROP_SHINE
     shine = 1.0 + sky * y / reach - rim * np.clip(distance - 0.6, 0, 1) / 0.4
@@ -100,7 +97,7 @@ def _drop(radius: float, magnify: float) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 class _Lens:
-    """The state of a wet lens: for each pixel what is seen there instead, how much a drop covers it, how bright."""
+    """A wet lens: for each pixel the shift to its source, how much a drop covers it, and its brightness."""
 
     def __init__(self, height: int, width: int):
         self.shift = np.zeros((2, height, width), np.float32)
@@ -108,14 +105,12 @@ class _Lens:
         self.shine = np.ones((height, width), np.float32)
 
     def copy_from(self, other: "_Lens") -> None:
-        """Take over another lens's drops."""
-        for mine, theirs in zip(
-            (self.shift, self.cover, self.shine), (other.shift, other.cover, other.shine), strict=True
-        ):
-            np.copyto(mine, theirs)
+        """Replace all drops by those of another lens."""
+        for name in ("shift", "cover", "shine"):
+            np.copyto(getattr(self, name), getattr(other, name))
 
     def put(self, drop: tuple[np.ndarray, np.ndarray, np.ndarray], x: int, y: int) -> None:
-        """Lay a drop with its centre at pixel (x, y), which may be outside the picture, over what is there."""
+        """Add a drop with its centre at pixel (x, y), which may be outside the picture."""
         shift, cover, shine = drop
         height, width = self.cover.shape
         reach = cover.shape[0] // 2
@@ -134,13 +129,12 @@ class _Lens:
 def rain_on_lens(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, drops: float, radius: float, film: float
 ) -> np.ndarray:
-    """Drops of water on the lens: each a small lens of its own that shows the scene upside down and out of focus; some
-    run down.
+    """Add drops of water on the lens, which show the scene upside down and out of focus; some run down.
 
     Args:
-        drops: how many (rounded).
+        drops: number of drops (rounded).
         radius: of the largest drops, as a share of the short side.
-        film: 0..1, the part of the light that passes through the thin film of water between the drops and is blurred.
+        film: 0..1, the share of the light that is blurred by the film of water between the drops.
     """
     height, width = frames.shape[1:]
     side, number = min(height, width), max(1, round(drops))
@@ -151,7 +145,7 @@ def rain_on_lens(
     shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(*DROP_SHRINKS, number), strict=True)]
     running = np.arange(number) < round(RUNNING * number)
     still, lens = _Lens(height, width), _Lens(height, width)
-    visible = radii >= 0.5  # smaller than a pixel: nothing to draw
+    visible = radii >= 0.5  # smaller ones are less than a pixel
     for k in np.flatnonzero(visible & ~running):
         still.put(shapes[k], round(x[k]), round(np.clip(y[k], 0, 1) * height))
     grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))

@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from dance_tf.corruption.clips import FrameRequest, compress_file, degrade_file, middle_under
-from dance_tf.corruption.degrade import degrade
+from dance_tf.corruption.conditions import degrade
 from dance_tf.curation.background import BACKGROUND_FRAMES, estimate_background
 from dance_tf.dataset.batches import sample_evenly, windows
 from dance_tf.dataset.dataset import Dataset

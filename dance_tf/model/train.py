@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from dance_tf.corruption.augment import augment_with_rooms, check_families
+from dance_tf.corruption.augment import augment_with_backgrounds, check_families
 from dance_tf.dataset.batches import VIEWS, Jitter, View, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
@@ -42,7 +42,7 @@ class TrainingSettings:
         jitter: random change of training frames.
         frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3's other dimension);
             128 leaves them alone.
-        augment: families of degradations (`degrade_augment.SPATIAL_FAMILIES`) that half of the classifier's training
+        augment: families of degradations (`corruption.augment.SPATIAL_FAMILIES`) that half of the classifier's training
             frames are put under; none by default. The autoencoder grows on clean frames all the same, so that runs
             that differ in this alone share it.
     """
@@ -129,7 +129,7 @@ def _degradation(families: tuple[str, ...]):
     """The change of a batch that training against families of degradations makes."""
 
     def degrade(frames: np.ndarray, rooms: np.ndarray, generator: np.random.Generator, alike: int):
-        return augment_with_rooms(frames, rooms, generator, families, alike=alike)
+        return augment_with_backgrounds(frames, rooms, generator, families, window=alike)
 
     return degrade
 

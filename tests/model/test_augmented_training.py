@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from dance_tf.corruption.augment import augment_with_rooms
+from dance_tf.corruption.augment import augment_with_backgrounds
 from dance_tf.dataset.batches import apply_view
 from dance_tf.dataset.dataset import ClipRecord, Dataset
 from dance_tf.dataset.splits import Split
@@ -28,7 +28,7 @@ def dataset() -> Dataset:
 
 
 def degrade(frames, rooms, generator, alike):
-    return augment_with_rooms(frames, rooms, generator, FAMILIES, alike=alike)
+    return augment_with_backgrounds(frames, rooms, generator, FAMILIES, window=alike)
 
 
 @pytest.mark.parametrize("view", ["difference", "frame"])
@@ -37,7 +37,7 @@ def test_frames_are_degraded_before_the_room_is_taken_away(dataset, view):
     frames = FrameSequence(dataset, np.arange(24), feed, seed=4)
     seen, labels = frames[1]
     chosen = frames.order[8:16]
-    changed = augment_with_rooms(
+    changed = augment_with_backgrounds(
         dataset.frames[chosen], dataset.rooms[dataset.clip_index[chosen]], np.random.default_rng([4, 0, 1]), FAMILIES
     )
     np.testing.assert_array_equal(seen, apply_view(*changed, view))
