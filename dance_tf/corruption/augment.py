@@ -1,8 +1,7 @@
 """Corruptions as training augmentation: one random condition on some of the frames of a batch and their backgrounds.
 
-Footage is degraded at its own size and then resized, which averages much of a condition away. Frames of a batch have the
-size of the network already, so they are treated as footage of `SOURCE_SIDE` that was resized: `small_effect` gives what
-would remain of a condition.
+Footage is degraded at its own size and then resized, which averages much of a condition away. Frames of a batch are
+already resized, so they are treated as footage of `SOURCE_SIDE`: `small_effect` gives what would remain of a condition.
 
 The background of a degraded clip is degraded too: fog that stands in a frame also stands in its background, and
 background subtraction removes most of it. So both are degraded.
@@ -26,8 +25,8 @@ DAY = 86_400.0  # seconds; the times of a condition are drawn from so long a per
 BACKGROUND_TIMES = 3  # times of a condition for the median of a background
 BACKGROUND_SECONDS = 8.0  # largest distance of these times from the time of the frame
 WINDOW_STEP = 1 / 15  # seconds between the frames of a window
-# measured on synthetic clips of 432 px resized to 72: to harm single frames as much as CRF 28 to 48 harms the clips, the
-# CRF must be 16.5 to 19.2 lower at 6 frames per second and 16.4 to 19.1 at 30, which is 7 for each halving of the side
+# measured on synthetic clips of 432 px resized to 72: for single frames, the CRF of the same harm as CRF 28 to 48 on
+# clips is 16.5 to 19.2 lower at 6 frames per second and 16.4 to 19.1 at 30, which is 7 for each halving of the side
 CRF_PER_HALVING = 7.0
 # x264 spends more bits on a frame that is shown longer: CRF 38 leaves 41 dB of a clip at 6 frames per second and 36 dB
 # at 30. Single frames get the rate of the synthetic clips in the reports

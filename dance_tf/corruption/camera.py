@@ -11,13 +11,35 @@ median of the clip. For some frames of a clip they take `clip`, a `WholeClip`, a
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import cv2
 import numpy as np
 
+
+@dataclass(frozen=True)
+class Constant:
+    """A number of an effect that does not depend on the severity.
+
+    Attributes:
+        name: for the report.
+        unit: for the report.
+        value: a number, a word, or the two ends of a uniform distribution.
+    """
+
+    name: str
+    unit: str
+    value: Any
+
+    def __str__(self) -> str:
+        """Return the value as text."""
+        ends = self.value if isinstance(self.value, tuple) else (self.value,)
+        return " to ".join(end if isinstance(end, str) else f"{end:g}" for end in ends)
+
+
 QUANTILES = 1 << 16
-SWAY_RATES = (0.5, 3.0)  # Hz of the three sines that the sway of a hand is made of: tremor and breathing
-SWAY_SHARE = 0.5  # largest deviation of the blur length of a frame from the mean of the clip, as a share of it
+SWAY_RATES = Constant("sway frequency", "Hz, each of three sines", (0.5, 3.0))  # of a hand: tremor and breathing
+SWAY = Constant("sway", "of the mean length, largest", 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +114,7 @@ def motion_blur_lengths(
     Returns:
         float64 [n], pixels, each within 50 % of `length`.
     """
-    rates, phases = generator.uniform(*SWAY_RATES, 3), generator.uniform(0, 2 * np.pi, 3)
+    rates, phases = generator.uniform(*SWAY_RATES.value, 3), generator.uniform(0, 2 * np.pi, 3)
 
     def sway_at(times: np.ndarray) -> np.ndarray:
         return np.sin(2 * np.pi * rates * np.asarray(times, np.float64)[:, None] + phases).sum(1)
@@ -101,7 +123,7 @@ def motion_blur_lengths(
     centre = whole.mean() if whole.size else 0.0
     sway = sway_at(seconds) - centre
     largest = np.abs(whole - centre).max(initial=0.0)
-    return length * (1 + SWAY_SHARE * (sway / largest if largest > 1e-9 else np.zeros_like(sway)))
+    return length * (1 + SWAY.value * (sway / largest if largest > 1e-9 else np.zeros_like(sway)))
 
 
 def blur_by_motion(

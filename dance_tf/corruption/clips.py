@@ -23,7 +23,7 @@ from dance_tf.video.settings import READ_DEFAULTS
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import silent
 
-SEGMENT_FRAMES = KEYFRAMES
+SEGMENT_FRAMES = KEYFRAMES.value
 SAME_TIME = 1e-6  # seconds
 
 

@@ -5,13 +5,16 @@ from fractions import Fraction
 
 import numpy as np
 
-PRESET = "veryfast"  # as in fast upload pipelines; slower presets need fewer bits at the same CRF
-KEYFRAMES = 250  # frames between keyframes at most, x264's default
+from dance_tf.corruption.camera import Constant
+
+# as in fast upload pipelines; slower presets need fewer bits at the same CRF
+PRESET = Constant("preset", "x264", "veryfast")
+KEYFRAMES = Constant("keyframe interval", "frames at most", 250)  # x264's default
 FRAMES_PER_SECOND = 30.0
 
 
 def encode_h264(
-    frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = KEYFRAMES
+    frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = KEYFRAMES.value
 ) -> list:
     """Encode gray frames with x264 (monochrome, full range, B-frames, one thread for reproducible bytes).
 
@@ -34,7 +37,7 @@ def encode_h264(
     encoder.gop_size = keyframe_interval
     encoder.thread_count = 1
     # without cpu-independent the bytes differ between processors, and for small frames between calls
-    encoder.options = {"crf": f"{crf:g}", "preset": PRESET, "x264-params": "cpu-independent=1"}
+    encoder.options = {"crf": f"{crf:g}", "preset": PRESET.value, "x264-params": "cpu-independent=1"}
     packets = []
     for i, frame in enumerate(frames):
         picture = av.VideoFrame.from_ndarray(frame, format="gray")
@@ -79,7 +82,7 @@ def compress_h264(
     generator: np.random.Generator,
     *,
     crf: float,
-    keyframe_interval: int = KEYFRAMES,
+    keyframe_interval: int = KEYFRAMES.value,
 ) -> np.ndarray:
     """Encode a clip with x264 and decode it.
 

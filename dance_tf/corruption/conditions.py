@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.corruption import camera, codec, light, weather
-from dance_tf.corruption.camera import WholeClip
+from dance_tf.corruption.camera import Constant, WholeClip
 
 FAMILIES = ("compression", "noise", "blur", "light", "weather", "time", "resolution")
 MAX_SEVERITY = 5.0
@@ -36,21 +36,6 @@ class Parameter:
     def at(self, severity: float) -> float:
         """Return the value at a severity from 0 to 5."""
         return float(np.interp(severity, range(6), self.values))
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A number that does not depend on the severity.
-
-    Attributes:
-        name: for the report.
-        unit: for the report.
-        value: a number, a word, or the two ends of a uniform distribution.
-    """
-
-    name: str
-    unit: str
-    value: float | str | tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -96,12 +81,9 @@ class Condition:
 # the names of the random streams are fixed: other names would give other frames for the same seed
 _COMPRESSION = {
     "family": "compression", "kind": "compression", "effect": codec.compress_h264, "stream": "compress_h264",
-    # the paper's 25 and 15 % quality without a definition: floor((1 - q) × 51), as in imageio's FFmpeg writer, is 38, 43
+    # 38 and 43 are the paper's 25 and 15 % quality by the map of imageio's FFmpeg writer: floor((1 - q) × 51)
     "parameters": (Parameter("crf", "x264 CRF", (0, 28, 33, 38, 43, 48)),),
-    "constants": (
-        Constant("preset", "x264", codec.PRESET),
-        Constant("keyframe interval", "frames at most", codec.KEYFRAMES),
-    ),
+    "constants": (codec.PRESET, codec.KEYFRAMES),
     "seeded": False, "note": "quality q % is read as CRF floor((1 - q) × 51); monochrome",
 }  # fmt: skip
 _NOISE = {
@@ -112,10 +94,7 @@ _NOISE = {
 _BLUR = {
     "family": "blur", "kind": "motion blur", "effect": camera.blur_by_motion, "stream": "blur_by_motion",
     "parameters": (Parameter("motion_blur_length", "of short side", (0, 0.015, 0.03, 0.05, 0.08, 0.12)),),
-    "constants": (
-        Constant("sway frequency", "Hz, each of three sines", camera.SWAY_RATES),
-        Constant("sway", "of the mean length, largest", camera.SWAY_SHARE),
-    ),
+    "constants": (camera.SWAY_RATES, camera.SWAY),
     "whole": True,
     "note": "horizontal blur only, as the paper's kernel: the picture itself does not move; the length varies within "
     "50 % of this mean over the clip; 1 px or less is no blur",
@@ -133,20 +112,9 @@ _BACKLIGHT = {
         Parameter("glow", "of white, background", (0, 0.35, 0.5, 0.65, 0.8, 0.95)),
     ),
     "constants": (
-        Constant("lamp's direction", "half turns from the right, upwards negative", light.LAMP_ANGLE),
-        Constant("lamp's distance", "picture sides from the middle", light.LAMP_DISTANCE),
-        Constant("lamp's spread", "picture widths", light.LAMP_SPREAD),
-        Constant("lamp's disc", "of full glow", light.LAMP_DISC),
-        Constant("lamp's ramp", "of full glow", light.LAMP_RAMP),
-        Constant("ramp's slope", "a picture side", light.LAMP_SLOPE),
-        Constant("foreground from", "gray levels off the background", float(light.FOREGROUND[0])),
-        Constant("foreground fully", "gray levels off the background", float(light.FOREGROUND[1])),
-        Constant("gaps closed", "parts in a short side", light.GAP),
-        Constant("still chest filled", "fifths of a side", light.CHEST),
-        Constant("background frames", "evenly spaced over the clip", light.BACKGROUND_FRAMES),
-        Constant("silhouette resolution", "px, short side", light.WORKING_SIDE),
-        Constant("smallest dancer", "of the picture", light.MIN_MOVING),
-        Constant("largest dancer", "of the picture", light.MAX_MOVING),
+        light.LAMP_ANGLE, light.LAMP_DISTANCE, light.LAMP_SPREAD, light.LAMP_DISC, light.LAMP_RAMP, light.RAMP_SLOPE,
+        light.FOREGROUND_FROM, light.FOREGROUND_FULL, light.GAP, light.CHEST, light.BACKGROUND_FRAMES,
+        light.SILHOUETTE_SIDE, light.MIN_MOVING, light.MAX_MOVING,
     ),
     "whole": True,
     "note": "the dancer is found by motion: what never moves, or is as gray as the background, may stay lit",
@@ -158,15 +126,8 @@ _SHADOWS = {
         Parameter("shadows", "passers-by", (2, 2, 3, 4, 5, 6)),
     ),
     "constants": (
-        Constant("pace", "picture widths a second, either way", light.SHADOW_PACE),
-        Constant("height of the middle", "of the picture's, from the top", light.SHADOW_ALONG),
-        Constant("breadth", "half axis, short sides", light.SHADOW_BREADTH),
-        Constant("reach", "half axis, short sides", light.SHADOW_REACH),
-        Constant("tilt", "degrees", (-light.SHADOW_TILT, light.SHADOW_TILT)),
-        Constant("rocking", "degrees", light.SHADOW_SWAY),
-        Constant("gait", "radians a second", light.SHADOW_GAIT),
-        Constant("soft edge", "standard deviation, short sides", light.SHADOW_EDGE),
-        Constant("resolution", "px, short side", light.SHADOW_SIDE),
+        light.SHADOW_PACE, light.SHADOW_ALONG, light.SHADOW_BREADTH, light.SHADOW_REACH, light.SHADOW_TILT,
+        light.SHADOW_SWAY, light.SHADOW_GAIT, light.SHADOW_EDGE, light.SHADOW_SIDE,
     ),
 }  # fmt: skip
 _RAIN = {
@@ -177,19 +138,9 @@ _RAIN = {
         Parameter("film", "of light blurred", (0, 0.1, 0.2, 0.3, 0.4, 0.5)),
     ),
     "constants": (
-        Constant("sizes", "of the largest radius, before the power", weather.DROP_SIZES),
-        Constant("power of sizes", "exponent", weather.DROP_POWER),
-        Constant("drop width", "of its height", weather.DROP_WIDTH),
-        Constant("magnification", "times smaller in the drop, upside down", weather.DROP_SHRINKS),
-        Constant("focus", "blur in a drop, short sides", weather.DROP_FOCUS),
-        Constant("shine, lower edge", "of brightness", weather.DROP_SHINE[0]),
-        Constant("shade, rim", "of brightness", weather.DROP_SHINE[1]),
-        Constant("running", "of all drops", weather.RUNNING),
-        Constant("pace", "picture heights a second", weather.DROP_PACE),
-        Constant("halts", "seconds ahead or behind", weather.DROP_HALTS[0]),
-        Constant("rate of halts", "radians a second", weather.DROP_HALTS[1]),
-        Constant("swerve", "short sides", weather.DROP_SWERVE[0]),
-        Constant("rate of swerves", "radians a height", weather.DROP_SWERVE[1]),
+        weather.DROP_SIZES, weather.DROP_POWER, weather.DROP_WIDTH, weather.DROP_SHRINKS, weather.DROP_FOCUS,
+        weather.DROP_SHINE, weather.DROP_SHADE, weather.DROP_RUNNING, weather.DROP_PACE, weather.HALTS,
+        weather.HALT_RATE, weather.SWERVE, weather.SWERVE_RATE,
     ),
     "note": "drops on the lens",
 }  # fmt: skip
@@ -200,13 +151,8 @@ _FOG = {
         Parameter("scatter", "blur, of short side", (0, 0.001, 0.002, 0.004, 0.006, 0.009)),
     ),
     "constants": (
-        Constant("airlight", "gray level", weather.AIRLIGHT),
-        Constant("patchiness", "of the depth, standard deviation", weather.PATCHINESS),
-        Constant("texture falloff", "power of frequency", weather.FOG_FALLOFF),
-        Constant("drift", "short sides a second, each of two layers", weather.FOG_PACE),
-        Constant("drift up or down", "of the drift, at most", weather.FOG_RISE),
-        Constant("texture resolution", "px, short side", weather.FOG_SIDE),
-        Constant("texture period", "of those px", weather.FOG_TILE),
+        weather.AIRLIGHT, weather.PATCHINESS, weather.FOG_FALLOFF, weather.FOG_PACE, weather.FOG_RISE,
+        weather.FOG_SIDE, weather.FOG_TILE,
     ),
     "note": "one distance for dancer and background",
 }  # fmt: skip
@@ -289,7 +235,6 @@ def constant_table() -> pd.DataFrame:
     for effect in dict.fromkeys(condition.effect for condition in CONDITIONS):
         levels = [condition for condition in CONDITIONS if condition.effect is effect]
         for constant in levels[0].constants:
-            ends = constant.value if isinstance(constant.value, tuple) else (constant.value,)
             rows.append(
                 {
                     "conditions": tuple(level.name for level in levels),
@@ -298,7 +243,7 @@ def constant_table() -> pd.DataFrame:
                     "acts_on": _acts_on(levels[0]),
                     "parameter": constant.name,
                     "unit": constant.unit,
-                    "value": " to ".join(end if isinstance(end, str) else f"{end:g}" for end in ends),
+                    "value": str(constant),
                 }
             )
     return pd.DataFrame(rows)

@@ -3,27 +3,32 @@
 import cv2
 import numpy as np
 
-from dance_tf.corruption.camera import WholeClip
+from dance_tf.corruption.camera import Constant, WholeClip
 
-WORKING_SIDE = 128  # silhouettes are found at this short side: finer contours vanish at the network's 128 pixels
-BACKGROUND_FRAMES = 15  # evenly spaced frames whose median is the background
-MIN_MOVING = 0.005  # share of the picture; below it there is no dancer
-MAX_MOVING = 0.5  # share of the picture; above it the camera moves, and there are no silhouettes
-CHEST = 2  # fifths of the picture's height and width that a still chest may take between moving parts
-FOREGROUND = (10, 24)  # gray levels off the background at which a pixel starts to be, and fully is, foreground
-GAP = 8  # gaps up to this fraction of the short side (1/8) are closed
-LAMP_ANGLE = (-0.85, -0.15)  # half turns from the right: from above, as rows grow downwards
-LAMP_DISTANCE = 0.4  # picture sides from the middle
-LAMP_SPREAD = 0.35  # picture widths over which the disc fades
-LAMP_DISC, LAMP_RAMP = 0.65, 0.55  # strength of the disc, and of the light that decreases across the picture
-LAMP_SLOPE = 0.7  # of that ramp, per picture side
-SHADOW_ALONG = (0.25, 0.75)  # heights of the middle of a shadow, from the top
-SHADOW_PACE = (0.08, 0.3)  # picture widths per second, either way
-SHADOW_BREADTH, SHADOW_REACH = (0.10, 0.2), (0.4, 0.75)  # half axes of the ellipse, short sides
-SHADOW_TILT = 25.0  # degrees, either way
-SHADOW_SWAY, SHADOW_GAIT = (3.0, 9.0), 4.0  # amplitude in degrees and rate in radians per second of its rocking
-SHADOW_EDGE = 0.035  # standard deviation of its soft edge, as a share of the short side
-SHADOW_SIDE = 64  # soft shadows are drawn at this short side and enlarged
+# finer contours vanish at the network's 128 pixels
+SILHOUETTE_SIDE = Constant("silhouette resolution", "px, short side", 128)
+BACKGROUND_FRAMES = Constant("background frames", "evenly spaced over the clip", 15)
+MIN_MOVING = Constant("smallest dancer", "of the picture", 0.005)
+MAX_MOVING = Constant("largest dancer", "of the picture", 0.5)  # above it, the camera moves
+CHEST = Constant("still chest filled", "fifths of a side", 2)  # between parts that move
+FOREGROUND_FROM = Constant("foreground from", "gray levels off the background", 10.0)
+FOREGROUND_FULL = Constant("foreground fully", "gray levels off the background", 24.0)
+GAP = Constant("gaps closed", "parts in a short side", 8)
+LAMP_ANGLE = Constant("lamp's direction", "half turns from the right, upwards negative", (-0.85, -0.15))
+LAMP_DISTANCE = Constant("lamp's distance", "picture sides from the middle", 0.4)
+LAMP_SPREAD = Constant("lamp's spread", "picture widths", 0.35)
+LAMP_DISC = Constant("lamp's disc", "of full glow", 0.65)
+LAMP_RAMP = Constant("lamp's ramp", "of full glow", 0.55)  # light that decreases across the picture
+RAMP_SLOPE = Constant("ramp's slope", "a picture side", 0.7)
+SHADOW_PACE = Constant("pace", "picture widths a second, either way", (0.08, 0.3))
+SHADOW_ALONG = Constant("height of the middle", "of the picture's, from the top", (0.25, 0.75))
+SHADOW_BREADTH = Constant("breadth", "half axis, short sides", (0.10, 0.2))
+SHADOW_REACH = Constant("reach", "half axis, short sides", (0.4, 0.75))
+SHADOW_TILT = Constant("tilt", "degrees", (-25.0, 25.0))
+SHADOW_SWAY = Constant("rocking", "degrees", (3.0, 9.0))
+SHADOW_GAIT = Constant("gait", "radians a second", 4.0)
+SHADOW_EDGE = Constant("soft edge", "standard deviation, short sides", 0.035)
+SHADOW_SIDE = Constant("resolution", "px, short side", 64)  # soft shadows are drawn small and enlarged
 
 
 def dim(frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, brightness: float) -> np.ndarray:
@@ -49,7 +54,7 @@ def enlarge(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def sample_indices(count: int) -> np.ndarray:
     """Return up to 15 evenly spaced frames of a clip, int64, from which its background is taken."""
-    return np.linspace(0, count - 1, min(count, BACKGROUND_FRAMES)).astype(int)
+    return np.linspace(0, count - 1, min(count, BACKGROUND_FRAMES.value)).astype(int)
 
 
 def silhouettes(frames: np.ndarray, samples: np.ndarray | None = None) -> np.ndarray | None:
@@ -65,13 +70,13 @@ def silhouettes(frames: np.ndarray, samples: np.ndarray | None = None) -> np.nda
     """
     if len(frames if samples is None else samples) < 3:
         return None
-    size = working_size(*frames.shape[1:], WORKING_SIDE)
+    size = working_size(*frames.shape[1:], SILHOUETTE_SIDE.value)
     small = _shrink(frames, size)
     sample = small[sample_indices(len(small))] if samples is None else _shrink(samples, size)
     background = np.median(sample, axis=0).astype(np.uint8)
     masks = _foreground(small, background)
     clip_masks = masks if samples is None else _foreground(sample, background)
-    return masks if MIN_MOVING < clip_masks.mean() < MAX_MOVING else None
+    return masks if MIN_MOVING.value < clip_masks.mean() < MAX_MOVING.value else None
 
 
 def _shrink(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -85,13 +90,15 @@ def _shrink(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _foreground(small: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Return the difference to the background without specks and gaps: float32 [n, h', w'], 0..1."""
     width, height = small.shape[:0:-1]
-    ramp = np.clip((np.arange(256) - FOREGROUND[0]) * (255 / (FOREGROUND[1] - FOREGROUND[0])), 0, 255).astype(np.uint8)
+    ramp = np.clip(
+        (np.arange(256) - FOREGROUND_FROM.value) * (255 / (FOREGROUND_FULL.value - FOREGROUND_FROM.value)), 0, 255
+    ).astype(np.uint8)
     # small gaps are closed; larger ones only if there is foreground above, below and on both sides, as around a chest
     # that does not move, but not below a raised arm
     speck = cv2.getStructuringElement(cv2.MORPH_RECT, (min(3, width), min(3, height)))
-    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(width, height) // GAP) | 1,) * 2)
-    upright = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(1, CHEST * height // 5) | 1))
-    across = cv2.getStructuringElement(cv2.MORPH_RECT, (max(1, CHEST * width // 5) | 1, 1))
+    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, min(width, height) // GAP.value) | 1,) * 2)
+    upright = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(1, CHEST.value * height // 5) | 1))
+    across = cv2.getStructuringElement(cv2.MORPH_RECT, (max(1, CHEST.value * width // 5) | 1, 1))
     masks = np.empty(small.shape, np.float32)
     for i, frame in enumerate(small):
         mask = cv2.LUT(cv2.blur(cv2.absdiff(frame, background), (3, 3)), ramp)
@@ -112,13 +119,15 @@ def _between(mask: np.ndarray, axis: int) -> np.ndarray:
 
 def lamp_mask(height: int, width: int, generator: np.random.Generator) -> np.ndarray:
     """Return the directional light of a lamp or window above or beside the dancer: float32 [h, w], 0..1."""
-    angle = np.pi * generator.uniform(*LAMP_ANGLE)
+    angle = np.pi * generator.uniform(*LAMP_ANGLE.value)
     towards = np.array([np.cos(angle), np.sin(angle)])
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5
-    ramp = 0.5 + LAMP_SLOPE * (x * towards[0] + y * towards[1])
-    distance = np.hypot(x - LAMP_DISTANCE * towards[0], (y - LAMP_DISTANCE * towards[1]) * height / width)
-    return np.clip(LAMP_RAMP * ramp + LAMP_DISC * np.exp(-((distance / LAMP_SPREAD) ** 2)), 0, 1).astype(np.float32)
+    ramp = 0.5 + RAMP_SLOPE.value * (x * towards[0] + y * towards[1])
+    distance = np.hypot(x - LAMP_DISTANCE.value * towards[0], (y - LAMP_DISTANCE.value * towards[1]) * height / width)
+    return np.clip(
+        LAMP_RAMP.value * ramp + LAMP_DISC.value * np.exp(-((distance / LAMP_SPREAD.value) ** 2)), 0, 1
+    ).astype(np.float32)
 
 
 def add_backlight(
@@ -172,20 +181,20 @@ def cast_moving_shadows(
         shadows: number of passers-by (rounded; at least one).
     """
     height, width = frames.shape[1:]
-    size = working_size(height, width, SHADOW_SIDE)
+    size = working_size(height, width, SHADOW_SIDE.value)
     side, number = min(size), max(1, round(shadows))
-    start, along = generator.uniform(0, 1, number), generator.uniform(*SHADOW_ALONG, number)
-    pace = generator.uniform(*SHADOW_PACE, number) * generator.choice([-1.0, 1.0], number)
-    breadth, reach = generator.uniform(*SHADOW_BREADTH, number), generator.uniform(*SHADOW_REACH, number)
-    tilt, sway = generator.uniform(-SHADOW_TILT, SHADOW_TILT, number), generator.uniform(*SHADOW_SWAY, number)
+    start, along = generator.uniform(0, 1, number), generator.uniform(*SHADOW_ALONG.value, number)
+    pace = generator.uniform(*SHADOW_PACE.value, number) * generator.choice([-1.0, 1.0], number)
+    breadth, reach = generator.uniform(*SHADOW_BREADTH.value, number), generator.uniform(*SHADOW_REACH.value, number)
+    tilt, sway = generator.uniform(*SHADOW_TILT.value, number), generator.uniform(*SHADOW_SWAY.value, number)
     phase = generator.uniform(0, 6.28, number)
-    penumbra = max(0.1, SHADOW_EDGE * side)
+    penumbra = max(0.1, SHADOW_EDGE.value * side)
     shaded = np.empty_like(frames)
     for i, second in enumerate(np.asarray(seconds, np.float64)):
         light = np.ones((size[1], size[0]), np.float32)
         # paths extend beyond the picture by the breadth of a shadow, so that no shadow appears suddenly
         x = (-0.4 + 1.8 * ((start + pace * second / 1.8) % 1.0)) * size[0]
-        turn = tilt + sway * np.sin(SHADOW_GAIT * second + phase)
+        turn = tilt + sway * np.sin(SHADOW_GAIT.value * second + phase)
         for k in range(number):
             centre = (round(x[k] * 16), round(along[k] * size[1] * 16))
             axes = (max(1, round(breadth[k] * side * 16)), max(1, round(reach[k] * side * 16)))
