@@ -33,20 +33,6 @@ def test_the_kernel_is_uniform_over_its_length(length, kernel):
     np.testing.assert_allclose(motion_blur_kernel(length), [kernel], atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "length"), [("mild_motion_blur", 6), ("severe_motion_blur", 16)])
-def test_the_point_spread_of_a_frame(name, length):
-    point = np.zeros((1, 200, 220), np.uint8)
-    point[0, 90, 110] = 240
-    spread = degrade(point, name).frames[0]
-    assert (np.flatnonzero(spread.any(1)) == 90).all()  # no other row changes
-    row = spread[90].astype(float)
-    assert row.sum() == pytest.approx(240, abs=length)  # except for rounding
-    middle = row[110 - length // 2 + 1 : 110 + length // 2]
-    np.testing.assert_allclose(middle, 240 / length, atol=0.51)
-    np.testing.assert_allclose(row[[110 - length // 2, 110 + length // 2]], 120 / length, atol=0.51)
-    assert not row[: 110 - length // 2].any() and not row[111 + length // 2 :].any()
-
-
 def test_blur_equals_a_slow_convolution():
     clip = np.random.default_rng(0).integers(0, 256, (1, 100, 30), dtype=np.uint8)
     kernel = motion_blur_kernel(0.08 * 30)[0]
@@ -63,14 +49,8 @@ def test_blur_lengths_vary_smoothly_around_their_mean():
     assert 5 - 1e-9 <= lengths.min() < lengths.max() <= 15 + 1e-9
     assert np.abs(np.diff(lengths)).max() < 3
     np.testing.assert_allclose(motion_blur_lengths(10, np.array([4.0]), np.random.default_rng(1)), [10])
-
-
-def test_some_frames_are_blurred_as_in_the_whole_clip():
-    seconds = np.arange(90) / 30
-    whole = motion_blur_lengths(10, seconds, np.random.default_rng(1))
     some = motion_blur_lengths(10, seconds[20:25], np.random.default_rng(1), seconds)
-    np.testing.assert_allclose(some, whole[20:25])
-    assert np.abs(motion_blur_lengths(10, seconds[20:25], np.random.default_rng(1)) - some).max() > 1
+    np.testing.assert_allclose(some, lengths[20:25])  # as in the whole clip
 
 
 @pytest.mark.parametrize(("count", "lost"), [(0, 0), (1, 0), (2, 0), (3, 1), (5, 1), (8, 2), (100, 20), (263, 53)])
@@ -87,9 +67,6 @@ def test_every_frame_is_equally_likely_to_be_lost():
     for seed in range(500):
         kept[kept_after_drops(10, np.random.default_rng(seed), share=0.2)] += 1
     np.testing.assert_allclose(kept / 500, 0.8, atol=0.07)
-
-
-def test_one_frame_always_remains():
     assert len(kept_after_drops(4, np.random.default_rng(0), share=1.0)) == 1
 
 

@@ -16,17 +16,12 @@ def walking_square(count: int = 30, side: int = 128) -> tuple[np.ndarray, np.nda
     return np.where(where, 180, 120).astype(np.uint8), where
 
 
-def test_low_light_keeps_thirty_percent():
+@pytest.mark.parametrize(
+    ("severity", "share"), [(1, 0.7), (2, 0.5), (2.5, 0.4), (None, 0.3), (3, 0.3), (4, 0.2), (5, 0.1)]
+)
+def test_low_light_by_severity(severity, share):
     clip = np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8)
-    dark = degrade(clip, "low_light").frames
-    assert dark.mean() / clip.mean() == pytest.approx(0.3, abs=0.002)
-    np.testing.assert_array_equal(dark, np.rint(clip * 0.3))
-
-
-@pytest.mark.parametrize(("severity", "ratio"), [(1, 0.7), (2, 0.5), (4, 0.2), (5, 0.1), (2.5, 0.4)])
-def test_low_light_by_severity(severity, ratio):
-    clip = np.full((2, 8, 8), 200, np.uint8)
-    np.testing.assert_array_equal(degrade(clip, "low_light", severity).frames, round(200 * ratio))
+    np.testing.assert_array_equal(degrade(clip, "low_light", severity).frames, np.rint(clip * share))
 
 
 def test_the_dancer_is_found_by_motion():
@@ -126,16 +121,6 @@ def test_shadows_remove_the_named_share_of_light():
     assert shaded.max() == 200
     assert shaded.min() == pytest.approx(200 * (1 - 0.55), abs=2)
     assert 0.1 < (shaded < 190).mean() < 0.9
-
-
-def test_shadows_move_without_jumps():
-    shaded = degrade(np.full((90, 96, 96), 200, np.uint8), "moving_shadows", seed=1).frames.astype(float)
-    step = np.abs(np.diff(shaded, axis=0)).mean((1, 2))
-    assert step.max() < 6
-    assert np.abs(shaded[60] - shaded[0]).mean() > 4 * step.mean()
-
-
-def test_shadows_darken_by_a_factor():
-    clip = np.concatenate([np.full((1, 64, 64), 200, np.uint8), np.full((1, 64, 64), 50, np.uint8)])
-    shaded = degrade(clip, "moving_shadows", timestamps=np.zeros(2)).frames.astype(float)
-    np.testing.assert_allclose(shaded[0] / 200, shaded[1] / 50, atol=0.013)
+    levels = np.stack([np.full((64, 64), level, np.uint8) for level in (200, 50)])
+    shaded = degrade(levels, "moving_shadows", timestamps=np.zeros(2)).frames.astype(float)
+    np.testing.assert_allclose(shaded[0] / 200, shaded[1] / 50, atol=0.013)  # a factor, not a difference

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.corruption.conditions import degrade, find_condition
+from dance_tf.corruption.conditions import degrade
 from dance_tf.corruption.weather import AIRLIGHT, add_fog, fog_texture, rain_on_lens
 
 
@@ -30,13 +30,6 @@ def test_fog_transmits_what_its_depth_says(name, depth):
 def test_a_picture_of_the_fogs_gray_level_does_not_change():
     clip = np.full((2, 50, 70), int(AIRLIGHT.value), np.uint8)
     np.testing.assert_array_equal(degrade(clip, "heavy_fog").frames, clip)
-
-
-def test_fog_drifts_without_jumps():
-    foggy = degrade(np.zeros((120, 64, 64), np.uint8), "mild_fog", seed=2).frames.astype(float)
-    step = np.abs(np.diff(foggy, axis=0)).mean((1, 2))
-    assert step.max() < 2.5
-    assert np.abs(foggy[60] - foggy[0]).mean() > 4 * step.mean()
 
 
 def test_scattering_blurs():
@@ -92,12 +85,3 @@ def test_drops_run_downwards():
         if all(len(places) for places in rows):
             moved += np.sign(rows[1].max() - rows[0].max())
     assert moved > 0
-
-
-def test_constant_frames_stay_in_range():
-    for level in (0, 255):
-        clip = np.full((2, 64, 64), level, np.uint8)
-        for name in ("rain", "mild_fog", "heavy_fog"):
-            seen = degrade(clip, name, 5).frames
-            assert np.abs(seen.astype(int) - level).mean() < 200
-    assert find_condition("rain").settings(0)["drops"] == 0
