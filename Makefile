@@ -28,7 +28,7 @@ fuzz: .venv/installed
 	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/video -k fuzz
 
 crosscheck: .venv-crosscheck/installed
-	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/corruption/test_degrade_agreement.py
+	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/corruption/test_agreement.py
 	@PYTHONPATH=. .venv-crosscheck/bin/python tests/benchmarks/degrade_against_albumentations.py --write
 
 .venv-crosscheck/installed: requirements-crosscheck.txt

@@ -1,32 +1,54 @@
-"""What a camera does to a clip: sensor noise, shake, few pixels, frames that never arrive.
+"""Corruptions by the camera: sensor noise, motion blur, low resolution and lost frames.
 
-Every effect has one signature, `effect(frames, seconds, generator, **settings)`: frames uint8 [n, h, w], seconds
-float64 [n] from the start of the clip, a random generator of its own, and the settings of one severity. It returns new
-frames of the same shape and dtype and never writes into what it was given.
+Every effect of this package has the signature `effect(frames, seconds, generator, **settings)`: frames uint8 [n, h, w],
+seconds float64 [n] from the start of the clip, a random generator, and the settings of one severity. It returns new
+frames of the same shape and dtype.
 
-Two effects look beyond the frame at hand: the sway of a camera is centred over the clip, and a dancer is told from the
-clip's median. Given a part of a clip's frames, they take `clip`, a `WholeClip`, and treat each frame as in the whole.
+Two effects depend on the whole clip: motion blur is centred over the clip, and backlight finds the dancer against the
+median of the clip. For some frames of a clip they take `clip`, a `WholeClip`, and give the result of the whole clip.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import cv2
 import numpy as np
 
+
+@dataclass(frozen=True)
+class Constant:
+    """A number of an effect that does not depend on the severity.
+
+    Attributes:
+        name: for the report.
+        unit: for the report.
+        value: a number, a word, or the two ends of a uniform distribution.
+    """
+
+    name: str
+    unit: str
+    value: Any
+
+    def __str__(self) -> str:
+        """Return the value as text."""
+        ends = self.value if isinstance(self.value, tuple) else (self.value,)
+        return " to ".join(end if isinstance(end, str) else f"{end:g}" for end in ends)
+
+
 QUANTILES = 1 << 16
-SHAKE_RATES = (0.5, 3.0)  # Hz of the three sines that a hand's sway is made of: tremor and breathing
-SHAKE_SWING = 0.5  # how far a frame's streak may be from the clip's mean streak, as a share of it
+SWAY_RATES = Constant("sway frequency", "Hz, each of three sines", (0.5, 3.0))  # of a hand: tremor and breathing
+SWAY = Constant("sway", "of the mean length, largest", 0.5)
 
 
 @dataclass(frozen=True, eq=False)
 class WholeClip:
-    """What an effect must know of a clip of which it is given only some frames.
+    """What the effects on some frames of a clip need of the others.
 
     Attributes:
-        seconds: float64 [n], of all its frames.
-        samples: uint8 [k, h, w], frames that `degrade_light.sample_places` names.
+        seconds: float64 [n], of all frames.
+        samples: uint8 [k, h, w], the frames at `light.sample_indices`.
     """
 
     seconds: np.ndarray
@@ -35,7 +57,7 @@ class WholeClip:
 
 @lru_cache(maxsize=1)
 def _normal_quantiles() -> np.ndarray:
-    """float32 [65536]: the standard normal's quantiles at the middles of 65536 equal shares of probability."""
+    """Return the standard normal quantiles at the centres of 65536 equal shares of probability, float32 [65536]."""
     upper = np.array(
         [NormalDist().inv_cdf((i + 0.5) / QUANTILES) for i in range(QUANTILES // 2, QUANTILES)], np.float32
     )
@@ -45,13 +67,13 @@ def _normal_quantiles() -> np.ndarray:
 def add_gaussian_noise(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, sigma: float
 ) -> np.ndarray:
-    """White Gaussian noise, new in every pixel of every frame, clipped to 0..255 (section 4: mean 0, sigma 10 and 30).
+    """Add white Gaussian noise, clipped to 0..255 (section 4: mean 0, sigma 10 and 30).
 
-    Frames are whole numbers, so noise rounded before it is added equals a sum rounded after: the noise is looked up
-    among the normal's quantiles with 16 random bits a pixel.
+    The noise is read from a table of normal quantiles with 16 random bits for each pixel. As frames are integers,
+    rounding the noise is the same as rounding the sum.
 
     Args:
-        sigma: standard deviation in gray levels of 0..255, before clipping.
+        sigma: standard deviation in gray levels, before clipping.
     """
     table = np.rint(_normal_quantiles() * sigma).astype(np.int16)
     noisy = np.empty_like(frames)
@@ -61,15 +83,14 @@ def add_gaussian_noise(
     return noisy
 
 
-def streak_kernel(length: float) -> np.ndarray:
-    """The horizontal point spread of a camera that moves evenly while the shutter is open.
+def motion_blur_kernel(length: float) -> np.ndarray:
+    """Return the horizontal point spread function of a camera that moves at constant speed during the exposure.
 
     Args:
-        length: the streak in pixels; 1 or less is no streak.
+        length: in pixels; 1 or less is no blur.
 
     Returns:
-        float32 [1, k], k odd, sums to 1: full weight for pixels the streak covers whole, a part for the two at its
-        ends.
+        float32 [1, k], k odd, sum 1; the two ends have the weight of the part of the pixel that is covered.
     """
     length = max(float(length), 1.0)
     reach = int(np.ceil((length - 1) / 2))
@@ -77,33 +98,32 @@ def streak_kernel(length: float) -> np.ndarray:
     return (covered / covered.sum()).astype(np.float32)[None, :]
 
 
-def streak_lengths(
+def motion_blur_lengths(
     length: float, seconds: np.ndarray, generator: np.random.Generator, clip_seconds: np.ndarray | None = None
 ) -> np.ndarray:
-    """How far the image moves during each frame's exposure while a hand-held camera sways from side to side.
+    """Return how far the image moves during the exposure of each frame of a hand-held camera.
 
-    The speed is a sum of three sines of 0.5 to 3 Hz (hand tremor and breathing), so neighbouring frames streak alike;
-    its mean over the clip is the length asked for, and a clip of one frame has exactly that.
+    The speed is a sum of three sines of 0.5 to 3 Hz, so neighbouring frames have similar blur.
 
     Args:
         length: mean over the clip, in pixels.
         seconds: float64 [n] of the frames.
-        generator: of rates and phases.
-        clip_seconds: of all the clip's frames, where `seconds` are only some of them.
+        generator: for rates and phases.
+        clip_seconds: of all frames of the clip, if `seconds` are some of them.
 
     Returns:
         float64 [n], pixels, each within 50 % of `length`.
     """
-    rates, phases = generator.uniform(*SHAKE_RATES, 3), generator.uniform(0, 2 * np.pi, 3)
+    rates, phases = generator.uniform(*SWAY_RATES.value, 3), generator.uniform(0, 2 * np.pi, 3)
 
-    def sway_at(moments: np.ndarray) -> np.ndarray:
-        return np.sin(2 * np.pi * rates * np.asarray(moments, np.float64)[:, None] + phases).sum(1)
+    def sway_at(times: np.ndarray) -> np.ndarray:
+        return np.sin(2 * np.pi * rates * np.asarray(times, np.float64)[:, None] + phases).sum(1)
 
     whole = sway_at(seconds if clip_seconds is None else clip_seconds)
     centre = whole.mean() if whole.size else 0.0
     sway = sway_at(seconds) - centre
     largest = np.abs(whole - centre).max(initial=0.0)
-    return length * (1 + SHAKE_SWING * (sway / largest if largest > 1e-9 else np.zeros_like(sway)))
+    return length * (1 + SWAY.value * (sway / largest if largest > 1e-9 else np.zeros_like(sway)))
 
 
 def blur_by_motion(
@@ -111,35 +131,30 @@ def blur_by_motion(
     seconds: np.ndarray,
     generator: np.random.Generator,
     *,
-    streak: float,
+    motion_blur_length: float,
     clip: WholeClip | None = None,
 ) -> np.ndarray:
-    """Horizontal streaks of a shaking camera (section 4: a kernel "to mimic horizontal streaking caused by camera
-    movement").
+    """Blur each frame horizontally (section 4: "horizontal streaking caused by camera movement").
 
     Args:
-        streak: mean length of the streak as a share of the frame's short side, so that it survives a later change of
-            size.
-        clip: where `frames` are only some of a clip's.
+        motion_blur_length: mean length as a share of the short side of the frame.
+        clip: the whole clip, if `frames` are some of its frames.
     """
     blurred = np.empty_like(frames)
-    whole = None if clip is None else clip.seconds
-    lengths = streak_lengths(streak * min(frames.shape[1:]), seconds, generator, whole)
+    length = motion_blur_length * min(frames.shape[1:])
+    lengths = motion_blur_lengths(length, seconds, generator, None if clip is None else clip.seconds)
     for i, (frame, length) in enumerate(zip(frames, lengths, strict=True)):
-        kernel = streak_kernel(length)
-        cv2.filter2D(frame, -1, kernel, dst=blurred[i], borderType=cv2.BORDER_REPLICATE)
+        cv2.filter2D(frame, -1, motion_blur_kernel(length), dst=blurred[i], borderType=cv2.BORDER_REPLICATE)
     return blurred
 
 
 def lower_resolution(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, inverse_side: float
 ) -> np.ndarray:
-    """Shrink each frame by area so that its short side has few pixels, and enlarge it again bilinearly.
-
-    A frame whose short side is that small already comes back as it was: nothing was there to lose.
+    """Shrink each frame by area averaging, and enlarge it bilinearly; frames that are small already do not change.
 
     Args:
-        inverse_side: 1 / pixels of the short side that are left (1/360 for "360p").
+        inverse_side: 1 / pixels of the short side (1/360 for "360p").
     """
     height, width = frames.shape[1:]
     scale = 1 / (inverse_side * min(height, width))
@@ -155,14 +170,11 @@ def lower_resolution(
 
 
 def kept_after_drops(count: int, generator: np.random.Generator, *, share: float) -> np.ndarray:
-    """Which frames of a clip arrive when some are lost at random.
+    """Return the indices int64 of the frames that remain when some are lost at random, increasing.
 
     Args:
-        count: frames in the clip.
-        share: the part that is lost; round(share × count) frames go (a half rounds up), but one frame always stays.
-
-    Returns:
-        int64, increasing: the places of the frames that remain.
+        count: frames of the clip.
+        share: of the frames that are lost: round(share × count), a half rounded up, but at least one frame remains.
     """
     lost = min(int(np.floor(share * count + 0.5)), max(count - 1, 0))
     return np.sort(generator.permutation(count)[lost:]).astype(np.int64)

@@ -1,46 +1,31 @@
-"""What a video codec does to a clip: a real H.264 encode and decode, in memory.
-
-The effect has the signature that `degrade_camera` describes.
-"""
+"""Corruption by compression: H.264 in memory; `camera` describes the signature of the effect."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-WORST_CRF = 51  # x264's constant rate factor runs from 0 (lossless) to 51
-PRESET = "veryfast"  # what upload pipelines that must keep up use; slower ones spend fewer bits at the same CRF
-KEYFRAMES = 250  # frames from one keyframe to the next at most, x264's own default
+from dance_tf.corruption.camera import Constant
+
+# as in fast upload pipelines; slower presets need fewer bits at the same CRF
+PRESET = Constant("preset", "x264", "veryfast")
+KEYFRAMES = Constant("keyframe interval", "frames at most", 250)  # x264's default
 FRAMES_PER_SECOND = 30.0
 
 
-def quality_to_crf(quality: float) -> int:
-    """The constant rate factor of a "quality" in percent: floor((1 - quality / 100) × 51).
-
-    The paper says "25 % quality" and "15 % quality" and no more. The linear map from quality to CRF that imageio's
-    FFmpeg writer has long used is the one published reading of such a number: 25 % is CRF 38, 15 % is CRF 43.
-
-    Raises:
-        ValueError: quality outside 0..100.
-    """
-    if not 0 <= quality <= 100:
-        raise ValueError(f"quality is a percentage of 0..100, not {quality}")
-    return int((1 - quality / 100) * WORST_CRF)
-
-
 def encode_h264(
-    frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = KEYFRAMES
+    frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = KEYFRAMES.value
 ) -> list:
-    """Encode gray frames with x264 (monochrome, full range as it is, B-frames, one thread so that bytes repeat).
+    """Encode gray frames with x264 (monochrome, full range, B-frames, one thread for reproducible bytes).
 
     Args:
         frames: uint8 [n, h, w], any size.
         crf: 0..51; 0 is lossless.
         rate: frames per second.
-        keyframe_interval: frames from one keyframe to the next at most; 1 codes each frame by itself.
+        keyframe_interval: frames between keyframes at most; 1 codes each frame on its own.
 
     Returns:
-        The encoded packets in coding order (`av.Packet`).
+        Packets in coding order (`av.Packet`).
     """
     import av
 
@@ -51,9 +36,8 @@ def encode_h264(
     encoder.time_base = 1 / encoder.framerate
     encoder.gop_size = keyframe_interval
     encoder.thread_count = 1
-    # without it x264's vector code for macroblock trees gives other bytes from one call to the next on small
-    # frames, and other bytes on another processor
-    encoder.options = {"crf": f"{crf:g}", "preset": PRESET, "x264-params": "cpu-independent=1"}
+    # without cpu-independent the bytes differ between processors, and for small frames between calls
+    encoder.options = {"crf": f"{crf:g}", "preset": PRESET.value, "x264-params": "cpu-independent=1"}
     packets = []
     for i, frame in enumerate(frames):
         picture = av.VideoFrame.from_ndarray(frame, format="gray")
@@ -63,14 +47,14 @@ def encode_h264(
 
 
 def decode_h264(packets: list, shape: tuple[int, int, int]) -> np.ndarray:
-    """Decode packets to the luma of the frames in order of time.
+    """Decode packets to the luma of the frames, in order of time.
 
     Args:
-        packets: what `encode_h264` gave.
-        shape: (n, h, w) that must come out.
+        packets: the result of `encode_h264`.
+        shape: (n, h, w) of the frames.
 
     Raises:
-        RuntimeError: another number or size of frames came out.
+        RuntimeError: the number or size of the frames differs.
     """
     import av
 
@@ -98,13 +82,13 @@ def compress_h264(
     generator: np.random.Generator,
     *,
     crf: float,
-    keyframe_interval: int = KEYFRAMES,
+    keyframe_interval: int = KEYFRAMES.value,
 ) -> np.ndarray:
-    """Encode a clip with x264 and decode it again; as many frames as before, in the same order.
+    """Encode a clip with x264 and decode it.
 
     Args:
         crf: constant rate factor, 0..51.
-        keyframe_interval: 1 codes every frame by itself, for frames that are no clip.
+        keyframe_interval: 1 codes every frame on its own, for frames that are not a clip.
     """
     if not frames.size:
         return frames.copy()
@@ -113,7 +97,7 @@ def compress_h264(
 
 
 def _rate(seconds: np.ndarray) -> float:
-    """Frames per second from the median step in time; 30 where no step can be told."""
+    """Return the frames per second from the median time step; 30 without a step."""
     steps = np.diff(np.asarray(seconds, np.float64))
     step = float(np.median(steps)) if steps.size else 0.0
     return float(np.clip(1 / step, 1, 240)) if step > 1e-6 else FRAMES_PER_SECOND
@@ -121,11 +105,11 @@ def _rate(seconds: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class CompressionMeasure:
-    """What one CRF does to given frames.
+    """The effect of one CRF on a clip.
 
     Attributes:
         crf: the constant rate factor.
-        psnr: decibels, from the mean squared error over all frames; infinite where nothing was lost.
+        psnr: decibels, from the mean squared error over all frames; infinite if lossless.
         bitrate: kbit/s of the encoded video, without a container.
         bits_per_pixel: encoded bits for each pixel of each frame.
     """
@@ -137,7 +121,7 @@ class CompressionMeasure:
 
 
 def psnr(reference: np.ndarray, degraded: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of uint8 arrays of one shape; infinite where they are equal."""
+    """Return the peak signal-to-noise ratio in dB of uint8 arrays of one shape; infinite if they are equal."""
     error = np.mean((reference.astype(np.float32) - degraded) ** 2, dtype=np.float64)
     return float(10 * np.log10(255**2 / error)) if error > 0 else float("inf")
 
@@ -145,11 +129,11 @@ def psnr(reference: np.ndarray, degraded: np.ndarray) -> float:
 def measure_compression(
     frames: np.ndarray, crf_values: tuple[float, ...] = (38, 43), rate: float = FRAMES_PER_SECOND
 ) -> tuple[CompressionMeasure, ...]:
-    """Encode frames at each CRF and measure what it costs and what it leaves.
+    """Encode frames at each CRF, and measure bit rate and quality.
 
     Args:
         frames: uint8 [n, h, w], n at least 1.
-        crf_values: the rate factors to try.
+        crf_values: the rate factors.
         rate: frames per second, for the bitrate.
 
     Raises:

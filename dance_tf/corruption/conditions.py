@@ -1,22 +1,41 @@
-"""The conditions of the paper's Table 5 as data: each row's effect and its parameters at severities 1 to 5.
+"""The fourteen conditions of the paper's Table 5: what they do to a clip at severities 1 to 5, and `degrade`.
 
-Severities follow ImageNet-C (Hendrycks & Dietterich 2019); the paper's own named level lies among them.
+Severities follow ImageNet-C (Hendrycks and Dietterich, 2019); the level that the paper names is one of them. Conditions
+are applied to a clip at its own resolution, before it is resized to 128 pixels.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from zlib import crc32
 
+import numpy as np
 import pandas as pd
 
-from dance_tf.corruption import parameters as known
-from dance_tf.corruption.camera import add_gaussian_noise, blur_by_motion, kept_after_drops, lower_resolution
-from dance_tf.corruption.codec import compress_h264
-from dance_tf.corruption.light import cast_moving_shadows, dim, light_from_behind
-from dance_tf.corruption.parameters import Constant, Parameter
-from dance_tf.corruption.weather import rain_on_lens, raise_fog
+from dance_tf.corruption import camera, codec, light, weather
+from dance_tf.corruption.camera import Constant, WholeClip
 
 FAMILIES = ("compression", "noise", "blur", "light", "weather", "time", "resolution")
-HARSHEST = 5.0
+MAX_SEVERITY = 5.0
+DEFAULT_RATE = 30.0  # frames per second of a clip without timestamps
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that depends on the severity.
+
+    Attributes:
+        name: keyword of the effect.
+        unit: for the report.
+        values: at severities 0 (identity), 1, 2, 3, 4, 5; linear between them.
+    """
+
+    name: str
+    unit: str
+    values: tuple[float, float, float, float, float, float]
+
+    def at(self, severity: float) -> float:
+        """Return the value at a severity from 0 to 5."""
+        return float(np.interp(severity, range(6), self.values))
 
 
 @dataclass(frozen=True)
@@ -24,20 +43,20 @@ class Condition:
     """One row of Table 5.
 
     Attributes:
-        name: how the condition is called for.
-        row: the paper's name for it, in its "Condition type" column.
-        severity: the severity that is the paper's named level.
-        family: one of `FAMILIES`: conditions of one family are left out of training together.
-        kind: the effect in plain words, whatever its level.
-        effect: (frames uint8 [n, h, w], seconds [n], generator, **settings) -> frames; a temporal one is
-            (count, generator, **settings) -> places of the frames that remain.
-        chance: what tells its random draws from another effect's; levels of one effect share it.
-        parameters: what the severity sets.
-        constants: what no severity changes.
-        spatial: True where it changes frames at the clip's own resolution; False where it takes frames out of the clip.
-        seeded: False where nothing in it is random, so that every seed gives the same.
-        whole: True where the effect looks at more of the clip than the frame at hand, and takes it as `clip`.
-        note: what a reader of its numbers must know.
+        name: identifier.
+        row: the paper's name in its "Condition type" column.
+        severity: the severity of the level that the paper names.
+        family: one of `FAMILIES`; conditions of one family are held out of training together.
+        kind: name of the effect at any level.
+        effect: function (frames uint8 [n, h, w], seconds [n], generator, **settings) -> frames; if not spatial,
+            (count, generator, **settings) -> indices of the frames that remain.
+        stream: name of the random stream, shared by the levels of one effect.
+        parameters: what depends on the severity.
+        constants: what does not.
+        spatial: True if it changes frames, False if it removes frames.
+        seeded: False if it is deterministic.
+        whole: True if the effect depends on other frames of the clip; it then has the keyword `clip`.
+        note: remark for readers of its results.
     """
 
     name: str
@@ -46,7 +65,7 @@ class Condition:
     family: str
     kind: str
     effect: Callable
-    chance: str
+    stream: str
     parameters: tuple[Parameter, ...]
     constants: tuple[Constant, ...] = ()
     spatial: bool = True
@@ -55,61 +74,97 @@ class Condition:
     note: str = ""
 
     def settings(self, severity: float) -> dict[str, float]:
-        """The effect's keywords at a severity of 0..5."""
+        """Return the keywords of the effect at a severity from 0 to 5."""
         return {parameter.name: parameter.at(severity) for parameter in self.parameters}
 
 
-_H264_NOTE = "quality q % is read as CRF floor((1 - q) × 51); monochrome"
-_STREAK_NOTE = (
-    "horizontal streaks alone, as the paper's kernel: the picture itself does not move; their length sways within 50 % "
-    "of this mean over the clip; 1 px or less is no blur"
-)
-_NOISE_NOTE = "at the clip's own resolution: shrinking to 128 px averages part of it away"
-_FOG_NOTE = "one distance for dancer and room"
-_LIGHT_NOTE = "of gray levels, not of light; no noise is added, which a dark room brings"
-_BACKLIGHT_NOTE = "the dancer is found by motion: what keeps still all through, or is as gray as the room, may stay lit"
-_SIDE_NOTE = "a clip whose short side is already this small comes back unchanged"
-
-# each effect once; `chance` says which random draws it gets, and stays as it is whatever the function is called
+# the names of the random streams are fixed: other names would give other frames for the same seed
 _COMPRESSION = {
-    "family": "compression", "kind": "compression", "effect": compress_h264, "parameters": known.CRF,
-    "constants": known.CODEC_CONSTANTS, "seeded": False, "chance": "compress_h264", "note": _H264_NOTE,
+    "family": "compression", "kind": "compression", "effect": codec.compress_h264, "stream": "compress_h264",
+    # 38 and 43 are the paper's 25 and 15 % quality by the map of imageio's FFmpeg writer: floor((1 - q) × 51)
+    "parameters": (Parameter("crf", "x264 CRF", (0, 28, 33, 38, 43, 48)),),
+    "constants": (codec.PRESET, codec.KEYFRAMES),
+    "seeded": False, "note": "quality q % is read as CRF floor((1 - q) × 51); monochrome",
 }  # fmt: skip
 _NOISE = {
-    "family": "noise", "kind": "noise", "effect": add_gaussian_noise, "parameters": known.NOISE,
-    "chance": "add_gaussian_noise", "note": _NOISE_NOTE,
+    "family": "noise", "kind": "noise", "effect": camera.add_gaussian_noise, "stream": "add_gaussian_noise",
+    "parameters": (Parameter("sigma", "gray levels", (0, 5, 10, 20, 30, 45)),),
+    "note": "at the clip's own resolution: resizing to 128 px averages part of it away",
 }  # fmt: skip
 _BLUR = {
-    "family": "blur", "kind": "motion blur", "effect": blur_by_motion, "parameters": known.STREAK,
-    "constants": known.STREAK_CONSTANTS, "whole": True, "chance": "blur_by_motion", "note": _STREAK_NOTE,
+    "family": "blur", "kind": "motion blur", "effect": camera.blur_by_motion, "stream": "blur_by_motion",
+    "parameters": (Parameter("motion_blur_length", "of short side", (0, 0.015, 0.03, 0.05, 0.08, 0.12)),),
+    "constants": (camera.SWAY_RATES, camera.SWAY),
+    "whole": True,
+    "note": "horizontal blur only, as the paper's kernel: the picture itself does not move; the length varies within "
+    "50 % of this mean over the clip; 1 px or less is no blur",
 }  # fmt: skip
-_DARKNESS = {
-    "family": "light", "kind": "low light", "effect": dim, "parameters": known.BRIGHTNESS, "seeded": False,
-    "chance": "dim", "note": _LIGHT_NOTE,
+_LOW_LIGHT = {
+    "family": "light", "kind": "low light", "effect": light.dim, "stream": "dim", "seeded": False,
+    "parameters": (Parameter("brightness", "of clean", (1, 0.7, 0.5, 0.3, 0.2, 0.1)),),
+    "note": "of gray levels, not of light; the noise of a dark picture is not added",
 }  # fmt: skip
 _BACKLIGHT = {
-    "family": "light", "kind": "backlight", "effect": light_from_behind, "parameters": known.BACKLIGHT,
-    "constants": known.BACKLIGHT_CONSTANTS, "whole": True, "chance": "light_from_behind", "note": _BACKLIGHT_NOTE,
+    "family": "light", "kind": "backlight", "effect": light.add_backlight, "stream": "light_from_behind",
+    "parameters": (
+        Parameter("gamma", "exponent, dancer; its root for the background", (1, 1.2, 1.5, 1.8, 2.2, 2.8)),
+        Parameter("fill", "of front light left", (1, 0.75, 0.6, 0.45, 0.3, 0.2)),
+        Parameter("glow", "of white, background", (0, 0.35, 0.5, 0.65, 0.8, 0.95)),
+    ),
+    "constants": (
+        light.LAMP_ANGLE, light.LAMP_DISTANCE, light.LAMP_SPREAD, light.LAMP_DISC, light.LAMP_RAMP, light.RAMP_SLOPE,
+        light.FOREGROUND_FROM, light.FOREGROUND_FULL, light.GAP, light.CHEST, light.BACKGROUND_FRAMES,
+        light.SILHOUETTE_SIDE, light.MIN_MOVING, light.MAX_MOVING,
+    ),
+    "whole": True,
+    "note": "the dancer is found by motion: what never moves, or is as gray as the background, may stay lit",
 }  # fmt: skip
 _SHADOWS = {
-    "family": "light", "kind": "moving shadows", "effect": cast_moving_shadows, "parameters": known.SHADOWS,
-    "constants": known.SHADOW_CONSTANTS, "chance": "cast_moving_shadows",
+    "family": "light", "kind": "moving shadows", "effect": light.cast_moving_shadows, "stream": "cast_moving_shadows",
+    "parameters": (
+        Parameter("depth", "of light lost", (0, 0.25, 0.4, 0.55, 0.7, 0.85)),
+        Parameter("shadows", "passers-by", (2, 2, 3, 4, 5, 6)),
+    ),
+    "constants": (
+        light.SHADOW_PACE, light.SHADOW_ALONG, light.SHADOW_BREADTH, light.SHADOW_REACH, light.SHADOW_TILT,
+        light.SHADOW_SWAY, light.SHADOW_GAIT, light.SHADOW_EDGE, light.SHADOW_SIDE,
+    ),
 }  # fmt: skip
 _RAIN = {
-    "family": "weather", "kind": "rain", "effect": rain_on_lens, "parameters": known.RAIN,
-    "constants": known.RAIN_CONSTANTS, "chance": "rain_on_lens", "note": "drops on the lens",
+    "family": "weather", "kind": "rain", "effect": weather.rain_on_lens, "stream": "rain_on_lens",
+    "parameters": (
+        Parameter("drops", "on the lens", (0, 20, 40, 60, 90, 120)),
+        Parameter("radius", "of short side, largest", (0, 0.035, 0.045, 0.055, 0.065, 0.075)),
+        Parameter("film", "of light blurred", (0, 0.1, 0.2, 0.3, 0.4, 0.5)),
+    ),
+    "constants": (
+        weather.DROP_SIZES, weather.DROP_POWER, weather.DROP_WIDTH, weather.DROP_SHRINKS, weather.DROP_FOCUS,
+        weather.DROP_SHINE, weather.DROP_SHADE, weather.DROP_RUNNING, weather.DROP_PACE, weather.HALTS,
+        weather.HALT_RATE, weather.SWERVE, weather.SWERVE_RATE,
+    ),
+    "note": "drops on the lens",
 }  # fmt: skip
 _FOG = {
-    "family": "weather", "kind": "fog", "effect": raise_fog, "parameters": known.FOG,
-    "constants": known.FOG_CONSTANTS, "chance": "raise_fog", "note": _FOG_NOTE,
+    "family": "weather", "kind": "fog", "effect": weather.add_fog, "stream": "raise_fog",
+    "parameters": (
+        Parameter("depth", "mean optical depth", (0, 0.22, 0.45, 0.8, 1.2, 1.8)),
+        Parameter("scatter", "blur, of short side", (0, 0.001, 0.002, 0.004, 0.006, 0.009)),
+    ),
+    "constants": (
+        weather.AIRLIGHT, weather.PATCHINESS, weather.FOG_FALLOFF, weather.FOG_PACE, weather.FOG_RISE,
+        weather.FOG_SIDE, weather.FOG_TILE,
+    ),
+    "note": "one distance for dancer and background",
 }  # fmt: skip
-_LOSS = {
-    "family": "time", "kind": "lost frames", "effect": kept_after_drops, "parameters": known.LOST, "spatial": False,
-    "chance": "kept_after_drops", "note": "first frame may go too",
+_LOST_FRAMES = {
+    "family": "time", "kind": "lost frames", "effect": camera.kept_after_drops, "stream": "kept_after_drops",
+    "parameters": (Parameter("share", "of frames lost", (0, 0.05, 0.1, 0.2, 0.35, 0.5)),), "spatial": False,
+    "note": "first frame may go too",
 }  # fmt: skip
-_FEW_LINES = {
-    "family": "resolution", "kind": "low resolution", "effect": lower_resolution, "parameters": known.SIDE,
-    "seeded": False, "chance": "lower_resolution", "note": _SIDE_NOTE,
+_LOW_RESOLUTION = {
+    "family": "resolution", "kind": "low resolution", "effect": camera.lower_resolution, "stream": "lower_resolution",
+    "parameters": (Parameter("inverse_side", "1/px, short side", (0, 1 / 720, 1 / 480, 1 / 360, 1 / 240, 1 / 144)),),
+    "seeded": False, "note": "a clip whose short side is already this small does not change",
 }  # fmt: skip
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -119,23 +174,23 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("severe_noise", "Severe Gaussian noise", 4, **_NOISE),
     Condition("mild_motion_blur", "Mild motion blur", 2, **_BLUR),
     Condition("severe_motion_blur", "Severe motion blur", 4, **_BLUR),
-    Condition("low_light", "Low light", 3, **_DARKNESS),
+    Condition("low_light", "Low light", 3, **_LOW_LIGHT),
     Condition("backlight", "Backlight (strong)", 4, **_BACKLIGHT),
     Condition("moving_shadows", "Moving shadows", 3, **_SHADOWS),
     Condition("rain", "Rain effect", 3, **_RAIN),
     Condition("mild_fog", "Mild fog/haze", 2, **_FOG),
     Condition("heavy_fog", "Heavy fog/haze", 4, **_FOG),
-    Condition("dropped_frames", "Frame drop (20%)", 3, **_LOSS),
-    Condition("low_resolution", "Low resolution (360p)", 3, **_FEW_LINES),
+    Condition("dropped_frames", "Frame drop (20%)", 3, **_LOST_FRAMES),
+    Condition("low_resolution", "Low resolution (360p)", 3, **_LOW_RESOLUTION),
 )
 CONDITION_NAMES = tuple(condition.name for condition in CONDITIONS)
 
 
 def find_condition(name: str) -> Condition:
-    """The condition of that name.
+    """Return the condition of that name.
 
     Raises:
-        ValueError: no such condition; the message names those there are.
+        ValueError: no such condition; the message lists all names.
     """
     for condition in CONDITIONS:
         if condition.name == name:
@@ -144,7 +199,7 @@ def find_condition(name: str) -> Condition:
 
 
 def condition_table() -> pd.DataFrame:
-    """Every parameter of every condition, for the report: one row for each condition and parameter.
+    """Return one row for each condition and parameter.
 
     Returns:
         Columns: condition, family, paper_row, acts_on, parameter, unit, severity_1 .. severity_5, paper_severity,
@@ -153,7 +208,6 @@ def condition_table() -> pd.DataFrame:
     rows = []
     for condition in CONDITIONS:
         for parameter in condition.parameters:
-            levels = {f"severity_{i}": parameter.values[i] for i in range(1, 6)}
             rows.append(
                 {
                     "condition": condition.name,
@@ -162,7 +216,7 @@ def condition_table() -> pd.DataFrame:
                     "acts_on": _acts_on(condition),
                     "parameter": parameter.name,
                     "unit": parameter.unit,
-                    **levels,
+                    **{f"severity_{i}": parameter.values[i] for i in range(1, 6)},
                     "paper_severity": condition.severity,
                     "paper_value": parameter.at(condition.severity),
                     "note": condition.note,
@@ -172,7 +226,7 @@ def condition_table() -> pd.DataFrame:
 
 
 def constant_table() -> pd.DataFrame:
-    """Every number that no severity changes, for the report: one row for each effect and constant.
+    """Return one row for each effect and constant.
 
     Returns:
         Columns: conditions (tuple of names), family, paper_rows (tuple), acts_on, parameter, unit, value (text).
@@ -197,3 +251,78 @@ def constant_table() -> pd.DataFrame:
 
 def _acts_on(condition: Condition) -> str:
     return "frames, own resolution" if condition.spatial else "clip, which frames remain"
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A clip under a condition.
+
+    Attributes:
+        frames: uint8, the shape of the clip without lost frames.
+        kept_indices: int64, increasing, the frames of the clip that remain (all, if the condition is spatial).
+    """
+
+    frames: np.ndarray
+    kept_indices: np.ndarray
+
+
+def effect_generator(condition: Condition, seed: int) -> np.random.Generator:
+    """Return the random generator of a condition; mild and heavy fog of one seed are the same fog."""
+    return np.random.Generator(np.random.SFC64([seed, crc32(condition.stream.encode())]))
+
+
+def degrade(
+    frames: np.ndarray,
+    condition_name: str,
+    severity: float | None = None,
+    seed: int = 0,
+    timestamps: np.ndarray | None = None,
+    clip: WholeClip | None = None,
+) -> Degraded:
+    """Apply a condition to a clip.
+
+    Args:
+        frames: uint8 [n, h, w] gray, or [n, h, w, c] with the same noise, fog and drops in each channel, at the clip's
+            own resolution.
+        condition_name: one of `CONDITION_NAMES`.
+        severity: 0 (unchanged) to 5; the paper's level by default.
+        seed: integer of at least 0; the same seed gives the same frames on any number of threads.
+        timestamps: seconds [n] from the start of the clip; 30 frames per second by default.
+        clip: the whole gray clip, if `frames` are some of its frames. The result is that of the whole clip, except for
+            noise, which is drawn anew, and compression and lost frames, which need all frames.
+
+    Raises:
+        ValueError: an unknown condition, severity, seed, dtype or shape, or timestamps of another length or not finite.
+    """
+    condition = find_condition(condition_name)
+    severity = float(condition.severity if severity is None else severity)
+    if not 0 <= severity <= MAX_SEVERITY:
+        raise ValueError(f"severity is a number of 0..5, not {severity}")
+    frames = np.asarray(frames)
+    if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or 0 in frames.shape[1:]:
+        raise ValueError(f"a clip is uint8 [n, h, w] or [n, h, w, c], not {frames.dtype} {list(frames.shape)}")
+    count = len(frames)
+    seconds = np.arange(count) / DEFAULT_RATE if timestamps is None else np.asarray(timestamps, np.float64)
+    if seconds.shape != (count,):
+        raise ValueError(f"{count} frames need as many timestamps, not {list(seconds.shape)}")
+    if not np.isfinite(seconds).all():
+        raise ValueError(f"timestamps are finite numbers of seconds; {np.sum(~np.isfinite(seconds))} are not")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"a seed is a whole number of 0 or more, not {seed!r}")
+    if clip is not None and frames.ndim != 3:
+        raise ValueError("frames that are part of a whole clip must be gray, uint8 [n, h, w]")
+    everything = np.arange(count, dtype=np.int64)
+    if severity == 0 or count == 0:
+        return Degraded(frames.copy(), everything)
+    settings = condition.settings(severity)
+    if not condition.spatial:
+        kept = condition.effect(count, effect_generator(condition, seed), **settings)
+        return Degraded(frames[kept], kept)
+    if clip is not None and condition.whole:
+        settings["clip"] = clip
+    channels = [frames] if frames.ndim == 3 else np.moveaxis(frames, -1, 0)
+    changed = [
+        condition.effect(np.ascontiguousarray(channel), seconds, effect_generator(condition, seed), **settings)
+        for channel in channels
+    ]
+    return Degraded(changed[0] if frames.ndim == 3 else np.stack(changed, axis=-1), everything)

@@ -1,106 +1,108 @@
-"""What weather does to a clip: fog between camera and dancer, drops of rain on the lens.
-
-The effects have the signature that `degrade_camera` describes.
-"""
+"""Corruptions by weather: fog, and drops of rain on the lens; `camera` describes the signature of the effects."""
 
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-FOG_SIDE = 48  # fog has no fine detail: its density is made at this short side and enlarged
-FOG_TILE = 128  # the texture repeats after this many of those pixels
-AIRLIGHT = 215.0  # gray level of the fog itself, the light it scatters towards the camera
-PATCHINESS = 0.45  # how uneven the fog is: its optical depth varies by about this share around its mean
-FOG_FALLOFF = 1.7  # the texture's amplitude falls with this power of frequency
-FOG_PACE = (0.1, 0.25)  # how fast a layer drifts, in short sides a second
-FOG_RISE = 0.35  # how much of a layer's drift may be up or down
-RUNNING = 0.3  # share of the drops that are heavy enough to run down the lens
-DROP_SIZES = (0.3, 1.0)  # of the largest radius, before `DROP_POWER` makes small ones many
-DROP_POWER = 1.5
-DROP_WIDTH = 0.85  # a drop hangs: it is a little longer than wide
-DROP_SHRINKS = (1.5, 3.0)  # how many times smaller the scene is in a drop
-DROP_PACE = (0.05, 0.5)  # heights a second, for those that run
-DROP_HALTS = (0.35, 2.5)  # they stick and slip: seconds they are ahead or behind, radians a second
-DROP_SWERVE = (0.01, 9.0)  # they swerve: short sides, radians a height
-DROP_SHINE = (0.3, 0.35)  # brighter at the lower edge (the sky is there), darker at the rim
-DROP_FOCUS = 0.012  # blur of what is seen through water, standard deviation as a share of the short side
+from dance_tf.corruption.camera import Constant
+from dance_tf.corruption.light import enlarge, working_size
+
+AIRLIGHT = Constant("airlight", "gray level", 215.0)  # of the light that fog scatters towards the camera
+PATCHINESS = Constant("patchiness", "of the depth, standard deviation", 0.45)
+FOG_FALLOFF = Constant("texture falloff", "power of frequency", 1.7)
+FOG_PACE = Constant("drift", "short sides a second, each of two layers", (0.1, 0.25))
+FOG_RISE = Constant("drift up or down", "of the drift, at most", 0.35)
+FOG_SIDE = Constant("texture resolution", "px, short side", 48)  # fog has no fine detail: made small and enlarged
+FOG_TILE = Constant("texture period", "of those px", 128)
+DROP_SIZES = Constant("sizes", "of the largest radius, before the power", (0.3, 1.0))
+DROP_POWER = Constant("power of sizes", "exponent", 1.5)  # makes most of them small
+DROP_WIDTH = Constant("drop width", "of its height", 0.85)
+DROP_SHRINKS = Constant("magnification", "times smaller in the drop, upside down", (1.5, 3.0))
+DROP_FOCUS = Constant("focus", "blur in a drop, short sides", 0.012)
+DROP_SHINE = Constant("shine, lower edge", "of brightness", 0.3)  # which shows the sky
+DROP_SHADE = Constant("shade, rim", "of brightness", 0.35)
+DROP_RUNNING = Constant("running", "of all drops", 0.3)
+DROP_PACE = Constant("pace", "picture heights a second", (0.05, 0.5))
+HALTS = Constant("halts", "seconds ahead or behind", 0.35)  # drops stick and slip
+HALT_RATE = Constant("rate of halts", "radians a second", 2.5)
+SWERVE = Constant("swerve", "short sides", 0.01)
+SWERVE_RATE = Constant("rate of swerves", "radians a height", 9.0)
 
 
 @lru_cache(maxsize=64)
 def fog_texture(seed: int) -> np.ndarray:
-    """A cloudy texture that repeats without a seam: noise whose amplitude falls with the 1.7th power of frequency.
+    """Return a periodic cloud texture: noise whose amplitude falls with the power 1.7 of the frequency.
 
     Returns:
-        float32 [128, 128], mean 0, standard deviation 1, within ±2; do not write into it.
+        float32 [128, 128], mean 0, standard deviation 1, within ±2; cached, so read-only.
     """
-    frequency = np.hypot(np.fft.fftfreq(FOG_TILE)[:, None], np.fft.rfftfreq(FOG_TILE)[None, :]) * FOG_TILE
-    amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -FOG_FALLOFF
-    spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((FOG_TILE, FOG_TILE))) * amplitude
-    texture = np.fft.irfft2(spectrum, s=(FOG_TILE, FOG_TILE))
+    frequency = (
+        np.hypot(np.fft.fftfreq(FOG_TILE.value)[:, None], np.fft.rfftfreq(FOG_TILE.value)[None, :]) * FOG_TILE.value
+    )
+    amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -FOG_FALLOFF.value
+    spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((FOG_TILE.value, FOG_TILE.value))) * amplitude
+    texture = np.fft.irfft2(spectrum, s=(FOG_TILE.value, FOG_TILE.value))
     texture = np.clip(texture / texture.std(), -2, 2)
     return ((texture - texture.mean()) / texture.std()).clip(-2, 2).astype(np.float32)
 
 
-def raise_fog(
+def add_fog(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, depth: float, scatter: float
 ) -> np.ndarray:
-    """Drifting fog by the law of scattering media (Koschmieder 1924): seen = scene × t + airlight × (1 - t), t =
-    exp(-depth).
+    """Add drifting fog after Koschmieder (1924): seen = scene × t + airlight × (1 - t), t = exp(-depth).
 
-    Two layers of texture drift at their own pace, so that the fog changes shape as it moves. No depth map exists for a
-    clip, so the fog stands at one distance for dancer and room.
+    Two texture layers drift at different speeds, so that the shape of the fog changes. There is no depth map, so dancer
+    and background are at one distance.
 
     Args:
-        depth: mean optical depth; 0.45 lets 64 % of the contrast through, 1.2 lets 30 %.
+        depth: mean optical depth; 0.45 transmits 64 % of the contrast, 1.2 transmits 30 %.
         scatter: blur by forward scattering, standard deviation as a share of the short side.
     """
     height, width = frames.shape[1:]
-    scale = min(1.0, FOG_SIDE / min(height, width))
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = working_size(height, width, FOG_SIDE.value)
     layers = [
         np.pad(fog_texture(int(generator.integers(1 << 31))), ((1, small[1] + 2), (1, small[0] + 2)), "wrap")
         for _ in range(2)
     ]
-    start = generator.uniform(0, FOG_TILE, (2, 2))
+    start = generator.uniform(0, FOG_TILE.value, (2, 2))
     course = generator.uniform(0, 2 * np.pi, 2)
-    pace = generator.uniform(*FOG_PACE, 2) * FOG_SIDE
-    velocity = (np.stack([np.cos(course), FOG_RISE * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
+    pace = generator.uniform(*FOG_PACE.value, 2) * FOG_SIDE.value
+    velocity = (np.stack([np.cos(course), FOG_RISE.value * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
     sigma = scatter * min(height, width)
     foggy = np.empty_like(frames)
     seen = np.empty((height, width), np.float32)
     for i, second in enumerate(np.asarray(seconds, np.float64)):
-        corner = (start + velocity * second) % FOG_TILE + 1
+        corner = (start + velocity * second) % FOG_TILE.value + 1
         parts = [
             cv2.getRectSubPix(layer, small, (c[0] + (small[0] - 1) / 2, c[1] + (small[1] - 1) / 2))
             for layer, c in zip(layers, corner, strict=True)
         ]
-        unevenness = (parts[0] + parts[1]) * np.float32(PATCHINESS / 2**1.5)
+        unevenness = (parts[0] + parts[1]) * np.float32(PATCHINESS.value / 2**1.5)
         through = np.exp(np.float32(-depth) * (1 + unevenness))
-        through = cv2.resize(through, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+        through = enlarge(through, height, width)
         scene = cv2.GaussianBlur(frames[i], (0, 0), sigma) if sigma >= 0.3 else frames[i]
-        np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT), out=seen)
+        np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT.value), out=seen)
         seen *= through
-        seen += np.float32(AIRLIGHT + 0.5)
+        seen += np.float32(AIRLIGHT.value + 0.5)
         foggy[i] = seen
     return foggy
 
 
 def _drop(radius: float, magnify: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One drop as a lens: (shift [2, s, s] px from a pixel to what is seen in it, cover [s, s] 0..1, shine [s, s])."""
+    """Return a drop as a lens: shift [2, s, s] px to the source of each pixel, cover [s, s] 0..1, shine [s, s]."""
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    distance = np.hypot(x, DROP_WIDTH * y) / radius
+    distance = np.hypot(x, DROP_WIDTH.value * y) / radius
     cover = np.clip((1.0 - distance) * max(radius, 1.0) / 1.5 + 0.5, 0, 1)
-    # a drop turns the scene upside down and shrinks it: a pixel shows what lies on the other side of the drop's centre
+    # a drop shows the scene upside down and smaller: the source is on the other side of the drop's centre
     shift = np.stack([-(1 + magnify) * x, -(1 + magnify) * y])
-    sky, rim = DROP_SHINE
-    shine = 1.0 + sky * y / reach - rim * np.clip(distance - 0.6, 0, 1) / 0.4
+    shine = 1.0 + DROP_SHINE.value * y / reach - DROP_SHADE.value * np.clip(distance - 0.6, 0, 1) / 0.4
     return shift, cover.astype(np.float32), shine.astype(np.float32)
 
 
 class _Lens:
-    """The state of a wet lens: for each pixel what is seen there instead, how much a drop covers it, how bright."""
+    """A wet lens: for each pixel the shift to its source, how much a drop covers it, and its brightness."""
 
     def __init__(self, height: int, width: int):
         self.shift = np.zeros((2, height, width), np.float32)
@@ -108,14 +110,12 @@ class _Lens:
         self.shine = np.ones((height, width), np.float32)
 
     def copy_from(self, other: "_Lens") -> None:
-        """Take over another lens's drops."""
-        for mine, theirs in zip(
-            (self.shift, self.cover, self.shine), (other.shift, other.cover, other.shine), strict=True
-        ):
-            np.copyto(mine, theirs)
+        """Replace all drops by those of another lens."""
+        for name in ("shift", "cover", "shine"):
+            np.copyto(getattr(self, name), getattr(other, name))
 
     def put(self, drop: tuple[np.ndarray, np.ndarray, np.ndarray], x: int, y: int) -> None:
-        """Lay a drop with its centre at pixel (x, y), which may be outside the picture, over what is there."""
+        """Add a drop with its centre at pixel (x, y), which may be outside the picture."""
         shift, cover, shine = drop
         height, width = self.cover.shape
         reach = cover.shape[0] // 2
@@ -134,36 +134,38 @@ class _Lens:
 def rain_on_lens(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, drops: float, radius: float, film: float
 ) -> np.ndarray:
-    """Drops of water on the lens: each a small lens of its own that shows the scene upside down and out of focus; some
-    run down.
+    """Add drops of water on the lens, which show the scene upside down and out of focus; some run down.
 
     Args:
-        drops: how many (rounded).
+        drops: number of drops (rounded).
         radius: of the largest drops, as a share of the short side.
-        film: 0..1, the part of the light that passes through the thin film of water between the drops and is blurred.
+        film: 0..1, the share of the light that is blurred by the film of water between the drops.
     """
     height, width = frames.shape[1:]
     side, number = min(height, width), max(1, round(drops))
-    radii = radius * side * generator.uniform(*DROP_SIZES, number) ** DROP_POWER
+    radii = radius * side * generator.uniform(*DROP_SIZES.value, number) ** DROP_POWER.value
     x, y = generator.uniform(0, width, number), generator.uniform(-0.15, 1.15, number)
-    pace = generator.uniform(*DROP_PACE, number)
+    pace = generator.uniform(*DROP_PACE.value, number)
     phase = generator.uniform(0, 2 * np.pi, number)
-    shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(*DROP_SHRINKS, number), strict=True)]
-    running = np.arange(number) < round(RUNNING * number)
+    shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(*DROP_SHRINKS.value, number), strict=True)]
+    running = np.arange(number) < round(DROP_RUNNING.value * number)
     still, lens = _Lens(height, width), _Lens(height, width)
-    visible = radii >= 0.5  # smaller than a pixel: nothing to draw
+    visible = radii >= 0.5  # smaller ones are less than a pixel
     for k in np.flatnonzero(visible & ~running):
         still.put(shapes[k], round(x[k]), round(np.clip(y[k], 0, 1) * height))
     grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
     wet = np.empty_like(frames)
-    focus = max(0.3, DROP_FOCUS * side)
-    (lag, halting), (swerve, swerving) = DROP_HALTS, DROP_SWERVE
+    focus = max(0.3, DROP_FOCUS.value * side)
     for i, second in enumerate(np.asarray(seconds, np.float64)):
         lens.copy_from(still)
         for k in np.flatnonzero(visible & running):
-            fallen = pace[k] * (second + lag * np.sin(halting * second + phase[k]))
+            fallen = pace[k] * (second + HALTS.value * np.sin(HALT_RATE.value * second + phase[k]))
             row = (y[k] + 0.15 + fallen) % 1.3 - 0.15
-            lens.put(shapes[k], round(x[k] + swerve * side * np.sin(swerving * row + phase[k])), round(row * height))
+            lens.put(
+                shapes[k],
+                round(x[k] + SWERVE.value * side * np.sin(SWERVE_RATE.value * row + phase[k])),
+                round(row * height),
+            )
         soft = cv2.GaussianBlur(frames[i], (0, 0), focus).reshape(height, width)
         around = cv2.addWeighted(frames[i], 1 - film, soft, film, 0).reshape(height, width)
         sources = grid + lens.shift

@@ -1,40 +1,37 @@
-"""How well curation finds what is wrong, where the truth is known."""
+"""Which frames of a clip are kept, and why the others are dropped: blank, blurred, or nobody dances."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from dance_tf.curation.background import Background, Pictures, contrast, entropy, estimate_background, sharpness
+from dance_tf.curation.background import estimate_background
 from dance_tf.curation.motion import motion_energy
 from dance_tf.video.catalog import Clip
-from dance_tf.video.frames import BLOCK, FrameFile
+from dance_tf.video.frames import FrameFile
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import picture_area
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
-if TYPE_CHECKING:
-    from dance_tf.video.frames import Footage
-
 BLANK, BLURRED, NO_DANCING = "blank", "blurred", "no_dancing"
 REASONS = (BLANK, BLURRED, NO_DANCING)
+CONTRAST_FRAMES = 32  # frames at most that the contrast of a clip is measured on
 
 
 @dataclass(frozen=True)
 class CurationSettings:
-    """Every threshold of curation, in one place; fitted on made-up clips of some dancers, tried on others.
+    """The thresholds of curation, fitted on synthetic clips and tested on those of other dancers.
 
     Attributes:
         blank_entropy: bits; a frame whose gray values have less entropy is blank.
-        blur_relative: a frame less sharp than this share of its clip's median sharpness is blurred.
-        blur_absolute: gray levels; a frame less sharp than this is blurred whatever its clip.
-        still_energy: gray levels; motion energy below which nobody dances, in a clip of full contrast.
-        still_contrast: gray levels; a clip of less contrast moves fewer gray levels, and `still_energy` falls by its
-            share of this.
-        still_lag: seconds between the two frames that motion is told from.
+        blur_relative: a frame is blurred if its sharpness is below this share of the clip's median.
+        blur_absolute: gray levels; a frame with less sharpness is blurred in any clip.
+        still_energy: gray levels; with less motion energy nobody dances, in a clip of full contrast.
+        still_contrast: gray levels; for a clip with less contrast, `still_energy` is lowered in proportion.
+        still_lag: seconds between the two frames that motion is measured on.
         still_seconds: length of the running median over motion energy.
         still_shortest: seconds; a shorter rest is part of a dance.
     """
@@ -54,13 +51,13 @@ CURATION_DEFAULTS = CurationSettings()
 
 @dataclass(frozen=True)
 class DroppedFrame:
-    """A frame that curation left out.
+    """A frame that curation dropped.
 
     Attributes:
         index: position among the frames that were read.
         timestamp: seconds from the start of the clip.
         reason: one of `REASONS`.
-        measure: the value that fell on the wrong side of its threshold.
+        measure: the value that failed its threshold.
     """
 
     index: int
@@ -75,32 +72,23 @@ class CuratedClip:
 
     Attributes:
         clip: what was curated.
-        frames: uint8 [n, 128, 128, 1], gray frames kept, in the order of time.
+        frames: uint8 [n, 128, 128, 1], gray frames that were kept, in order of time.
         timestamps: float64 [n], seconds from the start of the clip.
-        room: uint8 [128, 128, 1], the still room: the temporal median of the clip's frames.
-        room_known: False where the camera moves too much for the room to be told.
-        seen: how many frames were read.
-        dropped: the frames left out, in the order of time.
-        seconds: length of the clip in seconds.
+        background: uint8 [128, 128, 1], the temporal median of the frames.
+        background_valid: False if the camera moves too much for a background.
+        seen: number of frames that were read.
+        dropped: the other frames, in order of time.
+        seconds: length of the clip.
     """
 
     clip: Clip
     frames: np.ndarray
     timestamps: np.ndarray
-    room: np.ndarray
-    room_known: bool
+    background: np.ndarray
+    background_valid: bool
     seen: int
     dropped: tuple[DroppedFrame, ...]
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Sorted:
-    """What becomes of a clip's frames: bool [n] of those kept, those dropped, and the room behind those kept."""
-
-    kept: np.ndarray
-    dropped: tuple[DroppedFrame, ...]
-    room: Background
 
 
 def curate_frames(
@@ -110,101 +98,94 @@ def curate_frames(
     seconds: float,
     settings: CurationSettings = CURATION_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
+    held: FrameFile | None = None,
 ) -> CuratedClip:
-    """Sort a clip's frames into kept and dropped, and take its still room.
+    """Keep or drop each frame of a clip, and estimate the background.
 
     Args:
-        clip: where the frames are from.
+        clip: the source of the frames.
         frames: uint8 [n, h, w], n at least 1.
         timestamps: float64 [n], seconds from the start.
         seconds: length of the clip.
         settings: the thresholds.
-        heartbeat: called for each frame and measure.
+        heartbeat: heartbeat, called for each frame.
+        held: the file that `frames` are in. Dropped frames are removed from it, and the result reads from it.
 
     Raises:
-        ValueError: no frames, or as many timestamps as there are not frames.
+        ValueError: no frames, or a different number of timestamps.
+        FrameFileError: the disk is not available any more.
     """
-    found = _sort(frames, timestamps, settings, heartbeat)
-    return _curated(clip, found, frames[found.kept], timestamps, seconds)
-
-
-def curate_held(
-    clip: Clip,
-    footage: Footage,
-    held: FrameFile,
-    settings: CurationSettings = CURATION_DEFAULTS,
-    heartbeat: Callable[[], None] = no_heartbeat,
-) -> CuratedClip:
-    """`curate_frames` of footage that was read into `held`; the frames stay on the disk.
-
-    Those dropped are taken out of `held`, and with it out of `footage`.
-
-    Raises:
-        FrameFileError: the disk is gone.
-    """
-    found = _sort(footage.frames, footage.timestamps, settings, heartbeat)
-    if not found.kept.all():
-        held.keep(found.kept)
-    return _curated(clip, found, held.frames(), footage.timestamps, footage.seconds)
-
-
-def _curated(clip: Clip, found: _Sorted, frames: np.ndarray, timestamps: np.ndarray, seconds: float) -> CuratedClip:
+    if len(frames) == 0 or len(frames) != len(timestamps):
+        raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
+    rows, columns = picture_area(frames.max(axis=0)[None])
+    pictures = frames[:, rows, columns]
+    bits, sharp = np.empty((2, len(frames)))
+    for index, picture in enumerate(pictures):
+        heartbeat()
+        picture = np.ascontiguousarray(picture)
+        bits[index], sharp[index] = entropy(picture), sharpness(picture)
+    blank = bits < settings.blank_entropy
+    typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
+    blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
+    usable = ~(blank | blurred)  # for motion: blank frames would look like rests, and cuts to them like motion
+    energy = motion_energy(pictures, timestamps, usable, settings.still_lag, settings.still_seconds, heartbeat)
+    places = np.flatnonzero(usable)
+    sample = pictures[places[:: -(-len(places) // CONTRAST_FRAMES) or 1]]
+    share = min(1.0, contrast(sample) / settings.still_contrast)
+    still = _long_runs(energy < settings.still_energy * share, timestamps, settings.still_shortest)
+    kept = usable & ~still
+    dropped = []
+    for index in np.flatnonzero(~kept):
+        # the order matters: a blank frame is also blurred and still, a blurred one is also still
+        reasons = ((BLANK, blank, bits), (BLURRED, blurred, sharp), (NO_DANCING, still, energy))
+        reason, measure = next((reason, measure[index]) for reason, holds, measure in reasons if holds[index])
+        dropped.append(DroppedFrame(int(index), float(timestamps[index]), reason, float(measure)))
+    background = estimate_background(frames, np.flatnonzero(kept if kept.any() else ~kept))
+    if held is None:
+        remaining = frames[kept]
+    else:
+        if dropped:
+            held.keep(kept)
+        remaining = held.frames()
     return CuratedClip(
         clip,
-        frames[..., None],
-        timestamps[found.kept],
-        found.room.picture[..., None],
-        found.room.known,
-        len(timestamps),
-        found.dropped,
+        remaining[..., None],
+        timestamps[kept],
+        background.picture[..., None],
+        background.valid,
+        len(frames),
+        tuple(dropped),
         seconds,
     )
 
 
-def _sort(
-    frames: np.ndarray, timestamps: np.ndarray, settings: CurationSettings, heartbeat: Callable[[], None]
-) -> _Sorted:
-    if len(frames) == 0 or len(frames) != len(timestamps):
-        raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
-    rows, columns = picture_area(_brightest(frames, heartbeat)[None])
-    picture = Pictures(frames, np.arange(len(frames)), rows, columns)
-    bits = entropy(picture, heartbeat)
-    blank = bits < settings.blank_entropy
-    sharp = sharpness(picture, heartbeat)
-    typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
-    blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
-    # motion is told from the frames that show something: blank ones would look like rests, cuts to them like motion
-    usable = ~(blank | blurred)
-    shown = Pictures(frames, np.flatnonzero(usable), rows, columns)
-    energy = np.full(len(frames), np.inf)
-    energy[usable] = motion_energy(shown, timestamps[usable], settings.still_lag, settings.still_seconds, heartbeat)
-    share = min(1.0, contrast(shown) / settings.still_contrast)
-    still = _long_runs(energy < settings.still_energy * share, timestamps, settings.still_shortest)
-    dropped = []
-    for index, time in enumerate(timestamps):
-        # a blank frame is neither sharp nor moving, a blurred one seems still: the first reason that holds is told
-        for reason, holds, measure in ((BLANK, blank, bits), (BLURRED, blurred, sharp), (NO_DANCING, still, energy)):
-            if holds[index]:
-                dropped.append(DroppedFrame(index, float(time), reason, float(measure[index])))
-                break
-    kept = usable & ~still
-    room = estimate_background(Pictures(frames, np.flatnonzero(kept if kept.any() else ~kept)))
-    return _Sorted(kept, tuple(dropped), room)
+def entropy(frame: np.ndarray) -> float:
+    """Return the Shannon entropy of the gray values of a frame uint8 [h, w]: 0 (plain) to 8 bits."""
+    share = np.bincount(frame.ravel(), minlength=256) / frame.size
+    share = share[share > 0]
+    return float(abs((share * np.log2(share)).sum()))
 
 
-def _brightest(frames: np.ndarray, heartbeat: Callable[[], None]) -> np.ndarray:
-    """The brightest that each pixel ever is: uint8 [h, w]."""
-    brightest = frames[0]
-    for first in range(0, len(frames), BLOCK):
-        heartbeat()
-        brightest = np.maximum(brightest, frames[first : first + BLOCK].max(axis=0))
-    return brightest
+def sharpness(frame: np.ndarray) -> float:
+    """Return how steep the sharpest edges of a frame uint8 [h, w] are, in gray levels.
+
+    This is the 98th percentile of the absolute Laplacian. The mean would depend on sensor noise and captions, which do
+    not change when the camera loses focus.
+    """
+    place = int(0.98 * (frame.size - 1))
+    return float(np.partition(np.abs(cv2.Laplacian(frame, cv2.CV_16S)).ravel(), place)[place])
+
+
+def contrast(frames: np.ndarray) -> float:
+    """Return the gray levels between the 5th and 95th percentile of frames uint8 [n, h, w]; 0 for no frames."""
+    low, high = np.percentile(frames, [5, 95]) if len(frames) else (0, 0)
+    return float(high - low)
 
 
 def _long_runs(marked: np.ndarray, timestamps: np.ndarray, shortest: float) -> np.ndarray:
-    """Keep, of the marked stretches bool [n], those that last at least `shortest` seconds.
+    """Keep the runs of marked frames bool [n] that last at least `shortest` seconds.
 
-    A frame lasts until the next one; the last one, as frames do typically.
+    A frame lasts until the next one; the last frame has the median duration.
     """
     edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
     typical = float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
@@ -221,45 +202,51 @@ def curate_clip(
     curation: CurationSettings = CURATION_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
 ) -> CuratedClip:
-    """Read a clip in this process and curate it; `curation_apart` does it where a crash does no harm.
+    """Read and curate a clip in this process; `run.curate_in_subprocess` is safe against crashes of the decoder.
 
-    The frames lie in a temporary file that is gone with them; `frames` of the result reads from it. Memory holds a few
-    frames at a time, and some 200 bytes for each frame of the clip: its time, its measures, why it was dropped.
+    The frames are in a temporary file that is deleted with the result. Memory holds a few frames at a time and about
+    200 bytes for each frame of the clip.
 
     Raises:
         ReadError: the clip cannot be read.
-        FrameFileError: the folder for temporary files has no room for its frames.
+        FrameFileError: the folder for temporary files is full.
     """
     from dance_tf.video.frames import read_footage
 
     with FrameFile() as held:
         footage = read_footage(clip.path, read, heartbeat, held)
-        return curate_held(clip, footage, held, curation, heartbeat)
+        return curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, curation, heartbeat, held)
 
 
 @dataclass(frozen=True)
 class ReasonScore:
-    """How well frames with one fault are found.
+    """How well one filter finds its fault.
 
     Attributes:
         reason: one of `REASONS`.
         planted: frames that have the fault.
         dropped: frames dropped for it.
         right: frames that are both.
-        precision: right over dropped; not a number where nothing was dropped.
-        recall: right over planted; not a number where nothing was planted.
     """
 
     reason: str
     planted: int
     dropped: int
     right: int
-    precision: float
-    recall: float
+
+    @property
+    def precision(self) -> float:
+        """Right over dropped; NaN if nothing was dropped."""
+        return self.right / self.dropped if self.dropped else np.nan
+
+    @property
+    def recall(self) -> float:
+        """Right over planted; NaN if nothing was planted."""
+        return self.right / self.planted if self.planted else np.nan
 
 
 def frame_reasons(curated: CuratedClip) -> tuple[str, ...]:
-    """For each frame that was seen the reason it was dropped, or "" where it was kept."""
+    """Return for each frame that was read why it was dropped, or "" if it was kept."""
     reasons = [""] * curated.seen
     for frame in curated.dropped:
         reasons[frame.index] = frame.reason
@@ -267,32 +254,25 @@ def frame_reasons(curated: CuratedClip) -> tuple[str, ...]:
 
 
 def score_curation(dropped: Sequence[Sequence[str]], truth: Sequence[Sequence[str]]) -> tuple[ReasonScore, ...]:
-    """Precision and recall of each filter, pooled over the frames of all clips.
+    """Return the score of each filter, pooled over the frames of all clips, in the order of `REASONS`.
 
     Args:
-        dropped: for each clip, for each frame, the reason it was dropped or "" (`frame_reasons`).
-        truth: the same as it really is.
-
-    Returns:
-        One score for each of `REASONS`, in their order.
+        dropped: for each clip and frame the reason it was dropped, or "" (`frame_reasons`).
+        truth: for each clip and frame the fault it has, or "".
 
     Raises:
-        ValueError: not as many clips, or frames of a clip, in the two.
+        ValueError: the number of clips, or of frames of a clip, differs.
     """
-    pairs = [pair for found, real in zip(dropped, truth, strict=True) for pair in zip(found, real, strict=True)]
-    scores = []
-    for reason in REASONS:
-        planted = sum(real == reason for _, real in pairs)
-        found = sum(what == reason for what, _ in pairs)
-        right = sum(what == reason == real for what, real in pairs)
-        scores.append(
-            ReasonScore(
-                reason,
-                planted,
-                found,
-                right,
-                right / found if found else np.nan,
-                right / planted if planted else np.nan,
-            )
+    found = np.array([reason for clip in dropped for reason in clip], str)
+    if [len(clip) for clip in dropped] != [len(clip) for clip in truth]:
+        raise ValueError("dropped and truth have different numbers of clips or frames")
+    real = np.array([reason for clip in truth for reason in clip], str)
+    return tuple(
+        ReasonScore(
+            reason,
+            int((real == reason).sum()),
+            int((found == reason).sum()),
+            int(((found == reason) & (real == reason)).sum()),
         )
-    return tuple(scores)
+        for reason in REASONS
+    )

@@ -1,13 +1,11 @@
-"""Curated clips on disk, one file each, whole or not there at all.
+"""Curated clips on disk, one part for each clip, and the table `curation.csv` with one row for each file.
 
-A part is an `.npz` file (uncompressed; no pickles) with
+A part is a cache entry of two files that are named after the hash of their input (content and labels of the clip,
+settings, and `PART_FORMAT`):
 
-- `frames` uint8 [n, 128, 128, 1], `timestamps` float64 [n], `room` uint8 [128, 128, 1];
-- `dropped_index` int64 [m], `dropped_timestamp` float64 [m], `dropped_reason` uint8 [m] (place in `REASONS`),
-  `dropped_measure` float64 [m];
-- `about`: one JSON document in UTF-8 bytes: the fields of `PartSummary`.
-
-Its name is the hash of all that went into it: the clip's content and labels, the settings, and this format.
+- `<hash>.npy`: uint8 [1 + n, 128, 128, 1], the background, then the frames that were kept;
+- `<hash>.json`: `row` (a `CurationRow`), `clip`, `seconds`, `timestamps`, `dropped` (index, timestamp, reason,
+  measure), and the size and CRC-32 of the pictures. It is written last, so a part without it is not complete.
 """
 
 from __future__ import annotations
@@ -15,54 +13,57 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
 import math
 import os
-import struct
 import time
 import uuid
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from dance_tf.curation.filters import REASONS, CuratedClip, CurationSettings, DroppedFrame
+from dance_tf.curation.filters import CuratedClip, CurationSettings, DroppedFrame
 from dance_tf.video.catalog import Clip
 from dance_tf.video.clip import legible
+from dance_tf.video.frames import BLOCK
 from dance_tf.video.settings import ReadSettings
 
 KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
+PART_FORMAT = 4  # raise it if curation gives other frames for the same settings, or parts are stored differently
+STALE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class CurationRow:
-    r"""What became of one file that was offered.
+    r"""The result for one file; the fields are the columns of `curation.csv`.
 
-    Every text is made one that UTF-8 can hold: the byte E9 of a file name that is no UTF-8 becomes `\xe9`.
+    Text is made valid UTF-8: the byte E9 of a file name that is not UTF-8 becomes `\xe9`.
 
     Attributes:
-        path: what was offered; absolute, as the table knows a file by it.
-        clip_id: its name in the catalog; empty where it is no clip.
+        path: absolute path of the file, the key of the table.
+        clip_id: name in the catalog; empty if it is not a clip.
         style: its label.
         dancer: who dances.
         source: where it came from.
         consent: what the dancer agreed to.
         status: "kept" (every frame), "partly kept" or "refused".
         reason: why not all of it was kept, in one line; empty for "kept".
-        sha256: of its content; empty where it cannot be read at all.
+        sha256: of its content; empty if it cannot be read.
         seen: frames read.
         kept: frames kept.
         blank: frames dropped as blank.
         blurred: frames dropped as blurred.
-        no_dancing: frames dropped as nobody dances.
+        no_dancing: frames dropped because nobody dances.
         seconds: length.
         width: of the picture as displayed.
         height: of the picture as displayed.
-        frame_rate: frames per second on average.
-        room_known: whether the still room could be told.
+        frame_rate: mean frames per second.
+        room_known: whether the background is valid.
         part: file name of its part; empty for "refused".
     """
 
@@ -94,42 +95,24 @@ class CurationRow:
 
 
 def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
-    """Write `curation.csv`, whole or not at all.
+    """Write `curation.csv` atomically.
 
-    Rows that an earlier run wrote about files not offered this time stay, after the new ones: the table knows every
-    file ever offered.
+    Earlier rows of the table about other files follow the new rows.
     """
-    offered = {row.path for row in rows}
-    earlier = [row for row in read_rows(path) if row.path not in offered] if path.is_file() else []
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(CurationRow)], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in (*rows, *earlier))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def set_stranger_aside(path: Path) -> Path | None:
-    """Move a table of other columns, such as another version wrote, out of the way; returns where it lies then."""
-    try:
-        read_rows(path)
-    except FileNotFoundError:
-        return None
-    except (ValueError, csv.Error):
-        aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.old{path.suffix}")
-        os.replace(path, aside)
-        return aside
-    return None
+    paths = {row.path for row in rows}
+    earlier = [row for row in read_rows(path) if row.path not in paths] if path.is_file() else []
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(CurationRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in (*rows, *earlier))
+    _replace(path, lambda file: file.write(text.getvalue().encode("utf-8")))
 
 
 def read_rows(path: Path) -> tuple[CurationRow, ...]:
-    """Read `curation.csv` back.
+    """Read `curation.csv`.
 
     Raises:
-        ValueError: it is not such a table.
+        ValueError: it has other columns.
     """
     kinds = {field.name: type(getattr(CurationRow(""), field.name)) for field in fields(CurationRow)}
     with open(path, newline="", encoding="utf-8") as file:
@@ -144,47 +127,25 @@ def read_rows(path: Path) -> tuple[CurationRow, ...]:
         )
 
 
-PART_FORMAT = 3  # raise it when curation gives other frames for the same settings
-STALE_SECONDS = 3600.0
+def set_aside_table(path: Path) -> Path | None:
+    """Rename a table with other columns, such as one of another version; return its new path, or None."""
+    try:
+        read_rows(path)
+    except FileNotFoundError:
+        return None
+    except (ValueError, csv.Error):
+        aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.old{path.suffix}")
+        os.replace(path, aside)
+        return aside
+    return None
 
 
 class PartError(RuntimeError):
     """A part that cannot be written or read."""
 
 
-@dataclass(frozen=True)
-class PartSummary:
-    """What a part holds, without its frames.
-
-    Attributes:
-        clip: what was curated.
-        sha256: of the clip's content.
-        seen: frames read.
-        kept: frames kept.
-        dropped: frames dropped for each of `REASONS`.
-        seconds: length of the clip.
-        width: of the picture as displayed.
-        height: of the picture as displayed.
-        frame_rate: frames per second on average.
-        room_known: whether the still room could be told.
-        warnings: what was wrong with the file.
-    """
-
-    clip: Clip
-    sha256: str
-    seen: int
-    kept: int
-    dropped: tuple[int, ...]
-    seconds: float
-    width: int
-    height: int
-    frame_rate: float
-    room_known: bool
-    warnings: tuple[str, ...]
-
-
 def content_sha256(path: Path) -> str:
-    """Hash a file's bytes, or the names and bytes of a folder's files in the order of their names.
+    """Hash the bytes of a file, or the names and bytes of the files of a folder, sorted by name.
 
     Raises:
         OSError: it cannot be read.
@@ -196,106 +157,93 @@ def content_sha256(path: Path) -> str:
             digest.update(os.fsencode(file.name) + b"\0" + bytes.fromhex(content_sha256(file)))
         return digest.hexdigest()
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "neither a file nor a folder")  # to open a pipe could wait for ever
+        raise OSError(errno.EINVAL, "neither a file nor a folder")  # opening a pipe could block
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def part_name(clip: Clip, sha256: str, read: ReadSettings, curation: CurationSettings) -> str:
-    """The file name of a clip's part; threads and the longest clip are left out, as they change no frame."""
+    """Return the file name of a part; threads and the limit on the length are ignored, as they change no frame."""
     labels = {**asdict(clip), "path": ""}
     read = replace(read, threads=0, limits=replace(read.limits, seconds=math.inf))
     what = [PART_FORMAT, sha256, labels, asdict(read), asdict(curation)]
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npz"
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npy"
 
 
-def write_part(path: Path, curated: CuratedClip, summary: PartSummary) -> None:
-    """Write a part under a temporary name, bring it to the disk, and rename it.
+def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
+    """Write both files of a part, each atomically.
 
     Raises:
-        PartError: it cannot be written (a full disk, for one).
+        PartError: it cannot be written (a full disk, for example).
     """
-    about = asdict(summary)
-    about["clip"]["path"] = str(summary.clip.path)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp")
+    crc = 0
+
+    def write_pictures(file: BinaryIO) -> None:
+        nonlocal crc
+        shape = (1 + len(curated.frames), *curated.background.shape)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        blocks = (curated.frames[first : first + BLOCK] for first in range(0, len(curated.frames), BLOCK))
+        for block in (curated.background, *blocks):
+            data = np.ascontiguousarray(block, np.uint8).data
+            file.write(data)
+            crc = zlib.crc32(data, crc)
+
     try:
-        with open(temporary, "wb") as file:
-            np.savez(
-                file,
-                frames=curated.frames,
-                timestamps=curated.timestamps,
-                room=curated.room,
-                dropped_index=np.array([frame.index for frame in curated.dropped], np.int64),
-                dropped_timestamp=np.array([frame.timestamp for frame in curated.dropped], np.float64),
-                dropped_reason=np.array([REASONS.index(frame.reason) for frame in curated.dropped], np.uint8),
-                dropped_measure=np.array([frame.measure for frame in curated.dropped], np.float64),
-                about=np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8),
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _replace(path, write_pictures)
+        about = {
+            "row": asdict(row),
+            "clip": {**asdict(curated.clip), "path": str(curated.clip.path)},
+            "seconds": curated.seconds,
+            "timestamps": curated.timestamps.tolist(),
+            "dropped": [astuple(frame) for frame in curated.dropped],
+            "bytes": path.stat().st_size,
+            "crc32": crc,
+        }
+        _replace(path.with_suffix(".json"), lambda file: file.write(json.dumps(about, sort_keys=True).encode()))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise PartError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def read_row(path: Path) -> CurationRow:
+    """Read the row of a part; of the pictures only the size is checked.
+
+    Raises:
+        PartError: the part is missing or damaged.
+    """
+    return _read_about(path)[0]
+
+
 def read_part(path: Path) -> CuratedClip:
-    """Read a part; its frames stay on the disk, and come from there where they are looked at.
+    """Read a part; its frames are memory-mapped.
 
     Raises:
-        PartError: it is not there, or is damaged.
+        PartError: it is missing or damaged.
     """
-    with _opened(path) as (summary, arrays):
-        dropped = tuple(
-            DroppedFrame(int(index), float(timestamp), REASONS[reason], float(measure))
-            for index, timestamp, reason, measure in zip(
-                arrays["dropped_index"],
-                arrays["dropped_timestamp"],
-                arrays["dropped_reason"],
-                arrays["dropped_measure"],
-                strict=True,
-            )
-        )
-        return CuratedClip(
-            summary.clip,
-            _map_frames(path, arrays.zip),
-            arrays["timestamps"],
-            arrays["room"],
-            summary.room_known,
-            summary.seen,
-            dropped,
-            summary.seconds,
-        )
+    row, about = _read_about(path)
+    try:
+        pictures = np.asarray(np.load(path, mmap_mode="r"))
+        if zlib.crc32(pictures) != about["crc32"]:
+            raise ValueError("its check sum is wrong")
+        clip = Clip(**{**about["clip"], "path": Path(about["clip"]["path"])})
+        dropped = tuple(DroppedFrame(*frame) for frame in about["dropped"])
+        times = np.array(about["timestamps"], np.float64)
+        return CuratedClip(clip, pictures[1:], times, pictures[0], row.room_known, row.seen, dropped, about["seconds"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise PartError(f"{path}: not a complete part ({error})") from error
 
 
-def _map_frames(path: Path, parts: zipfile.ZipFile) -> np.ndarray:
-    """The frames of a part as they lie in it; all are read once, so that damage is found now and not later."""
-    with parts.open("frames.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(member)
-        header = member.tell()
-        while member.read(1 << 20):
-            pass  # the check sum is compared at the end
-    with open(path, "rb") as file:  # a member begins with 30 bytes, the last four of which tell what follows them
-        file.seek(parts.getinfo("frames.npy").header_offset + 26)
-        name, extra = struct.unpack("<HH", file.read(4))
-        start = file.tell() + name + extra + header
-    return np.asarray(np.memmap(path, dtype, "r", start, shape)) if shape[0] else np.zeros(shape, dtype)
-
-
-def read_summary(path: Path) -> PartSummary:
-    """Read what a part says about itself, not its frames.
-
-    Raises:
-        PartError: it is not there, or is damaged.
-    """
-    with _opened(path) as (summary, _):
-        return summary
+def _read_about(path: Path) -> tuple[CurationRow, dict[str, Any]]:
+    try:
+        about = json.loads(path.with_suffix(".json").read_bytes())
+        if path.stat().st_size != about["bytes"]:
+            raise ValueError("its pictures are cut off")
+        return CurationRow(**about["row"]), about
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PartError(f"{path}: not a complete part ({error})") from error
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files that killed runs left behind over an hour ago."""
+    """Remove temporary files that killed runs left behind more than an hour ago."""
     for leftover in folder.glob(".*.tmp"):
         try:
             if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
@@ -304,14 +252,14 @@ def remove_stale(folder: Path) -> None:
             continue  # another run was faster
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[PartSummary, np.lib.npyio.NpzFile]]:
-    """Open a part, and turn whatever is wrong with it into a `PartError`."""
+def _replace(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file under a temporary name, flush it to the disk and rename it."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            about = json.loads(arrays["about"].tobytes())
-            clip = about.pop("clip")
-            about["dropped"], about["warnings"] = tuple(about["dropped"]), tuple(about["warnings"])
-            yield PartSummary(clip=Clip(**{**clip, "path": Path(clip["path"])}), **about), arrays
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise PartError(f"{path}: not a whole part ({error})") from error
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

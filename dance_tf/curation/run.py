@@ -1,14 +1,13 @@
-"""Curation of many clips: side by side, resumable, and with every file accounted for.
+"""Curation of many clips: parallel, resumable, with one row for each file.
 
-Each clip is read and curated in a decoding process (`isolation`) and leaves one part (`parts`). A part that is there
-is not made again, so a killed run goes on where it was. A clip that cannot be read costs a row and nothing else.
+Each clip is read and curated in a subprocess (`video.isolation`) and stored as a part (`parts`). Existing parts are
+reused, so a killed run continues where it stopped. A clip that cannot be read is refused, and the run goes on.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from dance_tf.curation.filters import (
     CuratedClip,
     CurationSettings,
     curate_clip,
-    curate_held,
+    curate_frames,
 )
 from dance_tf.curation.parts import (
     KEPT,
@@ -33,14 +32,11 @@ from dance_tf.curation.parts import (
     REFUSED,
     CurationRow,
     PartError,
-    PartSummary,
     content_sha256,
     part_name,
-    read_rows,
-    read_summary,
+    read_row,
     remove_stale,
     write_part,
-    write_rows,
 )
 from dance_tf.video.catalog import Catalog, Clip, Refusal
 from dance_tf.video.frames import FrameFile, FrameFileError
@@ -49,104 +45,35 @@ from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import SchedulerError, cluster, named_scheduler
 
-OF_THE_MACHINE = ("threads", "limits")  # what a clip may cost is whoever reads it to say
+MACHINE_SETTINGS = ("threads", "limits")  # they change no frame, so they are not stored with a model
+MAX_CLIP_BYTES = 2_000_000_000  # a clip is one record of the dataset, which cannot exceed 2 GiB
+
+
+class CurationError(RuntimeError):
+    """A run that cannot continue, with the reason in one line."""
 
 
 def reading_to_json(read: ReadSettings, curation: CurationSettings) -> dict[str, dict[str, Any]]:
-    """What of the settings decides the frames, in the types of JSON; `reading_from_json` reads it back."""
-    chosen = {name: value for name, value in asdict(read).items() if name not in OF_THE_MACHINE}
+    """Return the settings that change the frames, as JSON types."""
+    chosen = {name: value for name, value in asdict(read).items() if name not in MACHINE_SETTINGS}
     return {"read": chosen, "curation": asdict(curation)}
 
 
 def reading_from_json(reading: Mapping[str, Any] | None) -> tuple[ReadSettings, CurationSettings]:
-    """The settings that `reading_to_json` was given; the defaults for None and for what is not there.
-
-    Names that are no setting (any more) are passed over.
-    """
-    told = reading or {}
+    """Return the settings of `reading_to_json`; missing ones have their defaults, unknown ones are ignored."""
+    stored = reading or {}
     return tuple(
         kind(**{field.name: part[field.name] for field in fields(kind) if field.name in part})
-        for kind, part in ((ReadSettings, told.get("read", {})), (CurationSettings, told.get("curation", {})))
+        for kind, part in ((ReadSettings, stored.get("read", {})), (CurationSettings, stored.get("curation", {})))
     )
 
 
-def curate_apart(
-    process: DecodingProcess,
-    clip: Clip,
-    folder: Path,
-    read: ReadSettings = READ_DEFAULTS,
-    curation: CurationSettings = CURATION_DEFAULTS,
-) -> CuratedClip:
-    """Read and curate a clip in a decoding process.
-
-    Args:
-        process: used again for the next clip, and started afresh where this one kills it.
-        clip: what to curate.
-        folder: takes the frames that are kept; those of the result are read from there, and must not outlive it.
-        read: how to read.
-        curation: the thresholds.
-
-    Raises:
-        ReadError: the clip cannot be read.
-        LostProcess: it crashes the decoder, or makes it hang.
-        MemoryError: it needs more memory than the process may take.
-    """
-    path = folder / f"{uuid.uuid4().hex}.npy"
-    curated = process.call(_curate_to, path, clip, read, curation)
-    return replace(curated, frames=np.asarray(np.load(path, mmap_mode="r")))
-
-
-def told(error: Exception) -> str:
-    """Why a call in a decoding process gave nothing, in one line for whoever offered the clip."""
-    if isinstance(error, MemoryError):
-        return "needs more memory than a decoding process may take"
-    line = " ".join(str(error).split())
-    return line if isinstance(error, ReadError | LostProcess) else f"unexpected {type(error).__name__}: {line}"
-
-
-def _curate_to(
-    path: Path, clip: Clip, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
-) -> CuratedClip:
-    """Curate a clip and leave its frames in a file; the rest is small enough for a pipe."""
-    curated = curate_clip(clip, read, curation, heartbeat)
-    with background_heartbeat(heartbeat):
-        np.save(path, curated.frames)
-    return replace(curated, frames=curated.frames[:0].copy())
-
-
-# a clip is one record of the dataset, and no record can be longer than 2 GiB
-MOST_BYTES = 2_000_000_000
-
-
-class ClipFrames(FrameFile):
-    """The frames of one clip, which may not be more than a record can hold, nor fill a disk that others need."""
-
-    def append(self, frame: np.ndarray) -> None:
-        """Put a frame uint8 [h, w] after the others.
-
-        Raises:
-            ReadError: there are too many.
-            FrameFileError: the disk is full, or gone.
-        """
-        if (len(self) + 1) * frame.nbytes > MOST_BYTES:
-            raise ReadError(f"more than {len(self):,} frames, the most that one clip of a dataset can have")
-        super().append(frame)
-
-
-def hash_content(path: Path) -> tuple[str, str]:
-    """The SHA-256 of a file or folder of images and "", or "" and why there is none."""
-    try:
-        return content_sha256(path), ""
-    except (OSError, ValueError) as error:  # ValueError: a name in a folder of images that is no UTF-8
-        return "", f"cannot be read ({getattr(error, 'strerror', None) or error})"
-
-
-_idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # of this Python process, or of this Dask worker
+_idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # one pool for each Python process or Dask worker
 
 
 @contextmanager
-def lend_process(timeout_s: float) -> Iterator[DecodingProcess]:
-    """Lend a decoding process that is running already, or a new one; it is kept for the next clip."""
+def pooled_process(timeout_s: float) -> Iterator[DecodingProcess]:
+    """Take an idle decoding process from the worker pool, or start one; it returns to the pool afterwards."""
     try:
         process = _idle.get_nowait()
     except queue.Empty:
@@ -158,149 +85,54 @@ def lend_process(timeout_s: float) -> Iterator[DecodingProcess]:
         _idle.put(process)
 
 
-def end_idle() -> None:
-    """End the decoding processes that wait for another clip in this Python process."""
+def close_pool() -> None:
+    """End the idle decoding processes of this Python process."""
     while not _idle.empty():
         _idle.get_nowait().close()
 
 
-def offer(
+def failure_reason(error: Exception) -> str:
+    """Return in one line why a call in a decoding process failed."""
+    if isinstance(error, MemoryError):
+        return "needs more memory than a decoding process may take"
+    line = " ".join(str(error).split())
+    return line if isinstance(error, ReadError | LostProcess) else f"unexpected {type(error).__name__}: {line}"
+
+
+def curate_in_subprocess(
+    process: DecodingProcess,
     clip: Clip,
-    sha256: str,
-    fault: str,
-    original: Clip,
-    out_parts: Path,
-    read: ReadSettings,
-    curation: CurationSettings,
-    timeout_s: float,
-) -> CurationRow:
-    """Make the part of one clip where it is not there yet, and tell what became of it.
+    folder: Path,
+    read: ReadSettings = READ_DEFAULTS,
+    curation: CurationSettings = CURATION_DEFAULTS,
+) -> CuratedClip:
+    """Read and curate a clip in a decoding process.
 
     Args:
-        clip: what is offered.
-        sha256: of its content; "" where `fault` says why there is none.
-        fault: why it cannot be read at all; "" where it can.
-        original: the first clip of the same content, itself if it is the first.
-        out_parts: folder for the part.
+        process: can be used again for the next clip, also after a crash.
+        clip: what to curate.
+        folder: for the kept frames. The frames of the result are memory-mapped from it.
         read: how to read.
         curation: the thresholds.
-        timeout_s: seconds without a sign of life after which it is given up.
 
     Raises:
-        PartError: no part can be written.
+        ReadError: the clip cannot be read.
+        LostProcess: the decoder crashed or hung.
+        MemoryError: the clip needs more memory than the process may take.
     """
-    row = CurationRow(str(clip.path), clip.clip_id, clip.style, clip.dancer, clip.source, clip.consent, sha256=sha256)
-    if fault:
-        return replace(row, reason=fault)
-    if original != clip:
-        labels = "" if original.style == clip.style else f", which is labelled {original.style or 'not at all'}"
-        return replace(row, reason=f"same content as {original.clip_id}{labels}")
-    part = out_parts / part_name(clip, sha256, read, curation)
-    try:
-        summary = _read_summary(part)
-        if summary.seconds > read.limits.seconds:  # made under another limit, which no part's name tells
-            return replace(row, reason=f"{summary.seconds:,.0f} s long, over the limit of {read.limits.seconds:g} s")
-    except PartError:
-        try:
-            with lend_process(timeout_s) as process:
-                process.call(make_part, clip, sha256, part, read, curation)
-            summary = _read_summary(part)
-        except PartError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever one file provokes, the run goes on and names it
-            return replace(row, reason=told(error).removeprefix(f"{clip.path.name}: "))
-    return _describe(row, summary, part)
+    path = folder / f"{uuid.uuid4().hex}.npy"
+    curated = process.call(_curate_to, path, clip, read, curation)
+    return replace(curated, frames=np.asarray(np.load(path, mmap_mode="r")))
 
 
-_one_by_one = threading.Lock()
-
-
-def _read_summary(part: Path) -> PartSummary:
-    # NumPy parses a file's header as Python, which in two threads at once can fail in CPython 3.11
-    # ("AST constructor recursion depth mismatch", python/cpython issue 106905) and refuse a healthy clip
-    with _one_by_one:
-        return read_summary(part)
-
-
-def make_part(
-    clip: Clip, sha256: str, part: Path, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
-) -> None:
-    """Read and curate one clip in this process and write its part.
-
-    Raises:
-        ReadError: the clip cannot be read, or its frames find no room.
-        PartError: no part can be written.
-    """
-    import cv2
-
-    from dance_tf.video.frames import read_footage
-
-    cv2.setNumThreads(read.threads)
-    try:
-        # beside the part: a disk that has room for it, and no memory in a disk's clothes as /tmp may be
-        held = ClipFrames(part.parent)
-    except FrameFileError as error:
-        raise PartError(f"{part}: cannot be written ({error})") from error
-    with held:
-        try:
-            footage = read_footage(clip.path, read, heartbeat, held)
-            curated = curate_held(clip, footage, held, curation, heartbeat)
-        except FrameFileError as error:  # the disk may well have room for the next clip
-            raise ReadError(f"no room for its frames: {error}") from error
-        reasons = [frame.reason for frame in curated.dropped]
-        summary = PartSummary(
-            clip,
-            sha256,
-            curated.seen,
-            len(curated.frames),
-            tuple(reasons.count(reason) for reason in REASONS),
-            footage.seconds,
-            footage.width,
-            footage.height,
-            footage.frame_rate,
-            curated.room_known,
-            footage.warnings,
-        )
-        with background_heartbeat(heartbeat):
-            write_part(part, curated, summary)
-
-
-def _describe(row: CurationRow, summary: PartSummary, part: Path) -> CurationRow:
-    dropped = dict(zip(REASONS, summary.dropped, strict=True))
-    told = [f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count]
-    status = KEPT if summary.kept == summary.seen and not summary.warnings else PARTLY_KEPT if summary.kept else REFUSED
-    if not summary.kept:
-        told.insert(0, f"none of its {summary.seen} frames is left")
-    return replace(
-        row,
-        status=status,
-        reason="; ".join((*told, *summary.warnings)),
-        seen=summary.seen,
-        kept=summary.kept,
-        **dropped,
-        seconds=round(summary.seconds, 6),
-        width=summary.width,
-        height=summary.height,
-        frame_rate=round(summary.frame_rate, 6),
-        room_known=summary.room_known,
-        part=part.name if summary.kept else "",
-    )
-
-
-__all__ = [
-    "KEPT",
-    "PARTLY_KEPT",
-    "REFUSED",
-    "CurationError",
-    "CurationRow",
-    "curate_footage",
-    "read_rows",
-    "write_rows",
-]
-
-
-class CurationError(RuntimeError):
-    """A run that cannot go on, with the reason in one line."""
+def _curate_to(
+    path: Path, clip: Clip, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
+) -> CuratedClip:
+    """Curate a clip and save its frames to a file; return the rest, which is small enough for a pipe."""
+    curated = curate_clip(clip, read, curation, heartbeat)
+    with background_heartbeat(heartbeat):
+        np.save(path, curated.frames)
+    return replace(curated, frames=curated.frames[:0].copy())
 
 
 def curate_footage(
@@ -316,22 +148,22 @@ def curate_footage(
     """Curate every clip of a catalog into parts.
 
     Args:
-        catalog: what `find_clips` found.
-        out_parts: folder for the parts; made where it is missing.
-        read: how clips are read; `threads` 0 shares the cores among the jobs.
+        catalog: the result of `find_clips`.
+        out_parts: folder for the parts; created if missing.
+        read: how clips are read; `threads` 0 divides the cores among the jobs.
         curation: the thresholds.
-        jobs: clips at a time; None is one for each core, or all that a cluster has.
-        scheduler: address of a Dask scheduler ("tcp://host:8786"); its workers must see the same folders. None works
-            on this machine.
-        timeout_s: seconds without a sign of life (a frame decoded, a measure taken) after which a clip is given up.
-        progress: called with each row as it comes.
+        jobs: clips at a time; None is one for each core, or all workers of a cluster.
+        scheduler: address of a Dask scheduler ("tcp://host:8786") whose workers see the same folders. None is this
+            machine.
+        timeout_s: seconds without a heartbeat (a frame decoded or measured) after which a clip is refused.
+        progress: called with each row as it is made.
 
     Returns:
-        One row for each clip in the catalog's order, then one for each refusal of the catalog. The same content twice
-        is kept once; the later row is refused and names the earlier clip.
+        One row for each clip in the order of the catalog, then one for each refusal of the catalog. Of several clips
+        with the same content the first is kept; the others are refused and name it.
 
     Raises:
-        CurationError: the parts cannot be written, or no scheduler answers.
+        CurationError: the parts cannot be written, or the scheduler does not answer.
     """
     out_parts = Path(out_parts).resolve()
     try:
@@ -344,60 +176,185 @@ def curate_footage(
     if scheduler:
         jobs = jobs or -1
     else:
-        jobs = max(1, min(jobs or cores, len(catalog.clips)))  # of few clips, each gets more threads
+        jobs = max(1, min(jobs or cores, len(catalog.clips)))  # if there are few clips, each gets more threads
     if read.threads == 0:
         read = replace(read, threads=1 if scheduler else max(1, cores // jobs))
-    clips = [replace(clip, path=_locate(clip.path)) for clip in catalog.clips]
+    clips = [replace(clip, path=_resolve(clip.path)) for clip in catalog.clips]
     try:
-        with _start_workers(jobs, scheduler) as parallel:
-            hashes = list(parallel(delayed(hash_content)(clip.path) for clip in clips))
+        with _worker_pool(jobs, scheduler) as parallel:
+            hashes = list(parallel(delayed(_hash_content)(clip.path) for clip in clips))
             first: dict[str, Clip] = {}
             for clip, (sha256, _) in zip(clips, hashes, strict=True):
                 if sha256:
                     first.setdefault(sha256, clip)
+            settings = out_parts, read, curation, timeout_s
             tasks = (
-                delayed(offer)(clip, sha256, fault, first.get(sha256, clip), out_parts, read, curation, timeout_s)
+                delayed(_curate_part)(clip, sha256, fault, first.get(sha256, clip), *settings)
                 for clip, (sha256, fault) in zip(clips, hashes, strict=True)
             )
             rows = []
-            for shown, row in zip(catalog.clips, parallel(tasks), strict=True):
-                rows.append(replace(row, path=os.path.abspath(shown.path)))
+            for clip, row in zip(catalog.clips, parallel(tasks), strict=True):
+                rows.append(replace(row, path=os.path.abspath(clip.path)))
                 if progress:
                     progress(rows[-1])
     except (PartError, SchedulerError) as error:
         raise CurationError(str(error)) from error
     finally:
-        end_idle()
+        close_pool()
     rows += [
         CurationRow(os.path.abspath(one.path), reason=one.reason, sha256=_hash_refused(one)) for one in catalog.refused
     ]
     return tuple(rows)
 
 
-def _locate(path: Path) -> Path:
-    """The absolute path that a link leads to; its own, where it leads in circles."""
+@contextmanager
+def _worker_pool(jobs: int, scheduler: str | None) -> Iterator[Parallel]:
+    """Start threads, each with a decoding process of its own, or connect to the workers of a Dask cluster."""
+    if scheduler is None:
+        yield Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
+        return
+    with cluster(scheduler) as client:
+        yield Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+        client.run(close_pool, on_error="ignore")  # a worker that was killed has no pool
+
+
+def _resolve(path: Path) -> Path:
+    """Return the absolute path without links; with them if they form a circle."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):
         return path.absolute()
 
 
+def _hash_content(path: Path) -> tuple[str, str]:
+    """Return the SHA-256 of a file or folder of images and "", or "" and why it cannot be read."""
+    try:
+        return content_sha256(path), ""
+    except (OSError, ValueError) as error:  # ValueError: a name that is not UTF-8 in a folder of images
+        return "", f"cannot be read ({getattr(error, 'strerror', None) or error})"
+
+
 def _hash_refused(refusal: Refusal) -> str:
-    """The SHA-256 of what was refused, "" where it cannot be read; a link may lead to far more than lies there."""
+    """Return the SHA-256 of a refused file, or ""; a link to a folder is not followed, as it may be huge."""
     try:
         readable = refusal.path.is_file() or refusal.path.is_dir() and not refusal.path.is_symlink()
     except OSError:
         return ""
-    return hash_content(refusal.path)[0] if readable else ""
+    return _hash_content(refusal.path)[0] if readable else ""
 
 
-@contextmanager
-def _start_workers(jobs: int, scheduler: str | None) -> Iterator[Parallel]:
-    """Threads here, each with a decoding process of its own; or the workers of a Dask cluster."""
-    if scheduler is None:
-        yield Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
-        return
-    with cluster(scheduler) as client:
-        yield Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
-        # their decoding processes wait for clips that will not come; a worker that is lost has none
-        client.run(end_idle, on_error="ignore")
+def _curate_part(
+    clip: Clip,
+    sha256: str,
+    fault: str,
+    original: Clip,
+    out_parts: Path,
+    read: ReadSettings,
+    curation: CurationSettings,
+    timeout_s: float,
+) -> CurationRow:
+    """Make the part of one clip if it is missing, and return its row.
+
+    Args:
+        clip: what to curate.
+        sha256: of its content; "" if it cannot be read.
+        fault: why it cannot be read; "" if it can.
+        original: the first clip with the same content.
+        out_parts: folder for the part.
+        read: how to read.
+        curation: the thresholds.
+        timeout_s: seconds without a heartbeat after which the clip is refused.
+
+    Raises:
+        PartError: no part can be written.
+    """
+    row = _empty_row(clip, sha256)
+    if fault:
+        return replace(row, reason=fault)
+    if original != clip:
+        labels = "" if original.style == clip.style else f", which is labelled {original.style or 'not at all'}"
+        return replace(row, reason=f"same content as {original.clip_id}{labels}")
+    part = out_parts / part_name(clip, sha256, read, curation)
+    try:
+        found = read_row(part)
+        if found.seconds > read.limits.seconds:  # made under another limit, which is not part of the name
+            return replace(row, reason=f"{found.seconds:,.0f} s long, over the limit of {read.limits.seconds:g} s")
+        return found
+    except PartError:
+        pass
+    try:
+        with pooled_process(timeout_s) as process:
+            process.call(make_part, clip, sha256, part, read, curation)
+        return read_row(part)
+    except PartError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any failure of one file is reported in its row
+        return replace(row, reason=failure_reason(error).removeprefix(f"{clip.path.name}: "))
+
+
+def _empty_row(clip: Clip, sha256: str) -> CurationRow:
+    return CurationRow(str(clip.path), clip.clip_id, clip.style, clip.dancer, clip.source, clip.consent, sha256=sha256)
+
+
+class ClipFrames(FrameFile):
+    """The frames of one clip, at most as many as a record can hold."""
+
+    def append(self, frame: np.ndarray) -> None:
+        """Append a frame uint8 [h, w].
+
+        Raises:
+            ReadError: there are too many.
+            FrameFileError: the disk is full or not available.
+        """
+        if (len(self) + 1) * frame.nbytes > MAX_CLIP_BYTES:
+            raise ReadError(f"more than {len(self):,} frames, the most that one clip of a dataset can have")
+        super().append(frame)
+
+
+def make_part(
+    clip: Clip, sha256: str, part: Path, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
+) -> None:
+    """Read and curate one clip in this process and write its part.
+
+    Raises:
+        ReadError: the clip cannot be read, or the disk is too full for its frames.
+        PartError: no part can be written.
+    """
+    import cv2
+
+    from dance_tf.video.frames import read_footage
+
+    cv2.setNumThreads(read.threads)
+    try:
+        held = ClipFrames(part.parent)  # on the disk of the part: the folder for temporary files may be in memory
+    except FrameFileError as error:
+        raise PartError(f"{part}: cannot be written ({error})") from error
+    with held:
+        try:
+            footage = read_footage(clip.path, read, heartbeat, held)
+            curated = curate_frames(
+                clip, footage.frames, footage.timestamps, footage.seconds, curation, heartbeat, held
+            )
+        except FrameFileError as error:  # the next clip may be small enough for the disk
+            raise ReadError(f"no room for its frames: {error}") from error
+        seen, kept = curated.seen, len(curated.frames)
+        dropped = {reason: sum(frame.reason == reason for frame in curated.dropped) for reason in REASONS}
+        reasons = [f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count]
+        if not kept:
+            reasons.insert(0, f"none of its {seen} frames is left")
+        row = replace(
+            _empty_row(clip, sha256),
+            status=KEPT if kept == seen and not footage.warnings else PARTLY_KEPT if kept else REFUSED,
+            reason="; ".join((*reasons, *footage.warnings)),
+            seen=seen,
+            kept=kept,
+            **dropped,
+            seconds=round(footage.seconds, 6),
+            width=footage.width,
+            height=footage.height,
+            frame_rate=round(footage.frame_rate, 6),
+            room_known=curated.background_valid,
+            part=part.name if kept else "",
+        )
+        with background_heartbeat(heartbeat):
+            write_part(part, curated, row)

@@ -31,7 +31,7 @@ def record_clip(curated: CuratedClip) -> ClipRecord:
         kept=len(curated.frames),
         seen=curated.seen,
         dropped=tuple((reason, sum(frame.reason == reason for frame in curated.dropped)) for reason in reasons),
-        background_valid=curated.room_known,
+        background_valid=curated.background_valid,
         seconds=float(curated.seconds),
     )
 
@@ -43,7 +43,7 @@ def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] =
         clips=tuple(record_clip(curated) for curated in curated_clips),
         frames=np.concatenate([curated.frames for curated in curated_clips]),
         timestamps=np.concatenate([curated.timestamps for curated in curated_clips]),
-        backgrounds=np.stack([curated.room for curated in curated_clips]),
+        backgrounds=np.stack([curated.background for curated in curated_clips]),
     )
 
 
@@ -75,7 +75,7 @@ def write_arrays(
                     continue
                 raw.write(np.ascontiguousarray(curated.frames, dtype=np.uint8).tobytes())
                 records.append(record_clip(curated))
-                backgrounds.append(curated.room)
+                backgrounds.append(curated.background)
                 timestamps.append(curated.timestamps)
         if not records:
             raise DatasetError("no clip has both a style and a frame left after curation: nothing to write")

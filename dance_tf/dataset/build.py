@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
-from dance_tf.curation.parts import read_part, set_stranger_aside
-from dance_tf.curation.run import CurationRow, curate_footage, reading_to_json, write_rows
+from dance_tf.curation.parts import CurationRow, read_part, set_aside_table, write_rows
+from dance_tf.curation.run import curate_footage, reading_to_json
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import write_store
@@ -86,7 +86,7 @@ def curate_folder(
     out = Path(out).resolve()
     catalog = find_clips(Path(footage))
     parts = parts_folder(out)
-    set_aside = set_stranger_aside(parts / "curation.csv")
+    set_aside = set_aside_table(parts / "curation.csv")
     with _running_table(catalog, parts / "curation.csv", progress) as add_row:
         rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=add_row)
     write_rows(parts / "curation.csv", rows)

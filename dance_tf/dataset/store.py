@@ -64,8 +64,8 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
     return {
         FRAMES: curated.frames,
         "timestamps": curated.timestamps,
-        "room": curated.room,
-        "room_known": bool(curated.room_known),
+        "room": curated.background,
+        "room_known": bool(curated.background_valid),
         "style": curated.clip.style,
         "dancer": curated.clip.dancer,
         "clip_id": curated.clip.clip_id,
@@ -90,8 +90,8 @@ def from_example(example: dict[str, object]) -> CuratedClip:
         clip=Clip(path=Path(), **labels),
         frames=example[FRAMES],
         timestamps=example["timestamps"],
-        room=example["room"],
-        room_known=bool(example["room_known"]),
+        background=example["room"],
+        background_valid=bool(example["room_known"]),
         seen=int(example["seen"]),
         dropped=tuple(
             DroppedFrame(int(index), float(timestamp), reason.decode(), float(measure))

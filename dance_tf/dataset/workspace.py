@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dance_tf.curation.filters import ReasonScore, frame_reasons, score_curation
-from dance_tf.curation.parts import read_part
-from dance_tf.curation.run import CurationRow, read_rows
+from dance_tf.curation.parts import CurationRow, read_part, read_rows
 from dance_tf.dataset.build import curate_folder, parts_folder
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.store import open_dataset

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from dance_tf.corruption.clips import FrameRequest, compress_file, degrade_file, middle_under
 from dance_tf.corruption.degrade import degrade
-from dance_tf.curation.background import ROOM_SAMPLE, estimate_background
+from dance_tf.curation.background import BACKGROUND_FRAMES, estimate_background
 from dance_tf.dataset.batches import sample_evenly, windows
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
@@ -103,7 +103,7 @@ def choose_frames(kept: np.ndarray, sampling: FrameSampling, window: int = 1) ->
     """
     one_clip = np.zeros(len(kept), np.int64)
     ends = sample_evenly(np.arange(len(kept)), one_clip, sampling.scored)
-    count = min(sampling.room, ROOM_SAMPLE, len(kept))
+    count = min(sampling.room, BACKGROUND_FRAMES, len(kept))
     return kept[windows(ends, np.arange(len(kept)), one_clip, window)], kept[
         np.linspace(0, len(kept) - 1, count).round().astype(int)
     ]

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from dance_tf.corruption.augment import augment_with_rooms
+from dance_tf.corruption.augment import augment_with_backgrounds
 from dance_tf.dataset.batches import (
     Jitter,
     View,
@@ -102,7 +102,7 @@ def load_sequences(
     if config.augment and generator is not None:
         flat = indices.reshape(-1)
         pairs = dataset.frames[flat], dataset.backgrounds[dataset.clip_index[flat]]
-        frames = apply_view(*augment_with_rooms(*pairs, generator, config.augment, alike=length), config.view)
+        frames = apply_view(*augment_with_backgrounds(*pairs, generator, config.augment, window=length), config.view)
         frames = frames.reshape(*indices.shape, *frames.shape[1:])
     else:
         frames = load_frames(dataset, indices, config.view)

@@ -10,7 +10,7 @@ import numpy as np
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
-from dance_tf.curation.run import end_idle, lend_process, told
+from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.build import parts_folder
 from dance_tf.report.figures.clips import choose_frames, clip_strip
 from dance_tf.report.section import png
@@ -53,7 +53,7 @@ def strip_frames(
     """
     times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
     chosen = frozenset(choose_frames(times, clip.dropped, count))
-    with lend_process(TIMEOUT_SECONDS) as process:
+    with pooled_process(TIMEOUT_SECONDS) as process:
         return process.call(_pick_frames, path, read, chosen)
 
 
@@ -108,7 +108,7 @@ def write_strips(
     if todo:
         with worker_pool(jobs, scheduler):
             faults = joblib.Parallel()(joblib.delayed(_draw)(*paths, source, read) for paths in todo)
-        end_idle()
+        close_pool()
         if missing := [fault for fault in faults if fault]:
             raise StripError(f"{len(missing)} of {len(rows)} strips could not be drawn: {missing[0]}")
     return tuple(places)
@@ -132,7 +132,7 @@ def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) ->
     except PartError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - an error of one file must not stop the others
-        return told(error)
+        return failure_reason(error)
     title = f"Clip {clip.clip.clip_id}: kept and dropped frames"
     figure = clip_strip(frames, times, clip.dropped, clip.timestamps, title, source)
     out.parent.mkdir(parents=True, exist_ok=True)

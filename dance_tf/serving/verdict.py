@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip, CurationSettings
-from dance_tf.curation.run import curate_apart, reading_from_json, told
+from dance_tf.curation.run import curate_in_subprocess, failure_reason, reading_from_json
 from dance_tf.dataset.batches import apply_view, downsample, windows
 from dance_tf.dataset.dataset import find_segments
 from dance_tf.model.bundle import ModelBundle
@@ -29,7 +29,7 @@ class VerdictError(ValueError):
 
 def refusal(error: Exception) -> str:
     """Return in one line why a clip has no verdict, from what `classify_clip` raised."""
-    return " ".join(str(error).split()) if isinstance(error, VerdictError) else told(error)
+    return " ".join(str(error).split()) if isinstance(error, VerdictError) else failure_reason(error)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ def classify_clip(
     read, curation = reading_from_json(bundle.description.reading)
     context = DecodingProcess() if process is None else nullcontext(process)
     with context as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        curated = curate_apart(decoding, clip, Path(folder), read_settings or read, curation_settings or curation)
+        curated = curate_in_subprocess(
+            decoding, clip, Path(folder), read_settings or read, curation_settings or curation
+        )
         return _verdict(bundle, path, curated, started)
 
 
@@ -111,11 +113,13 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
         raise VerdictError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    probabilities = frame_probabilities(bundle, curated.frames, curated.room, segments).mean(axis=0, dtype=np.float64)
+    probabilities = frame_probabilities(bundle, curated.frames, curated.background, segments).mean(
+        axis=0, dtype=np.float64
+    )
     best = int(probabilities.argmax())
     styles = bundle.description.styles
     notes = ()
-    if not curated.room_known and bundle.description.view == "difference":
+    if not curated.background_valid and bundle.description.view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
     return Verdict(
         clip=str(path),

@@ -1,13 +1,12 @@
-"""What curation of many clips costs, and whether it survives being killed.
+"""Cost of the curation of many clips, and kill-and-resume.
 
     python tests/benchmarks/curate_footage.py [--clips 24,240] [--seconds 37] [--jobs N] [--kills 10]
 
-Encodes one clip and copies it with a different trailer each, so that every file has a content of its own, and runs
-the verb `curate` on them. For each number of clips it prints frames per second, seconds a clip and the peak resident
-memory of all processes together. With `--kills` it then curates the largest number again from the start, kills the run
-with SIGKILL at that many random points, resumes it each time, and compares every file of the dataset, and of the clips
-beside it, with those of the uninterrupted run. One JSON document. It should reach: under 1.5 GB, the same cost per clip
-from 24 to 240 clips, the same bytes after any kill.
+Encodes one clip, makes copies with different trailers, so that their content differs, and runs the verb `curate` on
+them. Prints for each number of clips the frames per second, seconds per clip and peak resident memory of all
+processes. With `--kills`, it then curates the largest number again, kills the run with SIGKILL at that many random
+times, resumes it each time, and compares every file of the dataset and of the parts with the uninterrupted run. Prints
+one JSON document. Goals: under 1.5 GB, the same cost per clip from 24 to 240 clips, the same bytes after any kill.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def copy_clips(clip: Path, folder: Path, count: int) -> None:
-    """Files `<style>/<dancer>_<n>.mp4` that differ in a trailing box no reader looks into."""
+    """Write files `<style>/<dancer>_<n>.mp4` that differ only in a trailing box that readers ignore."""
     data = clip.read_bytes()
     for number in range(count):
         path = folder / f"style{number % 12:02d}" / f"dancer{number // 12:02d}_{number}.mp4"
@@ -43,21 +42,13 @@ def copy_clips(clip: Path, folder: Path, count: int) -> None:
 
 
 def start(source: Path, out: Path, jobs: int) -> subprocess.Popen:
-    command = [
-        sys.executable,
-        "-m",
-        "dance_tf",
-        "curate",
-        source,
-        out,
-        "--json",
-        *(["--jobs", str(jobs)] if jobs else []),
-    ]
+    command = [sys.executable, "-m", "dance_tf", "curate", source, out, "--json"]
+    command += ["--jobs", str(jobs)] if jobs else []
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def watch_memory(process: subprocess.Popen, peak: list[int]) -> None:
-    """Note the largest resident memory of a process and its children, ten times a second, until it ends."""
+    """Record the peak resident memory of a process and its children, ten times a second, until it ends."""
     while process.poll() is None:
         total = 0
         try:
@@ -75,7 +66,7 @@ def watch_memory(process: subprocess.Popen, peak: list[int]) -> None:
 
 
 def children_cpu() -> float:
-    """CPU seconds of all processes that have ended so far."""
+    """Return the CPU seconds of all processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -85,11 +76,11 @@ def curate(source: Path, out: Path, jobs: int) -> dict[str, float]:
     process = start(source, out, jobs)
     watcher = threading.Thread(target=watch_memory, args=(process, peak))
     watcher.start()
-    said = process.stdout.read()
+    output = process.stdout.read()
     if process.wait():
         raise SystemExit("curation failed")
     watcher.join()
-    seconds, document = time.perf_counter() - began, json.loads(said)
+    seconds, document = time.perf_counter() - began, json.loads(output)
     frames, clips = document["frames"]["seen"], document["clips"]
     return {
         "clips": clips,
@@ -103,7 +94,7 @@ def curate(source: Path, out: Path, jobs: int) -> dict[str, float]:
 
 
 def content_hash(out: Path) -> str:
-    """Of every file of a dataset, and of the clips one by one beside it."""
+    """Return the hash of all files of a dataset and its parts."""
     digest = hashlib.sha256()
     for folder in (out, out.with_name(f"{out.name}-parts")):
         for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
@@ -113,16 +104,15 @@ def content_hash(out: Path) -> str:
 
 
 def kill_and_resume(source: Path, out: Path, jobs: int, kills: int, whole_seconds: float) -> list[int]:
-    """Kill a run at random moments; returns how many clips were done after each kill."""
+    """Kill a run at random times; return how many clips were done after each kill."""
     chance, left = random.Random(0), []
     for _ in range(kills):
         process = start(source, out, jobs)
-        # spread the kills over the run: each attempt may last about one kill's share of the whole
         time.sleep(chance.uniform(0.3, 2 * whole_seconds / (kills + 1)))
         process.send_signal(signal.SIGKILL)
         process.stdout.close()
         process.wait()
-        left.append(len(list(out.with_name(f"{out.name}-parts").glob("*.npz"))))
+        left.append(len(list(out.with_name(f"{out.name}-parts").glob("*.json"))))
     return left
 
 
@@ -149,7 +139,6 @@ def main() -> None:
             whole, expected = report["runs"][-1]["seconds"], content_hash(folder / "out")
             for used in ("out", "out-parts"):
                 shutil.rmtree(folder / used)
-            # under the same name: the rows of `curation.csv` say where a part lies
             left = kill_and_resume(folder / "in", folder / "out", options.jobs, options.kills, whole)
             curate(folder / "in", folder / "out", options.jobs)
             report["kills"] = {"clips_done_after_each": left, "same_bytes": content_hash(folder / "out") == expected}

@@ -1,9 +1,8 @@
-"""Speed of every degradation on one core, and agreement with public implementations of the same operations.
+"""Speed of every corruption on one core, and agreement with public implementations of the same operations.
 
-Run from the repository root: `PYTHONPATH=. python tests/benchmarks/degrade.py [--json FILE] [--write]`. The columns of
-albumentations and imagecorruptions are filled where they are installed; neither is needed otherwise. Everything is
-measured in one run, on one core, on 256×256 gray frames. What is asked for and missed is named at the end, and the exit
-status is then 1; `--write` keeps the table as SPEED.md beside this file.
+Run from the repository root: `PYTHONPATH=. python tests/benchmarks/degrade.py [--json FILE] [--write]`. albumentations
+and imagecorruptions are optional. Everything is measured on one core with 256×256 gray frames. Requirements that are
+not met are listed at the end, and the exit status is then 1. `--write` writes the table to SPEED.md.
 """
 
 import argparse
@@ -31,14 +30,14 @@ from degrade_against_albumentations import (
 )
 
 from dance_tf.corruption.codec import FRAMES_PER_SECOND, PRESET, measure_compression
-from dance_tf.corruption.degrade import CONDITIONS, degrade, find_condition
+from dance_tf.corruption.conditions import CONDITIONS, degrade
 from dance_tf.report.tables import to_markdown
 
 REPEATS = 5
-SLOWEST = 200  # frames a second that every condition but H.264 must reach
+MIN_SPEED = 200  # frames per second of every condition but H.264
 TWINS = "the same operation"
-LEAST_RATIO = 1.0  # to public twins, on the median
-LEAST_OF_ENCODER = 0.6  # H.264: encoding and decoding again, of the speed of the bare encoder, which does half of it
+MIN_RATIO = 1.0  # median, to public twins
+MIN_OF_ENCODER = 0.6  # H.264: speed of encoding and decoding, as a share of that of the encoder alone
 WRITTEN = Path(__file__).with_name("SPEED.md")
 
 
@@ -53,7 +52,7 @@ def _frames_per_second(work: Callable[[], object], frames: int) -> float:
 
 
 def _whole_clip(twin: Twin, clip: np.ndarray) -> np.ndarray:
-    """What a clip needs of either side: a new array that holds all its frames."""
+    """Apply a twin to all frames of a clip."""
     degraded = np.empty_like(clip)
     for i, frame in enumerate(clip):
         degraded[i] = twin.apply(frame)
@@ -61,13 +60,13 @@ def _whole_clip(twin: Twin, clip: np.ndarray) -> np.ndarray:
 
 
 def encode_bare(clip: np.ndarray, crf: float) -> int:
-    """The encoder and nothing else: bytes that x264 makes of a clip with the settings of our condition."""
+    """Return the bytes of a clip encoded by x264 with the settings of our condition, without decoding."""
     import av
 
     encoder = av.CodecContext.create("libx264", "w")
     encoder.height, encoder.width, encoder.pix_fmt = *clip.shape[1:], "gray"
     encoder.framerate, encoder.time_base, encoder.thread_count = Fraction(30), Fraction(1, 30), 1
-    encoder.options = {"crf": f"{crf:g}", "preset": PRESET, "x264-params": "cpu-independent=1"}
+    encoder.options = {"crf": f"{crf:g}", "preset": PRESET.value, "x264-params": "cpu-independent=1"}
     size = 0
     for frame in clip:
         size += sum(packet.size for packet in encoder.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
@@ -75,13 +74,12 @@ def encode_bare(clip: np.ndarray, crf: float) -> int:
 
 
 def speed(clip: np.ndarray) -> pd.DataFrame:
-    """Frames a second of each condition at the paper's level, beside a public twin or the bare encoder.
+    """Measure the frames per second of each condition at the paper's level, and of a public twin or the encoder alone.
 
     360p is measured at severity 5 (144 lines): at the paper's level a 256-pixel frame is only copied.
 
     Returns:
-        Columns: condition, severity, ours, twin, theirs (nan where there is none), same_operation (whether the twin
-            does the same; the bare encoder does not), ratio.
+        Columns: condition, severity, ours, twin, theirs (NaN without a twin), same_operation, ratio.
     """
     same = {
         "mild_noise": "Gaussian noise, sigma 10",
@@ -98,7 +96,7 @@ def speed(clip: np.ndarray) -> pd.DataFrame:
         ours = _frames_per_second(lambda n=name, s=severity: degrade(clip, n, s), len(clip))
         twin, theirs = None, float("nan")
         if condition.family == "compression":
-            crf = find_condition(name).settings(severity)["crf"]
+            crf = condition.settings(severity)["crf"]
             twin, theirs = "x264 alone, no decoding", _frames_per_second(lambda c=crf: encode_bare(clip, c), len(clip))
         else:
             found = pairs[same[name]][1][0] if same.get(name) in pairs else kin.get(name)
@@ -113,10 +111,10 @@ def speed(clip: np.ndarray) -> pd.DataFrame:
 
 
 def median_ratios(speeds: pd.DataFrame) -> dict[str, tuple[float, int]]:
-    """Median of our speed over a public twin's, and how many twins are in it.
+    """Return the median ratio of our speed to that of public twins, and the number of twins.
 
-    Kindred operations are other procedures, some of which exist in colour only, with the copy from gray in their time;
-    so only "the same operation" says who is faster. H.264 has no public twin and is in neither.
+    Only "the same operation" is a fair comparison: similar operations are other procedures, and some include the time
+    of a copy to colour. H.264 has no public twin.
     """
     twins = speeds[~speeds.condition.str.contains("compression")].dropna(subset="ratio")
     chosen = {TWINS: twins[twins.same_operation], "all twins": twins}
@@ -124,52 +122,48 @@ def median_ratios(speeds: pd.DataFrame) -> dict[str, tuple[float, int]]:
 
 
 def misses(speeds: pd.DataFrame) -> list[str]:
-    """What is asked of the speeds and not reached, a sentence each.
+    """Return a sentence for each requirement that is not met.
 
-    Asked are `SLOWEST` of every condition but H.264, `LEAST_OF_ENCODER` of that beside the bare encoder, and on the
-    median of the public twins that do the same `LEAST_RATIO`; the last only where such twins are installed.
+    Required are `MIN_SPEED` for every condition but H.264, `MIN_OF_ENCODER` for H.264, and a median of `MIN_RATIO` to
+    installed public twins with the same operation.
     """
     coded = speeds.condition.str.contains("compression")
-    slow = speeds[~coded & ~(speeds.ours >= SLOWEST)]
-    found = [f"{row.condition}: {row.ours:.0f} frames/s, not {SLOWEST}" for row in slow.itertuples()]
-    heavy = speeds[coded & ~(speeds.ratio >= LEAST_OF_ENCODER)]
+    slow = speeds[~coded & ~(speeds.ours >= MIN_SPEED)]
+    found = [f"{row.condition}: {row.ours:.0f} frames/s, not {MIN_SPEED}" for row in slow.itertuples()]
+    heavy = speeds[coded & ~(speeds.ratio >= MIN_OF_ENCODER)]
     found += [
-        f"{row.condition}: {row.ratio:.2f} of the bare encoder's speed, not {LEAST_OF_ENCODER}"
+        f"{row.condition}: {row.ratio:.2f} of the speed of the encoder alone, not {MIN_OF_ENCODER}"
         for row in heavy.itertuples()
     ]
     ratio, count = median_ratios(speeds)[TWINS]
-    if count and not ratio >= LEAST_RATIO:
-        found.append(f"median ratio to {count} public twins: {ratio:.2f}, not {LEAST_RATIO}")
+    if count and not ratio >= MIN_RATIO:
+        found.append(f"median ratio to {count} public twins: {ratio:.2f}, not {MIN_RATIO}")
     return found
 
 
 def speed_page(speeds: pd.DataFrame) -> str:
-    """The speeds as a page of Markdown, with what is asked of them and the machine."""
+    """Return the speeds as a page of Markdown, with the requirements and the machine."""
     names = {
-        "condition": "condition", "severity": "severity", "ours": "ours (frames/s)", "twin": "beside",
+        "condition": "condition", "severity": "severity", "ours": "ours (frames/s)", "twin": "compared with",
         "theirs": "theirs (frames/s)", "same_operation": "the same operation", "ratio": "ours over theirs",
     }  # fmt: skip
     missed = misses(speeds)
     (ratio, count), spatial = median_ratios(speeds)[TWINS], speeds[~speeds.condition.str.contains("compression")]
-    told = f"{ratio:.2f} over {count}" if count else "none is installed"
+    found = f"{ratio:.2f} over {count}" if count else "none is installed"
     return (
-        "# How fast our degradations are\n\n"
-        f"Written by `{Path(__file__).name} --write`; nobody types a number here. One core of a machine of type "
-        f"{platform.machine()}, {SIDE}×{SIDE} gray frames, median of {REPEATS} runs.\n\n"
+        "# Speed of our corruptions\n\n"
+        f"Generated by `{Path(__file__).name} --write` on one {platform.machine()} core: {SIDE}×{SIDE} gray frames, "
+        f"median of {REPEATS} runs.\n\n"
         f"Versions: {versions_line()}.\n\n"
-        f"- slowest but for H.264: {spatial.ours.min():.0f} frames/s; at least {SLOWEST} are asked\n"
-        f"- median ratio to public twins that do the same: {told}; at least {LEAST_RATIO:g} is asked\n"
-        f"- H.264, encoded and decoded: at least {LEAST_OF_ENCODER:g} of the bare encoder's speed is asked\n"
-        f"- missed: {'; '.join(missed) or 'nothing'}\n\n{to_markdown(speeds.rename(columns=names))}"
+        f"- slowest condition except H.264: {spatial.ours.min():.0f} frames/s; required: {MIN_SPEED}\n"
+        f"- median ratio to public twins with the same operation: {found}; required: {MIN_RATIO:g}\n"
+        f"- H.264, encoded and decoded; required: {MIN_OF_ENCODER:g} of the speed of the encoder alone\n"
+        f"- not met: {'; '.join(missed) or 'none'}\n\n{to_markdown(speeds.rename(columns=names))}"
     )
 
 
 def main() -> int:
-    """Measure, print, and write the numbers where asked.
-
-    Returns:
-        1 where something asked for was missed, else 0.
-    """
+    """Measure, print and write the numbers; return 1 if a requirement is not met, else 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", help="also write the numbers to this file")
     parser.add_argument("--write", action="store_true", help=f"also write {WRITTEN.name}")
@@ -185,7 +179,7 @@ def main() -> int:
     print(versions)
     print(f"\nFrames per second on one core, {SIDE}×{SIDE}, median of {REPEATS}\n{speeds.to_string(index=False)}")
     spatial = speeds[~speeds.condition.str.contains("compression")]
-    print(f"slowest but for H.264: {spatial.ours.min():.0f} frames/s (at least {SLOWEST} asked)")
+    print(f"slowest condition except H.264: {spatial.ours.min():.0f} frames/s (required: {MIN_SPEED})")
     for name, (ratio, count) in median_ratios(speeds).items():
         print(f"median ratio to public twins, {name} ({count}): {ratio:.2f}")
     print(f"\nAgreement with public implementations\n{agreements.to_string(index=False)}")
@@ -199,7 +193,7 @@ def main() -> int:
         WRITTEN.write_text(speed_page(speeds), encoding="utf-8")
     missed = misses(speeds)
     for miss in missed:
-        print(f"missed: {miss}", file=sys.stderr)
+        print(f"not met: {miss}", file=sys.stderr)
     return int(bool(missed))
 
 

@@ -1,8 +1,7 @@
-"""Ours against public implementations of the same operations, at matched parameters, on a clip that is the same
-everywhere.
+"""Compare our corruptions with public implementations of the same operations, at matched parameters on one clip.
 
-`agreement` makes the table; `make crosscheck` runs this file, which prints it and, with `--write`, writes AGREEMENT.md
-beside it. albumentations and imagecorruptions are asked only where they are installed.
+`make crosscheck` runs this file. It prints the table of `agreement` and, with `--write`, writes it to AGREEMENT.md.
+albumentations and imagecorruptions are used if they are installed.
 """
 
 import argparse
@@ -19,7 +18,7 @@ import pandas as pd
 
 from dance_tf.corruption.camera import add_gaussian_noise, blur_by_motion, lower_resolution
 from dance_tf.corruption.codec import FRAMES_PER_SECOND, psnr
-from dance_tf.corruption.degrade import degrade
+from dance_tf.corruption.conditions import degrade
 from dance_tf.corruption.light import dim
 from dance_tf.corruption.weather import fog_texture
 from dance_tf.report.tables import to_markdown
@@ -27,19 +26,19 @@ from dance_tf.report.tables import to_markdown
 SIDE, LENGTH = 256, 120
 WRITTEN = Path(__file__).with_name("AGREEMENT.md")
 PACKAGES = ("albumentations", "imagecorruptions", "opencv-python-headless", "opencv-python", "numpy", "av")
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for news otherwise
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise it looks for updates on the network
 
 
 @dataclass(frozen=True)
 class Twin:
-    """A public implementation beside ours: a function from one gray frame to one frame, fixed parameters."""
+    """A public implementation with fixed parameters: a function from one gray frame to one frame."""
 
     name: str
     apply: Callable[[np.ndarray], np.ndarray]
 
 
 def sample_clip(length: int = LENGTH, side: int = SIDE) -> np.ndarray:
-    """A figure of ellipses that sways before a cloudy wall: uint8 [n, side, side], the same on every machine."""
+    """Return a swaying figure of ellipses before a textured wall: uint8 [n, side, side], the same on every machine."""
     grain = np.random.default_rng(0).standard_normal((side, side))
     wall = 120 + 30 * cv2.resize(fog_texture(1), (side, side)) + 8 * grain
     clip = np.repeat(np.clip(wall, 0, 255).astype(np.uint8)[None], length, 0)
@@ -66,7 +65,7 @@ def _albumentation(transform, colour: bool = False) -> Callable[[np.ndarray], np
 
 
 def our_operations() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Ours of the operations that exist elsewhere with the same parameters, each on a clip of `SIDE` pixels."""
+    """Return our operations that exist elsewhere with the same parameters, each on a clip of `SIDE` pixels."""
     moments = np.arange(LENGTH) / FRAMES_PER_SECOND
 
     def noise(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -74,12 +73,12 @@ def our_operations() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 
     def blur(length: int) -> Callable[[np.ndarray], np.ndarray]:
         generator = np.random.default_rng(0)
-        # frame by frame, so that each has exactly this streak
+        # frame by frame, so that each has exactly this length
         return lambda clip: np.concatenate(
-            [blur_by_motion(frame[None], moments[:1], generator, streak=length / SIDE) for frame in clip]
+            [blur_by_motion(frame[None], moments[:1], generator, motion_blur_length=length / SIDE) for frame in clip]
         )
 
-    generator = np.random.default_rng(0)  # nothing in these two is random
+    generator = np.random.default_rng(0)  # these two are deterministic
     return {
         "Gaussian noise, sigma 10": noise(10),
         "Gaussian noise, sigma 30": noise(30),
@@ -93,10 +92,7 @@ def our_operations() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 
 
 def same_operations() -> dict[str, tuple[Callable[[np.ndarray], np.ndarray], list[Twin]]]:
-    """Operations that exist elsewhere with the same parameters: ours on a clip, and each public twin on a frame.
-
-    Empty where neither library is installed.
-    """
+    """Return ours on a clip and each public twin on a frame; empty if neither library is installed."""
     ours = our_operations()
     pairs: dict[str, tuple[Callable, list[Twin]]] = {}
 
@@ -129,7 +125,7 @@ def same_operations() -> dict[str, tuple[Callable[[np.ndarray], np.ndarray], lis
 
 
 def kindred_operations() -> dict[str, Twin]:
-    """What albumentations has for the remaining conditions: another procedure for a like thing, by our name of it."""
+    """Return similar operations of albumentations for the other conditions, by the name of the condition."""
     if not importlib.util.find_spec("albumentations"):
         return {}
     import albumentations as A
@@ -147,7 +143,7 @@ def kindred_operations() -> dict[str, Twin]:
 
 
 def agreement(clip: np.ndarray) -> pd.DataFrame:
-    """Ours and each public twin against the clean clip: PSNR, and the change of mean and of contrast.
+    """Return PSNR against the clean clip, and the change of mean and contrast, of ours and each public twin.
 
     Returns:
         Columns: operation, twin, same_operation, psnr_ours, psnr_theirs, psnr_difference (dB), mean_ours, mean_theirs
@@ -182,7 +178,7 @@ def agreement(clip: np.ndarray) -> pd.DataFrame:
 
 
 def installed_versions() -> dict[str, str]:
-    """The packages that such a table hangs on, as far as they are installed."""
+    """Return the versions of the packages that the table depends on, if installed."""
     found = {}
     for name in PACKAGES:
         try:
@@ -193,12 +189,12 @@ def installed_versions() -> dict[str, str]:
 
 
 def versions_line() -> str:
-    """The versions in one line, as AGREEMENT.md has it."""
+    """Return the versions in one line, as in AGREEMENT.md."""
     return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
 
 
 def agreement_page(table: pd.DataFrame) -> str:
-    """What `agreement` found, as a page of Markdown."""
+    """Return the table of `agreement` as a page of Markdown."""
     names = {
         "operation": "operation", "twin": "public implementation", "psnr_ours": "PSNR, ours (dB)",
         "psnr_theirs": "theirs, PSNR (dB)", "psnr_difference": "difference (dB)", "mean_ours": "mean gray level, ours",
@@ -207,20 +203,20 @@ def agreement_page(table: pd.DataFrame) -> str:
     same, kin = (table[table.same_operation == which][list(names)].rename(columns=names) for which in (True, False))
     worst = table[table.same_operation].psnr_difference.abs().max()
     return (
-        "# Our degradations against public implementations\n\n"
-        "Written by `make crosscheck`; nobody types a number here. PSNR is against the clean clip; the mean gray level "
-        "is its change, the contrast is the standard deviation over the clean one's. The clip is "
+        "# Our corruptions and public implementations\n\n"
+        "Generated by `make crosscheck`. PSNR is against the clean clip; the mean gray level is its change; the "
+        "contrast is the standard deviation divided by that of the clean clip. The clip is "
         f"`sample_clip` of `{Path(__file__).name}`, {SIDE}×{SIDE}.\n\n"
         f"Versions: {versions_line()}.\n\n"
         f"## The same operation at matched parameters\n\nThe largest difference of PSNR is {worst:.2f} dB; "
-        f"`tests/footage/test_degrade_agreement.py` asks for less than 1 dB.\n\n{to_markdown(same)}\n"
-        "## Another procedure for a like thing\n\nNot matched: only direction can be compared. JPEG of single frames "
-        f"stands beside our H.264, and so on.\n\n{to_markdown(kin)}"
+        f"`tests/corruption/test_agreement.py` requires less than 1 dB.\n\n{to_markdown(same)}\n"
+        "## Similar operations\n\nThe parameters are not matched, so only the direction can be compared. For example, "
+        f"JPEG of single frames is compared with our H.264.\n\n{to_markdown(kin)}"
     )
 
 
 def main() -> None:
-    """Print the table, and write it where asked."""
+    """Print the table, and write it with `--write`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"also write {WRITTEN.name}")
     arguments = parser.parse_args()

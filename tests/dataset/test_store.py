@@ -30,9 +30,9 @@ def test_every_field_of_a_clip_comes_back_exactly(store, clips):
     for given, found in zip(clips, read_store(store), strict=True):
         np.testing.assert_array_equal(found.frames, given.frames)
         np.testing.assert_array_equal(found.timestamps, given.timestamps)
-        np.testing.assert_array_equal(found.room, given.room)
+        np.testing.assert_array_equal(found.background, given.background)
         assert found.timestamps.dtype == np.float64
-        for field in ("clip", "room_known", "seen", "dropped", "seconds"):
+        for field in ("clip", "background_valid", "seen", "dropped", "seconds"):
             assert getattr(found, field) == getattr(given, field), field
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dance_tf.corruption import clips as file_module
 from dance_tf.corruption.clips import FrameRequest, degrade_file
-from dance_tf.corruption.degrade import degrade
+from dance_tf.corruption.conditions import degrade
 from dance_tf.curation.background import estimate_background
 from dance_tf.experiments import corrupted_clips as degraded_clips
 from dance_tf.experiments.conditions import CLEAN, Disturbance, paper_disturbances
@@ -113,7 +113,7 @@ def test_noise_is_another_draw_than_the_whole_clips(clip, tmp_path):
 
 @pytest.mark.parametrize("stretch", [250, 10])
 def test_compression_is_of_the_whole_clip_in_stretches(stretch, clip, monkeypatch):
-    monkeypatch.setattr(file_module, "STRETCH", stretch)
+    monkeypatch.setattr(file_module, "SEGMENT_FRAMES", stretch)
     pictures, times = frames_of(clip), read_footage(clip.path).timestamps
     parts = [slice(start, start + stretch) for start in range(0, COUNT, stretch)]
     coded = [degrade(pictures[part], "severe_compression", timestamps=times[part]).frames for part in parts]

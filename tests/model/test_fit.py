@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from dance_tf.corruption.augment import augment_with_rooms
+from dance_tf.corruption.augment import augment_with_backgrounds
 from dance_tf.dataset.batches import Jitter, apply_view, jitter_frames, load_frames, sample_random, windows
 from dance_tf.model.fit import FrameSequence, InputConfig, Schedule, fit, load_sequences
 from dance_tf.model.layers import ConvolutionStage, EncoderStage
@@ -70,7 +70,7 @@ def test_frames_are_corrupted_before_background_subtraction(dataset, view):
     found, labels = frames[1]
     chosen = frames.order[8:16]
     pairs = dataset.frames[chosen], dataset.backgrounds[dataset.clip_index[chosen]]
-    changed = augment_with_rooms(*pairs, np.random.default_rng([4, 0, 1]), FAMILIES)
+    changed = augment_with_backgrounds(*pairs, np.random.default_rng([4, 0, 1]), FAMILIES)
     np.testing.assert_array_equal(found, apply_view(*changed, view))
     np.testing.assert_array_equal(labels, dataset.labels[chosen])
     assert (

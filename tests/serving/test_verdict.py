@@ -213,14 +213,14 @@ def classify_all(bundle, paths, monkeypatch):
 )
 def test_one_bad_clip_among_others_is_refused_alone(bundles, clip, tmp_path, monkeypatch, fault, reason):
     bad = tmp_path / "bad.mp4"
-    working = curation_apart.curate_apart
+    working = curation_apart.curate_in_subprocess
 
     def fragile(process, offered, *settings):
         if offered.path == bad:
             raise fault
         return working(process, offered, *settings)
 
-    monkeypatch.setattr(serving_verdict, "curate_apart", fragile)
+    monkeypatch.setattr(serving_verdict, "curate_in_subprocess", fragile)
     status, document = classify_all(bundles["frame"], [clip, bad, clip], monkeypatch)
     assert status == DONE_WITH_REFUSALS
     assert [verdict["clip"] for verdict in document["clips"]] == [str(clip)] * 2
@@ -253,7 +253,7 @@ def test_a_moving_camera_is_said_where_the_room_matters(bundles, tmp_path):
     wide = cv2.GaussianBlur(generator.uniform(0, 255, (128, 400)), (0, 0), 2)
     wide = ((wide - wide.min()) / np.ptp(wide) * 200 + 20).astype(np.uint8)
     path = write_mp4(tmp_path / "pan.mp4", np.stack([wide[:, 12 * step : 12 * step + 128] for step in range(20)]))
-    assert not curate_clip(Clip(path)).room_known
+    assert not curate_clip(Clip(path)).background_valid
     assert "camera moves" in classify_clip(bundles["difference"], path).notes[0]
     assert classify_clip(bundles["frame"], path).notes == ()
 

@@ -1,7 +1,7 @@
-"""Where a public library has the same operation, ours harms as much in the same direction.
+"""Compare our effects with public implementations of the same operations.
 
-albumentations is no dependency of this project: `make crosscheck` makes an environment that has it and runs this there.
-imagecorruptions is asked too where it is installed.
+albumentations is not a dependency: `make crosscheck` creates an environment with it and runs this file there.
+imagecorruptions is compared too if it is installed.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import pytest
 
 if not importlib.util.find_spec("albumentations"):
     pytest.skip("albumentations is not installed here; `make crosscheck` runs this", allow_module_level=True)
-pytestmark = pytest.mark.filterwarnings("ignore")  # theirs, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # of these libraries
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def benchmark():
     path = Path(__file__).parents[1] / "benchmarks" / "degrade_against_albumentations.py"
     specification = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module  # dataclasses look their module up
+    sys.modules[path.stem] = module  # dataclasses need it there
     specification.loader.exec_module(module)
     return module
 
@@ -45,13 +45,13 @@ def test_psnr_within_one_decibel_at_matched_parameters(table):
     assert (same.psnr_difference.abs() < 1).all(), same.to_string()
 
 
-def test_mean_and_contrast_change_alike(table):
+def test_mean_and_contrast_agree(table):
     same = table[table.same_operation]
     np.testing.assert_allclose(same.mean_ours, same.mean_theirs, atol=1)
     np.testing.assert_allclose(same.contrast_ours, same.contrast_theirs, atol=0.02)
 
 
-def test_fog_of_either_kind_brightens(table):
+def test_fog_brightens_in_both(table):
     fog = table[table.operation.isin(["mild_fog", "heavy_fog"])]
     assert (fog.mean_ours > 0).all() and (fog.mean_theirs > 0).all()
     assert (fog.contrast_ours < 1).all() and (fog.contrast_theirs < 1).all()

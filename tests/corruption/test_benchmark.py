@@ -1,4 +1,4 @@
-"""What the benchmark makes of its numbers; the numbers themselves are nobody's test."""
+"""How tests/benchmarks/degrade.py judges its numbers; the numbers themselves are not tested."""
 
 import importlib.util
 from pathlib import Path
@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from dance_tf.corruption.codec import psnr
-from dance_tf.corruption.degrade import degrade
+from dance_tf.corruption.conditions import degrade
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "benchmarks"
 
 
 def pins(name: str) -> dict[str, str]:
-    """Package to version, as a requirements file of the project pins them."""
+    """Return the version of each package in a requirements file."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
 
@@ -29,7 +29,7 @@ def benchmark(monkeypatch):
     return module
 
 
-def test_twins_that_do_something_else_have_a_median_of_their_own(benchmark):
+def test_similar_operations_have_a_median_of_their_own(benchmark):
     speeds = pd.DataFrame(
         {
             "condition": ["mild_noise", "low_light", "mild_motion_blur", "rain", "backlight", "mild_compression", "x"],
@@ -52,15 +52,15 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("column", "place", "value", "told"),
+    ("column", "place", "value", "message"),
     [
         ("ours", 2, 199.0, "rain: 199 frames/s, not 200"),
         ("ours", 2, np.nan, "rain: nan frames/s, not 200"),
-        ("ratio", 3, 0.59, "mild_compression: 0.59 of the bare encoder's speed, not 0.6"),
+        ("ratio", 3, 0.59, "mild_compression: 0.59 of the speed of the encoder alone, not 0.6"),
         ("ratio", 1, 0.2, "median ratio to 2 public twins: 0.85, not 1.0"),
     ],
 )
-def test_each_miss_is_named_and_is_an_error(benchmark, monkeypatch, capsys, column, place, value, told):
+def test_each_requirement_that_is_not_met_is_reported(benchmark, monkeypatch, capsys, column, place, value, message):
     speeds = pd.DataFrame(GOOD)
     monkeypatch.setattr(benchmark, "speed", lambda clip: speeds)
     monkeypatch.setattr(benchmark, "agreement", lambda clip: pd.DataFrame())
@@ -69,17 +69,17 @@ def test_each_miss_is_named_and_is_an_error(benchmark, monkeypatch, capsys, colu
     monkeypatch.setattr(benchmark.os, "sched_setaffinity", lambda *_: None, raising=False)
     assert benchmark.misses(speeds) == [] and benchmark.main() == 0
     speeds.loc[place, column] = value
-    assert benchmark.misses(speeds) == [told] and benchmark.main() == 1
-    assert capsys.readouterr().err == f"missed: {told}\n"
-    assert f"missed: {told}" in benchmark.speed_page(speeds)
+    assert benchmark.misses(speeds) == [message] and benchmark.main() == 1
+    assert capsys.readouterr().err == f"not met: {message}\n"
+    assert f"not met: {message}" in benchmark.speed_page(speeds)
 
 
-def test_without_twins_only_speed_and_the_encoder_are_asked_for(benchmark):
+def test_without_twins_only_speed_and_encoder_are_required(benchmark):
     alone = pd.DataFrame(GOOD).assign(same_operation=False)
     alone.loc[:2, ["theirs", "ratio"]] = np.nan
     assert benchmark.misses(alone) == []
     page = benchmark.speed_page(alone)
-    assert "none is installed" in page and "missed: nothing" in page and "| mild_noise |" in page
+    assert "none is installed" in page and "not met: none" in page and "| mild_noise |" in page
 
 
 def written_psnr(section: str) -> dict[str, float]:
@@ -89,11 +89,11 @@ def written_psnr(section: str) -> dict[str, float]:
     return {row[0].strip(): float(row[column]) for row in rows[2:]}
 
 
-def test_the_committed_table_is_of_the_code_as_it_is(monkeypatch):
+def test_the_committed_table_is_up_to_date(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import degrade_against_albumentations as against
 
-    same, kin = (FOLDER / "AGREEMENT.md").read_text(encoding="utf-8").split("## Another procedure")
+    same, kin = (FOLDER / "AGREEMENT.md").read_text(encoding="utf-8").split("## Similar operations")
     clip, ours = against.sample_clip(), against.our_operations()
     stale = "run make crosscheck, and commit the table that it writes"
     for operation, written in written_psnr(same).items():
@@ -103,18 +103,18 @@ def test_the_committed_table_is_of_the_code_as_it_is(monkeypatch):
         assert found == pytest.approx(written, abs=0.05), f"{name}: {stale}"
 
 
-def test_the_crosscheck_has_our_own_versions():
+def test_the_crosscheck_has_our_versions():
     ours, theirs = pins("requirements.txt"), pins("requirements-crosscheck.txt")
     ours["opencv-python-headless"] = ours["opencv-python"]
     assert {name: version for name, version in theirs.items() if name != "albumentations"}.items() <= ours.items()
 
 
-def test_the_committed_table_is_of_the_pinned_versions_and_within_one_decibel():
+def test_the_committed_table_has_the_pinned_versions_and_less_than_one_decibel():
     written = (FOLDER / "AGREEMENT.md").read_text(encoding="utf-8")
     wanted = pins("requirements-crosscheck.txt")
     for name in ("albumentations", "opencv-python-headless", "numpy", "av"):
         assert f"{name} {wanted[name]}" in written, "run make crosscheck, and commit the table that it writes"
-    same, _ = written.split("## Another procedure")
+    same, _ = written.split("## Similar operations")
     rows = [line.split("|")[1:-1] for line in same.splitlines() if line.startswith("| ")]
     differences = [float(row[rows[0].index(" difference (dB) ")]) for row in rows[2:]]
     assert len(differences) >= 7 and max(map(abs, differences)) < 1

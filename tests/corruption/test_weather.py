@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dance_tf.corruption.degrade import degrade, find_condition
-from dance_tf.corruption.weather import AIRLIGHT, fog_texture, rain_on_lens, raise_fog
+from dance_tf.corruption.conditions import degrade
+from dance_tf.corruption.weather import AIRLIGHT, add_fog, fog_texture, rain_on_lens
 
 
-def test_fog_texture_has_no_seam():
+def test_the_fog_texture_is_periodic():
     texture = fog_texture(3)
     assert abs(texture.mean()) < 0.05 and texture.std() == pytest.approx(1, abs=0.05)
     inside = np.abs(np.diff(texture, axis=1)).mean()
@@ -16,32 +16,27 @@ def test_fog_texture_has_no_seam():
 
 
 @pytest.mark.parametrize(("name", "depth"), [("mild_fog", 0.45), ("heavy_fog", 1.2)])
-def test_fog_lets_through_what_its_depth_says(name, depth):
+def test_fog_transmits_what_its_depth_says(name, depth):
     clip = np.stack([np.full((128, 128), level, np.uint8) for level in (0, 200)] * 40)
-    seconds = np.repeat(np.arange(40) * 3.0, 2)  # black and white see the same fog
+    seconds = np.repeat(np.arange(40) * 3.0, 2)  # the same fog for black and white
     foggy = degrade(clip, name, seed=0, timestamps=seconds).frames.astype(float)
     through = (foggy[1::2] - foggy[::2]) / 200
     assert -np.log(through).mean() == pytest.approx(depth, rel=0.1)
-    np.testing.assert_allclose(foggy[::2], AIRLIGHT * (1 - through), atol=2.6)  # seen = scene t + airlight (1 - t)
+    np.testing.assert_allclose(
+        foggy[::2], AIRLIGHT.value * (1 - through), atol=2.6
+    )  # seen = scene t + airlight (1 - t)
 
 
-def test_what_is_as_bright_as_the_fog_stays_so():
-    clip = np.full((2, 50, 70), int(AIRLIGHT), np.uint8)
+def test_a_picture_of_the_fogs_gray_level_does_not_change():
+    clip = np.full((2, 50, 70), int(AIRLIGHT.value), np.uint8)
     np.testing.assert_array_equal(degrade(clip, "heavy_fog").frames, clip)
-
-
-def test_fog_drifts_without_jumps():
-    foggy = degrade(np.zeros((120, 64, 64), np.uint8), "mild_fog", seed=2).frames.astype(float)
-    step = np.abs(np.diff(foggy, axis=0)).mean((1, 2))
-    assert step.max() < 2.5
-    assert np.abs(foggy[60] - foggy[0]).mean() > 4 * step.mean()
 
 
 def test_scattering_blurs():
     edge = np.zeros((1, 100, 100), np.uint8)
     edge[:, :, 50:] = 200
     clear, soft = (
-        raise_fog(edge, np.zeros(1), np.random.default_rng(0), depth=0.5, scatter=scatter)[0].astype(int)
+        add_fog(edge, np.zeros(1), np.random.default_rng(0), depth=0.5, scatter=scatter)[0].astype(int)
         for scatter in (0.0, 0.03)
     )
     assert np.abs(np.diff(clear, axis=1)).max() > 2 * np.abs(np.diff(soft, axis=1)).max()
@@ -51,7 +46,7 @@ def rain(clip: np.ndarray, seconds: np.ndarray, film: float = 0.0, drops: float 
     return rain_on_lens(clip, seconds, np.random.default_rng(5), drops=drops, radius=0.06, film=film)
 
 
-def test_between_the_drops_the_picture_is_untouched_without_a_film():
+def test_without_a_film_the_picture_between_drops_does_not_change():
     clip = np.random.default_rng(1).integers(0, 256, (1, 120, 120), dtype=np.uint8)
     wet = rain(clip, np.zeros(1))
     changed = (wet != clip).mean()
@@ -70,7 +65,7 @@ def test_a_drop_shows_the_other_side_of_its_centre():
     assert swapped >= 3
 
 
-def test_three_in_ten_drops_run_and_the_others_stay():
+def test_three_in_ten_drops_run():
     clip = np.random.default_rng(1).integers(60, 200, (3, 150, 150), dtype=np.uint8)
     clip[:] = clip[0]
     first, soon, later = rain(clip, np.array([0.0, 0.01, 2.0])).astype(int)
@@ -90,12 +85,3 @@ def test_drops_run_downwards():
         if all(len(places) for places in rows):
             moved += np.sign(rows[1].max() - rows[0].max())
     assert moved > 0
-
-
-def test_constant_frames_stay_in_range():
-    for level in (0, 255):
-        clip = np.full((2, 64, 64), level, np.uint8)
-        for name in ("rain", "mild_fog", "heavy_fog"):
-            seen = degrade(clip, name, 5).frames
-            assert np.abs(seen.astype(int) - level).mean() < 200
-    assert find_condition("rain").settings(0)["drops"] == 0

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -8,12 +9,21 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from dance_tf.cli import show
 from dance_tf.curation.filters import CurationSettings, curate_clip
-from dance_tf.curation.parts import CurationRow, PartError, content_sha256, read_part, read_summary
-from dance_tf.curation.run import ClipFrames, CurationError, curate_footage, make_part, read_rows, write_rows
+from dance_tf.curation.parts import CurationRow, PartError, content_sha256, read_part, read_rows, write_rows
+from dance_tf.curation.run import (
+    ClipFrames,
+    CurationError,
+    curate_footage,
+    make_part,
+    reading_from_json,
+    reading_to_json,
+)
 from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.frames import FrameFile, FrameFileError
 from dance_tf.video.settings import ReadLimits, ReadSettings
@@ -23,9 +33,18 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = ReadSettings(size=32, threads=1)
 
 
+def test_reading_settings_come_back_through_json():
+    read = ReadSettings(fit="crop", frames_per_second=12.5, threads=3, limits=ReadLimits(seconds=7))
+    curation = CurationSettings(still_energy=9.0)
+    stored = json.loads(json.dumps(reading_to_json(read, curation)))
+    assert reading_from_json(stored) == (ReadSettings(fit="crop", frames_per_second=12.5), curation)
+    assert reading_from_json(None) == (ReadSettings(), CurationSettings())
+    assert reading_from_json({"read": {"fit": "crop", "gone": 1}}) == (ReadSettings(fit="crop"), CurationSettings())
+
+
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory, make_video, make_dance):
-    """Six good clips of three dancers, and things that are none."""
+    """Six good clips of three dancers, and four files that are refused."""
     root = tmp_path_factory.mktemp("footage")
     for style in ("Tok", "BL"):
         (root / style).mkdir()
@@ -42,15 +61,15 @@ def footage(tmp_path_factory, make_video, make_dance):
 
 
 def content(parts):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in parts.glob("*.npz")}
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in parts.iterdir()}
 
 
 @pytest.fixture(scope="module")
 def curated(footage, tmp_path_factory):
     parts = tmp_path_factory.mktemp("parts")
-    seen = []
-    rows = curate_footage(find_clips(footage), parts, SMALL, jobs=2, progress=seen.append)
-    assert tuple(seen) == rows[:-1]
+    reported = []
+    rows = curate_footage(find_clips(footage), parts, SMALL, jobs=2, progress=reported.append)
+    assert tuple(reported) == rows[:-1]
     return parts, rows
 
 
@@ -66,7 +85,7 @@ def test_every_file_has_its_row(footage, curated):
     assert (part.seen, part.kept, part.blank, part.reason) == (45, 36, 9, "9 blank")
     assert (part.width, part.height, part.seconds, part.room_known) == (64, 96, 1.5, True)
     assert all(len(row.sha256) == 64 for row in rows)
-    assert {row.part for row in rows if row.part} == set(content(parts))
+    assert {row.part for row in rows if row.part} == {name for name in content(parts) if name.endswith(".npy")}
 
 
 def test_parts_hold_what_curation_gives(footage, curated):
@@ -74,27 +93,16 @@ def test_parts_hold_what_curation_gives(footage, curated):
     row = next(row for row in rows if row.clip_id == "BL/cy_1")
     clip = next(clip for clip in find_clips(footage).clips if clip.clip_id == "BL/cy_1")
     stored, fresh = read_part(parts / row.part), curate_clip(clip, SMALL)
-    assert np.array_equal(stored.frames, fresh.frames) and np.array_equal(stored.room, fresh.room)
+    assert np.array_equal(stored.frames, fresh.frames) and np.array_equal(stored.background, fresh.background)
     assert stored.dropped == fresh.dropped and stored.clip == replace(clip, path=clip.path.resolve())
 
 
-def test_long_work_on_a_clip_is_no_hang(dance_file, tmp_path):
+def test_every_frame_has_heartbeats(dance_file, tmp_path):
     beats = []
-    part = tmp_path / "p.npz"
+    part = tmp_path / "p.npy"
     make_part(Clip(dance_file), "ab", part, SMALL, CurationSettings(), heartbeat=lambda: beats.append(1))
-    # one for each of 40 frames when it is decoded, and in each of three measures
-    assert len(beats) >= 40 + 40 + 40 + 37
-    assert list(tmp_path.iterdir()) == [part]
-
-
-def test_a_clip_that_the_disk_has_no_room_for_is_refused(footage, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.curation.run.ClipFrames", FullDisk)
-    with pytest.raises(ReadError, match="no room for its frames: no space"):
-        clip = find_clips(footage).clips[0]
-        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), heartbeat=lambda: None)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(PartError, match="cannot be written"):  # no clip could be
-        make_part(clip, "ab", tmp_path / "absent" / "p.npz", SMALL, CurationSettings(), heartbeat=lambda: None)
+    assert len(beats) >= 40 + 40 + 37  # each of 40 frames decoded and measured, and 37 comparisons
+    assert set(tmp_path.iterdir()) == {part, part.with_suffix(".json")}
 
 
 class FullDisk(FrameFile):
@@ -102,11 +110,22 @@ class FullDisk(FrameFile):
         raise FrameFileError("no space")
 
 
-def test_a_clip_of_too_many_frames_is_refused_before_they_are_held(footage, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.curation.run.MOST_BYTES", 20 * 32 * 32)
+def test_a_clip_too_large_for_the_disk_is_refused(footage, tmp_path, monkeypatch):
+    clip = find_clips(footage).clips[0]
+    monkeypatch.setattr("dance_tf.curation.run.ClipFrames", FullDisk)
+    with pytest.raises(ReadError, match="no room for its frames: no space"):
+        make_part(clip, "ab", tmp_path / "p.npy", SMALL, CurationSettings(), heartbeat=lambda: None)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PartError, match="cannot be written"):
+        make_part(clip, "ab", tmp_path / "absent" / "p.npy", SMALL, CurationSettings(), heartbeat=lambda: None)
+
+
+def test_a_clip_of_too_many_frames_is_refused_while_it_is_read(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.curation.run.MAX_CLIP_BYTES", 20 * 32 * 32)
     with pytest.raises(ReadError, match="more than 20 frames"):
-        clip = find_clips(footage).clips[0]
-        make_part(clip, "ab", tmp_path / "p.npz", SMALL, CurationSettings(), heartbeat=lambda: None)
+        make_part(
+            find_clips(footage).clips[0], "ab", tmp_path / "p.npy", SMALL, CurationSettings(), heartbeat=lambda: None
+        )
     with ClipFrames(tmp_path) as held:
         for _ in range(20):
             held.append(np.zeros((32, 32), np.uint8))
@@ -116,7 +135,7 @@ def test_a_clip_of_too_many_frames_is_refused_before_they_are_held(footage, tmp_
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
-def test_links_and_folders_that_are_no_clips_cost_a_row_each(tmp_path, dance_file):
+def test_links_and_folders_that_are_not_clips_are_refused(tmp_path, dance_file):
     place = tmp_path / "in"
     for folder in ("train/Tok", "test/Tok", "other/seq"):
         (place / folder).mkdir(parents=True)
@@ -131,23 +150,23 @@ def test_links_and_folders_that_are_no_clips_cost_a_row_each(tmp_path, dance_fil
     assert rows["seq"].sha256 == content_sha256(place / "other" / "seq")
 
 
-def test_a_longer_limit_decodes_nothing_again_and_a_shorter_one_still_refuses(dance_file, tmp_path):
+def test_another_limit_reuses_the_part_and_a_shorter_one_refuses_the_clip(dance_file, tmp_path):
     catalog = find_clips(dance_file)
     limits = [ReadSettings(size=32, threads=1, limits=ReadLimits(seconds=seconds)) for seconds in (10, 20, 1)]
     rows = [curate_footage(catalog, tmp_path, each)[0] for each in limits]
-    assert rows[0] == rows[1] and rows[0].status == "kept" and len(list(tmp_path.glob("*.npz"))) == 1
+    assert rows[0] == rows[1] and rows[0].status == "kept" and len(list(tmp_path.iterdir())) == 2
     assert (rows[2].status, rows[2].reason) == ("refused", "1 s long, over the limit of 1 s")
 
 
 def test_few_clips_share_all_cores(dance_file, tmp_path, monkeypatch):
-    asked = []
+    calls = []
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
-    monkeypatch.setattr("dance_tf.curation.run.offer", lambda *given: asked.append(given) or CurationRow("a"))
+    monkeypatch.setattr("dance_tf.curation.run._curate_part", lambda *given: calls.append(given) or CurationRow("a"))
     curate_footage(find_clips(dance_file), tmp_path, ReadSettings(size=32))
-    assert [given[5].threads for given in asked] == [6]
+    assert [given[5].threads for given in calls] == [6]
 
 
-def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
+def test_a_clip_that_cannot_be_hashed_is_refused_alone(footage, tmp_path, monkeypatch):
     def fragile(path):
         if path.name == "ann_1.mp4" and path.parent.name == "Tok":
             "\udcff".encode()
@@ -160,47 +179,19 @@ def test_a_hash_that_fails_costs_its_clip_alone(footage, tmp_path, monkeypatch):
     reasons = {row.clip_id: row.reason for row in rows}
     assert reasons["Tok/ann_1"].startswith("cannot be read ('utf-8' codec")
     assert reasons["Tok/bob_1"] == "cannot be read (Permission denied)"
-    assert sum(row.status != "refused" for row in rows) == 5  # dan_1, the same as ann_1, now stands for it
+    assert sum(row.status != "refused" for row in rows) == 5  # dan_1, a copy of ann_1, is now the first
 
 
-def test_no_two_threads_parse_a_header_at_once(footage, curated, monkeypatch):
+def test_only_missing_and_damaged_parts_are_made_again(footage, curated):
     parts, rows = curated
-    inside, most = [], []
-
-    def watched(part):
-        inside.append(part)
-        time.sleep(0.02)
-        most.append(len(inside))
-        inside.remove(part)
-        return read_summary(part)
-
-    monkeypatch.setattr("dance_tf.curation.run.read_summary", watched)
-    assert curate_footage(find_clips(footage), parts, SMALL, jobs=3) == rows
-    assert len(most) >= 6 and max(most) == 1
-
-
-def test_what_is_there_is_not_made_again(footage, curated):
-    parts, rows = curated
-    before = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
-    missing = sorted(before)[0]
+    before = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npy")}
+    missing, damaged, unfinished = sorted(before)[:3]
     (parts / missing).unlink()
-    damaged = sorted(before)[1]
     (parts / damaged).write_bytes(b"half")
+    (parts / unfinished).with_suffix(".json").unlink()
     assert curate_footage(find_clips(footage), parts, SMALL, jobs=1) == rows
-    after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
-    assert {name for name in before if before[name] != after[name]} == {missing, damaged}
-
-
-def test_rows_come_back_and_remember_earlier_files(curated, tmp_path):
-    _, rows = curated
-    table = tmp_path / "curation.csv"
-    write_rows(table, rows[:4])
-    assert read_rows(table) == rows[:4]
-    write_rows(table, rows[2:])
-    assert read_rows(table) == (*rows[2:], *rows[:2])
-    table.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="not a table"):
-        read_rows(table)
+    after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.npy")}
+    assert {name for name in before if before[name] != after[name]} == {missing, damaged, unfinished}
 
 
 def test_a_run_that_cannot_write_stops_with_one_line(footage, tmp_path):
@@ -214,9 +205,7 @@ import sys
 from pathlib import Path
 from dance_tf.video.catalog import find_clips
 from dance_tf.curation.run import curate_footage
-from dance_tf.curation.parts import CurationRow
-from dance_tf.video.settings import ReadLimits, ReadSettings
-from dance_tf.video.stills import ReadError
+from dance_tf.video.settings import ReadSettings
 if __name__ == "__main__":
     curate_footage(find_clips(Path(sys.argv[1])), Path(sys.argv[2]), ReadSettings(size=32, threads=1), jobs=1,
                    progress=lambda row: print(row.clip_id, flush=True))
@@ -224,7 +213,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_killed_and_resumed_ends_in_the_same_parts(footage, curated, tmp_path):
+def test_a_killed_and_resumed_run_gives_the_same_parts(footage, curated, tmp_path):
     parts, rows = curated
     begun = subprocess.Popen([sys.executable, "-c", RUN, footage, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
     begun.stdout.readline()  # the first clip is done
@@ -236,7 +225,7 @@ def test_killed_and_resumed_ends_in_the_same_parts(footage, curated, tmp_path):
     assert content(tmp_path) == content(parts)
 
 
-def test_the_same_on_a_dask_cluster(footage, curated, tmp_path, recwarn):
+def test_a_dask_cluster_gives_the_same_parts(footage, curated, tmp_path, recwarn):
     distributed = pytest.importorskip("distributed")
     parts, rows = curated
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
@@ -246,7 +235,7 @@ def test_the_same_on_a_dask_cluster(footage, curated, tmp_path, recwarn):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_a_dask_worker_killed_half_way_costs_nothing(footage, curated, tmp_path, recwarn):
+def test_a_dask_worker_may_be_killed(footage, curated, tmp_path, recwarn):
     distributed = pytest.importorskip("distributed")
     parts, rows = curated
     killed = []
@@ -273,8 +262,6 @@ def test_an_absent_scheduler_is_one_clear_line(footage, tmp_path, monkeypatch):
 
 
 def test_a_clip_can_be_a_folder_of_images(tmp_path, make_dance):
-    import cv2
-
     folder = tmp_path / "in" / "seq"
     folder.mkdir(parents=True)
     for number, frame in enumerate(make_dance(12)):
@@ -284,3 +271,22 @@ def test_a_clip_can_be_a_folder_of_images(tmp_path, make_dance):
     assert (row.status, row.seen, row.clip_id) == ("kept", 12, "seq") and catalog.clips == (
         Clip(folder, clip_id="seq"),
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes")
+def test_a_clip_whose_name_is_not_utf8_is_curated_and_printed(tmp_path, dance_file, capsys):
+    folder = tmp_path / "in" / os.fsdecode(b"T\xf6k")
+    folder.mkdir(parents=True)
+    name = os.fsdecode(b"caf\xe9.mp4")
+    (folder / name).write_bytes(dance_file.read_bytes())
+    catalog = find_clips(tmp_path / "in")
+    (clip,) = catalog.clips
+    assert (clip.style, clip.clip_id) == ("T\\xf6k", "T\\xf6k/caf\\xe9")
+    rows = curate_footage(catalog, tmp_path / "out", SMALL, jobs=1)
+    assert [(row.status, row.seen) for row in rows] == [("kept", 40)] and rows[0].path.endswith("T\\xf6k/caf\\xe9.mp4")
+    write_rows(tmp_path / "out" / "curation.csv", rows)
+    assert read_rows(tmp_path / "out" / "curation.csv") == rows
+    show({"path": name, "style": "café"}, True, "")
+    assert json.loads(capsys.readouterr().out) == {"path": name, "style": "café"}
+    show({}, False, name)
+    assert capsys.readouterr().out == "caf\\udce9.mp4\n"
