@@ -1,12 +1,12 @@
 """Checks of the paper's statements against its own tables and its other statements, as one table: `checks`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import mean
+from typing import NamedTuple
 
 from dance_tf.audit import published
 from dance_tf.audit.published import CNN_AE, PROPOSED
-from dance_tf.audit.rules import Finding, Level
+from dance_tf.audit.rules import Finding
 
 HALF_UNIT = 0.005  # rounding error of two printed decimals
 SCORES = ("precision", "sensitivity", "specificity", "accuracy", "f1")
@@ -24,7 +24,7 @@ IMPOSSIBLE = {
     "accuracy of the frames that are kept": "Accuracy is {printed} after 20 % of the frames are dropped, but a model "
     "that classifies each frame separately, with {clean} on all frames, has at least {computed} on any 80 % of them.",
     "two pictures under one number": 'Section 3.2 says that Figure 1 shows "a CNN architecture used to predict the '
-    '{printed} of porous materials", but section 4.3 cites it for {computed}.',
+    '{printed} of porous materials", but section 4.3 cites it as an error curve for {computed}.',
 }
 IMPLAUSIBLE = {
     "videos by source": "The text states {printed} videos from TikTok and from {participants} participants, but the "
@@ -36,7 +36,7 @@ IMPLAUSIBLE = {
     "claim against Table 2": "The text states an average accuracy of {printed} for similar models, but the highest "
     "accuracy of a baseline in Table 2 is {computed}.",
     "less data, higher accuracy": "The text says that accuracy falls as frames are discarded, but it is {printed} with "
-    "one frame of {interval}, {stated} with all frames by the text, and {computed} with all frames by Table 2.",
+    "one frame of {interval} and, with all frames, {stated} in the text and {computed} in Table 2.",
     "claimed fall": "The text says that {score} falls from row to row, but it does not fall at row {computed}.",
     "times do not add up": "The inference time is {printed} s, but feature extraction and attention take {computed} s, "
     "and the paper does not explain the other {rest} s.",
@@ -54,53 +54,29 @@ IMPLAUSIBLE = {
     "5 have two decimals and are {computed} over noise seeds; compression, low light and 360p have no noise.",
     "lines beyond the network input": "The condition costs {loss} points, more than severe noise ({noise}), but the "
     "network input has {computed} lines, fewer than the {printed} lines of the video.",
-    "one place named twice": "The list of advantages extracts features {printed}, but steps 2 and 3 are both "
-    '"cloud processing": features are extracted "at the cloud layer" and then {computed}.',
+    "one place named twice": "The list of advantages has features extracted {printed}, but steps 2 and 3 are "
+    'both "cloud processing": features are extracted "at the cloud layer" and then {computed}.',
     "features sent in place of frames": "The paper sends features in place of frames and does not measure the saving; "
     "{count} float32 features at {rate} frames/s need {computed} Mbit/s ({bytes} in 8 bits), the uncompressed input "
     "needs {printed}, and H.264 may need less than both.",
 }
 
 
-@dataclass(frozen=True)
-class Check:
-    """A statement of the paper, and the value that the paper's other numbers give.
+class Check(NamedTuple):
+    """A statement of the paper, compared with the value that the paper's other numbers give.
 
     Attributes:
-        rule: identifier of the check, a key of `IMPOSSIBLE` or `IMPLAUSIBLE`.
-        row: table row or section that contains the statement.
-        printed: the value in the statement.
-        computed: the computed value.
         holds: whether the two agree after rounding.
-        finding: sentence for a check that does not hold.
+        finding: the finding if they do not, with the printed and the computed value as its `values`.
     """
 
-    rule: str
-    row: str
-    printed: str
-    computed: str
     holds: bool
-    finding: str
-
-    @property
-    def level(self) -> Level:
-        """Level of the finding."""
-        return "impossible" if self.rule in IMPOSSIBLE else "implausible"
+    finding: Finding
 
 
 def audit_claims() -> tuple[Finding, ...]:
     """Return a finding for each statement that contradicts the paper's tables or its other statements."""
-    return tuple(
-        Finding(
-            check.row,
-            check.rule,
-            check.level,
-            check.finding,
-            (("printed", check.printed), ("computed", check.computed)),
-        )
-        for check in checks()
-        if not check.holds
-    )
+    return tuple(check.finding for check in checks() if not check.holds)
 
 
 def checks() -> tuple[Check, ...]:
@@ -109,15 +85,14 @@ def checks() -> tuple[Check, ...]:
 
 
 def _check(rule: str, row: str, printed: object, computed: object, holds: bool = False, **details: object) -> Check:
-    """Return a check with its finding; int and float values are formatted."""
-    texts = {"printed": printed, "computed": computed, **details}
+    """Return a check; int and float values are formatted."""
     texts = {
         name: f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-        for name, value in texts.items()
+        for name, value in {"printed": printed, "computed": computed, **details}.items()
     }
-    return Check(
-        rule, row, texts["printed"], texts["computed"], holds, (IMPOSSIBLE | IMPLAUSIBLE)[rule].format(**texts)
-    )
+    level = "impossible" if rule in IMPOSSIBLE else "implausible"
+    message = (IMPOSSIBLE | IMPLAUSIBLE)[rule].format(**texts)
+    return Check(holds, Finding(row, rule, level, message, tuple(texts.items())[:2]))
 
 
 def min_accuracy_of_kept(accuracy: float, dropped: float) -> float:
