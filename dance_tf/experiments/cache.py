@@ -34,7 +34,8 @@ from dance_tf.video.workers import bar_hidden, named_scheduler, side_by_side
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 TIMES, STATE = "times.json", "state.json"  # attempts of a run; state.json is the last file of each checkpoint
-TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason")  # columns of text in measurements
+# columns of measurements that are text, also where they look like numbers
+TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason", "frame (px)", "frames/s")
 LARGE = 1000  # rows of a measurement above which its record is compressed
 COMPUTED_BY = ("corruption", "dataset", "model", "experiments.spec")  # whose source decides a run's numbers
 
@@ -241,7 +242,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote; the columns `TEXT` stay text, whatever it looks like."""
-    return pd.read_csv(path, float_precision="round_trip", converters=dict.fromkeys(TEXT, str))
+    numbers = [name for name in pd.read_csv(path, nrows=0).columns if name not in TEXT]
+    missing = dict.fromkeys(numbers, ["", "nan", "NaN"])
+    text = dict.fromkeys(TEXT, str)
+    return pd.read_csv(path, float_precision="round_trip", dtype=text, keep_default_na=False, na_values=missing)
 
 
 def _write_measurement(folder: Path, name: str, found: object) -> None:
