@@ -6,7 +6,7 @@ conditions that are tested together are corrected together (Holm); clean footage
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import joblib
@@ -321,9 +321,11 @@ def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> p
 
     Returns:
         `tested_rows` by `by`, with a column kind: "total", and "beyond clean" for all groups but "clean". Groups are
-        corrected together; "clean" is not corrected.
+        corrected together; "clean" is not corrected. Empty if one of the models has no rows.
     """
     groups = list(dict.fromkeys(first[by]))
+    if first.empty or second.empty:
+        return tested_rows({}, by).assign(kind="")
     if CLEAN not in groups:
         raise ValueError("clean footage is needed")
     clean = _sides(first, second, by, CLEAN)
@@ -358,7 +360,8 @@ def tested_rows(found: Mapping[str, DancerDifference], label: str) -> pd.DataFra
         result = "higher" if tested.above else "lower" if tested.below else "not significant"
         result = result if tested.tested else "not tested"
         rows.append({label: name, **vars(difference), "p_holm": tested.p, "result": result})
-    return pd.DataFrame(rows)
+    names = [field.name for field in fields(DancerDifference)]
+    return pd.DataFrame(rows, columns=[label, *names, "p_holm", "result"])
 
 
 def augmentation_transfer(

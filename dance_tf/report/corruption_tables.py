@@ -7,7 +7,7 @@ import pandas as pd
 
 from dance_tf.audit.published import TABLE_5
 from dance_tf.corruption.conditions import condition_table, constant_table, find_condition
-from dance_tf.experiments.conditions import CLEAN, FINER
+from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corruption import BEYOND, LEVEL, TOTAL
 from dance_tf.report.tables import MISSING, nest, percent, percent_interval
 
@@ -22,6 +22,17 @@ METRIC_KEYS = {BACKGROUND_KEPT: "the same, room kept"}  # keys of metrics.json s
 def row_name(condition: str) -> str:
     """Return the name of a condition in the paper's Table 5."""
     return PAPER_CLEAN if condition == CLEAN else find_condition(condition).row
+
+
+def named_frames(frames: Mapping[Corruption, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the frames of `frames_under_corruptions` by the paper's name, with a note where a frame is unchanged."""
+    clean = next(frame for each, frame in frames.items() if each.condition == CLEAN)
+    named = {"Clean": clean}
+    for each, frame in frames.items():
+        if each.condition != CLEAN:
+            note = ":\nunchanged" if np.array_equal(frame, clean) else ""
+            named[row_name(each.condition) + note] = frame
+    return named
 
 
 def percents(row: Mapping[str, float], prefix: str = "") -> str:
