@@ -52,6 +52,8 @@ EVERYTHING = "all families"  # all conditions that training uses, taken together
 LEVEL = ["condition", "severity"]
 RUN = ["name", "run", *LEVEL, "seed"]
 TOTAL, BEYOND = "total", "beyond clean"
+TESTED_DANCERS = 8  # with fewer, nothing is called significant
+HIGHER, LOWER, NOT_SIGNIFICANT, TOO_FEW = "higher", "lower", "not significant", "too few dancers"
 
 
 def judge_corrupted(
@@ -350,15 +352,16 @@ def tested_rows(found: Mapping[str, DancerDifference], label: str) -> pd.DataFra
     """Return tested differences as a table, corrected together.
 
     Returns:
-        A row a difference: the label, mean, low, high (fractions, t interval), p, dancers, runs, p_holm and result
-        ("higher" or "lower", "not significant", "not tested": fewer than two dancers).
+        A row a difference: the label, mean, low, high (fractions, t interval), p, dancers, runs, p_holm and result:
+        `HIGHER` or `LOWER` (significant at 5 % after the correction), `NOT_SIGNIFICANT`, or `TOO_FEW` (fewer than
+        `TESTED_DANCERS`).
     """
     corrected = holm(found)
     rows = []
     for name, difference in found.items():
         tested = corrected[name]
-        result = "higher" if tested.above else "lower" if tested.below else "not significant"
-        result = result if tested.tested else "not tested"
+        result = HIGHER if tested.above else LOWER if tested.below else NOT_SIGNIFICANT
+        result = result if tested.dancers >= TESTED_DANCERS else TOO_FEW
         rows.append({label: name, **vars(difference), "p_holm": tested.p, "result": result})
     names = [field.name for field in fields(DancerDifference)]
     return pd.DataFrame(rows, columns=[label, *names, "p_holm", "result"])

@@ -6,7 +6,7 @@ import pandas as pd
 
 from dance_tf.corruption.conditions import find_condition
 from dance_tf.experiments.conditions import CLEAN
-from dance_tf.experiments.corruption import BEYOND, EVERYTHING, TOTAL
+from dance_tf.experiments.corruption import BEYOND, EVERYTHING, HIGHER, LOWER, TESTED_DANCERS, TOO_FEW, TOTAL
 from dance_tf.report.corruption_tables import (
     PAPER_CLEAN,
     PAPER_SCORES,
@@ -21,7 +21,7 @@ from dance_tf.report.tables import MISSING, percent
 
 PIXELS = 360  # of the paper's last condition
 UNKNOWN_SHARE = 0.25  # more clips with unknown background than on clean footage, from which the text names a condition
-FEW_DANCERS = 10  # below it, bootstrap intervals over dancers are clearly too narrow
+FEW_DANCERS = 10  # with fewer, bootstrap intervals over dancers are clearly too narrow
 LARGE_LOSS = 0.10  # of accuracy
 # problems of filming: the conditions that simulate them, what to do, what is not simulated
 FILMING_ADVICE = (
@@ -82,10 +82,11 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
     refused, used = clips[clips["reason"] != ""], clips[clips["reason"] == ""].drop_duplicates("clip")
     dancers = used["dancer"].where(used["dancer"] != "", used["clip"]).nunique()
     sentences = [f"Tested on {len(used)} held-out clips of {dancers} dancer(s)."]
-    if dancers < 2:
-        sentences.append("With one dancer there are no intervals and no tests, so no difference is claimed.")
-    elif dancers < FEW_DANCERS:
-        sentences.append("Bootstrap intervals over so few dancers are too narrow; conclusions rest on paired t-tests.")
+    if 1 < dancers < FEW_DANCERS:
+        sentences.append("Bootstrap intervals over so few dancers are too narrow.")
+    if dancers < TESTED_DANCERS:
+        intervals = "no intervals and " if dancers < 2 else ""
+        sentences.append(f"There are {intervals}too few dancers for a test, so no difference is called significant.")
     if len(refused):
         named = ", ".join(f"{clip} ({reason})" for clip, reason in zip(refused["clip"], refused["reason"], strict=True))
         sentences.append(f"{len(refused)} held-out clip(s) could not be corrupted and are left out: {named}.")
@@ -152,8 +153,7 @@ def limits_text(row: Mapping[str, object]) -> str:
         row: of `tested_rows`.
     """
     side = "one short run" if row["runs"] == 1 else f"the mean of {row['runs']} short runs, one per fold"
-    few = f" of only {row['dancers']} dancers" if 1 < row["dancers"] < FEW_DANCERS else ""
-    return f"Each side is {side}; the tests cover the variation over dancers{few}, not over training seeds."
+    return f"Each side is {side}; the tests cover the variation over {row['dancers']} dancers, not over training seeds."
 
 
 def attention_text(gains: pd.DataFrame) -> str:
@@ -167,10 +167,10 @@ def attention_text(gains: pd.DataFrame) -> str:
     total, beyond = (gains[gains["kind"] == kind].set_index("condition") for kind in (TOTAL, BEYOND))
     clean, total = total.loc[CLEAN], total.drop(index=CLEAN)
     text = f"Attention changes the hybrid's accuracy by frame by {percents(clean)} points on clean clips."
-    if clean["result"] == "not tested":
-        return f"{text} One dancer allows no test, so nothing follows about attention. {limits_text(clean)}"
-    higher, lower = (list(total.index[total["result"] == result]) for result in ("higher", "lower"))
-    robust = [name for name in higher if beyond.loc[name, "result"] == "higher"]
+    if clean["result"] == TOO_FEW:
+        return f"{text} {clean['dancers']} dancer(s) are too few for a test, so nothing follows about attention."
+    higher, lower = (list(total.index[total["result"] == result]) for result in (HIGHER, LOWER))
+    robust = [name for name in higher if beyond.loc[name, "result"] == HIGHER]
     return (
         f"{text} The accuracy is significantly higher under {len(higher)} of {len(total)} conditions{listed(higher)} "
         f"and significantly lower under {len(lower)}{listed(lower)} ({test_name(len(total))}). The gain is also "
@@ -195,8 +195,9 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         "Training with random corruptions in half of the frames changes the accuracy by frame on clean clips from "
         f"{percents(accuracy.loc[CLEAN, 'none'])} to {percents(accuracy.loc[CLEAN, 'all'])} % ({_gained(clean)})."
     ]
-    if clean["result"] == "not tested":
-        return f"{sentences[0]} Nothing follows about robustness. {limits_text(clean)}"
+    if clean["result"] == TOO_FEW:
+        few = f"{clean['dancers']} dancer(s) are too few for a test, so nothing follows about robustness."
+        return f"{sentences[0]} {few}"
     if families:
         total, beyond = (gain.loc[("all", EVERYTHING, kind)] for kind in (TOTAL, BEYOND))
         sentences.append(f"On corrupted clips the gain is {_gained(total)}; beyond clean clips, {_gained(beyond)}.")
@@ -206,9 +207,9 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         total, beyond = (gain.loc[("all but", name, kind)] for kind in (TOTAL, BEYOND))
         text = f"Without {name} in training, the gain on {name} is {_gained(total)}"
         text += f"; beyond clean clips, {_gained(beyond)}."
-        if {total["result"], beyond["result"]} == {"higher"}:
+        if {total["result"], beyond["result"]} == {HIGHER}:
             text += " Robustness transfers to this family."
-        elif gain.loc[("all", name, TOTAL), "result"] == "higher":
+        elif gain.loc[("all", name, TOTAL), "result"] == HIGHER:
             text += " The gain from training with this family does not transfer significantly."
         else:
             text += " Training with this family gives no significant gain either, so there is nothing to transfer."
@@ -218,15 +219,14 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
 
 
 def _gained(row: Mapping[str, object]) -> str:
-    result = {"higher": "significant", "lower": "significant", "not tested": "one dancer: no test"}
-    return f"{percents(row)} points, {result.get(row['result'], 'not significant')}"
+    return f"{percents(row)} points, {'significant' if row['result'] in (HIGHER, LOWER) else row['result']}"
 
 
 def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Return advice on filming, the largest loss first.
 
     Of several levels of one effect, the row shows the largest significant loss; if there is none, the largest whose
-    interval excludes zero; else the largest. An effect that left the clips unchanged is "not tested" and comes last.
+    interval excludes zero; else the largest. An effect that left the clips unchanged comes last.
 
     Args:
         scores: of `condition_scores`, the proposed model at the paper's levels.
@@ -242,13 +242,12 @@ def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFram
         own = losses[losses["condition"].isin(conditions)]
         curve = curves[kinds == find_condition(conditions[0]).kind]
         level = _crossing([0.0, *curve["severity"]], [0.0, *curve["drop"].where(curve["changed"], 0.0)])
-        row = {"advice": advice, "condition": MISSING, "lost by frame (points)": MISSING, "result": "not tested"}
+        row = {"advice": advice, "condition": MISSING, "lost by frame (points)": MISSING, "result": "clips unchanged"}
         place = -1.0
         if len(own):
-            best = next(part for part in (own[own["result"] == "higher"], own[own["low"] > 0], own) if len(part))
+            best = next(part for part in (own[own["result"] == HIGHER], own[own["low"] > 0], own) if len(part))
             worst = best.loc[best["mean"].idxmax()]
-            result = {"higher": "significant loss", "lower": "significant gain"}.get(worst["result"], worst["result"])
-            result = "probable loss, not significant" if result == "not significant" and worst["low"] > 0 else result
+            result = {HIGHER: "significant loss", LOWER: "significant gain"}.get(worst["result"], worst["result"])
             row |= {"condition": row_name(worst["condition"]), "lost by frame (points)": percents(worst)}
             row["result"], place = result, worst["mean"]
         elif unchanged.isdisjoint(conditions):
