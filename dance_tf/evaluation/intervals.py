@@ -57,7 +57,7 @@ def estimate_scores(
         ValueError: no runs, a run without clips, runs with different styles, or an unknown unit.
     """
     dancers, counts = confusion_by_dancer(runs, unit)
-    drawn = mean_scores(counts, _draw(len(dancers), resamples, seed))
+    drawn = mean_scores(counts, draw_dancers(len(dancers), resamples, seed))
     return _estimates(observed_scores(counts), drawn, len(dancers) > 1, len(runs))
 
 
@@ -89,7 +89,7 @@ def estimate_difference(
         raise ValueError("both sides of a difference need at least one run")
     dancers, counts = confusion_by_dancer([*first, *second], unit)
     sides = counts[: len(first)], counts[len(first) :]
-    draw = _draw(len(dancers), resamples, seed)
+    draw = draw_dancers(len(dancers), resamples, seed)
     drawn = mean_scores(sides[0], draw) - mean_scores(sides[1], draw)
     observed = observed_scores(sides[0]) - observed_scores(sides[1])
     return _estimates(observed, drawn, len(dancers) > 1, min(len(first), len(second)))
@@ -137,8 +137,8 @@ def mean_scores(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.divide(total, taken, out=np.full_like(total, np.nan), where=taken > 0)
 
 
-def _draw(dancers: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each dancer is drawn, float64 [resamples, dancers]; rows sum to the number of dancers."""
+def draw_dancers(dancers: int, resamples: int, seed: int) -> np.ndarray:
+    """Return how often each dancer is drawn: float64 [resamples, dancers]; rows sum to the number of dancers."""
     generator = np.random.default_rng([seed, 0])
     return generator.multinomial(dancers, np.full(dancers, 1 / dancers), size=resamples).astype(np.float64)
 

@@ -4,6 +4,7 @@ The cache lies in the work folder: runs and grown autoencoders with their weight
 few kB a run: every table and figure can be made from them without training and without the clips.
 """
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -34,6 +35,9 @@ from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 TIMES, STATE = "times.json", "state.json"  # attempts of a run; state.json is the last file of each checkpoint
+# columns of measurements that are text, also where they look like numbers
+TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason", "frame (px)", "frames/s")
+LARGE = 1000  # rows of a measurement above which its record is compressed
 COMPUTED_BY = ("corruption", "dataset", "model", "experiments.spec")  # whose source decides a run's numbers
 
 
@@ -193,7 +197,8 @@ class Experiment:
         """Return what `compute` measures: a table, arrays or numbers; computed once for a key.
 
         Args:
-            name: of the record: `runs/NAME.csv` for a DataFrame, `.npz` for a dict of arrays, `.json` otherwise.
+            name: of the record: `runs/NAME.csv` for a DataFrame (`.csv.gz` for a large one), `.npz` for a dict of
+                arrays, `.json` otherwise.
             compute: called without arguments when there is no cached result.
             key: what the result depends on besides the dataset and the source of the package.
 
@@ -233,9 +238,23 @@ def _copy(file: Path, to: Path) -> None:
     partial.replace(to)
 
 
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, as gzip where the name ends in ".gz"; equal tables give equal bytes."""
+    text = table.to_csv(index=False, lineterminator="\n")
+    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote; the columns `TEXT` stay text, whatever it looks like."""
+    numbers = [name for name in pd.read_csv(path, nrows=0).columns if name not in TEXT]
+    missing = dict.fromkeys(numbers, ["", "nan", "NaN"])
+    text = dict.fromkeys(TEXT, str)
+    return pd.read_csv(path, float_precision="round_trip", dtype=text, keep_default_na=False, na_values=missing)
+
+
 def _write_measurement(folder: Path, name: str, found: object) -> None:
     if isinstance(found, pd.DataFrame):
-        found.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        write_table(folder / f"{name}.csv{'.gz' if len(found) > LARGE else ''}", found)
     elif isinstance(found, dict) and found and all(isinstance(value, np.ndarray) for value in found.values()):
         np.savez_compressed(folder / f"{name}.npz", **found)
     else:
@@ -243,8 +262,9 @@ def _write_measurement(folder: Path, name: str, found: object) -> None:
 
 
 def _read_measurement(folder: Path, name: str):
-    if (table := folder / f"{name}.csv").is_file():
-        return pd.read_csv(table)
+    for table in (folder / f"{name}.csv", folder / f"{name}.csv.gz"):
+        if table.is_file():
+            return read_table(table)
     if (arrays := folder / f"{name}.npz").is_file():
         with np.load(arrays) as content:
             return dict(content)

@@ -1,7 +1,7 @@
-"""What conditions do to held-out clips, to be looked at: a moment under each, and what compression costs and leaves."""
+"""Held-out clips under corruptions: computed once, at the clips' own resolution, and kept in the cache."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,32 +11,36 @@ import pandas as pd
 from tqdm import tqdm
 
 from dance_tf.corruption.clips import FrameRequest, compress_file, degrade_file, middle_under
-from dance_tf.corruption.degrade import degrade
+from dance_tf.corruption.conditions import degrade, find_condition
 from dance_tf.curation.background import BACKGROUND_FRAMES, estimate_background
-from dance_tf.dataset.batches import sample_evenly, windows
-from dance_tf.dataset.dataset import Dataset
-from dance_tf.dataset.workspace import Workspace
-from dance_tf.experiments.conditions import CLEAN, FORMAT, Disturbance
-from dance_tf.model.train import key_of
+from dance_tf.curation.parts import content_sha256
+from dance_tf.dataset.batches import sample_evenly
+from dance_tf.experiments.cache import Experiment, key_of
+from dance_tf.experiments.conditions import CLEAN, Corruption
+from dance_tf.experiments.spec import RunSpec, split_of
+from dance_tf.model.train import source_hash
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import bar_hidden, worker_pool
 
-SILENCE_SECONDS = 120.0  # one condition on one clip's frames must be done within it
-MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and are held a few times over
+TIMEOUT_SECONDS = 120.0  # for one condition on one clip
+MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and several copies are held
+COMPRESSIONS = ("mild_compression", "severe_compression")
+MEASURED_CLIPS = 4  # clips that compression is measured on
+COMPUTED_BY = ("corruption", "curation.background", "video", "experiments.corrupted_clips")
 
 
 @dataclass(frozen=True)
 class FrameSampling:
-    """Which of a clip's frames are looked at.
+    """Number of frames used of each clip, evenly spaced.
 
     Attributes:
-        scored: frames of each clip that are scored, evenly spread.
-        room: frames that the still room is told from, evenly spread; up to as many as curation uses.
+        scored: frames that are scored.
+        background: frames that the background is estimated from, at most as many as curation uses.
     """
 
     scored: int = 6
-    room: int = 16
+    background: int = 16
 
 
 SAMPLING = FrameSampling()
@@ -44,179 +48,250 @@ SAMPLING = FrameSampling()
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A clip that is tested.
+    """A held-out clip and its file.
 
     Attributes:
         clip_id: its name in the dataset.
-        path: its file.
-        sha256: of the file.
-        times: seconds from the clip's start of the frames that curation kept, in their order.
-        short_side: pixels of the picture's short side as displayed.
+        dancer: empty where unknown.
+        style: its label.
+        path: of its file; None where curation.csv does not list the clip.
+        sha256: of the file when it was curated.
+        times: seconds from the start of the clip, of the frames that curation kept.
+        short_side: of the frames, in pixels.
     """
 
     clip_id: str
-    path: Path
+    dancer: str
+    style: str
+    path: Path | None
     sha256: str
     times: tuple[float, ...]
     short_side: int
 
 
 @dataclass(frozen=True, eq=False)
-class DegradedClip:
-    """What is left of a clip under a disturbance, as the networks may look at it.
+class CorruptedClip:
+    """Frames of a clip under a corruption.
 
     Attributes:
-        frames: uint8 [n, window, 128, 128, 1]; the last of each window is the scored one.
-        room: uint8 [128, 128, 1], told from degraded frames.
-        room_known: False where too much moves for the room to be told.
+        frames: uint8 [n, window, 128, 128, 1]; the last frame of each window is scored.
+        background: uint8 [128, 128, 1], estimated from corrupted frames.
+        background_valid: False where too much of the picture moves.
     """
 
     frames: np.ndarray
-    room: np.ndarray
-    room_known: bool
+    background: np.ndarray
+    background_valid: bool
 
 
-def find_held_out(workspace: Workspace, dataset: Dataset, test: np.ndarray) -> tuple[HeldOutClip, ...]:
-    """The clips of a split's test part, int64 [n] frames, in the order of the dataset."""
+def find_held_out(experiment: Experiment, spec: RunSpec) -> tuple[HeldOutClip, ...]:
+    """Return the clips of a run's held-out part, in the order of the dataset."""
+    workspace, dataset = experiment.workspace, experiment.dataset
     rows = {row.clip_id: row for row in workspace.rows() if row.part}
+    test = split_of(dataset, spec).test
     clips = []
     for number in np.unique(dataset.clip_index[test]):
-        row = rows[dataset.clips[number].clip_id]
-        path = workspace.clip_path(row).resolve()
-        times = dataset.timestamps[test][dataset.clip_index[test] == number]
-        clips.append(
-            HeldOutClip(row.clip_id, path, row.sha256, tuple(times.tolist()), min(int(row.width), int(row.height)))
-        )
+        record, row = dataset.clips[number], rows.get(dataset.clips[number].clip_id)
+        times = tuple(dataset.timestamps[test][dataset.clip_index[test] == number].tolist())
+        file = (workspace.clip_path(row).resolve(), row.sha256) if row else (None, "")
+        side = min(int(row.width), int(row.height)) if row else 0
+        clips.append(HeldOutClip(record.clip_id, record.dancer, record.style, *file, times, side))
     return tuple(clips)
 
 
 def choose_frames(kept: np.ndarray, sampling: FrameSampling, window: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """The frames to score and those to tell the room from.
+    """Return which frames are scored and which the background is estimated from.
 
     Args:
-        kept: int64 [n], increasing: places of the frames that there are.
+        kept: int64 [n], increasing: indices of the available frames.
         sampling: how many of each.
-        window: consecutive frames that end at each scored one; the first frame is repeated before the beginning.
+        window: consecutive frames that end at each scored one; before the start the first frame is repeated.
 
     Returns:
-        Places int64 [scored, window] and [room], all of them in `kept`.
+        Indices int64 [scored, window] and int64 [background], taken from `kept`.
     """
-    one_clip = np.zeros(len(kept), np.int64)
-    ends = sample_evenly(np.arange(len(kept)), one_clip, sampling.scored)
-    count = min(sampling.room, BACKGROUND_FRAMES, len(kept))
-    return kept[windows(ends, np.arange(len(kept)), one_clip, window)], kept[
-        np.linspace(0, len(kept) - 1, count).round().astype(int)
-    ]
+    ends = sample_evenly(np.arange(len(kept)), np.zeros(len(kept), np.int64), sampling.scored)
+    windows = np.maximum(ends[:, None] - np.arange(window - 1, -1, -1), 0)
+    count = min(sampling.background, BACKGROUND_FRAMES, len(kept))
+    return kept[windows], kept[np.linspace(0, len(kept) - 1, count).round().astype(int)]
 
 
-def degrade_held_out(
+def corrupt_clips(
     clips: Sequence[HeldOutClip],
-    disturbances: Sequence[Disturbance],
+    corruptions: Sequence[Corruption],
     work: Path,
     sampling: FrameSampling = SAMPLING,
     processes: int = 1,
     progress: bool = True,
 ) -> dict[str, str]:
-    """Put every clip under every disturbance, once, into files under `work`; those that are there already stay.
+    """Apply every corruption to every clip and write the results to the cache; existing files are kept.
+
+    Args:
+        clips: to be read, each in a subprocess.
+        corruptions: to apply.
+        work: folder of the cache.
+        sampling: frames of each clip.
+        processes: number of processes.
+        progress: show a progress bar.
 
     Returns:
-        why, by the id of each clip that cannot be read any more; it has no files, or not all.
+        The reason for each clip that was refused, by its id.
 
     Raises:
-        ReadError: none of the clips can be read.
+        ReadError: all clips were refused.
     """
-    disturbances = tuple(dict.fromkeys(disturbances))
-    refused = {}
+    corruptions, refused = tuple(dict.fromkeys(corruptions)), {}
     with worker_pool(processes):
-        todo = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_degrade_clip)(clip, disturbances, str(work), sampling) for clip in clips
+        reasons = joblib.Parallel(return_as="generator")(
+            joblib.delayed(_corrupt_clip)(clip, corruptions, str(work), sampling) for clip in clips
         )
-        bar = tqdm(todo, total=len(clips), desc="degraded clips", disable=bar_hidden(progress), unit="clip")
+        bar = tqdm(reasons, total=len(clips), desc="corrupted clips", disable=bar_hidden(progress), unit="clip")
         for clip, reason in zip(clips, bar, strict=True):
             if reason:
                 refused[clip.clip_id] = reason
     if clips and len(refused) == len(clips):
-        raise ReadError(f"none of the {len(clips)} held-out clips can be degraded: {next(iter(refused.values()))}")
+        raise ReadError(f"none of the {len(clips)} held-out clips can be corrupted: {next(iter(refused.values()))}")
     return refused
 
 
-def load_degraded(clip: HeldOutClip, disturbance: Disturbance, work: Path, sampling: FrameSampling) -> DegradedClip:
-    """What `degrade_held_out` left of a clip."""
-    with np.load(place_of(clip, disturbance, work, sampling)) as file:
+def corrupted_path(clip: HeldOutClip, corruption: Corruption, work: Path, sampling: FrameSampling) -> Path:
+    """Return the file of a clip under a corruption."""
+    key = key_of(source_hash(*COMPUTED_BY), clip.sha256, clip.times, asdict(sampling))
+    return Path(work) / "corrupted" / key / f"{corruption.key}.npz"
+
+
+def load_corrupted(clip: HeldOutClip, corruption: Corruption, work: Path, sampling: FrameSampling) -> CorruptedClip:
+    """Read what `corrupt_clips` wrote."""
+    with np.load(corrupted_path(clip, corruption, work, sampling)) as file:
         frames = file["frames"][file["windows"]]
-        return DegradedClip(frames[..., None], file["room"][..., None], bool(file["room_known"]))
+        return CorruptedClip(frames[..., None], file["background"][..., None], bool(file["background_valid"]))
 
 
-def place_of(clip: HeldOutClip, disturbance: Disturbance, work: Path, sampling: FrameSampling) -> Path:
-    """The file of a clip under a disturbance."""
-    key = key_of(FORMAT, clip.sha256, np.array(clip.times), sampling)
-    return Path(work) / "degraded" / key / f"{disturbance.key}.npz"
-
-
-def rooms_unknown(
-    clips: Sequence[HeldOutClip], disturbances: Sequence[Disturbance], work: Path, sampling: FrameSampling
-) -> dict[str, float]:
-    """Share of the clips whose room cannot be told under each condition at its first seed, by the condition's name."""
-    return {
-        each.condition: float(np.mean([not load_degraded(clip, each, work, sampling).room_known for clip in clips]))
-        for each in disturbances
-        if each.seed == 0
-    }
-
-
-def unchanged_levels(
-    clips: Sequence[HeldOutClip], disturbances: Sequence[Disturbance], work: Path, sampling: FrameSampling
-) -> frozenset[tuple[str, float]]:
-    """Conditions and severities that left every clip as it was, told by comparing what the networks are shown.
+def describe_corrupted(
+    experiment: Experiment,
+    spec: RunSpec,
+    corruptions: Sequence[Corruption],
+    sampling: FrameSampling = SAMPLING,
+) -> pd.DataFrame:
+    """Corrupt the held-out clips of a run and return what changed; recorded as `corrupted_clips`.
 
     Args:
-        clips: as `degrade_held_out` was given.
-        disturbances: clean footage among them.
-        work: where degraded clips lie.
-        sampling: as `degrade_held_out` was given.
-    """
-    clean = next(each for each in disturbances if each.condition == CLEAN)
-    levels: dict[tuple[str, float], list[Disturbance]] = {}
-    for each in disturbances:
-        if each.condition != CLEAN:
-            levels.setdefault(each.level, []).append(each)
-    left = dict(levels)
-    for clip in clips:
-        before = load_degraded(clip, clean, work, sampling)
-        for level, several in tuple(left.items()):
-            if any(_differ(before, load_degraded(clip, each, work, sampling)) for each in several):
-                del left[level]
-    return frozenset(left)
-
-
-def _differ(one: DegradedClip, other: DegradedClip) -> bool:
-    """Whether what is scored of two clips, or their room, is not the same."""
-    scored = one.frames[:, -1], other.frames[:, -1]
-    return not (np.array_equal(*scored) and np.array_equal(one.room, other.room))
-
-
-def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: str, sampling: FrameSampling) -> str:
-    """All disturbances of one clip that are not there yet; its file is read once, or not at all.
+        experiment: whose clips they are.
+        spec: a run; its split decides which clips are held out.
+        corruptions: clean footage among them.
+        sampling: frames of each clip.
 
     Returns:
-        why the clip cannot be read; empty where it can.
+        A row a clip and corruption: clip, dancer, style, short_side (px), reason (why the clip was refused; such a clip
+        has one row), condition, severity, seed, background_valid, changed (against the clean clip).
     """
-    missing = [each for each in disturbances if not place_of(clip, each, Path(work), sampling).is_file()]
+
+    def compute() -> pd.DataFrame:
+        work, rows = experiment.workspace.work, []
+        clips = find_held_out(experiment, spec)
+        refused = corrupt_clips(clips, corruptions, work, sampling, experiment.jobs)
+        clean = next(each for each in corruptions if each.condition == CLEAN)
+        for clip in clips:
+            row = {name: getattr(clip, name) for name in ("dancer", "style", "short_side")}
+            row = {"clip": clip.clip_id, **row, "reason": refused.get(clip.clip_id, "")}
+            if row["reason"]:
+                rows.append({**row, "condition": CLEAN, "severity": 0.0, "seed": 0})
+                continue
+            before = load_corrupted(clip, clean, work, sampling)
+            for each in corruptions:
+                after = load_corrupted(clip, each, work, sampling)
+                same = np.array_equal(before.frames[:, -1], after.frames[:, -1])
+                same = same and np.array_equal(before.background, after.background)
+                level = {"condition": each.condition, "severity": each.severity, "seed": each.seed}
+                rows.append({**row, **level, "background_valid": int(after.background_valid), "changed": int(not same)})
+        return pd.DataFrame(rows)
+
+    corruptions = tuple(dict.fromkeys(corruptions))
+    split = [spec.split, spec.fold, spec.folds, spec.seed]
+    return experiment.measure(
+        "corrupted_clips",
+        compute,
+        split,
+        [each.key for each in corruptions],
+        asdict(sampling),
+        source_hash(*COMPUTED_BY),
+    )
+
+
+def frames_under_corruptions(
+    clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]
+) -> dict[Corruption, np.ndarray]:
+    """Return one frame of the first readable clip under each corruption, at the clip's own resolution.
+
+    It is the frame in the middle of the clip's first 250.
+
+    Returns:
+        uint8 [height, width] for each; a corruption that removes frames leaves this one unchanged.
+
+    Raises:
+        ReadError: no clip can be read.
+    """
+    with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
+        for clip in clips:
+            requests = [_request(each, clip, np.empty(0, np.int64)) for each in corruptions]
+            try:
+                return dict(zip(corruptions, _call(process, middle_under, clip, requests), strict=True))
+            except (ReadError, LostProcess, MemoryError):
+                continue  # `corrupt_clips` gives the reason
+    raise ReadError(f"none of the {len(clips)} held-out clips can be read")
+
+
+def measure_compression(experiment: Experiment, clips: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:
+    """Measure H.264 at the levels of Table 5 on the first 250 frames of a few clips; recorded as `compression`.
+
+    Args:
+        experiment: whose clips they are.
+        clips: of `describe_corrupted`; refused ones are left out.
+        spec: as given to `describe_corrupted`.
+
+    Returns:
+        Columns CRF, PSNR (dB), kbit/s, bits per pixel (means over clips), frame (px), frames/s (all that occur), clips.
+    """
+    accepted = list(dict.fromkeys(clips.loc[clips["reason"] == "", "clip"]))[:MEASURED_CLIPS]
+    conditions = [find_condition(name) for name in COMPRESSIONS]
+    levels = tuple(condition.settings(condition.severity)["crf"] for condition in conditions)
+
+    def compute() -> pd.DataFrame:
+        return compression_table([clip for clip in find_held_out(experiment, spec) if clip.clip_id in accepted], levels)
+
+    return experiment.measure("compression", compute, accepted, levels, source_hash(*COMPUTED_BY))
+
+
+def compression_table(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:
+    """Return the columns of `measure_compression`, a row a CRF value."""
+    with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
+        files = [_call(process, compress_file, clip, crf_values) for clip in clips]
+    names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
+    table = pd.DataFrame([asdict(measure) for file in files for measure in file.measures])
+    table = table.groupby("crf", as_index=False).mean().rename(columns=names)
+    sizes = ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in files))
+    rates = ", ".join(dict.fromkeys(f"{file.rate:.3g}" for file in files))
+    return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})
+
+
+def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption], work: str, sampling: FrameSampling) -> str:
+    """Apply missing corruptions to a clip, reading its file once; return why it cannot be read, or an empty string."""
+    missing = [each for each in corruptions if not corrupted_path(clip, each, Path(work), sampling).is_file()]
     if not missing:
         return ""
     chosen = {each: choose_frames(_remaining(each, clip), sampling, each.window) for each in missing}
     needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
-    requests = [request_for(each, clip, needed[each]) for each in missing]
+    requests = [_request(each, clip, needed[each]) for each in missing]
     try:
-        with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-            found = process.call(degrade_file, clip.path, np.array(clip.times), requests)
+        with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
+            found = _call(process, degrade_file, clip, np.array(clip.times), requests)
     except (ReadError, LostProcess, MemoryError) as error:
-        return str(error).removeprefix(f"{clip.path.name}: ") or "more memory than a clip may take"
+        return str(error).removeprefix(f"{clip.path.name if clip.path else ''}: ") or "it needs too much memory"
     for each, squares in zip(missing, found, strict=True):
-        scored, room_picks = (np.searchsorted(needed[each], part) for part in chosen[each])
-        room = estimate_background(squares[room_picks])
+        scored, background_frames = (np.searchsorted(needed[each], part) for part in chosen[each])
+        background = estimate_background(squares[background_frames])
         used, places = np.unique(scored, return_inverse=True)
-        path = place_of(clip, each, Path(work), sampling)
+        path = corrupted_path(clip, each, Path(work), sampling)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         with partial.open("wb") as file:
@@ -224,62 +299,37 @@ def _degrade_clip(clip: HeldOutClip, disturbances: Sequence[Disturbance], work: 
                 file,
                 frames=squares[used],
                 windows=places.reshape(scored.shape),
-                room=room.picture,
-                room_known=room.known,
+                background=background.picture,
+                background_valid=background.known,
             )
         os.replace(partial, path)
     return ""
 
 
-def request_for(disturbance: Disturbance, clip: HeldOutClip, places: np.ndarray) -> FrameRequest:
-    """Frames of a clip under a disturbance; one that only loses frames leaves the others as they are."""
-    if disturbance.spares_frames:
-        return FrameRequest(places)
-    return FrameRequest(places, disturbance.condition, disturbance.severity, disturbance.seed_on(clip.sha256))
+def _call(process: DecodingProcess, function: Callable, clip: HeldOutClip, *arguments: object):
+    """Call a function on a clip's file in a subprocess, if the file is still the one that was curated."""
+    if clip.path is None:
+        raise ReadError("curation.csv does not list it")
+    try:
+        content = content_sha256(clip.path)
+    except OSError as error:
+        raise ReadError(f"{clip.path.name}: {error.strerror or error}") from error
+    if content != clip.sha256:
+        raise ReadError(f"{clip.path.name}: the file has changed since it was curated")
+    return process.call(function, clip.path, *arguments)
 
 
-def _remaining(disturbance: Disturbance, clip: HeldOutClip) -> np.ndarray:
-    """Places of the frames of a clip that arrive; all, but for conditions that lose some."""
+def _request(corruption: Corruption, clip: HeldOutClip, frames: np.ndarray) -> FrameRequest:
+    if corruption.condition == CLEAN or corruption.temporal:
+        return FrameRequest(frames)
+    return FrameRequest(frames, corruption.condition, corruption.severity, corruption.clip_seed(clip.sha256))
+
+
+def _remaining(corruption: Corruption, clip: HeldOutClip) -> np.ndarray:
+    """Return the indices of the frames that a corruption leaves, which depend on their number only."""
     count = len(clip.times)
-    if not disturbance.temporal:
+    if not corruption.temporal:
         return np.arange(count)
-    nothing = np.zeros((count, 1, 1), np.uint8)  # which frames are lost hangs on their number alone
-    seed = disturbance.seed_on(clip.sha256)
-    return degrade(nothing, disturbance.condition, disturbance.severity, seed).kept_indices
-
-
-def picture_under_conditions(
-    clips: Sequence[HeldOutClip], disturbances: Sequence[Disturbance]
-) -> dict[Disturbance, np.ndarray]:
-    """One moment of the first clip that can be read, about the middle of its first 250 frames, at its own size.
-
-    Returns:
-        uint8 [h, w] for each disturbance. One that loses frames shows the frame as it is.
-
-    Raises:
-        ReadError: none of the clips can be read.
-    """
-    with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        for clip in clips:
-            requests = [request_for(each, clip, np.empty(0, np.int64)) for each in disturbances]
-            try:
-                return dict(zip(disturbances, process.call(middle_under, clip.path, requests), strict=True))
-            except (ReadError, LostProcess, MemoryError):
-                continue  # `degrade_held_out` says why
-    raise ReadError(f"none of the {len(clips)} held-out clips can be read")
-
-
-def compression_of(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:
-    """What H.264 does to clips at their own size, measured on their first 250 frames; means over the clips.
-
-    Returns:
-        columns CRF, PSNR (dB), kbit/s, bits per pixel, frame (px), frames/s (each of those that there are), clips.
-    """
-    with DecodingProcess(SILENCE_SECONDS, MEMORY_BYTES) as process:
-        files = [process.call(compress_file, clip.path, crf_values) for clip in clips]
-    names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
-    table = pd.DataFrame([asdict(measure) for file in files for measure in file.measures])
-    table = table.groupby("crf", as_index=False).mean().rename(columns=names)
-    sizes = ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in files))
-    rates = ", ".join(dict.fromkeys(f"{file.rate:.3g}" for file in files))
-    return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})
+    nothing = np.zeros((count, 1, 1), np.uint8)
+    seed = corruption.clip_seed(clip.sha256)
+    return degrade(nothing, corruption.condition, corruption.severity, seed).kept_indices

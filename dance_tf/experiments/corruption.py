@@ -1,250 +1,412 @@
-"""What is claimed of models under disturbances, tested over dancers: losses, gains, and gains beyond clean footage's.
+"""Classifiers on corrupted clips: one table of predictions, and scores, losses and gains computed from it (Table 5).
 
-All conditions that are tested together are corrected together (`paired.holm`); clean footage is no condition.
+A run is a network under one corruption. The score of a condition is the mean over its runs (folds and seeds); a drop is
+the clean score minus that. Intervals come from a bootstrap over dancers, tests are paired t-tests over dancers. All
+conditions that are tested together are corrected together (Holm); clean footage is not one of them.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import joblib
-import keras
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
-from dance_tf.dataset.batches import View, apply_view
-from dance_tf.dataset.dataset import Dataset
-from dance_tf.evaluation.intervals import DancerDifference, compare_dancers, holm
+from dance_tf.corruption.augment import SPATIAL_FAMILIES
+from dance_tf.corruption.conditions import CONDITIONS
+from dance_tf.dataset.batches import View, apply_view, downsample
+from dance_tf.dataset.output import atomic_folder
+from dance_tf.evaluation.intervals import (
+    UNITS,
+    DancerDifference,
+    Side,
+    compare_dancers,
+    confusion_by_dancer,
+    draw_dancers,
+    estimate_difference,
+    estimate_scores,
+    holm,
+    mean_scores,
+)
+from dance_tf.evaluation.metrics import SCORES
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.evaluation.robustness import DegradedRuns, Robustness, assess_robustness
-from dance_tf.experiments.conditions import CLEAN, Disturbance
+from dance_tf.experiments.cache import Experiment, Run, key_of, one_thread, read_table, write_table
+from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corrupted_clips import (
     SAMPLING,
-    DegradedClip,
+    CorruptedClip,
     FrameSampling,
     HeldOutClip,
-    load_degraded,
-    place_of,
+    corrupted_path,
+    find_held_out,
+    load_corrupted,
 )
-from dance_tf.experiments.spec import Job, Result
-from dance_tf.experiments.strategies import Trial, comparison_settings
-from dance_tf.model.networks import STRATEGIES
-from dance_tf.model.train import key_of
+from dance_tf.model.networks import strategy_of
+from dance_tf.model.train import source_hash
 from dance_tf.video.workers import bar_hidden, worker_pool
 
 BATCH = 128
-
-Verdicts = Mapping[Disturbance, Predictions]
-
-
-@dataclass(frozen=True)
-class _Truth:
-    """What the clips are: labels, dancers and names by clip, and the styles."""
-
-    labels: tuple[int, ...]
-    dancers: tuple[str, ...]
-    clip_ids: tuple[str, ...]
-    styles: tuple[str, ...]
+EVERYTHING = "all families"  # all conditions that training uses, taken together
+LEVEL = ["condition", "severity"]
+RUN = ["name", "run", *LEVEL, "seed"]
+TOTAL, BEYOND = "total", "beyond clean"
+TESTED_DANCERS = 8  # with fewer, nothing is called significant
+HIGHER, LOWER, NOT_SIGNIFICANT, TOO_FEW = "higher", "lower", "not significant", "too few dancers"
 
 
-def strategy_jobs(
-    strategies: Sequence[str],
-    folds: int = 5,
-    run_folds: int = 1,
-    seed: int = 0,
-    score_frames: int = 24,
-    **settings: float | int | str,
-) -> dict[str, tuple[Job, ...]]:
-    """Runs of each strategy at the comparisons' budget, room taken away, on the first dancer-disjoint folds.
-
-    Args:
-        strategies: keys of `STRATEGIES`.
-        folds: how many folds there are.
-        run_folds: how many of them are run.
-        seed: of split, weights and batches.
-        score_frames: frames of each clip that are scored.
-        settings: whatever else `comparison_settings` takes; runs that other comparisons made are found again.
-    """
-    trial = Trial(folds, run_folds, 1, seed, score_frames)
-    return {name: trial.jobs(comparison_settings(name, "difference", **settings)) for name in strategies}
-
-
-def judge_degraded(
-    results: Sequence[Result],
-    dataset: Dataset,
-    clips: Sequence[HeldOutClip],
-    disturbances: Sequence[Disturbance],
-    work: Path,
+def judge_corrupted(
+    experiment: Experiment,
+    plan: Sequence[tuple[Sequence[Run], Sequence[Corruption]]],
+    clips: pd.DataFrame,
     sampling: FrameSampling = SAMPLING,
-    processes: int = 1,
-    progress: bool = True,
-) -> tuple[Verdicts, ...]:
-    """Let networks judge the clips that `degrade_held_out` made.
+) -> pd.DataFrame:
+    """Classify the clips that `describe_corrupted` made; recorded as `corrupted_predictions`.
 
-    A network that reads sequences is asked where whole windows were kept, and nowhere else.
+    A network that reads sequences skips corruptions whose windows are too short for it.
 
     Args:
-        results: the networks.
-        dataset: what they were trained on; the truth of the clips.
-        clips: held out from all of the networks.
-        disturbances: under which.
-        work: where degraded clips lie, and where verdicts are kept.
-        sampling: as `degrade_held_out` was given.
-        processes: networks at work at once.
-        progress: show a bar.
+        experiment: whose clips they are.
+        plan: runs with one held-out part, and the corruptions that they are tested under.
+        clips: of `describe_corrupted`; refused ones are left out.
+        sampling: as given to `describe_corrupted`.
 
     Returns:
-        Predictions by disturbance, for each network.
+        A row a run, corruption and clip: run (its key), name, condition, severity, seed, clip, dancer, style (the true
+        one), predicted (by clip), counts (frames predicted as each style, as text), changed (whether condition and
+        severity changed any clip). style and predicted are categorical, with the dataset's styles.
     """
-    number = {clip.clip_id: place for place, clip in enumerate(dataset.clips)}
-    records = [number[clip.clip_id] for clip in clips]
-    truth = _Truth(
-        tuple(int(dataset.clip_labels[record]) for record in records),
-        tuple(dataset.dancers[record] for record in records),
-        tuple(clip.clip_id for clip in clips),
-        dataset.styles,
-    )
-    disturbances = tuple(dict.fromkeys(disturbances))
-    with worker_pool(processes):
-        todo = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_judge)(result, truth, tuple(clips), disturbances, str(work), sampling) for result in results
-        )
-        return tuple(tqdm(todo, total=len(results), desc="networks", disable=bar_hidden(progress), unit="network"))
+    accepted = list(dict.fromkeys(clips.loc[clips["reason"] == "", "clip"]))
+    spec, styles = plan[0][0][0].spec, plan[0][0][0].test.styles
+
+    def compute() -> pd.DataFrame:
+        work = str(experiment.workspace.work)
+        held_out = tuple(clip for clip in find_held_out(experiment, spec) if clip.clip_id in accepted)
+        todo = {run.key: (run, tuple(dict.fromkeys(corruptions))) for runs, corruptions in plan for run in runs}
+        with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
+            parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
+            tables = parallel(
+                joblib.delayed(_judge)(run, styles, held_out, corruptions, work, sampling)
+                for run, corruptions in todo.values()
+            )
+            tables = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
+            found = dict(zip(todo, tables, strict=True))
+        parts = [found[run.key].assign(run=run.key, name=run.spec.name) for runs, _ in plan for run in runs]
+        return pd.concat(parts, ignore_index=True)
+
+    key = [
+        [[run.key, run.spec.name] for run in runs] + [each.key for each in corruptions] for runs, corruptions in plan
+    ]
+    table = experiment.measure("corrupted_predictions", compute, key, accepted, asdict(sampling))
+    changed = clips[clips["reason"] == ""].groupby(LEVEL, as_index=False, sort=False)["changed"].max()
+    table = table.merge(changed, how="left", on=LEVEL)
+    same = table["condition"] == CLEAN
+    styles = pd.CategoricalDtype(list(styles))
+    return table.assign(changed=same | (table["changed"] > 0)).astype({"style": styles, "predicted": styles})
 
 
 def _judge(
-    result: Result,
-    truth: _Truth,
+    run: Run,
+    styles: tuple[str, ...],
     clips: tuple[HeldOutClip, ...],
-    disturbances: tuple[Disturbance, ...],
+    corruptions: tuple[Corruption, ...],
     work: str,
     sampling: FrameSampling,
-) -> dict[Disturbance, Predictions]:
-    settings = result.job.settings
-    length = settings.network.sequence_length if STRATEGIES[settings.strategy].sequence else 1
-    model: keras.Model | None = None
-    verdicts = {}
-    for each in disturbances:
-        if each.window < length:
-            continue
-        places = [place_of(clip, each, Path(work), sampling) for clip in clips]
-        key = key_of(result.folder.name, [f"{place.parent.name}/{place.name}" for place in places])
-        kept = Path(work) / "robustness" / f"{key}.npz"
-        if not kept.is_file():
-            model = model or result.load_model()
-            shown = [load_degraded(clip, each, Path(work), sampling) for clip in clips]
-            _predict(model, shown, settings.view, length, truth).save(kept)
-        verdicts[each] = Predictions.load(kept)
-    return verdicts
+) -> pd.DataFrame:
+    settings = run.spec.settings
+    length = settings.network.sequence_length if strategy_of(settings.strategy).sequence else 1
+    corruptions = tuple(each for each in corruptions if each.window >= length)
+    paths = [str(corrupted_path(clip, each, Path(), sampling)) for each in corruptions for clip in clips]
+    folder = Path(work) / "corrupted_predictions" / key_of(run.key, paths, source_hash("experiments.corruption"))
+    if not folder.is_dir():
+        one_thread()
+        model, tables = run.load_model(), []
+        for each in corruptions:
+            shown = [load_corrupted(clip, each, Path(work), sampling) for clip in clips]
+            inputs = np.concatenate([network_inputs(clip, settings.view, length) for clip in shown])
+            flat = inputs.reshape(-1, *inputs.shape[-3:])
+            inputs = downsample(flat, settings.frame_size).reshape(inputs.shape)
+            found = Predictions.from_frames(
+                model.predict(inputs, batch_size=BATCH, verbose=0),
+                np.repeat(np.arange(len(shown)), [len(clip.frames) for clip in shown]),
+                [styles.index(clip.style) for clip in clips],
+                [clip.dancer for clip in clips],
+                styles,
+                [clip.clip_id for clip in clips],
+            )
+            truth = {"clip": found.clip_ids, "dancer": found.dancers, "style": [clip.style for clip in clips]}
+            predicted = [styles[place] for place in found.predicted]
+            counts = [" ".join(map(str, row)) for row in found.counts]
+            level = {"condition": each.condition, "severity": each.severity, "seed": each.seed}
+            tables.append(pd.DataFrame({**level, **truth, "predicted": predicted, "counts": counts}))
+        with atomic_folder(folder) as partial:
+            write_table(partial / "predictions.csv.gz", pd.concat(tables))
+    return read_table(folder / "predictions.csv.gz")
 
 
-def _predict(model: keras.Model, shown: Sequence[DegradedClip], view: View, length: int, truth: _Truth) -> Predictions:
-    inputs = np.concatenate([as_seen(clip, view, length) for clip in shown])
-    rows = np.repeat(np.arange(len(shown)), [len(clip.frames) for clip in shown])
-    return Predictions(
-        probabilities=model.predict(inputs, batch_size=BATCH, verbose=0),
-        labels=np.array(truth.labels)[rows],
-        clips=rows,
-        dancers=truth.dancers,
-        styles=truth.styles,
-        clip_ids=truth.clip_ids,
-    )
-
-
-def as_seen(clip: DegradedClip, view: View, length: int = 1) -> np.ndarray:
-    """A degraded clip as a network sees it: uint8 [n, 128, 128, 1], or [n, length, 128, 128, 1] for sequences."""
+def network_inputs(clip: CorruptedClip, view: View, length: int = 1) -> np.ndarray:
+    """Return a corrupted clip in a view: uint8 [n, 128, 128, 1], or [n, length, 128, 128, 1] for sequences."""
     frames = clip.frames[:, -length:]
-    seen = apply_view(
-        frames.reshape(-1, *clip.room.shape),
-        np.broadcast_to(clip.room, (frames[..., 0, 0, 0].size, *clip.room.shape)),
-        view,
-    )
-    return seen.reshape(frames.shape) if length > 1 else seen
+    backgrounds = np.broadcast_to(clip.background, (frames[..., 0, 0, 0].size, *clip.background.shape))
+    found = apply_view(frames.reshape(-1, *clip.background.shape), backgrounds, view)
+    return found.reshape(frames.shape) if length > 1 else found
 
 
-def assess_verdicts(
-    verdicts: Sequence[Verdicts],
-    disturbances: Sequence[Disturbance],
-    resamples: int = 1000,
-    seed: int = 0,
-    unchanged: Collection[tuple[str, float]] = (),
-) -> Robustness:
-    """Score the same model's networks (folds, repeats) under disturbances, the clean one among them.
+def paper_levels(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of clean footage and of the conditions at the paper's levels."""
+    severity = {CLEAN: 0.0} | {condition.name: condition.severity for condition in CONDITIONS}
+    return judged[judged["severity"] == judged["condition"].map(severity)]
 
-    A condition's runs are all its seeds for all the networks. Those of `unchanged_levels` keep their row and do not
-    count.
-    """
-    places = dict.fromkeys(each.level for each in disturbances if each.condition != CLEAN)
-    degraded = [
-        DegradedRuns(
-            *place,
-            tuple(runs_under(verdicts, [each for each in disturbances if each.level == place])),
-            changed=place not in unchanged,
+
+def severity_levels(judged: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of `severity_corruptions` and of clean footage: the first seed."""
+    finer = (judged["condition"] == FINER[0]) & (judged["severity"] == FINER[1])
+    return judged[(judged["seed"] == 0) & (judged["condition"].isin([CLEAN, *conditions]) | finer)]
+
+
+def runs_of(judged: pd.DataFrame) -> list[Predictions]:
+    """Return the predictions of each network under each corruption; only labels and counts of frames are kept."""
+    styles = tuple(judged["style"].cat.categories)
+    return [
+        Predictions(
+            styles,
+            tuple(rows["clip"]),
+            tuple(rows["dancer"]),
+            rows["style"].cat.codes,
+            np.eye(len(styles))[rows["predicted"].cat.codes],
+            [row.split() for row in rows["counts"]],
         )
-        for place in places
+        for _, rows in judged.groupby(RUN, sort=False)
     ]
-    clean = runs_under(verdicts, [each for each in disturbances if each.condition == CLEAN])
-    return assess_robustness(clean, degraded, resamples, seed)
 
 
-def runs_under(verdicts: Sequence[Verdicts], disturbances: Sequence[Disturbance]) -> list[Predictions]:
-    """The runs of several networks under several disturbances; a network that was not asked has none."""
-    return [judged[each] for judged in verdicts for each in disturbances if each in judged]
+def _split_clean(judged: pd.DataFrame) -> tuple[list[Predictions], dict[tuple[str, float], pd.DataFrame]]:
+    """Return the clean runs and the rows of each other level."""
+    clean = runs_of(judged[judged["condition"] == CLEAN])
+    corrupted = judged[judged["condition"] != CLEAN]
+    if not clean or corrupted.empty:
+        raise ValueError("clean footage and at least one condition are needed")
+    return clean, dict(list(corrupted.groupby(LEVEL, sort=False)))
 
 
-@dataclass(frozen=True)
-class Gain:
-    """One model against another under some conditions; accuracies by frame.
-
-    Attributes:
-        total: the first less the second.
-        beyond_clean: `total` less what it is on clean footage; None for clean footage itself. Only this is robustness:
-            a model that is better all around is better under every condition too.
-    """
-
-    total: DancerDifference
-    beyond_clean: DancerDifference | None = None
-
-    @property
-    def helps(self) -> bool:
-        """Whether the first model is shown to be better here, and by more than on clean footage."""
-        return self.total.above and self.beyond_clean is not None and self.beyond_clean.above
-
-    def to_json(self) -> dict:
-        """`total`'s entries, and `beyond_clean`."""
-        beyond = self.beyond_clean.to_json() if self.beyond_clean else None
-        return {**self.total.to_json(), "beyond_clean": beyond}
-
-
-def by_condition(disturbances: Sequence[Disturbance]) -> dict[str, tuple[Disturbance, ...]]:
-    """Disturbances in groups of one condition each, clean footage among them."""
-    names = dict.fromkeys(each.condition for each in disturbances)
-    return {name: tuple(each for each in disturbances if each.condition == name) for name in names}
-
-
-def compare_losses(verdicts: Sequence[Verdicts], disturbances: Sequence[Disturbance]) -> dict[str, DancerDifference]:
-    """Accuracy by frame that each condition costs a model: clean less degraded, tested."""
-    groups = by_condition(disturbances)
-    clean = runs_under(verdicts, groups.pop(CLEAN))
-    return holm(
-        {name: compare_dancers([(1, clean), (-1, runs_under(verdicts, group))]) for name, group in groups.items()}
-    )
-
-
-def compare_gains(
-    first: Sequence[Verdicts], second: Sequence[Verdicts], groups: Mapping[str, Sequence[Disturbance]]
-) -> dict[str, Gain]:
-    """Accuracy by frame of the first model less that of the second, tested for each group of disturbances.
+def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return the scores of each model under each condition, and its drop from clean footage (Table 5).
 
     Args:
-        first: verdicts of the first model's networks.
-        second: of the second's, on the same clips.
-        groups: disturbances by name, clean footage among them as "clean".
+        judged: of `judge_corrupted`.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        A row a name, condition, severity, unit and metric: mean, low, high, runs; drop, drop_low, drop_high, drop_runs
+        (NaN for clean footage); changed. Fractions; a drop above 0 is a loss.
+
+    Raises:
+        ValueError: no clean footage, or nothing else.
     """
-    sides = {name: [(1, runs_under(first, group)), (-1, runs_under(second, group))] for name, group in groups.items()}
-    less_clean = [(-weight, runs) for weight, runs in sides[CLEAN]]
-    total = holm({name: compare_dancers(both) for name, both in sides.items() if name != CLEAN})
-    beyond = holm({name: compare_dancers([*sides[name], *less_clean]) for name in total})
-    return {
-        name: Gain(total[name], beyond[name]) if name in total else Gain(compare_dancers(sides[name])) for name in sides
-    }
+    rows = []
+    for name, table in judged.groupby("name", sort=False):
+        clean, levels = _split_clean(table)
+        for level, part in {(CLEAN, 0.0): table[table["condition"] == CLEAN], **levels}.items():
+            runs = clean if level[0] == CLEAN else runs_of(part)
+            place = {"name": name, **dict(zip(LEVEL, level, strict=True)), "changed": bool(part["changed"].iloc[0])}
+            for unit in UNITS:
+                found = estimate_scores(runs, unit, resamples, seed)
+                drops = estimate_difference(clean, runs, unit, resamples, seed) if runs is not clean else {}
+                for metric, estimate in found.items():
+                    row = {**place, "unit": unit, "metric": metric, **vars(estimate)}
+                    if drop := drops.get(metric):
+                        row |= {"drop": drop.mean, "drop_low": drop.low, "drop_high": drop.high, "drop_runs": drop.runs}
+                    rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def corruption_means(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return the mean (mPC) and relative (rPC: mPC over clean) performance of each model under corruption.
+
+    Each condition counts once, however many severities and seeds it has. "Mild fog" and "heavy fog" are two conditions,
+    as they are two rows of Table 5. A condition that changed no clip does not count.
+
+    Reference: Hendrycks & Dietterich 2019; Michaelis et al. 2019.
+
+    Args:
+        judged: of `judge_corrupted`.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        A row a name, summary ("mpc" or "rpc"), unit and metric: mean, low, high, runs, conditions (how many count).
+        NaN where no condition counts, and for the rPC of a score that is 0 on clean footage.
+    """
+    rows = []
+    for name, table in judged.groupby("name", sort=False):
+        clean, levels = _split_clean(table)
+        corrupted = {level: runs_of(part) for level, part in levels.items() if part["changed"].iloc[0]}
+        for unit in UNITS:
+            dancers, counts = confusion_by_dancer([*clean, *(run for runs in corrupted.values() for run in runs)], unit)
+            draws = np.concatenate([np.ones((1, len(dancers))), draw_dancers(len(dancers), resamples, seed)])
+            reference, place = mean_scores(counts[: len(clean)], draws), len(clean)
+            by_condition: dict[str, list[np.ndarray]] = {}
+            for (condition, _), runs in corrupted.items():
+                scored = mean_scores(counts[place : place + len(runs)], draws)
+                by_condition.setdefault(condition, []).append(scored)
+                place += len(runs)
+            nothing = [np.full((1, *reference.shape), np.nan)]
+            mean = np.mean([np.mean(scored, axis=0) for scored in by_condition.values() or nothing], axis=0)
+            relative = np.divide(mean, reference, out=np.full_like(mean, np.nan), where=reference > 0)
+            runs = min(len(clean), *(len(runs) for runs in corrupted.values())) if corrupted else len(clean)
+            for summary, values in (("mpc", mean), ("rpc", relative)):
+                for metric, (observed, *drawn) in zip(SCORES, values.T, strict=True):
+                    drawn = np.array(drawn)[~np.isnan(drawn)]
+                    enough = len(dancers) > 1 and len(drawn)
+                    low, high = np.percentile(drawn, (2.5, 97.5)) if enough else (np.nan, np.nan)
+                    found = {"mean": observed, "low": low, "high": high, "runs": runs, "conditions": len(by_condition)}
+                    rows.append({"name": name, "summary": summary, "unit": unit, "metric": metric, **found})
+    return pd.DataFrame(rows)
+
+
+def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the dancer and the style that each condition affects most, by clip over all runs.
+
+    Args:
+        judged: of `judge_corrupted`.
+
+    Returns:
+        A row a name, condition, severity, group ("dancer" or "style") and kind ("worst": lowest accuracy; "losing":
+        largest loss; the first of equals): member, accuracy, clean (NaN where it was not tested clean), predictions,
+        clips (distinct ones). A clip whose dancer is unknown is a dancer of its own.
+    """
+    table = judged.assign(
+        correct=judged["predicted"].astype(str) == judged["style"].astype(str),
+        dancer=judged["dancer"].where(judged["dancer"] != "", "clip " + judged["clip"]),
+    )
+    rows = []
+    for name, own in table.groupby("name", sort=False):
+        clean = own[own["condition"] == CLEAN]
+        for level, part in own[own["condition"] != CLEAN].groupby(LEVEL, sort=False):
+            for group in ("dancer", "style"):
+                by = part.groupby(group, observed=True)
+                found = by["correct"].agg(accuracy="mean", predictions="size").assign(clips=by["clip"].nunique())
+                found.index = found.index.astype(str)
+                before = clean.groupby(group, observed=True)["correct"].mean()
+                found["clean"] = before.set_axis(before.index.astype(str)).reindex(found.index)
+                loss = (found["clean"] - found["accuracy"]).dropna()
+                kinds = {"worst": found["accuracy"].idxmin()} | ({"losing": loss.idxmax()} if len(loss) else {})
+                for kind, member in kinds.items():
+                    place = {"name": name, **dict(zip(LEVEL, level, strict=True)), "group": group, "kind": kind}
+                    rows.append({**place, "member": member, **found.loc[member]})
+    return pd.DataFrame(rows)
+
+
+def losses(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the accuracy by frame that each condition costs one model, tested: `tested_rows` by condition.
+
+    Conditions that changed no clip are left out.
+    """
+    clean, levels = _split_clean(judged[judged["changed"]])
+    conditions = {condition: part for (condition, _), part in levels.items()}
+    found = {name: compare_dancers([(1, clean), (-1, runs_of(part))]) for name, part in conditions.items()}
+    return tested_rows(found, "condition")
+
+
+def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> pd.DataFrame:
+    """Return the accuracy by frame of one model minus that of another, tested for each condition.
+
+    A model that is better on clean footage is better under most conditions too. Only the gain beyond its gain on clean
+    footage is robustness.
+
+    Args:
+        first: rows of `judge_corrupted` of one model.
+        second: of the other, on the same clips.
+        by: column that groups the rows; one of its groups is "clean".
+
+    Returns:
+        `tested_rows` by `by`, with a column kind: "total", and "beyond clean" for all groups but "clean". Groups are
+        corrected together; "clean" is not corrected. Empty if one of the models has no rows.
+    """
+    groups = list(dict.fromkeys(first[by]))
+    if first.empty or second.empty:
+        return tested_rows({}, by).assign(kind="")
+    if CLEAN not in groups:
+        raise ValueError("clean footage is needed")
+    clean = _sides(first, second, by, CLEAN)
+    corrupted = {group: _sides(first, second, by, group) for group in groups if group != CLEAN}
+    own = tested_rows({CLEAN: compare_dancers(clean)}, by).assign(kind=TOTAL)
+    return pd.concat([own, *_gain_rows(corrupted, dict.fromkeys(corrupted, clean), by)], ignore_index=True)
+
+
+def _sides(first: pd.DataFrame, second: pd.DataFrame, by: str, group: str) -> list[Side]:
+    return [(weight, runs_of(table[table[by] == group])) for weight, table in ((1, first), (-1, second))]
+
+
+def _gain_rows(sides: Mapping[str, list[Side]], clean: Mapping[str, list[Side]], by: str) -> list[pd.DataFrame]:
+    """Test the differences of groups, and those beyond the difference on clean footage."""
+    total = {group: compare_dancers(both) for group, both in sides.items()}
+    less_clean = {group: [(-weight, runs) for weight, runs in clean[group]] for group in sides}
+    beyond = {group: compare_dancers([*both, *less_clean[group]]) for group, both in sides.items()}
+    return [tested_rows(found, by).assign(kind=kind) for kind, found in ((TOTAL, total), (BEYOND, beyond)) if found]
+
+
+def tested_rows(found: Mapping[str, DancerDifference], label: str) -> pd.DataFrame:
+    """Return tested differences as a table, corrected together.
+
+    Returns:
+        A row a difference: the label, mean, low, high (fractions, t interval), p, dancers, runs, p_holm and result:
+        `HIGHER` or `LOWER` (significant at 5 % after the correction), `NOT_SIGNIFICANT`, or `TOO_FEW` (fewer than
+        `TESTED_DANCERS`).
+    """
+    corrected = holm(found)
+    rows = []
+    for name, difference in found.items():
+        tested = corrected[name]
+        result = HIGHER if tested.above else LOWER if tested.below else NOT_SIGNIFICANT
+        result = result if tested.dancers >= TESTED_DANCERS else TOO_FEW
+        rows.append({label: name, **vars(difference), "p_holm": tested.p, "result": result})
+    names = [field.name for field in fields(DancerDifference)]
+    return pd.DataFrame(rows, columns=[label, *names, "p_holm", "result"])
+
+
+def augmentation_transfer(
+    judged: pd.DataFrame, resamples: int = 1000, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare training without corruptions, with all families, and with all families but one.
+
+    Robustness carries over to the family that was left out where its gain is above zero, and above the gain on clean
+    footage. Conditions that changed no clip are left out.
+
+    Args:
+        judged: of `judge_corrupted`, first seed; names are those of `augmentation_specs`.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        Accuracies by frame: family ("clean", each family, `EVERYTHING`), training ("none", "all", "all but"), mean,
+        low, high, runs; and gains over "none": family, training, kind and the columns of `tested_rows`. "all" is
+        corrected for all families, `EVERYTHING` is one test, "all but" is corrected for the families left out.
+    """
+    family_of = {CLEAN: CLEAN} | {condition.name: condition.family for condition in CONDITIONS}
+    judged = judged[judged["changed"]].assign(family=judged["condition"].map(family_of))
+    judged = judged[judged["family"].isin([CLEAN, *SPATIAL_FAMILIES])]
+    order = [family for family in (CLEAN, *SPATIAL_FAMILIES) if (judged["family"] == family).any()]
+    judged = judged.sort_values("family", key=lambda column: column.map(order.index), kind="stable")
+    named = dict(list(judged.groupby("name", sort=False)))
+    together = judged.assign(family=judged["family"].where(judged["family"] == CLEAN, EVERYTHING))
+    together = dict(list(together.groupby("name", sort=False)))
+    without = {family: named[f"all but {family}"] for family in order if f"all but {family}" in named}
+    found = [gains(named["all"], named["none"], "family").assign(training="all")]
+    mean = gains(together["all"], together["none"], "family").assign(training="all")
+    found.append(mean[mean["family"] == EVERYTHING])
+    left_out, clean = (
+        {family: _sides(own, named["none"], "family", group or family) for family, own in without.items()}
+        for group in ("", CLEAN)
+    )
+    found += [table.assign(training="all but") for table in _gain_rows(left_out, clean, "family")]
+    rows = []
+    for family in [*order, *([EVERYTHING] if len(order) > 1 else [])]:
+        tables = {training: (together if family == EVERYTHING else named)[training] for training in ("none", "all")}
+        tables |= {"all but": without[family]} if family in without else {}
+        for training, table in tables.items():
+            estimate = estimate_scores(runs_of(table[table["family"] == family]), "frame", resamples, seed)["accuracy"]
+            rows.append({"family": family, "training": training, **vars(estimate)})
+    return pd.DataFrame(rows), pd.concat(found, ignore_index=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from dance_tf.evaluation.robustness import DegradedRuns, summarise_corruption
 
 from dance_tf.evaluation.intervals import estimate_scores
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.evaluation.robustness import DegradedRuns, summarise_corruption
 
 STYLES = ("Tok", "TDS")
 

@@ -4,9 +4,6 @@ import json
 
 import numpy as np
 import pytest
-
-from dance_tf.evaluation.intervals import estimate_difference, estimate_scores
-from dance_tf.evaluation.predictions import Predictions
 from dance_tf.evaluation.robustness import (
     DegradedRuns,
     assess_robustness,
@@ -14,6 +11,9 @@ from dance_tf.evaluation.robustness import (
     find_worst_style,
     robustness_table,
 )
+
+from dance_tf.evaluation.intervals import estimate_difference, estimate_scores
+from dance_tf.evaluation.predictions import Predictions
 
 STYLES = ("Tok", "TDS", "TMM")
 DANCERS = ("Ada", "Bo", "Cy", "")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dance_tf.experiments.corruption_suite import EVERYTHING, measure_transfer
 from scipy import stats
 
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.conditions import CLEAN, Disturbance
 from dance_tf.experiments.corruption import by_condition, compare_gains, compare_losses
-from dance_tf.experiments.corruption_suite import EVERYTHING, measure_transfer
 
 CLEAR, FOG, RAIN = (
     Disturbance(CLEAN),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dance_tf.experiments.corruption_suite import EVERYTHING, augmentation_jobs, measure_transfer
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.dataset.dataset import ClipRecord, Dataset
@@ -17,7 +18,6 @@ from dance_tf.experiments.corruption import (
     judge_degraded,
     strategy_jobs,
 )
-from dance_tf.experiments.corruption_suite import EVERYTHING, augmentation_jobs, measure_transfer
 from dance_tf.experiments.spec import Job
 from dance_tf.model.train import training_settings
 

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from dance_tf.experiments.corruption_suite import EVERYTHING, FULL, FULL_ROOM_KEPT, Suite, measure_suite
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments import corruption_suite as suite_module
 from dance_tf.experiments.conditions import CLEAN, Disturbance, paper_disturbances, severity_disturbances
 from dance_tf.experiments.corrupted_clips import HeldOutClip
-from dance_tf.experiments.corruption_suite import EVERYTHING, FULL, FULL_ROOM_KEPT, Suite, measure_suite
 from dance_tf.experiments.spec import Job
 from dance_tf.model.train import training_settings
 

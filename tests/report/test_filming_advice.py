@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from dance_tf.evaluation.robustness import Robustness
+from dance_tf.report.filming_advice import HABITS, filming_advice
 
 from dance_tf.corruption.conditions import CONDITION_NAMES
 from dance_tf.evaluation.intervals import DancerDifference
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.evaluation.robustness import Robustness
 from dance_tf.experiments.conditions import CLEAN, Disturbance, paper_disturbances
 from dance_tf.experiments.corruption import assess_verdicts
-from dance_tf.report.filming_advice import HABITS, filming_advice
 
 STYLES = ("Tok", "TDS")
 

@@ -6,14 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from dance_tf.corruption.conditions import CONDITION_NAMES, CONDITIONS
-from dance_tf.evaluation.intervals import DancerDifference, Estimate
-from dance_tf.evaluation.predictions import Predictions
 from dance_tf.evaluation.robustness import Robustness
-from dance_tf.experiments.conditions import CLEAN, Disturbance, paper_disturbances
-from dance_tf.experiments.corrupted_clips import HeldOutClip
-from dance_tf.experiments.corruption import Gain, assess_verdicts, compare_losses
 from dance_tf.experiments.corruption_suite import RobustnessFindings, Transfer
 from dance_tf.report.robustness_chapter import robustness_chapter
 from dance_tf.report.robustness_pages import robustness_pictures, robustness_tables, sheet_figure
@@ -29,6 +22,13 @@ from dance_tf.report.robustness_tables import (
     table_5,
     transfer_table,
 )
+
+from dance_tf.corruption.conditions import CONDITION_NAMES, CONDITIONS
+from dance_tf.evaluation.intervals import DancerDifference, Estimate
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.conditions import CLEAN, Disturbance, paper_disturbances
+from dance_tf.experiments.corrupted_clips import HeldOutClip
+from dance_tf.experiments.corruption import Gain, assess_verdicts, compare_losses
 from dance_tf.report.section import titles_of
 from dance_tf.report.tables import to_markdown
 

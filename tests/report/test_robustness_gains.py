@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dance_tf.experiments.corruption_suite import EVERYTHING, Transfer
+from dance_tf.report.robustness_gains import attention_sentences, transfer_sentences
 
 from dance_tf.corruption.conditions import CONDITION_NAMES
 from dance_tf.evaluation.intervals import DancerDifference, Estimate
 from dance_tf.experiments.conditions import CLEAN
 from dance_tf.experiments.corruption import Gain
-from dance_tf.experiments.corruption_suite import EVERYTHING, Transfer
-from dance_tf.report.robustness_gains import attention_sentences, transfer_sentences
 
 
 def difference(mean: float, p: float = 0.5, dancers: int = 4, runs: int = 1) -> DancerDifference:

@@ -1,0 +1,276 @@
+"""Sentences and advice on corrupted footage, from the frames of `experiments.corruption`."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from dance_tf.corruption.conditions import find_condition
+from dance_tf.experiments.conditions import CLEAN
+from dance_tf.experiments.corruption import BEYOND, EVERYTHING, HIGHER, LOWER, TESTED_DANCERS, TOO_FEW, TOTAL
+from dance_tf.report.corruption_tables import (
+    PAPER_CLEAN,
+    PAPER_SCORES,
+    above_chance,
+    accuracy_rows,
+    paper_loss,
+    percents,
+    row_name,
+    unknown_backgrounds,
+)
+from dance_tf.report.tables import MISSING, percent
+
+PIXELS = 360  # of the paper's last condition
+UNKNOWN_SHARE = 0.25  # more clips with unknown background than on clean footage, from which the text names a condition
+FEW_DANCERS = 10  # with fewer, bootstrap intervals over dancers are clearly too narrow
+LARGE_LOSS = 0.10  # of accuracy
+# problems of filming: the conditions that simulate them, what to do, what is not simulated
+FILMING_ADVICE = (
+    (("backlight",), "Put the window or lamp behind the camera, not behind the dancer", ""),
+    (("low_light",), "Switch the lights on", "only gray levels are scaled; a real camera adds noise"),
+    (("moving_shadows",), "Let nobody and nothing move between light and dancer", ""),
+    (("mild_fog", "heavy_fog"), "Film in clear air, and not through a dusty window", ""),
+    (("rain",), "Keep the lens dry and clean", ""),
+    (("mild_motion_blur", "severe_motion_blur"), "Use a tripod", "a shaking camera also shifts the picture"),
+    (("mild_noise", "severe_noise"), "Give the camera enough light", ""),
+    (("mild_compression", "severe_compression"), "Use the camera's original file, not a compressed copy", ""),
+    (("low_resolution",), "Film at the camera's full resolution", ""),
+    (("dropped_frames",), "Use a camera and card that record every frame", ""),
+)
+
+
+def listed(conditions: Sequence[str]) -> str:
+    """Return names of conditions as they stand in a sentence, in brackets after a space; empty for none."""
+    names = [row_name(condition).lower().replace("gaussian", "Gaussian") for condition in conditions]
+    return f" ({', '.join(names)})" if names else ""
+
+
+def _corrupted(scores: pd.DataFrame) -> pd.DataFrame:
+    rows = accuracy_rows(scores)
+    return rows[rows["changed"] & (rows["condition"] != CLEAN)]
+
+
+def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: str) -> str:
+    """Return the main finding; a largest loss only where its interval excludes zero.
+
+    Args:
+        scores: of `condition_scores`, the proposed model.
+        means: of `corruption_means`, the proposed model.
+        chance: accuracy of a random guess.
+        source: "synthetic", or the name of the footage.
+    """
+    clean, rows = accuracy_rows(scores).iloc[0], _corrupted(scores)
+    text = f"Corrupted footage ({source}): by frame, the network reaches {percents(clean)} % accuracy on clean clips"
+    if rows.empty:
+        return f"{text}. No condition changed the clips."
+    mean = accuracy_rows(means).set_index("summary")
+    text += f" and {percents(mean.loc['mpc'])} % on average over {len(rows)} conditions"
+    if above_chance(clean, chance):
+        text += f", {percent(mean.loc['rpc']['mean'], 0)} % of the clean accuracy"
+    worst = rows.loc[rows["drop"].idxmax()]
+    if worst["drop_low"] > 0:  # never with one dancer
+        text += f". The largest loss is {percents(worst, 'drop')} points{listed([worst['condition']])}"
+    return f"{text}."
+
+
+def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
+    """Return what was tested: clips, dancers, refused clips, conditions that changed no clip, unknown backgrounds.
+
+    Args:
+        scores: of `condition_scores`, the proposed model at the paper's levels.
+        clips: of `describe_corrupted`.
+    """
+    refused, used = clips[clips["reason"] != ""], clips[clips["reason"] == ""].drop_duplicates("clip")
+    dancers = used["dancer"].where(used["dancer"] != "", used["clip"]).nunique()
+    sentences = [f"Tested on {len(used)} held-out clips of {dancers} dancer(s)."]
+    if 1 < dancers < FEW_DANCERS:
+        sentences.append("Bootstrap intervals over so few dancers are too narrow.")
+    if dancers < TESTED_DANCERS:
+        intervals = "no intervals and " if dancers < 2 else ""
+        sentences.append(f"There are {intervals}too few dancers for a test, so no difference is called significant.")
+    if len(refused):
+        named = ", ".join(f"{clip} ({reason})" for clip, reason in zip(refused["clip"], refused["reason"], strict=True))
+        sentences.append(f"{len(refused)} held-out clip(s) could not be corrupted and are left out: {named}.")
+    rows = accuracy_rows(scores)
+    conditions, same = rows[rows["condition"] != CLEAN], list(rows.loc[~rows["changed"], "condition"])
+    sentences.append(f"{len(conditions) - len(same)} of {len(conditions)} conditions changed the clips.")
+    if same:
+        sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
+        left_out = "they are in no mean, test or advice"
+        sentences.append(f"The others{listed(same)} leave them unchanged (short side: {sides} pixels): {left_out}.")
+    small = int((used["short_side"] <= PIXELS).sum())
+    if small and "low_resolution" not in same:
+        sentences.append(f"360p does not change {small} clip(s): their short side has at most {PIXELS} pixels.")
+    unknown = unknown_backgrounds(clips)
+    for row in _corrupted(scores).to_dict("records"):
+        share = unknown.get(row["condition"], 0.0)
+        if share - unknown.get(CLEAN, 0.0) >= UNKNOWN_SHARE and row["drop_low"] > 0:
+            sentences.append(
+                f"The background of {percent(share, 0)} % of the clips is unknown under one condition"
+                f"{listed([row['condition']])}, so it stays in the network's input: the probable cause of most of the "
+                f"loss of {percents(row, 'drop')} points."
+            )
+    return " ".join(sentences)
+
+
+def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str:
+    """Return how the losses compare with the paper's, in order and as shares of the clean accuracy.
+
+    Args:
+        scores: of `condition_scores`, the proposed model.
+        losses: of `losses`.
+        chance: accuracy of a random guess.
+    """
+    rows, clean = _corrupted(scores), accuracy_rows(scores).iloc[0]
+    text = (
+        "The paper calls its values simulated and estimated; ours are measured, at levels that we chose for its words."
+    )
+    tested = losses[losses["low"] < losses["high"]]  # NaN, or no variation over dancers, is no test
+    if above_chance(clean, chance) and len(tested):
+        reference = PAPER_SCORES[PAPER_CLEAN].accuracy
+        paper = 100 * tested["condition"].map(paper_loss) / reference
+        larger = list(tested.loc[tested["low"] / clean["mean"] > paper, "condition"])
+        smaller = list(tested.loc[tested["high"] / clean["mean"] < paper, "condition"])
+        text += (
+            f" As a share of the clean accuracy ({percent(clean['mean'], 0)} % here, {reference:.0f} % in the paper), "
+            f"{len(larger)} of {len(rows)} losses are larger than the paper's{listed(larger)} and {len(smaller)} are "
+            f"smaller{listed(smaller)}: the 95 % t interval excludes the paper's value."
+        )
+    if len(tested) and rows["drop"].nunique() > 1:
+        ranks = rows["drop"].rank().corr(rows["condition"].map(paper_loss).rank())
+        text += f" The rank correlation of our losses with the paper's is {ranks:.2f}."
+    return text
+
+
+def test_name(tests: int) -> str:
+    """Return the name of the test behind a statement."""
+    return "paired t-test over dancers at 5 %" + (f", corrected for {tests} tests (Holm)" if tests > 1 else "")
+
+
+def limits_text(row: Mapping[str, object]) -> str:
+    """Return what a difference between a few short runs cannot show.
+
+    Args:
+        row: of `tested_rows`.
+    """
+    side = "one short run" if row["runs"] == 1 else f"the mean of {row['runs']} short runs, one per fold"
+    return f"Each side is {side}; the tests cover the variation over {row['dancers']} dancers, not over training seeds."
+
+
+def attention_text(gains: pd.DataFrame) -> str:
+    """Return whether attention makes the hybrid more robust.
+
+    Args:
+        gains: of `gains`: the hybrid with attention minus the hybrid without; empty if one of them was not run.
+    """
+    if gains.empty:
+        return "The hybrid was not run both with and without attention, so there is no comparison."
+    total, beyond = (gains[gains["kind"] == kind].set_index("condition") for kind in (TOTAL, BEYOND))
+    clean, total = total.loc[CLEAN], total.drop(index=CLEAN)
+    text = f"Attention changes the hybrid's accuracy by frame by {percents(clean)} points on clean clips."
+    if clean["result"] == TOO_FEW:
+        return f"{text} {clean['dancers']} dancer(s) are too few for a test, so nothing follows about attention."
+    higher, lower = (list(total.index[total["result"] == result]) for result in (HIGHER, LOWER))
+    robust = [name for name in higher if beyond.loc[name, "result"] == HIGHER]
+    return (
+        f"{text} The accuracy is significantly higher under {len(higher)} of {len(total)} conditions{listed(higher)} "
+        f"and significantly lower under {len(lower)}{listed(lower)} ({test_name(len(total))}). The gain is also "
+        f"significantly larger than on clean clips, which is robustness, under {len(robust)}{listed(robust)}. "
+        f"{limits_text(clean)}"
+    )
+
+
+def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
+    """Return what training with corruptions gains, and whether it transfers to a family that was left out.
+
+    Args:
+        accuracies: the first table of `augmentation_transfer`.
+        gains: the second one.
+    """
+    accuracy = accuracies.set_index(["family", "training"])
+    gain = gains.set_index(["training", "family", "kind"]).sort_index()
+    clean = gain.loc[("all", CLEAN, TOTAL)]
+    families = [name for name in dict.fromkeys(accuracies["family"]) if name not in (CLEAN, EVERYTHING)]
+    left_out = [name for name in families if (name, "all but") in accuracy.index]
+    sentences = [
+        "Training with random corruptions in half of the frames changes the accuracy by frame on clean clips from "
+        f"{percents(accuracy.loc[CLEAN, 'none'])} to {percents(accuracy.loc[CLEAN, 'all'])} % ({_gained(clean)})."
+    ]
+    if clean["result"] == TOO_FEW:
+        few = f"{clean['dancers']} dancer(s) are too few for a test, so nothing follows about robustness."
+        return f"{sentences[0]} {few}"
+    if families:
+        total, beyond = (gain.loc[("all", EVERYTHING, kind)] for kind in (TOTAL, BEYOND))
+        sentences.append(f"On corrupted clips the gain is {_gained(total)}; beyond clean clips, {_gained(beyond)}.")
+        named = [f"{name} {_gained(gain.loc[('all', name, TOTAL)])}" for name in families]
+        sentences.append(f"By family: {'; '.join(named)}.")
+    for name in left_out:
+        total, beyond = (gain.loc[("all but", name, kind)] for kind in (TOTAL, BEYOND))
+        text = f"Without {name} in training, the gain on {name} is {_gained(total)}"
+        text += f"; beyond clean clips, {_gained(beyond)}."
+        if {total["result"], beyond["result"]} == {HIGHER}:
+            text += " Robustness transfers to this family."
+        elif gain.loc[("all", name, TOTAL), "result"] == HIGHER:
+            text += " The gain from training with this family does not transfer significantly."
+        else:
+            text += " Training with this family gives no significant gain either, so there is nothing to transfer."
+        sentences.append(text)
+    tests = test_name(len(families)) + (f"; for {len(left_out)} where a family is left out" if left_out else "")
+    return " ".join([*sentences, f"Tests: {tests}. {limits_text(clean)}"])
+
+
+def _gained(row: Mapping[str, object]) -> str:
+    return f"{percents(row)} points, {'significant' if row['result'] in (HIGHER, LOWER) else row['result']}"
+
+
+def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return advice on filming, the largest loss first.
+
+    Of several levels of one effect, the row shows the largest significant loss; if there is none, the largest whose
+    interval excludes zero; else the largest. An effect that left the clips unchanged comes last.
+
+    Args:
+        scores: of `condition_scores`, the proposed model at the paper's levels.
+        losses: of `losses`, the same.
+        curves: of `condition_scores` by severity, for the level at which `LARGE_LOSS` is reached (by the means).
+    """
+    accuracy, curves = accuracy_rows(scores), accuracy_rows(curves)
+    unchanged = set(accuracy.loc[~accuracy["changed"], "condition"])
+    curves = curves[curves["condition"] != CLEAN].sort_values("severity", kind="stable")
+    kinds = curves["condition"].map(lambda name: find_condition(name).kind)
+    rows = []
+    for conditions, advice, limit in FILMING_ADVICE:
+        own = losses[losses["condition"].isin(conditions)]
+        curve = curves[kinds == find_condition(conditions[0]).kind]
+        level = _crossing([0.0, *curve["severity"]], [0.0, *curve["drop"].where(curve["changed"], 0.0)])
+        row = {"advice": advice, "condition": MISSING, "lost by frame (points)": MISSING, "result": "clips unchanged"}
+        place = -1.0
+        if len(own):
+            best = next(part for part in (own[own["result"] == HIGHER], own[own["low"] > 0], own) if len(part))
+            worst = best.loc[best["mean"].idxmax()]
+            result = {HIGHER: "significant loss", LOWER: "significant gain"}.get(worst["result"], worst["result"])
+            row |= {"condition": row_name(worst["condition"]), "lost by frame (points)": percents(worst)}
+            row["result"], place = result, worst["mean"]
+        elif unchanged.isdisjoint(conditions):
+            continue
+        points = f"{percent(LARGE_LOSS, 0)} points lost from"
+        row |= {points: _level(conditions[0], level) if level else MISSING, "not simulated": limit or MISSING}
+        rows.append((place, row))
+    return pd.DataFrame([row for _, row in sorted(rows, key=lambda pair: -pair[0])])
+
+
+def _crossing(severities: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return the first severity at which the loss reaches `LARGE_LOSS`, linear between two severities."""
+    for before, after, less, more in zip(severities, severities[1:], losses, losses[1:], strict=False):
+        if more >= LARGE_LOSS:
+            return before + (after - before) * (LARGE_LOSS - less) / (more - less) if more > less else after
+    return None
+
+
+def _level(condition: str, severity: float) -> str:
+    """Return a severity with the parameters that it sets, such as "severity 1.5 (sigma 7.5 gray levels)"."""
+    values = [(parameter, parameter.at(severity)) for parameter in find_condition(condition).parameters]
+    parts = [
+        f"{1 / value:.0f} pixels" if each.name == "inverse_side" else f"{each.name} {value:.2g} {each.unit}"
+        for each, value in values
+    ]
+    return f"severity {severity:.1f} ({', '.join(parts)})"
