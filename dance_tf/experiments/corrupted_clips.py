@@ -18,7 +18,7 @@ from dance_tf.dataset.batches import sample_evenly
 from dance_tf.experiments.cache import Experiment, key_of
 from dance_tf.experiments.conditions import CLEAN, Corruption
 from dance_tf.experiments.spec import RunSpec, split_of
-from dance_tf.model.train import source_hash
+from dance_tf.model.provenance import source_hash
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import bar_hidden, worker_pool
@@ -300,7 +300,7 @@ def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption], work: st
                 frames=squares[used],
                 windows=places.reshape(scored.shape),
                 background=background.picture,
-                background_valid=background.known,
+                background_valid=background.valid,
             )
         os.replace(partial, path)
     return ""

@@ -44,7 +44,7 @@ from dance_tf.experiments.corrupted_clips import (
     load_corrupted,
 )
 from dance_tf.model.networks import strategy_of
-from dance_tf.model.train import source_hash
+from dance_tf.model.provenance import source_hash
 from dance_tf.video.workers import bar_hidden, worker_pool
 
 BATCH = 128
