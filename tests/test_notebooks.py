@@ -101,9 +101,8 @@ def test_its_parameters_are_typed_commented_and_not_shared(path):
     assert parameter_faults(tagged[0].source) == []
     defaults = defaults_of(path)
     assert defaults["run_folder"] == "reports/quick"
-    if "profile" in defaults:
-        assert defaults["profile"] == "runs/quick.yaml"
-        assert set(defaults) & set(NAMES) == set()
+    assert (defaults["profile"], defaults["from_records"]) == ("quick", False)
+    assert set(defaults) & set(NAMES) == set()
 
 
 @each_notebook

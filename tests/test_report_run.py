@@ -17,15 +17,19 @@ import yaml
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
 
 from dance_tf.corruption.conditions import CONDITIONS
+from dance_tf.experiments.cache import Experiment
+from dance_tf.experiments.spec import leakage_specs
 from dance_tf.model.networks import STRATEGIES
+from dance_tf.report.profile import load_profile
+from dance_tf.report.settings import compared_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
 TIMED = ("cost", "speed")  # measured times, which differ from run to run
 KILLED_AT = (  # files that show how far a report has come
-    "work/dataset-*-parts/*.npz",  # while clips are curated
+    "work/dataset-*-parts/*.npy",  # while clips are curated
     "work/growth/*.unfinished/stage_3/checkpoint/state.json",  # while an autoencoder grows
-    "work/runs/*/result.json",  # while classifiers are trained
+    "work/runs/*/run.json",  # while classifiers are trained
 )
 
 
@@ -72,8 +76,9 @@ def test_report_is_complete(finished):
 
 
 def scores_by_scikit_learn(predictions):
-    """Return the six scores of stored predictions by frame, computed by scikit-learn."""
-    truth, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
+    """Return the six scores by frame of recorded predictions, computed by scikit-learn."""
+    truth = np.repeat(predictions.labels, predictions.counts.sum(axis=1))
+    predicted = np.concatenate([np.repeat(np.arange(len(row)), row) for row in predictions.counts])
     kinds = np.unique(truth)
     precision, sensitivity, f1, _ = precision_recall_fscore_support(
         truth, predicted, labels=kinds, average="macro", zero_division=0
@@ -85,24 +90,23 @@ def scores_by_scikit_learn(predictions):
     )
 
 
-def test_metrics_follow_from_the_stored_predictions(finished):
-    content = metrics(finished)
-    runs = [
-        finished / "work" / "runs" / key for key in json.loads((finished / "report" / "leakage_jobs.json").read_text())
+def test_metrics_follow_from_the_recorded_predictions(finished):
+    content, profile = metrics(finished), load_profile(finished / "smoke.yaml")
+    fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
+    specs = [
+        spec
+        for view, strategies in (("difference", STRATEGIES), ("frame", profile.background_strategies))
+        for strategy in strategies
+        for spec in leakage_specs(compared_settings(profile, strategy, view), profile.compare_folds, **fields)
     ]
-    checked = set()
-    for run in runs:
-        job = json.loads((run / "result.json").read_text())["job"]
-        strategy, view, unit = job["settings"]["strategy"], job["settings"]["view"], job["unit"]
-        found = content["leakage"]["splits"]["room_kept" if view == "frame" else "room_removed"][strategy][unit]
-        for part, stored in ((found["held_out"], "test"), (found, "validation")):
-            with np.load(run / f"{stored}.npz") as predictions:
-                expected = scores_by_scikit_learn(predictions)
+    for run in Experiment(finished / "report", from_records=True).run(specs):
+        view, split, strategy = run.spec.settings.view, run.spec.split, run.spec.settings.strategy
+        found = content["leakage"]["splits"]["room_kept" if view == "frame" else "room_removed"][strategy][split]
+        for part, predictions in ((found["held_out"], run.test), (found, run.validation)):
+            expected = scores_by_scikit_learn(predictions)
             assert {name: part["frame"][name]["mean"] for name in expected} == pytest.approx(expected, abs=1e-5)
-        if view == "difference":
-            assert content["strategies"][strategy][unit] == found
-            checked.add((strategy, unit))
-    assert checked == {(strategy, unit) for strategy in STRATEGIES for unit in ("frame", "clip", "dancer")}
+        if (view, split) == ("difference", "dancer"):
+            assert content["strategies"][strategy][split]["frame"] == found["frame"]
 
 
 def test_every_notebook_ran_without_error_or_warning(finished):
@@ -117,16 +121,14 @@ def test_every_notebook_ran_without_error_or_warning(finished):
 
 def test_second_run_reads_the_cache(finished):
     before = (finished / "report" / "metrics.json").read_bytes()
-    runs = {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/result.json")}
+    runs = {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")}
     subprocess.run(command(finished), check=True, capture_output=True, cwd=ROOT, timeout=1800)
     assert (finished / "report" / "metrics.json").read_bytes() == before
-    assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/result.json")} == runs
+    assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")} == runs
 
 
 def test_report_from_records_has_the_same_metrics(finished):
     report = finished / "report"
-    if not (report / "runs").is_dir():
-        pytest.skip("the notebooks do not store their runs yet")
     before = {path: path.read_bytes() for path in [report / "metrics.json", *(report / "tables").glob("*.csv")]}
     absent = finished / "work_moved"
     (finished / "work").rename(absent)  # neither clips nor cached runs
