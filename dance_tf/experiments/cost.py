@@ -1,13 +1,13 @@
-"""Stopwatch and scales of Table 4: how long a clip takes from file to probabilities, and how much memory.
+"""Cost of networks (Table 4): seconds for one clip by step, size on disk, parameters, training time, memory.
 
-All is measured on one thread in processes made for it, so that nothing that ran before warms a cache or holds memory.
+Everything is measured on one thread in new processes, so that neither caches nor memory of earlier work count.
 """
 
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,31 +15,43 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
+import pandas as pd
 
 from dance_tf.curation.background import estimate_background
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.batches import View, apply_view, load_frames, sample_evenly, windows
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.experiments.cache import one_thread
-from dance_tf.experiments.spec import Result, split_of
+from dance_tf.dataset.workspace import Workspace
+from dance_tf.experiments.cache import Run, one_thread
+from dance_tf.experiments.scores import group_runs
+from dance_tf.experiments.spec import split_of
 from dance_tf.model.layers import SpatialAttention, SqueezeExcitation
+from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.video.frames import FootageReader
 from dance_tf.video.settings import ReadSettings
 
-HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these that a network has begins its head
+HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these layers that a network has starts its head
+CLIP_FRAMES = 1110  # 37 s at 30 frames a second, the clip that Table 4 times
+FRAME_RATE = 30.0  # the paper's
+BATCH = 64
+MEMORY_PROCESSES = 2  # memory is measured in this many processes at once
+STEPS = ("extraction", "attention", "head", "network")
+SHARED = "all"  # name of the rows that hold for every network
+
+NetworkFile = tuple[str, str, View]  # strategy, path of model.keras, view
 
 
 @dataclass(frozen=True)
 class NetworkParts:
-    """Models that together do what the network does.
+    """Models that together do what a network does.
 
     Attributes:
-        extraction: from frames to the feature maps before attention or, without attention, to the fused vector.
-        attention: from those maps to weighted maps; None where the network has none.
-        head: from the fused vector to probabilities. Laying maps out as a vector and normalising it costs nothing
-            worth timing and is in none where there is attention.
+        extraction: from frames to the feature maps before attention; without attention, to the fused vector.
+        attention: from those maps to weighted maps; None for a network without attention.
+        head: from the fused vector to probabilities. With attention, flattening and normalisation between the two are
+            in no part; their time is negligible.
     """
 
     extraction: keras.Model
@@ -48,7 +60,7 @@ class NetworkParts:
 
 
 def cut_network(network: keras.Model) -> NetworkParts:
-    """Cut one of `STRATEGIES`' networks, built or loaded, into its parts; they share its weights."""
+    """Cut a network of one of `STRATEGIES` into parts that share its weights."""
     names = [layer.name for layer in network.layers]
     first = next(network.get_layer(name) for name in HEAD_STARTS if name in names)
     head = keras.Model(first.input, network.output, name="head")
@@ -64,7 +76,7 @@ def cut_network(network: keras.Model) -> NetworkParts:
 
 
 def attention_blocks(network: keras.Model) -> list[list[keras.layers.Layer]]:
-    """The attention layers of each path in the order they are passed: channel attention, then spatial attention."""
+    """Return the attention layers of each path in their order: channel attention, then spatial attention if any."""
     blocks: list[list[keras.layers.Layer]] = []
     for layer in network.layers:
         if isinstance(layer, SqueezeExcitation):
@@ -75,11 +87,7 @@ def attention_blocks(network: keras.Model) -> list[list[keras.layers.Layer]]:
 
 
 def attention_inside(layer: SqueezeExcitation) -> keras.Model:
-    """A channel attention block as a model of the very layers that it is made of: squeeze, reduce, expand, scale.
-
-    Args:
-        layer: of a built network.
-    """
+    """Return a built channel attention layer as a model of its own layers: squeeze, reduce, expand, scale."""
     maps = keras.Input(layer.input.shape[1:], name="feature_maps")
     weights = layer.expand(layer.reduce(layer.squeeze(maps)))
     return keras.Model(maps, keras.layers.Multiply(name="scale")([maps, weights]), name=layer.name)
@@ -87,59 +95,60 @@ def attention_inside(layer: SqueezeExcitation) -> keras.Model:
 
 def attention_weights(
     network: keras.Model, frames: np.ndarray, labels: np.ndarray, styles: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """How each path's channel attention weighs its channels for each style, mean over frames.
+) -> dict[str, np.ndarray]:
+    """Return the channel weights of each path, averaged over the frames of each style.
 
     Args:
         network: with channel attention.
-        frames: uint8 [n, 128, 128, 1], what the network sees.
-        labels: int64 [n], their styles.
+        frames: uint8 [n, 128, 128, 1], in the network's view.
+        labels: int64 [n], style of each frame.
         styles: number of styles.
 
-    Yields:
-        path ("cnn", "encoder") and weights float64 [styles, channels] in (0, 1); nan for a style without frames.
+    Returns:
+        By path ("cnn", "encoder"), float64 [styles, channels] in (0, 1); nan for a style without frames.
     """
-    for block in attention_blocks(network):
-        layer = block[0]
+    found = {}
+    for layer, *_ in attention_blocks(network):
         probe = keras.Model(network.inputs, layer.weigh(layer.input))
         weights = probe.predict(frames, batch_size=128, verbose=0)[:, 0, 0].astype(np.float64)
         counts = np.bincount(labels, minlength=styles)[:, None]
         sums = np.zeros((styles, weights.shape[1]))
         np.add.at(sums, labels, weights)
-        mean = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-        yield layer.name.removesuffix("_attention"), mean
+        path = layer.name.removesuffix("_attention")
+        found[path] = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return found
 
 
-def held_out_attention(dataset: Dataset, result: Result, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
-    """`attention_weights` of a run's network on frames of the part held out, by path.
+def held_out_attention(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
+    """Return `attention_weights` of a run's network on held-out frames.
 
     Args:
-        dataset: frames.
-        result: of a strategy with channel attention.
-        frames_per_clip: frames of each clip that the mean is taken over.
+        dataset: the frames.
+        run: of a strategy with channel attention.
+        frames_per_clip: frames of each clip.
     """
-    chosen = sample_evenly(split_of(dataset, result.job).test, dataset.clip_index, frames_per_clip)
-    frames = load_frames(dataset, chosen, result.job.settings.view)
-    return dict(attention_weights(result.load_model(), frames, dataset.labels[chosen], len(dataset.styles)))
+    chosen = sample_evenly(split_of(dataset, run.spec).test, dataset.clip_index, frames_per_clip)
+    frames = load_frames(dataset, chosen, run.spec.settings.view)
+    return attention_weights(run.load_model(), frames, dataset.labels[chosen], len(dataset.styles))
 
 
-BATCH = 64
-FRAME_RATE = 30.0  # the paper's
+def clip_files(workspace: Workspace) -> list[Path]:
+    """Return the video files of a workspace's clips."""
+    return [workspace.clip_path(row) for row in workspace.rows() if row.part]
 
 
-def one_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tuple[int, int], bool]:
-    """A single file with so many frames: the first clip where it has them, else one filmed at that clip's size.
+def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tuple[int, int], bool]:
+    """Return one file of a given length: the first clip if it is long enough, else a synthetic one of the same size.
 
-    Files of a few seconds opened one after the other would cost more than one clip does, and every file begins with a
-    whole picture.
+    Several short files would take longer than one long file: each has to be opened, and each starts with a key frame.
 
     Args:
-        clips: video files of the run.
-        frames: how many are needed.
-        work: where a filmed clip is kept, for the next time.
+        clips: video files.
+        frames: number of frames.
+        work: folder in which the synthetic clip is cached.
 
     Returns:
-        the file, width and height of its picture, and whether it was filmed for this.
+        The file, width and height of its frames in pixels, and whether it is synthetic.
 
     Raises:
         ValueError: no files, or a first file without frames.
@@ -161,73 +170,82 @@ def one_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tupl
 
 
 def read_clip(path: Path | str, frames: int) -> np.ndarray:
-    """The first frames of a clip as the network is fed: uint8 [frames, 128, 128, 1], decoded on one thread."""
+    """Return the first frames of a clip, decoded on one thread: uint8 [frames, 128, 128, 1]."""
     found = [frame for _, frame in islice(FootageReader(Path(path), ReadSettings(threads=1)), frames)]
     return np.stack(found)[..., None]
 
 
-def take_room_away(frames: np.ndarray, view: View) -> np.ndarray:
-    """Estimate a clip's room and show its frames uint8 [n, 128, 128, 1] as the view has them."""
-    room = estimate_background(frames[..., 0]).picture
-    return apply_view(frames, np.broadcast_to(room[..., None], frames.shape), view)
+def subtract_background(frames: np.ndarray, view: View) -> np.ndarray:
+    """Estimate the background of a clip, uint8 [n, 128, 128, 1], and return its frames in the view."""
+    background = estimate_background(frames[..., 0]).picture
+    return apply_view(frames, np.broadcast_to(background[..., None], frames.shape), view)
 
 
-def apart(function: Callable, *arguments: object) -> object:
-    """Call a function in a process of its own, which ends with it."""
+def in_subprocess(function: Callable, *arguments: object) -> object:
+    """Call a function in a new process, and return its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
 
 
-def time_rounds(
-    networks: Mapping[str, tuple[str, View]], clip: str, frames: int, repeats: int
-) -> tuple[dict[str, dict[str, list[float]]], dict[str, list[float]]]:
-    """Seconds of every part of every network, of decoding and of the room, each measured once a round.
+def load_network(network: NetworkFile) -> keras.Model:
+    """Load a network; the module of a user's own network is imported first, since it registers the layers."""
+    strategy, path, _ = network
+    strategy_of(strategy)
+    return keras.saving.load_model(path, compile=False)
 
-    Rounds go through everything in turn, so that a machine that slows down meanwhile slows all of it.
+
+def time_rounds(
+    networks: Mapping[str, NetworkFile], clip: str, frames: int, repeats: int
+) -> dict[str, dict[str, list[float]]]:
+    """Time decoding, background subtraction and each step of each network, once a round.
+
+    Each round measures everything, so that a machine which slows down affects all networks.
 
     Args:
-        networks: path of `model.keras` and view, by name.
-        clip: one video file.
-        frames: of it.
+        networks: by name.
+        clip: a video file.
+        frames: number of its frames.
         repeats: rounds.
 
     Returns:
-        by network: seconds of each round for network (in one go), extraction, head and, where it has one, attention;
-        and seconds of each round for decode (with shrinking to 128 × 128) and room (estimated and taken away).
+        By name, then step, the seconds of each round. Steps: "network" (all of it in one call), and of registered
+        strategies "extraction", "head" and, if there is any, "attention". Under `SHARED`: "decode" (resizing to
+        128 × 128 included) and "background" (estimation and subtraction).
     """
-    start_tensorflow()  # which says of every network after the fourth that it was traced
+    start_tensorflow()  # suppresses its warning that many networks were traced
     one_thread()
     cv2.setNumThreads(1)
-    given = read_clip(clip, frames)
-    views = {view for _, view in networks.values()}
-    seen = {view: take_room_away(given, view) for view in views}
-    steps = {name: network_steps(keras.saving.load_model(path, compile=False), seen[view])
-             for name, (path, view) in networks.items()}  # fmt: skip
-    shared = {"decode": lambda: read_clip(clip, frames), "room": lambda: take_room_away(given, "difference")}
-    taken = {name: {part: [] for part in parts} for name, parts in {**steps, "": shared}.items()}
+    decoded = read_clip(clip, frames)
+    steps = {SHARED: {"decode": lambda: read_clip(clip, frames),
+                      "background": lambda: subtract_background(decoded, "difference")}}  # fmt: skip
+    inputs = {view: subtract_background(decoded, view) for _, _, view in networks.values()}
+    for name, network in networks.items():
+        steps[name] = network_steps(load_network(network), inputs[network[2]], cut=network[0] in STRATEGIES)
+    taken = {name: {step: [] for step in calls} for name, calls in steps.items()}
     for _ in range(repeats):
-        for name, parts in {"": shared, **steps}.items():
-            for part, step in parts.items():
+        for name, calls in steps.items():
+            for step, call in calls.items():
                 started = time.perf_counter()
-                step()
-                taken[name][part].append(time.perf_counter() - started)
-    return taken, taken.pop("")
+                call()
+                taken[name][step].append(time.perf_counter() - started)
+    return taken
 
 
-def network_steps(network: keras.Model, frames: np.ndarray) -> dict[str, Callable[[], list]]:
-    """What is timed of a network: calls that run it, or a part of it, over a clip; each has been tried once.
+def network_steps(network: keras.Model, frames: np.ndarray, cut: bool = True) -> dict[str, Callable[[], list]]:
+    """Return calls that run a network, or a part of it, over a clip; each has run once, so that it is compiled.
 
-    A network that reads windows gets one for every frame, as it stands: each frame is read once a window.
+    A network that reads windows gets one window for each frame.
 
     Args:
-        network: one of `STRATEGIES`.
-        frames: uint8 [n, 128, 128, 1], what it sees.
+        network: reads frames, or windows of frames.
+        frames: uint8 [n, 128, 128, 1], in the network's view.
+        cut: whether its parts are timed too; only networks of `STRATEGIES` can be cut.
     """
     length = network.input_shape[1] if len(network.input_shape) == 5 else 1
     order = np.arange(len(frames))
     order = windows(order, order, np.zeros(len(frames), dtype=np.int64), length) if length > 1 else order
     batches = np.split(order, range(BATCH, len(order), BATCH))
-    ends = {len(batch): batch for batch in batches}  # a batch of each size there is
+    by_size = {len(batch): batch for batch in batches}
 
     def read(model: keras.Model) -> Callable[[], list]:
         return lambda: [model.predict_on_batch(frames[batch]) for batch in batches]
@@ -235,35 +253,100 @@ def network_steps(network: keras.Model, frames: np.ndarray) -> dict[str, Callabl
     def run(model: keras.Model, inputs: Mapping[int, object]) -> Callable[[], list]:
         return lambda: [model.predict_on_batch(inputs[len(batch)]) for batch in batches]
 
-    parts = cut_network(network)
-    for batch in ends.values():  # the first call of a size compiles it
+    for batch in by_size.values():  # the first call with each batch size compiles the model
         network.predict_on_batch(frames[batch])
-    maps = {size: parts.extraction.predict_on_batch(frames[batch]) for size, batch in ends.items()}
-    vectors = {size: np.zeros((size, parts.head.input_shape[-1]), np.float32) for size in ends}
+    if not cut:
+        return {"network": read(network)}
+    parts = cut_network(network)
+    maps = {size: parts.extraction.predict_on_batch(frames[batch]) for size, batch in by_size.items()}
+    vectors = {size: np.zeros((size, parts.head.input_shape[-1]), np.float32) for size in by_size}
     steps = {"network": read(network), "extraction": read(parts.extraction), "head": run(parts.head, vectors)}
     if parts.attention:
         steps["attention"] = run(parts.attention, maps)
     for model, inputs in ((parts.attention, maps), (parts.head, vectors)):
-        for size in ends if model else ():
+        for size in by_size if model else ():
             model.predict_on_batch(inputs[size])
     return steps
 
 
-def weigh_network(path: str, frames: np.ndarray) -> tuple[float, float]:
-    """Memory in 10⁶ bytes of this process before a network was loaded, and at its peak after it classified a clip."""
+def measure_memory(network: NetworkFile, frames: np.ndarray) -> tuple[float, float]:
+    """Return the peak memory of this process in 10⁶ bytes, before it loads a network and after it classified a clip."""
     start_tensorflow()
     one_thread()
-    idle = peak_memory()
-    network_steps(keras.saving.load_model(path, compile=False), frames)["network"]()
-    return idle, peak_memory()
+    before = peak_memory()
+    network_steps(load_network(network), frames, cut=network[0] in STRATEGIES)["network"]()
+    return before, peak_memory()
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held, in 10⁶ bytes."""
+    """Return the peak memory of this process in 10⁶ bytes."""
     status = Path("/proc/self/status")
-    if status.is_file():  # of this program alone; the call below also counts what started it
+    if status.is_file():  # getrusage, below, also counts the memory of the parent process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024 / 1e6
-    import resource  # Windows has none
+    import resource  # absent on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def measure_costs(
+    runs: Sequence[Run], workspace: Workspace, machine: str, frames: int = CLIP_FRAMES, repeats: int = 5
+) -> pd.DataFrame:
+    """Measure the first network of each name.
+
+    Args:
+        runs: finished runs, with their networks.
+        workspace: its clips may be timed, see `timed_clip`.
+        machine: name of the processor.
+        frames: length of the clip.
+        repeats: rounds of measurements.
+
+    Returns:
+        A row a network and cost, and rows named "all". Columns name, cost, median, min, max, count (of measurements),
+        and of the measurement machine, frames, width, height, synthetic. Costs: extraction_seconds, attention_seconds,
+        head_seconds, network_seconds, total_seconds (decoding, background subtraction if the network needs it, and the
+        network, summed in each round), training_seconds (growth of the autoencoder included, over all runs), size_mb
+        (of model.keras with the optimizer's state, 10⁶ bytes), parameters, peak_memory_mb (of a process that
+        classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
+    """
+    groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
+    clip, (width, height), synthetic = timed_clip(clip_files(workspace), frames, workspace.work)
+    decoded = read_clip(clip, frames)
+    networks: dict[str, NetworkFile] = {}
+    for name, (first, *_) in groups.items():
+        settings = first.spec.settings
+        networks[name] = (settings.strategy, str(first.folder / "model.keras"), settings.view)
+
+    def memory(name: str) -> tuple[float, float]:
+        network = networks[name]
+        return in_subprocess(measure_memory, network, subtract_background(decoded, network[2]))
+
+    with ThreadPoolExecutor(MEMORY_PROCESSES) as pool:
+        memories = dict(zip(networks, pool.map(memory, networks), strict=True))
+    taken = in_subprocess(time_rounds, networks, str(clip), frames, repeats)
+    shared = taken.pop(SHARED)
+    before = {"frame": [shared["decode"]], "difference": [shared["decode"], shared["background"]]}
+    rows = [{"name": SHARED, "cost": f"{step}_seconds", **timing_stats(seconds)} for step, seconds in shared.items()]
+    rows.append({"name": SHARED, "cost": "idle_memory_mb", **timing_stats([idle for idle, _ in memories.values()])})
+    for name, (_, path, view) in networks.items():
+        values = {f"{step}_seconds": taken[name].get(step, ()) for step in STEPS}
+        values["total_seconds"] = np.sum([taken[name]["network"], *before[view]], axis=0)
+        values["training_seconds"] = [run.seconds + run.growth_seconds for run in groups[name]]
+        values["size_mb"] = [Path(path).stat().st_size / 1e6]
+        values["parameters"] = [groups[name][0].parameters]
+        values["peak_memory_mb"] = [memories[name][1]]
+        rows += [{"name": name, "cost": cost, **timing_stats(found)} for cost, found in values.items()]
+    described = {"machine": machine, "frames": frames, "width": width, "height": height, "synthetic": synthetic}
+    return pd.DataFrame(rows).assign(**described)
+
+
+def timing_stats(values: Sequence[float]) -> dict[str, float]:
+    """Return median, min, max and count of measurements; nan without any."""
+    if not len(values):
+        return {"median": np.nan, "min": np.nan, "max": np.nan, "count": 0}
+    return {
+        "median": float(np.median(values)),
+        "min": float(np.min(values)),
+        "max": float(np.max(values)),
+        "count": len(values),
+    }

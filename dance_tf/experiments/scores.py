@@ -109,6 +109,8 @@ def differences(
     by: str = "name",
     resamples: int = 1000,
     seed: int = 0,
+    parts: Sequence[str] = PARTS,
+    units: Sequence[str] = UNITS,
 ) -> pd.DataFrame:
     """Compare accuracies of two groups of runs on the same dancers: bootstrap interval, paired t-test over dancers.
 
@@ -118,6 +120,8 @@ def differences(
         by: column of `DESCRIPTION` that names the groups.
         resamples: draws of dancers.
         seed: of the draws.
+        parts: that are compared; with `units`, the family of tests that p values are corrected for.
+        units: that are compared.
 
     Returns:
         A row a question, part and unit: question, first, second, part, unit, mean, low, high (bootstrap), runs, then of
@@ -126,11 +130,11 @@ def differences(
     groups = {key[0]: group for key, group in group_runs(runs, (by,)).items()}
     rows, tests = [], {}
     for question, (first, second) in questions.items():
-        for part in PARTS:
+        for part in parts:
             sides = [predictions_of(groups[name], part) for name in (first, second)]
             if not all(sides):
                 continue
-            for unit in UNITS:
+            for unit in units:
                 found: Estimate = estimate_difference(*sides, unit, resamples, seed)["accuracy"]
                 test = compare_dancers([(1, sides[0]), (-1, sides[1])], unit)
                 tests[len(rows)] = test

@@ -121,8 +121,8 @@ def audit_text(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudit,
         f"{len(TABLE_3)} rows of Table 3, {kappa} have a kappa far below what their accuracy implies. This does not "
         "say that the network is bad. It says that these numbers cannot all come from the same predictions.\n\n"
         f"The audit of our own runs covers {own.runs} training runs of this report: each is scored by frame and by "
-        "clip on its validation and held-out parts, rounded to two decimals, and audited with the class sizes of that part, "
-        "as are the means over folds."
+        "clip on its validation and held-out parts, rounded to two decimals, and audited with the class sizes of that "
+        "part, as are the means over folds."
     )
 
 

@@ -1,20 +1,42 @@
-"""Costs: what is made of the measurements, and that they are made once; nothing here depends on a machine's speed."""
+"""Costs: how networks are cut, what is timed, and the table made of it; no test depends on the speed of a machine."""
 
-import json
-import math
-from dataclasses import asdict, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
-from dance_tf.dataset.arrays import gather
-from dance_tf.experiments import cost_table as cost
-from dance_tf.experiments.cost import time_rounds, weigh_network
-from dance_tf.experiments.cost_table import Cost, Span, measure_costs
-from dance_tf.experiments.spec import Job, load_result
+from dance_tf.curation.background import estimate_background
+from dance_tf.dataset.workspace import Workspace
+from dance_tf.experiments import cost
+from dance_tf.experiments.cost import (
+    BATCH,
+    SHARED,
+    attention_blocks,
+    attention_weights,
+    cut_network,
+    measure_costs,
+    measure_memory,
+    network_steps,
+    peak_memory,
+    read_clip,
+    subtract_background,
+    time_rounds,
+    timed_clip,
+    timing_stats,
+)
+from dance_tf.experiments.spec import RunSpec
 from dance_tf.model.networks import STRATEGIES, NetworkSettings
 from dance_tf.model.train import TrainingSettings
+
+FRAMES = np.random.default_rng(4).integers(0, 256, (70, 128, 128, 1), dtype=np.uint8)
+
+
+def build(strategy, **changes):
+    keras.utils.set_random_seed(0)  # with other weights all outputs of a channel may be 0
+    return STRATEGIES[strategy].build(NetworkSettings(classes=4, dropout=0.3, resnet_width=4, **changes))
 
 
 @pytest.fixture
@@ -28,79 +50,134 @@ def clip(tmp_path):
 
 
 @pytest.fixture
-def make_run(tmp_path):
-    """Makes what a run of a strategy leaves on disk, without any run."""
-
-    def make(view="difference"):
-        job = Job(TrainingSettings(strategy="cnn", view=view))
-        folder = tmp_path / "runs" / view
-        folder.mkdir(parents=True)
-        STRATEGIES["cnn"].build(NetworkSettings(classes=3)).save(folder / "model.keras")
-        kept = {"job": asdict(job), "parameters": 7, "best_epoch": 0, "stopped_early": False, "seconds": 12.0}
-        (folder / "result.json").write_text(json.dumps(kept))
-        return load_result(folder)
-
-    return make
+def network(tmp_path):
+    path = tmp_path / "model.keras"
+    build("cnn").save(path)
+    return str(path)
 
 
-def test_costs_are_measured_once_and_kept(monkeypatch, tmp_path, clip, make_run, blob_clips):
-    dataset = gather(blob_clips(styles=2, dancers=2, frames=3))
-    measured = []
+@pytest.mark.parametrize("strategy", ["cnn", "resnet", "cnn_ae"])
+def test_parts_without_attention_make_the_whole(strategy):
+    whole = build(strategy)
+    parts = cut_network(whole)
+    assert parts.attention is None
+    vector = parts.extraction.predict_on_batch(FRAMES[:5])
+    np.testing.assert_allclose(parts.head.predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
 
-    def here_and_now(function, *arguments):
-        """In place of processes, which take seconds to start, and of a stopwatch."""
-        measured.append(function)
-        if function is weigh_network:
-            path, frames = arguments
-            assert frames.shape == (20, 128, 128, 1)
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_parts_with_attention_make_the_whole(spatial):
+    whole = build("cnn_ae_attention", spatial_attention=spatial)
+    assert [len(block) for block in attention_blocks(whole)] == [1 + spatial] * 2
+    parts = cut_network(whole)
+    maps = parts.extraction.predict_on_batch(FRAMES[:5])
+    assert sorted(found.shape for found in maps) == [(5, 4, 4, 32), (5, 4, 4, 64)]
+    weighted = parts.attention.predict_on_batch(maps)
+    cnn, encoder = sorted((found.reshape(5, -1) for found in weighted), key=lambda found: found.shape[1])
+    normalized = np.array(whole.get_layer("encoder_normalization")(encoder))
+    vector = np.concatenate([cnn, normalized], axis=1)
+    np.testing.assert_allclose(parts.head.predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
+
+
+def test_attention_weights_are_the_mean_factors_of_the_layer():
+    whole, labels = build("cnn_ae_attention"), np.array([0, 2, 2, 0, 0])
+    found = attention_weights(whole, FRAMES[:5], labels, 4)
+    assert {path: weights.shape for path, weights in found.items()} == {"cnn": (4, 32), "encoder": (4, 64)}
+    layer = whole.get_layer("encoder_attention")
+    maps = keras.Model(whole.inputs, [layer.input, layer.output]).predict_on_batch(FRAMES[:5])
+    before, after = (side.sum(axis=(1, 2)) for side in maps)
+    ratio = np.divide(after, before, out=np.full(after.shape, np.nan), where=before != 0)
+    for style in (0, 2):
+        active = np.isfinite(ratio[labels == style]).all(axis=0)
+        assert active.sum() > 8
+        expected = ratio[labels == style].mean(axis=0)[active]
+        np.testing.assert_allclose(found["encoder"][style, active], expected, rtol=1e-3)
+    assert np.isnan(found["cnn"][[1, 3]]).all()
+
+
+def test_a_long_clip_is_used_and_a_short_one_replaced_by_a_synthetic_clip_once(clip, tmp_path):
+    assert timed_clip([clip], 20, tmp_path) == (clip, (64, 48), False)
+    frames = read_clip(clip, 4)
+    assert frames.shape == (4, 128, 128, 1) and frames[:, 64, 64, 0].tolist() == [0, 10, 20, 30]
+    path, size, synthetic = timed_clip([clip], 32, tmp_path / "work")
+    assert (size, synthetic, path.suffix, len(read_clip(path, 100))) == ((64, 48), True, ".mp4", 32)
+    written = path.stat().st_mtime_ns
+    assert timed_clip([clip], 32, tmp_path / "work")[0] == path and path.stat().st_mtime_ns == written
+    with pytest.raises(ValueError, match="no clips"):
+        timed_clip([], 1, tmp_path)
+
+
+def test_the_background_is_subtracted_as_in_curation():
+    background = estimate_background(FRAMES[..., 0]).picture
+    expected = np.abs(FRAMES[..., 0].astype(int) - background.astype(int))
+    np.testing.assert_array_equal(subtract_background(FRAMES, "difference")[..., 0], expected)
+    assert subtract_background(FRAMES, "frame") is FRAMES
+
+
+@pytest.mark.parametrize("strategy", ["cnn_lstm", "cnn_ae_attention"])
+def test_every_step_runs_over_the_whole_clip(strategy):
+    whole = build(strategy)
+    steps = network_steps(whole, FRAMES)
+    assert set(steps) == {"network", "extraction", "head", *(["attention"] if strategy.endswith("attention") else [])}
+    for step in steps.values():
+        sizes = [len(part[0] if isinstance(part, list) else part) for part in step()]
+        assert sizes == [BATCH, len(FRAMES) - BATCH]
+    assert np.concatenate(steps["network"]()).shape == (len(FRAMES), 4)
+    assert set(network_steps(whole, FRAMES[:2], cut=False)) == {"network"}
+
+
+def test_every_step_is_timed_once_a_round_and_a_users_network_as_a_whole(network, clip, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("from dance_tf.model.networks import STRATEGIES\nbuild = STRATEGIES['cnn'].build\n")
+    networks = {"a": ("cnn", network, "frame"), "b": (f"{own}:build", network, "difference")}
+    taken = time_rounds(networks, str(clip), 5, 2)
+    steps = {"a": {"network", "extraction", "head"}, "b": {"network"}, SHARED: {"decode", "background"}}
+    assert {name: set(found) for name, found in taken.items()} == steps
+    times = [seconds for found in taken.values() for seconds in found.values()]
+    assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in times)
+    before, peak = measure_memory(networks["b"], FRAMES[:5])
+    assert 0 < before <= peak <= peak_memory()
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    spec: RunSpec
+    folder: Path
+    seconds: float
+    parameters: int = 7
+    growth_seconds: float = 1.0
+
+
+def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
+    def without_processes(function, *arguments):
+        if function is measure_memory:
+            assert arguments[1].shape == (20, 128, 128, 1)
             return 100.0, 130.0
-        assert function is time_rounds
         networks, path, frames, repeats = arguments
-        assert (path, frames, repeats) == (str(clip), 20, 2)
-        assert {view for _, view in networks.values()} == {"difference", "frame"}
-        taken = {"network": [2.0, 4.0], "extraction": [1.0, 3.0], "head": [0.5, 0.25]}
-        return {name: taken for name in networks}, {"decode": [10.0, 20.0], "room": [100.0, 300.0]}
+        assert (function, path, frames, repeats) == (time_rounds, str(clip), 20, 2)
+        times = {"network": [2.0, 4.0], "extraction": [1.0, 3.0], "head": [0.5, 0.25]}
+        return {SHARED: {"decode": [10.0, 20.0], "background": [100.0, 300.0]}, **dict.fromkeys(networks, times)}
 
-    monkeypatch.setattr(cost, "apart", here_and_now)
-    run = make_run()
-    seconds = (12.0, 99.0, 13.0)
-    rivals = {"cnn": [replace(run, seconds=each) for each in seconds], "other": [make_run("frame")]}
-
-    def measure(machine):
-        return measure_costs(rivals, dataset, [clip], tmp_path, machine, frames=20, repeats=2)
-
-    first, again = measure("a machine"), measure("a machine")
-    assert sorted(function.__name__ for function in measured) == ["time_rounds", "weigh_network", "weigh_network"]
-    assert again.networks["cnn"].network == first.networks["cnn"].network == Span(3.0, 2.0, 4.0, 2)
-    found = first.networks["cnn"]
-    # a median: one slow run does not move it; and as many as there were
-    assert found.training == Span(13.0, 12.0, 99.0, 3)
-    # added round by round: 10 + 100 + 2 and 20 + 300 + 4
-    assert found.total == Span(218.0, 112.0, 324.0, 2)
-    assert first.networks["other"].total == Span(18.0, 12.0, 24.0, 2)
-    assert (found.attention.count, math.isnan(found.attention.median)) == (0, True)
-    assert (found.parameters, found.peak_memory_mb, first.idle_memory_mb) == (7, 130.0, 100.0)
-    assert found.size_mb == (run.folder / "model.keras").stat().st_size / 1e6
-    assert (first.picture, first.frames, first.repeats, first.filmed) == ((64, 48), 20, 2, False)
-    assert (first.decode.median, first.room.median) == (15.0, 200.0)
-    measure("another machine")
-    assert measured.count(time_rounds) == 2
-
-
-def test_ratios_to_another_network():
-    def spans(*medians):
-        return (Span(median, 0.0, 9.0, 3) for median in medians)
-
-    one = Cost(*spans(2.0, math.nan, 1.0, 3.0, 4.0, 10.0), 6.0, 300, 50.0)
-    other = Cost(*spans(1.0, 0.5, 0.5, 2.0, 1.0, 5.0), 3.0, 100, 100.0)
-    ratios = one.relative_to(other)
-    assert (ratios["extraction_seconds"], ratios["parameters"], ratios["peak_memory_mb"]) == (2.0, 3.0, 0.5)
-    assert (ratios["network_seconds"], ratios["total_seconds"]) == (1.5, 4.0)
-    assert math.isnan(ratios["attention_seconds"])
-
-
-def test_a_span_of_nothing():
-    assert Span.of([3.0, 1.0, 2.0]) == Span(2.0, 1.0, 3.0, 3)
-    nothing = Span.of([])
-    assert nothing.count == 0
-    assert math.isnan(nothing.median)
+    monkeypatch.setattr(cost, "in_subprocess", without_processes)
+    folder = Path(network).parent
+    runs = [
+        FinishedRun(RunSpec(TrainingSettings(strategy="cnn"), fold=f), folder, s) for f, s in enumerate((11, 98, 12))
+    ]
+    runs.append(FinishedRun(RunSpec(TrainingSettings(strategy="cnn", view="frame"), name="other"), folder, 5))
+    monkeypatch.setattr(cost, "clip_files", lambda _: [clip])
+    table = measure_costs(runs, Workspace(clip, clip, tmp_path, "synthetic"), "a machine", frames=20, repeats=2)
+    described = table[["machine", "frames", "width", "height", "synthetic"]].drop_duplicates()
+    assert described.to_numpy().tolist() == [["a machine", 20, 64, 48, False]]
+    found = table.set_index(["name", "cost"])[["median", "min", "max", "count"]]
+    assert found.loc[("cnn", "network_seconds")].tolist() == [3.0, 2.0, 4.0, 2]
+    # summed in each round: 10 + 100 + 2 and 20 + 300 + 4
+    assert found.loc[("cnn", "total_seconds")].tolist() == [218.0, 112.0, 324.0, 2]
+    assert found.loc[("other", "total_seconds")].tolist() == [18.0, 12.0, 24.0, 2]
+    assert found.loc[("cnn", "training_seconds")].tolist() == [13.0, 12.0, 99.0, 3]
+    assert np.isnan(found.loc[("cnn", "attention_seconds"), "median"])
+    medians = found["median"]
+    assert (medians["cnn", "parameters"], medians["cnn", "peak_memory_mb"]) == (7, 130.0)
+    assert medians["cnn", "size_mb"] == Path(network).stat().st_size / 1e6
+    shared = {"decode_seconds": 15.0, "background_seconds": 200.0, "idle_memory_mb": 100.0}
+    assert medians[SHARED].to_dict() == shared
+    assert timing_stats([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0, "count": 3}

@@ -1,0 +1,428 @@
+"""Tables, sentences and metrics of the comparison of strategies, made from tidy tables of results."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from dance_tf.audit.published import TABLE_4, similar_pairs, table_frame
+from dance_tf.dataset.batches import FRAME_SIDE
+from dance_tf.evaluation.intervals import ALPHA, UNITS, Estimate, confusion_by_dancer
+from dance_tf.evaluation.metrics import SCORES, pair_confusion
+from dance_tf.experiments.cache import Run
+from dance_tf.experiments.cost import SHARED
+from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs, predictions_of
+from dance_tf.experiments.spec import PROPOSED, Ablation
+from dance_tf.model.networks import STRATEGIES
+from dance_tf.report.profile import ROOT
+from dance_tf.report.sentences import FEW_DANCERS, scores_branch
+from dance_tf.report.tables import MISSING, percent, percent_interval, wide_table
+
+PLAIN = "cnn"  # the network that costs are divided by
+TABLE_2_METRICS = ("accuracy", "precision", "sensitivity", "specificity", "f1", "kappa")
+TABLE_3_METRICS = ("accuracy", "sensitivity", "kappa")
+COSTS = {  # column: cost, factor, column of the paper's Table 4
+    "feature extraction (s)": ("extraction_seconds", 1, "extraction_seconds"),
+    "attention (s)": ("attention_seconds", 1, "attention_seconds"),
+    "head (s)": ("head_seconds", 1, ""),
+    "network (s)": ("network_seconds", 1, ""),
+    "inference (s)": ("total_seconds", 1, "inference_seconds"),
+    "training (min)": ("training_seconds", 1 / 60, "training_minutes"),
+    "size (MB)": ("size_mb", 1, "size_mb"),
+    "peak memory (MB)": ("peak_memory_mb", 1, ""),
+}
+
+
+def resolve_builder(network: str) -> str:
+    """Return a strategy, or the import path of a network; its file may be relative to the repository root."""
+    return str(ROOT / network) if ".py:" in network else network
+
+
+def strategy_title(name: str) -> str:
+    """Return a strategy's title in the paper; a user's own network keeps its import path."""
+    return STRATEGIES[name].title if name in STRATEGIES else name
+
+
+def budget(runs: Sequence[Run]) -> dict[str, int]:
+    """Return what the numbers of runs rest on: epochs (at most), folds, repeats."""
+    specs = [run.spec for run in runs]
+    folds, repeats = {spec.fold for spec in specs}, {spec.repeat for spec in specs}
+    epochs = max(spec.settings.schedule.epochs for spec in specs)
+    return {"epochs": epochs, "folds": len(folds), "repeats": len(repeats)}
+
+
+def describe_budget(runs: Sequence[Run]) -> str:
+    """Return the budget in words, for captions."""
+    spec, found = runs[0].spec, budget(runs)
+    return (
+        f"{found['folds']} of {spec.folds} folds, {found['repeats']} repeat(s), at most {found['epochs']} epochs of "
+        f"{spec.settings.frames_per_clip} frames per clip"
+    )
+
+
+def nested_scores(table: pd.DataFrame, by: Sequence[str]) -> dict[str, dict]:
+    """Return estimates as metrics.json holds them: the columns `by`, "held_out" if it applies, unit, metric."""
+    nested: dict[str, dict] = {}
+    for key, group in table.groupby(list(by), sort=False):
+        node = nested
+        for name in key[:-1]:
+            node = node.setdefault(str(name), {})
+        node[str(key[-1])] = scores_branch(group)
+    return nested
+
+
+def nested_differences(table: pd.DataFrame) -> dict[str, dict]:
+    """Return differences as metrics.json holds them: question, "held_out" if it applies, unit; p is not corrected."""
+    nested: dict[str, dict] = {}
+    for row in table.to_dict("records"):
+        node = nested.setdefault(row["question"], {})
+        node = node.setdefault("held_out", {}) if row["part"] == HELD_OUT else node
+        tested = {"mean": row["t_mean"], "interval": None, "p": None, "dancers": row["dancers"], "runs": row["runs"]}
+        if not np.isnan(row["p"]):
+            tested |= {"interval": [row["t_low"], row["t_high"]], "p": row["p"]}
+        node[row["unit"]] = {**estimate_of(row).to_json(), "paired_t": tested}
+    return nested
+
+
+def estimate_of(row: Mapping[Hashable, object]) -> Estimate:
+    """Return the estimate in a row's columns mean, low, high, runs."""
+    return Estimate(row["mean"], row["low"], row["high"], row["runs"])
+
+
+def clip_confusions(runs: Sequence[Run]) -> dict[str, np.ndarray]:
+    """Return confusion matrices int64 [styles, styles] of held-out clips by title; a clip counts once in each run."""
+    groups = group_runs(runs, ("name",)).items()
+    return {strategy_title(name): sum(run.test.confusion_by_clip("clip").sum(axis=0) for run in group)
+            for (name,), group in groups}  # fmt: skip
+
+
+def interval_name(frame_size: int, interval: int) -> str:
+    """Return the name of a row of Table 3."""
+    return f"{frame_size} pixels, 1 frame of {interval}"
+
+
+def interval_questions(frame_sizes: Sequence[int], intervals: Sequence[int]) -> dict[str, tuple[str, str]]:
+    """Return the questions of Table 3: fewest frames, then smallest frames, each against all frames at full size."""
+    size, every = max(frame_sizes), min(intervals)
+    rows = {str(max(intervals)): (size, max(intervals)), f"size_{min(frame_sizes)}": (min(frame_sizes), every)}
+    reference = interval_name(size, every)
+    return {key: (interval_name(*row), reference) for key, row in rows.items() if row != (size, every)}
+
+
+def beside_paper(
+    table: pd.DataFrame,
+    published: pd.DataFrame,
+    rows: Sequence[str],
+    metrics: Sequence[str],
+    held_out: Sequence[tuple[str, str]],
+) -> pd.DataFrame:
+    """Return a wide table: the paper's values beside ours by frame on the validation folds, which is what it prints.
+
+    Args:
+        table: estimates.
+        published: the paper's values in percent, with the columns `rows`.
+        rows: columns that name a row.
+        metrics: columns.
+        held_out: metric and unit of the columns on held-out dancers, which the paper does not have.
+    """
+    labels = {(VALIDATION, "frame", metric): metric for metric in metrics}
+    labels |= {(HELD_OUT, unit, metric): f"held-out {metric} by {unit}" for metric, unit in held_out}
+    places = zip(table["part"], table["unit"], table["metric"], strict=True)
+    labelled = table.assign(column=[labels.get(place) for place in places]).dropna(subset="column")
+    wide = wide_table(labelled, rows, "column", list(labels.values()))
+    paper = wide[list(rows)].merge(published, how="left")
+    for metric in metrics:
+        if metric in paper:
+            wide.insert(wide.columns.get_loc(metric), f"{metric}, paper", paper[metric])
+    return wide
+
+
+def strategy_table(table: pd.DataFrame, repeats: int = 1) -> pd.DataFrame:
+    """Return Table 2, a row a strategy; the paper's values are the means of as many of its experiments as repeats."""
+    published = table_frame(2)
+    published = published[published["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
+    named = table.assign(strategy=table["name"].map(strategy_title))
+    held_out = [("accuracy", unit) for unit in UNITS]
+    return beside_paper(named, published.reset_index(), ["strategy"], TABLE_2_METRICS, held_out)
+
+
+def score_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return all scores of all repeats: a row an experiment, strategy, part and unit, the paper's rows last."""
+    rows = ["experiment", "strategy", "part", "unit"]
+    named = table.assign(experiment=table["repeat"] + 1, strategy=table["name"].map(strategy_title))
+    ours = wide_table(named, rows)
+    published = table_frame(2).assign(part="paper", unit="frame")
+    published = published[published["experiment"].isin(ours["experiment"])].astype({"experiment": object})
+    numbers = [metric for metric in SCORES if metric in published]
+    return pd.concat([ours, published.assign(**published[numbers].map("{:.2f}".format))], ignore_index=True)
+
+
+def frame_interval_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 3, a row a frame size and interval. The paper names no size; its rows stand beside the full size."""
+    published = table_frame(3).rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
+    held_out = [(metric, "frame") for metric in TABLE_3_METRICS]
+    return beside_paper(table, published, ["frame_size", "interval"], TABLE_3_METRICS, held_out)
+
+
+def difference_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return differences of accuracy in percentage points: a row a question, a column a part and unit, p after Holm."""
+    titles = {row.question: _minus(row) for row in table.itertuples()}
+    return _difference_columns(table).rename(index=titles).rename_axis("difference").reset_index()
+
+
+def ablation_table(table: pd.DataFrame, tests: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Return the accuracies of ablated networks, and their differences from the network as proposed, a row each.
+
+    Args:
+        table: estimates by name.
+        tests: of `differences`; questions are names.
+        titles: by name.
+    """
+    accuracy = table[table["metric"] == "accuracy"]
+    wide = wide_table(accuracy.assign(column=accuracy["part"] + " by " + accuracy["unit"]), ["name"], "column")
+    changes = _difference_columns(tests).drop(columns="runs").add_prefix("difference, ")
+    return wide.join(changes, on="name").assign(name=wide["name"].map(titles))
+
+
+def _minus(row) -> str:
+    return f"{strategy_title(row.first)} minus {strategy_title(row.second)}"
+
+
+def _difference_columns(table: pd.DataFrame) -> pd.DataFrame:
+    column = table["part"] + " by " + table["unit"]
+    named = table.assign(column=column, p=table["p_holm"].where(table["dancers"] >= FEW_DANCERS))
+    wide = wide_table(named, ["question"], "column").set_index("question")
+    p = named.pivot(index="question", columns="column", values="p").reindex(wide.index)
+    return wide.join(p[column.unique()].add_prefix("p, "))
+
+
+def is_tested(row: Mapping[Hashable, object]) -> bool:
+    """Return whether a difference rests on enough dancers for a test."""
+    return row["dancers"] >= FEW_DANCERS and not np.isnan(row["p_holm"])
+
+
+def describe_difference(row: Mapping[Hashable, object]) -> str:
+    """Return a difference and its test in words; significance is decided by the test, not by the interval."""
+    points = f"{percent_interval(row['mean'], row['low'], row['high'])} percentage points"
+    if row["dancers"] == 1:
+        return f"{points} (one dancer: no interval and no test)"
+    if not is_tested(row):
+        return f"{points} ({row['dancers']} dancers: too few for a test)"
+    verdict = "significant" if row["p_holm"] < ALPHA else "not significant"
+    return f"{points} ({verdict}: paired t-test over {row['dancers']} dancers, corrected p = {row['p_holm']:.2g})"
+
+
+def describe_question(table: pd.DataFrame, question: str) -> str:
+    """Return a question's differences in words: on held-out dancers by frame and clip, on the validation folds."""
+    rows = {(row["part"], row["unit"]): row for row in table.to_dict("records") if row["question"] == question}
+    frame, clip, validation = (
+        describe_difference(rows[place]) for place in ((HELD_OUT, "frame"), (HELD_OUT, "clip"), (VALIDATION, "frame"))
+    )
+    return (
+        f"Difference in accuracy on held-out dancers: {frame} by frame, {clip} by clip. On the validation folds, which "
+        f"are what the paper reports: {validation} by frame."
+    )
+
+
+def describe_tests(table: pd.DataFrame) -> str:
+    """Return the differences of all questions in words, a paragraph each."""
+    titles = {row.question: _minus(row) for row in table.itertuples()}
+    return "\n\n".join(f"{title}. {describe_question(table, question)}" for question, title in titles.items())
+
+
+def strategies_text(table: pd.DataFrame, tests: pd.DataFrame) -> str:
+    """Return the ranking of the strategies by frame on held-out dancers, and what attention and autoencoder add."""
+    held_out = table[(table["part"] == HELD_OUT) & (table["unit"] == "frame") & (table["metric"] == "accuracy")]
+    ranked = held_out.sort_values("mean", ascending=False, kind="stable")
+    listed = ", ".join(f"{strategy_title(row['name'])} {percent(row['mean'])} %" for row in ranked.to_dict("records"))
+    dancers = int(ranked["dancers"].max())
+    rest = "one held-out dancer, so there are no intervals" if dancers == 1 else f"{dancers} held-out dancers"
+    return (
+        f"Accuracy by frame on held-out dancers: {listed} ({rest}).\n\n"
+        f"#### Does attention help?\n\n{describe_question(tests, 'attention')}\n\n"
+        f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}"
+    )
+
+
+def ablations_text(tests: pd.DataFrame, rows: Sequence[Ablation], weights: Mapping[str, np.ndarray]) -> str:
+    """Return how much attention depends on the style, and how much each ablation changes.
+
+    Args:
+        tests: of `differences`, on held-out dancers by frame; questions are the names of ablations.
+        rows: the ablations.
+        weights: of channel attention by path, float [styles, channels].
+    """
+    titles = {row.name: row.title for row in rows}
+    found = tests.to_dict("records")
+    listed = "; ".join(
+        f"{titles[row['question']]} {percent_interval(row['mean'], row['low'], row['high'])} points" for row in found
+    )
+    tested = [row for row in found if is_tested(row)]
+    shown = [titles[row["question"]] for row in tested if row["p_holm"] < ALPHA]
+    verdict = (
+        f"Paired t-tests over dancers, corrected (Holm), find {len(shown)} of {len(tested)} differences significant"
+        f"{': ' + ', '.join(shown) if shown else ''}."
+        if tested
+        else f"No difference is tested, since there are fewer than {FEW_DANCERS} held-out dancers."
+    )
+    spread = " and ".join(f"{value:.3f} in the {path} path" for path, value in attention_spread(weights).items())
+    return (
+        "Attention weights lie between 0 and 1. Between styles, the mean weight of one channel differs by at most "
+        f"{spread}.\n\nDifference in accuracy by frame on held-out dancers from the network as proposed: {listed}. "
+        f"{verdict}"
+    )
+
+
+def attention_spread(weights: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return by path the largest difference between styles in the mean weight of one channel."""
+    return {path: float(np.nanmax(np.nanmax(found, 0) - np.nanmin(found, 0))) for path, found in weights.items()}
+
+
+def strategies_metrics(runs: Sequence[Run], table: pd.DataFrame, tests: pd.DataFrame) -> dict[str, dict]:
+    """Return the branches "strategies" and "comparison" of metrics.json; each strategy has its budget beside it."""
+    scores = nested_scores(table, ["name"])
+    groups = group_runs(runs, ("name", "split")).items()
+    strategies = {name: {split: {**scores[name], **budget(group)}} for (name, split), group in groups}
+    return {"strategies": strategies, "comparison": {"differences": nested_differences(tests)}}
+
+
+def interval_metrics(table: pd.DataFrame, tests: pd.DataFrame) -> dict[str, dict]:
+    """Return the branch "frame_interval" of metrics.json."""
+    scores = nested_scores(table, ["frame_size", "interval"])
+    return {"frame_interval": {**scores, **({"difference": nested_differences(tests)} if len(tests) else {})}}
+
+
+def ablations_metrics(table: pd.DataFrame, tests: pd.DataFrame, weights: Mapping[str, np.ndarray]) -> dict[str, dict]:
+    """Return the branches "ablations" and "comparison" of metrics.json."""
+    changes = nested_differences(tests)
+    scores = nested_scores(table, ["name"])
+    branch = {name: {**scores[name], **({"difference": changes[name]} if name in changes else {})} for name in scores}
+    return {"ablations": branch, "comparison": {"attention_spread": attention_spread(weights)}}
+
+
+def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return how often frames of the paper's similar styles are taken for the other style of their pair (Table 4).
+
+    Args:
+        runs: finished runs; their validation folds are read, as in the paper.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        Columns name, mean, low, high (fractions; nan if no pair is among the styles), runs; name is the index.
+    """
+    found = {}
+    for (name,), group in group_runs(runs, ("name",)).items():
+        dancers, counts = confusion_by_dancer(predictions_of(group, VALIDATION), "frame")
+        pairs = similar_pairs(group[0].test.styles)
+        low = high = np.nan
+        mean = np.mean([pair_confusion(run.sum(axis=0), pairs) for run in counts]) if pairs else np.nan
+        if pairs and len(dancers) > 1:
+            equal = np.full(len(dancers), 1 / len(dancers))
+            draws = np.random.default_rng([seed, 0]).multinomial(len(dancers), equal, size=resamples)
+            rates = np.array([[_pair_rate(np.tensordot(draw, run, 1), pairs) for run in counts] for draw in draws])
+            rates = rates[~np.isnan(rates).all(axis=1)]
+            low, high = np.percentile(np.nanmean(rates, axis=1), (2.5, 97.5)) if len(rates) else (np.nan, np.nan)
+        found[name] = {"mean": float(mean), "low": float(low), "high": float(high), "runs": len(group)}
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("name")
+
+
+def _pair_rate(matrix: np.ndarray, pairs: Sequence[tuple[int, int]]) -> float:
+    """The pairs' confusion; nan without any of their frames."""
+    return pair_confusion(matrix, pairs) if matrix[[style for pair in pairs for style in pair]].any() else np.nan
+
+
+def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 4, a row a network: median (min–max) of each cost, and the paper's value where it prints one."""
+    median = _medians(costs)
+    titles = median.index.map(strategy_title)
+    published = table_frame(4).set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
+    confused = similar.reindex(median.index)[["mean", "low", "high"]]
+    columns = {
+        "strategy": titles,
+        "similar styles confused (%), paper": published["confusion_rate"],
+        "similar styles confused (%)": [percent_interval(*values) for values in confused.to_numpy(float)],
+    }
+    for title, (cost, factor, theirs) in COSTS.items():
+        if theirs:
+            columns[f"{title}, paper"] = published[theirs]
+        columns[title] = _range_cells(costs, cost, median.index, factor)
+    printed = published["inference_seconds"]
+    columns["inference / CNN, paper"] = printed / printed.get(PLAIN, np.nan)
+    for title, cost in {"inference / CNN": "total_seconds", "network / CNN": "network_seconds"}.items():
+        columns[title] = median[cost] / median[cost].get(PLAIN, np.nan)
+    training = costs[costs["cost"] == "training_seconds"].set_index("name")["count"]
+    counts = {"parameters": median["parameters"].astype(int), "training runs": training.reindex(median.index)}
+    return pd.DataFrame({**columns, **counts}).reset_index(drop=True)
+
+
+def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, dict]:
+    """Return costs as metrics.json holds them."""
+    median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
+    rows = costs.set_index(["name", "cost"])
+    seconds = [cost for cost in median if cost.endswith("_seconds")]
+    found: dict[str, dict] = {}
+    for name in median.index:
+        found[name] = {
+            **median.loc[name],
+            "least_and_most": {cost: list(rows.loc[(name, cost), ["min", "max"]]) for cost in seconds},
+            "training_runs": int(rows.loc[(name, "training_seconds"), "count"]),
+            "decode_seconds": shared["decode_seconds"],
+            "room_seconds": shared["background_seconds"],
+            "similar_styles_confused": estimate_of(similar.loc[name]).to_json(),
+            "relative_to_cnn": dict(median.loc[name] / median.loc[PLAIN]) if PLAIN in median.index else {},
+        }
+        found[name]["parameters"] = int(median.at[name, "parameters"])
+    first = costs.iloc[0]
+    repeats = int(rows.loc[(SHARED, "decode_seconds"), "count"])
+    measured = {"machine": first["machine"], "frames": first["frames"], "repeats": repeats, "threads": 1}
+    return {**found, "measured_on": measured}
+
+
+def describe_measurement(costs: pd.DataFrame) -> str:
+    """Return how costs were measured, for captions."""
+    first, shared = costs.iloc[0], _medians(costs, shared=True).loc[SHARED]
+    rounds = costs.set_index("cost")["count"]["decode_seconds"]
+    kind = "synthetic, of the size of the clips" if first["synthetic"] else "one of the clips"
+    return (
+        f"Medians of {rounds} round(s), each of which measures all networks; in brackets the smallest and the largest "
+        f"value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels ({kind}), one "
+        f"thread of {first['machine']}. Inference: decoding with resizing ({shared['decode_seconds']:.2f} s), "
+        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training: runs side by side, growth "
+        f"of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the network. "
+        "Similar styles: validation folds, by frame."
+    )
+
+
+def describe_costs(costs: pd.DataFrame) -> str:
+    """Return what the proposed network costs in words, beside the paper's CNN."""
+    median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
+    proposed, frames = median.loc[PROPOSED], costs["frames"].iloc[0]
+    printed = {row.strategy: row.extraction_seconds + (row.attention_seconds or 0) for row in TABLE_4}
+    paper = printed[strategy_title(PROPOSED)] / printed[strategy_title(PLAIN)]
+    return (
+        f"{strategy_title(PROPOSED)} needs {proposed['total_seconds']:.2f} s for a clip of {frames} frames: decoding "
+        f"takes {shared['decode_seconds']:.2f} s of them, background subtraction {shared['background_seconds']:.2f} s. "
+        f"Its network takes {proposed['network_seconds'] / median.at[PLAIN, 'network_seconds']:.2f} times as long as "
+        f"the CNN (paper, features and attention: {paper:.2f} times). Attention takes "
+        f"{proposed['attention_seconds']:.3f} s. The model file has {proposed['size_mb']:.1f} MB with the optimizer's "
+        f"state, and the network {proposed['parameters']:,.0f} parameters."
+    )
+
+
+def _medians(costs: pd.DataFrame, shared: bool = False) -> pd.DataFrame:
+    """Medians by name and cost, in the order of measurement."""
+    rows = costs[(costs["name"] == SHARED) == shared]
+    wide = rows.pivot(index="name", columns="cost", values="median")
+    return wide.reindex(index=rows["name"].unique(), columns=rows["cost"].unique())
+
+
+def _range_cells(costs: pd.DataFrame, cost: str, names: Sequence[str], factor: float = 1.0) -> pd.Series:
+    """As in "0.53 (0.51–0.55)"; the value alone of one measurement, a dash of none."""
+    rows = costs[costs["cost"] == cost].set_index("name").reindex(names)
+    texts = []
+    for median, low, high in factor * rows[["median", "min", "max"]].to_numpy(float):
+        digits = 2 if np.isnan(low) or low >= 0.1 else 4  # attention takes milliseconds
+        text = MISSING if np.isnan(median) else f"{median:.{digits}f}"
+        texts.append(text if np.isnan(low) or low == high else f"{text} ({low:.{digits}f}–{high:.{digits}f})")
+    return pd.Series(texts, names)

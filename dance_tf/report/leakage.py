@@ -1,0 +1,153 @@
+"""Tables, sentences and metrics of the leakage gap, made from tidy tables of results."""
+
+import numpy as np
+import pandas as pd
+
+from dance_tf.dataset.batches import VIEWS
+from dance_tf.experiments.scores import HELD_OUT
+from dance_tf.experiments.spec import PROPOSED
+from dance_tf.report.comparison import estimate_of, nested_scores, strategy_title
+from dance_tf.report.tables import VIEW_NAMES, percent, percent_interval, wide_table
+
+KEYS = {"frame": "room_kept", "difference": "room_removed"}  # of the views in metrics.json
+SAME_DANCERS = "frame, same dancers"
+NOT_LEARNT = "not learnt"  # in place of a gap
+
+
+def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Return Table L1: held-out accuracy under each split and the gap, a row a view, strategy and unit."""
+    rows = ["view", "strategy", "unit"]
+    accuracy = table[(table["part"] == HELD_OUT) & (table["metric"] == "accuracy")]
+    splits = accuracy.assign(column="split by " + accuracy["split"])
+    same = gaps["unit"] == SAME_DANCERS
+    named = gaps.assign(column=np.where(same, "gap, same dancers", "gap"), unit=gaps["unit"].where(~same, "frame"))
+    wide = wide_table(pd.concat([splits, named]), rows, "column")
+    learnt = wide.merge(named.drop_duplicates(rows)[[*rows, "learnt"]], how="left")["learnt"]
+    wide.loc[learnt.eq(False), ["gap", "gap, same dancers"]] = NOT_LEARNT
+    return wide.assign(view=wide["view"].map(VIEW_NAMES), strategy=wide["strategy"].map(strategy_title))
+
+
+def duplicate_table(duplicates: pd.DataFrame) -> pd.DataFrame:
+    """Return the held-out frames with a near-duplicate in training, a row a view and split."""
+    return pd.DataFrame(
+        {
+            "view": duplicates["view"].map(VIEW_NAMES),
+            "split": duplicates["split"],
+            "held-out frames": duplicates["frames"],
+            "with a near-duplicate in training": duplicates["count"],
+            "share (%)": 100 * duplicates["share"],
+            "dancer in training (%)": 100 * duplicates["dancer_in_training"],
+            "dancer and style in training (%)": 100 * duplicates["dancer_and_style_in_training"],
+        }
+    )
+
+
+def leakage_headline(table: pd.DataFrame, gaps: pd.DataFrame, source: str) -> str:
+    """Return the gap of the paper's network with and without background; of another strategy if it was not run.
+
+    Raises:
+        ValueError: a view was not run.
+    """
+    parts = [_describe_gap(table, _main_gap(gaps, view)) for view in VIEWS]
+    return f"Leakage ({source}): {'; '.join(parts)}."
+
+
+def _main_gap(gaps: pd.DataFrame, view: str) -> pd.Series:
+    rows = gaps[(gaps["view"] == view) & (gaps["unit"] == "frame")]
+    if rows.empty:
+        raise ValueError(
+            f"no strategy was run {VIEW_NAMES[view]}: name one in leakage_strategies and in background_strategies"
+        )
+    proposed = rows[rows["strategy"] == PROPOSED]
+    return (proposed if len(proposed) else rows).iloc[0]
+
+
+def _accuracy(table: pd.DataFrame, gap: pd.Series, split: str) -> pd.Series:
+    place = {"strategy": gap["strategy"], "view": gap["view"], "split": split, "part": HELD_OUT, "unit": "frame"}
+    chosen = np.logical_and.reduce([table[column] == value for column, value in place.items()])
+    return table[chosen & (table["metric"] == "accuracy")].iloc[0]
+
+
+def _describe_gap(table: pd.DataFrame, gap: pd.Series) -> str:
+    who = f"{strategy_title(gap['strategy'])} ({VIEW_NAMES[gap['view']]})"
+    if not gap["learnt"]:
+        return f"{who} is close to chance even under the split by frame, so it has no gap to report"
+    frame, dancer = (percent(_accuracy(table, gap, split)["mean"]) for split in ("frame", "dancer"))
+    interval = percent_interval(gap["mean"], gap["low"], gap["high"]).partition(" ")[2] or "(one held-out dancer)"
+    return (
+        f"{who} has {frame} % frame accuracy under the split by frame and {dancer} % under the split by dancer, "
+        f"a gap of **{percent(gap['mean'])} points** {interval}"
+    )
+
+
+def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFrame, source: str, chance: float) -> str:
+    """Return what the tables of leakage show, in words.
+
+    Args:
+        table: estimates by strategy, view and split.
+        gaps: of `leakage_gaps`.
+        duplicates: of `near_duplicates`.
+        source: "synthetic" or the name of the footage.
+        chance: accuracy of guessing.
+    """
+    by_frame = gaps[gaps["unit"] == "frame"]
+    learnt, idle = by_frame[by_frame["learnt"]], by_frame[~by_frame["learnt"]]
+    sentences = [leakage_headline(table, gaps, source)]
+    for view, rows in learnt.groupby("view", sort=False)["mean"]:
+        if len(rows) > 1:
+            span = f"from {percent(rows.min())} to {percent(rows.max())} points in {len(rows)} strategies"
+            sentences.append(f"The gap by frame ({VIEW_NAMES[view]}) ranges {span}.")
+    if len(idle):
+        names = [f"{strategy_title(row.strategy)} ({VIEW_NAMES[row.view]})" for row in idle.itertuples()]
+        sentences.append(f"Without a gap, because close to chance even under the split by frame: {', '.join(names)}.")
+    sentences.append(
+        f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample "
+        "of dancers is used for both splits. The column on the same dancers compares only those that both splits test."
+    )
+    main = _main_gap(gaps, "frame")
+    met = duplicates[(duplicates["view"] == "frame") & (duplicates["split"] == "clip")].iloc[0]
+    middle = _accuracy(table, main, "clip")
+    explained = (
+        f"Under the split by clip, {strategy_title(main['strategy'])} has "
+        f"{percent_interval(middle['mean'], middle['low'], middle['high'])} % frame accuracy ({VIEW_NAMES['frame']}). "
+        f"The dancer of {percent(met['dancer_in_training'])} % of the held-out frames is in training, the dancer in "
+        f"the same style of {percent(met['dancer_and_style_in_training'])} %."
+    )
+    if met["dancer_and_style_in_training"] < 0.5 * met["dancer_in_training"]:
+        explained += (
+            " A network that recognises dancers or backgrounds then predicts another style of this dancer, and can "
+            "fall below chance: with one clip for each dancer and style, this split does not show leakage."
+        )
+    shares = "; ".join(
+        f"{VIEW_NAMES[view]}: "
+        + ", ".join(f"{percent(row.share)} % (split by {row.split})" for row in rows.itertuples())
+        for view, rows in duplicates.groupby("view", sort=False)
+    )
+    hashed = (
+        f"Held-out frames with a near-duplicate in training, by perceptual hash: {shares}. Under the split by dancer "
+        "no frame has a neighbour in training, so its share is the rate of false matches."
+    )
+    return "\n\n".join([" ".join(sentences), explained, hashed])
+
+
+def leakage_metrics(
+    table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFrame, distance: int
+) -> dict[str, object]:
+    """Return the branch "leakage" of metrics.json.
+
+    Args:
+        table: estimates by strategy, view and split.
+        gaps: of `leakage_gaps`.
+        duplicates: of `near_duplicates`.
+        distance: that they were found with.
+    """
+    found: dict[str, dict] = {"gaps": {}, "near_duplicates": {}}
+    for row in gaps.to_dict("records"):
+        branch = found["gaps"].setdefault(KEYS[row["view"]], {}).setdefault(row["strategy"], {})
+        branch[row["unit"].replace(", ", "_").replace(" ", "_")] = estimate_of(row).to_json()
+    for row in duplicates.to_dict("records"):
+        met = {"met": row["dancer_in_training"], "met_in_style": row["dancer_and_style_in_training"]}
+        counted = {name: row[name] for name in ("count", "frames", "share")}
+        branch = found["near_duplicates"].setdefault(KEYS[row["view"]], {})
+        branch[row["split"]] = {**counted, **met, "distance": distance}
+    return {**found, "splits": nested_scores(table.assign(view=table["view"].map(KEYS)), ["view", "strategy", "split"])}

@@ -1,0 +1,266 @@
+"""Tables, sentences and metrics of the comparison, from hand-made predictions and costs."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
+
+from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.cost import SHARED, timing_stats
+from dance_tf.experiments.scores import differences, estimates
+from dance_tf.experiments.spec import PROPOSED, Ablation, RunSpec, comparison_settings, fold_specs
+from dance_tf.model.networks import STRATEGIES
+from dance_tf.report import comparison
+from dance_tf.report.profile import ROOT
+
+STYLES, FRAMES = ("Supalonely", "Say So", "Tokyo"), 5  # the first two are similar in the paper
+BOOTSTRAP = {"resamples": 50, "seed": 0}
+
+
+@dataclass(frozen=True)
+class HandMade:
+    spec: RunSpec
+    validation: Predictions
+    test: Predictions
+
+
+def predictions(seed: list[int], lift: float, dancers: int) -> Predictions:
+    """Return random predictions of a clip of each style and dancer; `lift` is added to the right style."""
+    labels = np.tile(np.arange(3), dancers)
+    values = np.random.default_rng(seed).random((len(labels), FRAMES, 3))
+    values[np.arange(len(labels)), :, labels] += lift
+    counts = np.eye(3, dtype=int)[values.argmax(axis=2)].sum(axis=1)
+    shares = (values / values.sum(axis=2, keepdims=True)).mean(axis=1)
+    names = [f"dancer{clip // 3}" for clip in range(len(labels))]
+    return Predictions(STYLES, [f"clip{clip}" for clip in range(len(labels))], names, labels, shares, counts)
+
+
+def make_runs(specs, seed: int, lift: float, dancers: int = 9) -> list[HandMade]:
+    seeds = [[seed, spec.fold, spec.repeat] for spec in specs]
+    return [
+        HandMade(spec, predictions([*own, 0], lift, dancers), predictions([*own, 1], lift, dancers))
+        for spec, own in zip(specs, seeds, strict=True)
+    ]
+
+
+def of_strategies(dancers: int = 9, repeats: int = 1) -> list[HandMade]:
+    """Return two folds of each strategy, the later ones better."""
+    return [
+        run
+        for place, name in enumerate(STRATEGIES)
+        for run in make_runs(fold_specs(comparison_settings(name), 2, repeats), place, 0.2 * place, dancers)
+    ]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return of_strategies()
+
+
+@pytest.fixture(scope="module")
+def table(runs):
+    return estimates(runs, ["name"], **BOOTSTRAP)
+
+
+def test_metrics_are_those_of_scikit_learn(runs, table):
+    nested = comparison.nested_scores(table, ["name"])
+    assert list(nested) == list(STRATEGIES)
+    mine = [run for run in runs if run.spec.name == "cnn"]
+    for branch, found in (
+        (nested["cnn"], [run.validation for run in mine]),
+        (nested["cnn"]["held_out"], [run.test for run in mine]),
+    ):
+        sides = [
+            (np.repeat(one.labels, FRAMES), np.concatenate([np.repeat(np.arange(3), counts) for counts in one.counts]))
+            for one in found
+        ]
+        expected = {"accuracy": accuracy_score, "kappa": cohen_kappa_score}
+        for metric, function in expected.items():
+            assert branch["frame"][metric]["mean"] == pytest.approx(np.mean([function(*side) for side in sides]))
+        f1 = np.mean([f1_score(*side, average="macro") for side in sides])
+        assert branch["frame"]["f1"]["mean"] == pytest.approx(f1)
+        by_clip = np.mean([accuracy_score(one.labels, one.predicted) for one in found])
+        assert branch["clip"]["accuracy"]["mean"] == pytest.approx(by_clip) and branch["clip"]["accuracy"]["runs"] == 2
+    assert comparison.budget(mine) == {"epochs": 24, "folds": 2, "repeats": 1}
+    assert comparison.describe_budget(mine).startswith("2 of 5 folds, 1 repeat(s), at most 24 epochs of 12 frames")
+
+
+def test_table_2_has_a_row_a_strategy_with_the_papers_value_beside_ours(table):
+    wide = comparison.strategy_table(table).set_index("strategy")
+    assert list(wide.index) == [strategy.title for strategy in STRATEGIES.values()]
+    assert list(wide.columns[:2]) == ["accuracy, paper", "accuracy"] and "kappa, paper" not in wide
+    assert (wide.at["ResNet", "accuracy, paper"], wide.at["ResNet", "runs"]) == (93.44, 2)
+    assert np.isnan(wide.at["CNN", "accuracy, paper"])
+    row = table.query("name == 'cnn' and part == 'held out' and unit == 'clip' and metric == 'accuracy'").iloc[0]
+    assert wide.at["CNN", "held-out accuracy by clip"].startswith(f"{100 * row['mean']:.1f} [{100 * row['low']:.1f}, ")
+    twice = comparison.strategy_table(table, repeats=2).set_index("strategy")
+    assert twice.at["ResNet", "accuracy, paper"] == pytest.approx((93.44 + 93.86) / 2)
+
+
+def test_all_scores_end_with_the_papers_rows():
+    scores = comparison.score_table(estimates(of_strategies(3, repeats=2), ["repeat", "name"], **BOOTSTRAP))
+    assert len(scores) == 2 * 6 * 2 * 2 + 2 * 3
+    paper = scores[scores["part"] == "paper"].set_index(["experiment", "strategy"])
+    assert paper.at[(2, "ResNet"), "accuracy"] == "93.86" and pd.isna(paper.at[(2, "ResNet"), "kappa"])
+
+
+def test_table_3_has_the_papers_value_beside_the_full_size_only():
+    specs = [
+        replace(spec, settings=replace(spec.settings, frame_size=size), interval=every)
+        for size in (128, 64)
+        for every in (1, 3)
+        for spec in fold_specs(comparison_settings(PROPOSED), 1)
+    ]
+    table = estimates(make_runs(specs, 1, 0.5), ["frame_size", "interval"], **BOOTSTRAP)
+    wide = comparison.frame_interval_table(table).set_index(["frame_size", "interval"])
+    assert list(wide.index) == [(128, 1), (128, 3), (64, 1), (64, 3)]
+    assert (wide.at[(128, 3), "sensitivity, paper"], wide.at[(128, 3), "kappa, paper"]) == (96.22, 81.08)
+    assert wide["accuracy, paper"].notna().sum() == 1
+    assert list(comparison.nested_scores(table, ["frame_size", "interval"])["64"]) == ["1", "3"]
+
+
+def test_differences_are_tested_from_eight_dancers_on(runs, table):
+    questions = {"attention": (PROPOSED, "cnn_ae"), "autoencoder": ("cnn_ae", "cnn")}
+    found = differences(runs, questions, **BOOTSTRAP)
+    wide = comparison.difference_table(found).set_index("difference")
+    title = "CNN + AE + Attention minus CNN + AE"
+    row = found.query("question == 'attention' and part == 'held out' and unit == 'frame'").iloc[0]
+    assert wide.at[title, "p, held out by frame"] == row["p_holm"]
+    assert wide.at[title, "held out by frame"].startswith(f"{100 * row['mean']:.1f} [")
+    branch = comparison.nested_differences(found)["attention"]["held_out"]["frame"]
+    assert branch["paired_t"]["p"] == row["p"] and branch["paired_t"]["dancers"] == 9
+    assert "paired t-test over 9 dancers, corrected p = " in comparison.describe_question(found, "attention")
+    few = differences(of_strategies(3), questions, **BOOTSTRAP)
+    assert comparison.difference_table(few)["p, held out by frame"].isna().all()
+    assert "3 dancers: too few for a test" in comparison.describe_question(few, "attention")
+    one = differences(of_strategies(1), questions, **BOOTSTRAP)
+    assert "one dancer: no interval and no test" in comparison.describe_question(one, "attention")
+    assert comparison.nested_differences(one)["attention"]["frame"]["paired_t"]["p"] is None
+    ranking = comparison.strategies_text(table, found)
+    assert ranking.index("CNN + AE + Attention ") < ranking.index("ResNet") and "9 held-out dancers" in ranking
+    assert ranking.index("Does attention help?") < ranking.index("Does the autoencoder help?")
+    alone = estimates(of_strategies(1), ["name"], **BOOTSTRAP)
+    assert "one held-out dancer, so there are no intervals" in comparison.strategies_text(alone, one)
+
+
+@pytest.mark.parametrize(("p", "words"), [(0.01, "(significant: "), (0.2, "(not significant: ")])
+def test_the_test_decides_and_not_the_interval(p, words):
+    row = {"mean": 0.05, "low": 0.04, "high": 0.06, "p_holm": p, "dancers": 9}
+    assert comparison.describe_difference(row).startswith("5.0 [4.0, 6.0] percentage points " + words)
+
+
+def test_ablations_are_compared_with_the_network_as_proposed():
+    base, off = (fold_specs(comparison_settings(name), 2) for name in (PROPOSED, "cnn_ae"))
+    runs = make_runs([replace(spec, name="as_proposed") for spec in base], 1, 0.9)
+    runs += make_runs([replace(spec, name="off") for spec in off], 2, 0.0)
+    titles, one = {"as_proposed": "as proposed", "off": "attention off"}, {"parts": ["held out"], "units": ["frame"]}
+    questions = {"off": ("off", "as_proposed")}
+    tests, table = differences(runs, questions, **one, **BOOTSTRAP), estimates(runs, ["name"], **BOOTSTRAP)
+    assert len(tests) == 1
+    wide = comparison.ablation_table(table, tests, titles)
+    assert list(wide["name"]) == ["as proposed", "attention off"]
+    assert pd.isna(wide["difference, held out by frame"][0]) and wide["difference, held out by frame"][1].startswith(
+        "-"
+    )
+    rows = [Ablation(*each) for each in titles.items()]
+    weights = {"cnn": np.array([[0.2, 0.5], [0.4, 0.5], [0.3, np.nan]]), "encoder": np.full((3, 4), 0.5)}
+    text = comparison.ablations_text(tests, rows, weights)
+    assert "find 1 of 1 differences significant: attention off." in text and "0.200 in the cnn path" in text
+    assert "No difference is tested" in comparison.ablations_text(tests.assign(dancers=4), rows, weights)
+    metrics = comparison.ablations_metrics(table, differences(runs, questions, **BOOTSTRAP), weights)
+    assert set(metrics["ablations"]["off"]["difference"]) == {"frame", "clip", "held_out"}
+    assert "difference" not in metrics["ablations"]["as_proposed"]
+    assert metrics["comparison"]["attention_spread"] == pytest.approx({"cnn": 0.2, "encoder": 0.0})
+
+
+def test_each_strategy_has_its_budget_beside_its_scores(runs, table):
+    found = differences(runs, {"attention": (PROPOSED, "cnn_ae")}, **BOOTSTRAP)
+    branch = comparison.strategies_metrics(runs, table, found)["strategies"]["cnn"]["dancer"]
+    assert (branch["epochs"], branch["folds"], branch["repeats"], branch["clip"]["accuracy"]["runs"]) == (24, 2, 1, 2)
+    confusion = comparison.clip_confusions(runs)["CNN"]
+    assert confusion.sum() == 2 * 27 and np.trace(confusion) / 54 == branch["held_out"]["clip"]["accuracy"]["mean"]
+
+
+def test_fewest_and_smallest_frames_are_compared_with_all_at_full_size():
+    size, every = "64 pixels, 1 frame of 1", "128 pixels, 1 frame of 10"
+    reference = "128 pixels, 1 frame of 1"
+    questions = comparison.interval_questions([64, 128], [1, 3, 10])
+    assert questions == {"10": (every, reference), "size_64": (size, reference)}
+    assert comparison.interval_questions([128], [1]) == {}
+
+
+def cost_rows(name, **costs):
+    return [{"name": name, "cost": cost, **timing_stats(values)} for cost, values in costs.items()]
+
+
+@pytest.fixture
+def costs():
+    own = {"head_seconds": [0.5], "peak_memory_mb": [500.0], "attention_seconds": []}
+    rows = cost_rows(SHARED, decode_seconds=[1, 1, 2], background_seconds=[1.0], idle_memory_mb=[400.0])
+    rows += cost_rows("cnn", extraction_seconds=[2.0], network_seconds=[2.5], total_seconds=[4.0, 4.5, 5.0],
+                      training_seconds=[60.0], size_mb=[2.0], parameters=[100], **own)  # fmt: skip
+    rows += cost_rows(PROPOSED, extraction_seconds=[4.0], network_seconds=[5.0], total_seconds=[7.0],
+                      training_seconds=[90.0, 180.0, 360.0], size_mb=[3.0], parameters=[400],
+                      **{**own, "attention_seconds": [0.0123, 0.0121, 0.0134]})  # fmt: skip
+    rows += cost_rows("own.py:build", network_seconds=[1.0], total_seconds=[3.0], training_seconds=[1.0],
+                      size_mb=[1.0], parameters=[10], extraction_seconds=[], **{**own, "head_seconds": []})  # fmt: skip
+    described = {"machine": "a machine", "frames": 1110, "width": 432, "height": 768, "synthetic": True}
+    return pd.DataFrame(rows).assign(**described)
+
+
+@pytest.fixture
+def similar():
+    shares = {"cnn": [0.2, 0.1, 0.3, 1], PROPOSED: [0.1, 0.05, 0.2, 1], "own.py:build": [0.5, 0.4, 0.6, 1]}
+    return pd.DataFrame.from_dict(shares, orient="index", columns=["mean", "low", "high", "runs"])
+
+
+def test_table_4_has_a_row_a_network_with_the_papers_value_beside_ours(costs, similar):
+    wide = comparison.cost_table(costs, similar).set_index("strategy")
+    row = wide.loc["CNN + AE + Attention"]
+    assert (row["inference (s), paper"], row["inference (s)"], row["training runs"]) == (32.57, "7.00", 3)
+    assert (row["training (min), paper"], row["training (min)"]) == (292, "3.00 (1.50–6.00)")
+    assert row["attention (s)"] == "0.0123 (0.0121–0.0134)"
+    assert (row["inference / CNN, paper"], row["inference / CNN"]) == pytest.approx((32.57 / 18.24, 7 / 4.5))
+    assert row["network / CNN"] == 2.0 and row["similar styles confused (%)"] == "10.0 [5.0, 20.0]"
+    assert wide.loc["CNN", ["attention (s)", "parameters"]].tolist() == ["–", 100]
+    assert wide.at["own.py:build", "feature extraction (s)"] == "–" and np.isnan(
+        wide.at["own.py:build", "size (MB), paper"]
+    )
+
+
+def test_costs_in_words_and_in_metrics(costs, similar):
+    metrics = comparison.cost_metrics(costs, similar)
+    assert metrics["measured_on"] == {"machine": "a machine", "frames": 1110, "repeats": 3, "threads": 1}
+    branch = metrics[PROPOSED]
+    assert (branch["relative_to_cnn"]["network_seconds"], branch["parameters"], branch["training_runs"]) == (
+        2.0,
+        400,
+        3,
+    )
+    assert branch["least_and_most"]["attention_seconds"] == [0.0121, 0.0134]
+    assert (branch["decode_seconds"], branch["room_seconds"]) == (1.0, 1.0)
+    assert branch["similar_styles_confused"] == {"mean": 0.1, "interval": [0.05, 0.2], "runs": 1}
+    text = comparison.describe_costs(costs)
+    assert "needs 7.00 s for a clip of 1110 frames: decoding takes 1.00 s" in text
+    assert "2.00 times as long as the CNN (paper, features and attention: 1.72 times)" in text
+    caption = comparison.describe_measurement(costs)
+    assert "Medians of 3 round(s)" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
+
+
+def test_similar_styles_are_counted_in_both_directions(runs):
+    found = comparison.similar_style_confusion(runs, **BOOTSTRAP).loc["cnn"]
+    rates = []
+    for run in runs:
+        if run.spec.name == "cnn":
+            matrix = run.validation.confusion_by_clip("frame").sum(axis=0)
+            rates.append((matrix[0, 1] + matrix[1, 0]) / matrix[:2].sum())
+    assert found["mean"] == pytest.approx(np.mean(rates)) and found["low"] < found["mean"] < found["high"]
+    one = comparison.similar_style_confusion(of_strategies(1), **BOOTSTRAP)
+    assert one["low"].isna().all() and one["mean"].notna().all()
+
+
+def test_the_file_of_a_users_network_may_be_relative_to_the_repository():
+    assert comparison.resolve_builder("own/net.py:build") == str(ROOT / "own" / "net.py:build")
+    assert comparison.resolve_builder("cnn") == "cnn" and comparison.resolve_builder("module:build") == "module:build"

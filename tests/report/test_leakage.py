@@ -1,0 +1,113 @@
+"""Tables, sentences and metrics of the leakage gap, from hand-made estimates."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dance_tf.evaluation.metrics import SCORES
+from dance_tf.report import leakage
+
+ACCURACY = {"frame": 0.95, "clip": 0.7, "dancer": 0.4}
+NAMES = ("cnn", "cnn_ae_attention")
+
+
+def bounds(mean):
+    return {"mean": mean, "low": mean - 0.05, "high": mean + 0.05, "runs": 3}
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        [
+            {"strategy": name, "view": view, "split": split, "part": part, "unit": unit, "metric": metric,
+             **bounds(accuracy - drop + 0.02 * (unit == "clip")), "dancers": 4}
+            for name in NAMES for view, drop in (("frame", 0.0), ("difference", 0.1))
+            for split, accuracy in ACCURACY.items() for part in ("validation", "held out")
+            for unit in ("frame", "clip") for metric in SCORES
+        ]
+    )  # fmt: skip
+
+
+@pytest.fixture
+def gaps():
+    return pd.DataFrame(
+        [
+            {"strategy": name, "view": view, "unit": unit, **bounds(gap + more + step), "learnt": True}
+            for name, more in zip(NAMES, (0.0, 0.02), strict=True)
+            for view, gap in (("frame", 0.55), ("difference", 0.3))
+            for unit, step in (("frame", 0.0), ("clip", 0.01), ("frame, same dancers", -0.01))
+        ]
+    )
+
+
+@pytest.fixture
+def duplicates():
+    return pd.DataFrame(
+        [
+            {"view": view, "split": split, "count": count, "frames": 100, "share": count / 100,
+             "dancer_in_training": float(split != "dancer"), "dancer_and_style_in_training": float(split == "frame")}
+            for view in ("frame", "difference") for split, count in {"frame": 90, "clip": 10, "dancer": 0}.items()
+        ]
+    )  # fmt: skip
+
+
+def test_table_has_a_row_a_view_strategy_and_unit(table, gaps):
+    wide = leakage.leakage_table(table, gaps)
+    assert len(wide) == 8
+    rows = wide.set_index(["view", "strategy", "unit"])
+    first = rows.loc[("with background", "CNN", "frame")]
+    assert (first["split by frame"], first["split by dancer"]) == ("95.0 [90.0, 100.0]", "40.0 [35.0, 45.0]")
+    assert (first["gap"], first["gap, same dancers"], first["runs"]) == ("55.0 [50.0, 60.0]", "54.0 [49.0, 59.0]", 3)
+    by_clip = rows.loc[("background subtracted", "CNN + AE + Attention", "clip")]
+    assert (by_clip["gap"], by_clip["gap, same dancers"]) == ("33.0 [28.0, 38.0]", "–")
+
+
+def test_headline_has_the_gap_and_its_interval(table, gaps):
+    assert leakage.leakage_headline(table, gaps, "synthetic") == (
+        "Leakage (synthetic): CNN + AE + Attention (with background) has 95.0 % frame accuracy under the split by "
+        "frame and 40.0 % under the split by dancer, a gap of **57.0 points** [52.0, 62.0]; CNN + AE + Attention "
+        "(background subtracted) has 85.0 % frame accuracy under the split by frame and 30.0 % under the split by "
+        "dancer, a gap of **32.0 points** [27.0, 37.0]."
+    )
+    one_dancer = gaps.assign(low=np.nan, high=np.nan)
+    assert "**32.0 points** (one held-out dancer)" in leakage.leakage_headline(table, one_dancer, "synthetic")
+    some = gaps[(gaps["strategy"] == "cnn") | (gaps["view"] == "difference")]
+    assert "CNN (with background) has 95.0 %" in leakage.leakage_headline(table, some, "synthetic")
+    with pytest.raises(ValueError, match="background_strategies"):
+        leakage.leakage_headline(table, gaps[gaps["view"] == "difference"], "synthetic")
+
+
+def test_text_explains_the_gaps_the_split_by_clip_and_the_duplicates(table, gaps, duplicates):
+    text = leakage.leakage_text(table, gaps, duplicates, "synthetic", 1 / 12)
+    assert "gap by frame (with background) ranges from 55.0 to 57.0 points in 2 strategies." in text
+    assert "Under the split by clip, CNN + AE + Attention has 70.0 [65.0, 75.0] % frame accuracy (with" in text
+    assert "of 100.0 % of the held-out frames is in training, the dancer in the same style of 0.0 %." in text
+    assert "fall below chance" in text and "Without a gap" not in text
+    assert "with background: 90.0 % (split by frame), 10.0 % (split by clip), 0.0 % (split by dancer)" in text
+    met = duplicates.assign(dancer_and_style_in_training=1.0)
+    assert "fall below chance" not in leakage.leakage_text(table, gaps, met, "synthetic", 1 / 12)
+
+
+def test_no_gap_of_a_network_that_learnt_nothing(table, gaps, duplicates):
+    idle = (gaps["strategy"] == "cnn_ae_attention") & (gaps["view"] == "frame")
+    gaps = gaps.assign(learnt=~idle)
+    assert "Attention (with background) is close to chance" in leakage.leakage_headline(table, gaps, "x")
+    text = leakage.leakage_text(table, gaps, duplicates, "synthetic", 1 / 12)
+    assert "gap by frame (background subtracted) ranges" in text and "gap by frame (with" not in text
+    assert "close to chance even under the split by frame: CNN + AE + Attention (with background)." in text
+    column = leakage.leakage_table(table, gaps).set_index(["view", "strategy", "unit"])["gap"]
+    assert column["with background", "CNN + AE + Attention", "frame"] == "not learnt"
+    assert column["background subtracted", "CNN + AE + Attention", "frame"] == "32.0 [27.0, 37.0]"
+
+
+def test_metrics_keep_their_keys(table, gaps, duplicates):
+    metrics = leakage.leakage_metrics(table, gaps, duplicates, 4)
+    assert set(metrics) == {"splits", "gaps", "near_duplicates"}
+    branch = metrics["splits"]["room_removed"]["cnn"]["clip"]
+    assert set(branch) == {"frame", "clip", "held_out"} and set(branch["held_out"]["frame"]) == set(SCORES)
+    assert branch["held_out"]["frame"]["accuracy"]["mean"] == pytest.approx(0.6)
+    assert metrics["gaps"]["room_kept"]["cnn"]["frame_same_dancers"]["mean"] == pytest.approx(0.54)
+    assert metrics["near_duplicates"]["room_kept"]["frame"] == {
+        "count": 90, "frames": 100, "share": 0.9, "distance": 4, "met": 1.0, "met_in_style": 1.0,
+    }  # fmt: skip
+    assert leakage.duplicate_table(duplicates)["share (%)"].tolist() == [90, 10, 0, 90, 10, 0]
