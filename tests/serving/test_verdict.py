@@ -144,7 +144,7 @@ def test_reading_and_curation_can_be_set(bundles, clip):
 @pytest.fixture
 def faults(monkeypatch):
     """Calls that go wrong as native code does, importable in the decoding process too."""
-    folder = str(Path(__file__).resolve().parents[1] / "footage")
+    folder = str(Path(__file__).resolve().parents[1] / "video")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
     return importlib.import_module("native_faults")
