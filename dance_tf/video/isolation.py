@@ -4,8 +4,8 @@
 killed, the call raises `LostProcess`, and the next call starts a new one. This works in threads, joblib's processes and
 Dask workers.
 
-No pool library does all of this: pebble and multiprocessing cannot start processes in Dask's daemonic workers, loky
-fails every task of the pool when one process crashes, and none of them has a heartbeat or a memory limit.
+No pool library does all of this: multiprocessing and pebble cannot start processes in Dask's daemonic workers, loky
+fails every running call of the pool when one process crashes, and none of them has a heartbeat.
 """
 
 from __future__ import annotations
