@@ -1,4 +1,4 @@
-"""A clip, a refused file, and the rules that tell videos, images and side files apart."""
+"""A clip, a refused file, and the rules that distinguish videos, images and side files."""
 
 import re
 from dataclasses import dataclass

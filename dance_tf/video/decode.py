@@ -91,7 +91,7 @@ class VideoSource(Source):
         aspect = float(aspect) if aspect and aspect > 0 else 1.0
         length = stated = stated_seconds(container, stream)
         # sound may outlast the pictures; but the whole file is not read only to find out by how much
-        self.check_stated_seconds(stated or (container.duration or 0) / 1e6)
+        self.check_seconds(stated or (container.duration or 0) / 1e6, stated=True)
         if settings.frames_in_all is not None and length is None:
             ends, whole = packet_times(self.path, stream, self.heartbeat, ends=True)
             self.broken |= not whole

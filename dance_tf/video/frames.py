@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class FrameFileError(RuntimeError):
     """Frames cannot be written to the disk, for example because it is full."""
 
 
-class FrameFile:
+class FrameFile(AbstractContextManager):
     """Frames of one shape in a temporary file.
 
     The number of frames is not known in advance, so this is not a `.npy` file. The file has no name while it is open,
@@ -94,10 +95,6 @@ class FrameFile:
     def close(self) -> None:
         """Close the file; its arrays stay valid."""
         self._file.close()
-
-    def __enter__(self) -> FrameFile:
-        """Return itself."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""

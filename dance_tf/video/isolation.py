@@ -4,8 +4,8 @@
 killed, the call raises `LostProcess`, and the next call starts a new one. This works in threads, joblib's processes and
 Dask workers.
 
-No pool library does all of this: pebble and multiprocessing cannot start processes in Dask's daemonic workers, loky
-fails every task of the pool when one process crashes, and none of them has a heartbeat or a memory limit.
+No pool library does all of this: multiprocessing and pebble cannot start processes in Dask's daemonic workers, loky
+fails every running call of the pool when one process crashes, and none of them has a heartbeat.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,7 +35,7 @@ def no_heartbeat() -> None:
     """Do nothing: the heartbeat of a call that no timeout watches."""
 
 
-class DecodingProcess:
+class DecodingProcess(AbstractContextManager):
     """A subprocess that runs calls, one at a time.
 
     The called function takes a keyword `heartbeat`, a function to call regularly. The function, its arguments and its
@@ -94,10 +94,6 @@ class DecodingProcess:
             return None
         self._finalizer.detach()
         return _end(process)
-
-    def __enter__(self) -> DecodingProcess:
-        """Return itself."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """End the process."""

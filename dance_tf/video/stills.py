@@ -80,15 +80,11 @@ class Source(ABC):
         if self._decoded_bytes > self.settings.limits.decoded_bytes:
             raise self.error(f"more than {self.settings.limits.decoded_bytes:,} bytes of decoded pictures")
 
-    def check_stated_seconds(self, seconds: float) -> None:
-        """Raise ReadError if the length that a file states exceeds the limit."""
+    def check_seconds(self, seconds: float, stated: bool = False) -> None:
+        """Raise ReadError if the length read so far, or stated by the file, exceeds the limit."""
         if seconds > self.settings.limits.seconds:
-            raise self.error(f"{seconds:,.0f} s long, over the limit of {self.settings.limits.seconds:g} s")
-
-    def check_seconds(self, seconds: float) -> None:
-        """Raise ReadError if the length reached so far exceeds the limit."""
-        if seconds > self.settings.limits.seconds:
-            raise self.error(f"longer than the limit of {self.settings.limits.seconds:g} s")
+            length = f"{seconds:,.0f} s long, over" if stated else "longer than"
+            raise self.error(f"{length} the limit of {self.settings.limits.seconds:g} s")
 
     def set_size(self, width: int, height: int, orientation: Orientation = UPRIGHT) -> None:
         """Set the displayed size of a picture stored as width × height."""
@@ -180,7 +176,7 @@ class ImageSequenceSource(Source):
         times = sequence_times([path.stem for path in paths], rate)
         self.frame_rate = (len(times) - 1) / times[-1] if times[-1] > 0 else rate
         self.seconds = float(times[-1]) + 1 / self.frame_rate
-        self.check_stated_seconds(self.seconds)
+        self.check_seconds(self.seconds, stated=True)
         broken = []
         sampling = Sampling(self.settings, self.seconds)
         for time, path in sampling.choose(zip(times, paths, strict=True), lambda: self.seconds):

@@ -311,33 +311,20 @@ def test_frames_missing_after_the_last_sample_give_a_warning(truncate):
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
-def test_a_wrong_index_costs_one_seek_and_no_frame(streamable_file, monkeypatch, sampling):
+@pytest.mark.parametrize("fails", [False, True], ids=["seeks lead to the start", "the first seek fails"])
+def test_a_wrong_index_costs_no_frame(streamable_file, monkeypatch, sampling, fails):
     settings = ReadSettings(size=32, **sampling)
     correct = read_footage(streamable_file, settings)
     seeks, seek = [], PictureDecoder.frames_from
 
-    def seek_to_start(decoder, ticks):
+    def seek_wrongly(decoder, ticks):
         seeks.append(ticks)
-        return seek(decoder, 0)
+        return iter(()) if fails and len(seeks) == 1 else seek(decoder, ticks if fails else 0)
 
-    monkeypatch.setattr(PictureDecoder, "frames_from", seek_to_start)
+    monkeypatch.setattr(PictureDecoder, "frames_from", seek_wrongly)
     few = read_footage(streamable_file, settings)
-    assert len(seeks) == 1 and few.warnings == ()
+    assert len(seeks) == 1 + fails and few.warnings == ()
     assert np.array_equal(few.timestamps, correct.timestamps) and np.array_equal(few.frames, correct.frames)
-
-
-def test_a_failed_seek_is_not_the_end(streamable_file, monkeypatch):
-    settings = ReadSettings(size=32, frames_in_all=4)
-    correct = read_footage(streamable_file, settings)
-    seek, seeks = PictureDecoder.frames_from, []
-
-    def fail_first(decoder, ticks):
-        seeks.append(ticks)
-        return iter(()) if len(seeks) == 1 else seek(decoder, ticks)
-
-    monkeypatch.setattr(PictureDecoder, "frames_from", fail_first)
-    few = read_footage(streamable_file, settings)
-    assert len(seeks) == 2 and few.warnings == () and np.array_equal(few.frames, correct.frames)
 
 
 class FailingCodec:

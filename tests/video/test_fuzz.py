@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dance_tf.curation.parts import KEPT, PARTLY_KEPT, REFUSED, CurationRow, read_rows, write_rows
-from dance_tf.curation.run import curate_footage
+from dance_tf.curation.run import KEPT, PARTLY_KEPT, REFUSED, curate_footage, read_rows, write_rows
 from dance_tf.video.catalog import find_clips
+from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.settings import ReadSettings
 
 AMOUNT = os.environ.get("DANCE_TF_FUZZ", "90")
@@ -196,14 +196,18 @@ def test_fuzzed_files_all_have_a_row(seeds, tmp_path, capsys):
     assert slowest < TIMEOUT_SECONDS
 
 
-def test_fuzz_reports_every_fault(monkeypatch):
-    reasons = ["the decoder crashed (SIGSEGV)", "the decoder hung: no heartbeat for 20 s", "unexpected KeyError: 'a'"]
-    reasons += ["needs more memory than a decoding process may take"]
-    rows = [CurationRow(f"in/{number}.mp4", reason=reason) for number, reason in enumerate(reasons)]
-    fine = CurationRow("b.mp4", reason="the file is empty")
-    assert faults_in([fine, *rows]) == [(f"{number}.mp4", reason) for number, reason in enumerate(reasons)]
-    monkeypatch.setitem(KNOWN_CRASHES, "0.mp4", "known")
-    assert faults_in(rows[:1]) == []
+@pytest.mark.parametrize(
+    "error",
+    [LostProcess("the decoder crashed (SIGSEGV)"), LostProcess("the decoder hung: …"), MemoryError(), KeyError("a")],
+    ids=["crash", "hang", "memory", "bug"],
+)
+def test_fuzz_detects_every_fault(error, dance_file, tmp_path, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(DecodingProcess, "call", fail)
+    rows = curate_footage(find_clips(dance_file), tmp_path, jobs=1)
+    assert [name for name, _ in faults_in(rows)] == [dance_file.name]
 
 
 def test_fuzz_applies_every_damage(seeds):
