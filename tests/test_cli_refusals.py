@@ -100,13 +100,13 @@ def test_a_damaged_dataset_and_a_damaged_model_are_named(tmp_path, blob_clips):
 @pytest.mark.parametrize(
     ("patched", "arguments", "said"),
     [
-        ("dance_tf.synthesis.studio.synthesize", ("synthesize", "new"), "start the same command again to go on"),
-        ("dance_tf.dataset.build.curate_folder", ("curate", "clips", "new"), "start the same command again to go on"),
-        ("dance_tf.audit.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "start the same command again"),
+        ("dance_tf.synthesis.studio.synthesize", ("synthesize", "new"), "run the same command again to continue"),
+        ("dance_tf.dataset.build.curate_folder", ("curate", "clips", "new"), "run the same command again to continue"),
+        ("dance_tf.audit.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "run the same command again"),
         (
             "dance_tf.dataset.build.synthesize_arrays",
             ("synthesize", "new", "--arrays"),
-            "nothing was written, and the same command begins anew",
+            "nothing was written, and the same command starts from the beginning",
         ),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_stopped_verb_says_whether_it_goes_on(patched, arguments, said, home, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(patched, stopped)
-    assert refused(*arguments) == f"dance_tf: stopped; {said}"
+    assert refused(*arguments) == f"dance_tf: interrupted; {said}"
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
@@ -152,7 +152,7 @@ def program(tmp_path, package, error):
 
 def test_a_program_stopped_while_tensorflow_starts_says_nothing_else(tmp_path):
     told = program(tmp_path, "tensorflow", "KeyboardInterrupt")
-    assert told == "dance_tf: stopped; start the same command again to go on\n"
+    assert told == "dance_tf: interrupted; run the same command again to continue\n"
 
 
 def test_what_tensorflow_says_is_shown_where_it_cannot_start(tmp_path):
@@ -165,10 +165,10 @@ def test_a_package_that_is_not_there_is_no_fault_of_ours(tmp_path):
     told = program(tmp_path, "tensorflow", absent)
     assert told.splitlines()[-1] == (
         "dance_tf: train needs tensorflow, which is not installed: install requirements.txt; "
-        "or set KERAS_BACKEND, where another backend is"
+        "or set KERAS_BACKEND to a backend that is installed"
     )
 
 
 def test_a_program_stopped_before_its_verb_is_known_has_no_traceback(tmp_path):
     told = program(tmp_path, "typer", "KeyboardInterrupt")
-    assert told == "a greeting\ndance_tf: stopped; start the same command again\n"
+    assert told == "a greeting\ndance_tf: interrupted; run the same command again\n"
