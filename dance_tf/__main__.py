@@ -1,4 +1,4 @@
-"""`python -m dance_tf VERB`."""
+"""Entry point of `python -m dance_tf VERB`."""
 
 import sys
 
@@ -6,6 +6,6 @@ try:
     from dance_tf.cli import main
 
     main()
-except KeyboardInterrupt:  # before a verb is at work, which says so by itself
-    print("dance_tf: stopped; start the same command again", file=sys.stderr)
+except KeyboardInterrupt:  # while modules are imported; a running verb reports it by itself
+    print("dance_tf: interrupted; run the same command again", file=sys.stderr)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""The command line: `python -m dance_tf VERB`. Rooms are imported when their verb needs them."""
+"""The command line: `python -m dance_tf VERB`. Each verb imports the packages that it needs."""
 
 import json
 import os
@@ -17,15 +17,17 @@ from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
-INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no verb has caught
-GO_ON = ("synthesize", "curate", "train", "report")  # verbs that keep what they have done
+INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
+RESUMABLE = ("synthesize", "curate", "train", "report")  # verbs that keep finished work
+RUN_AGAIN = "interrupted; run the same command again"
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
-Jobs = Annotated[int | None, typer.Option(help="processes side by side; one a core by default")]
-Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler, tcp://HOST:PORT, to run on instead")]
+Jobs = Annotated[int | None, typer.Option(help="parallel processes; one per core by default")]
+Scheduler = Annotated[str | None, typer.Option(help="Dask scheduler to run on instead, tcp://HOST:PORT")]
+ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 
 
 class OneLineUsage(TyperGroup):
-    """Verbs that tell of a misused option or a missing argument in one line, as of everything else that goes wrong."""
+    """Verbs that report a wrong option or a missing argument in one line, like every other error."""
 
     def main(self, *arguments, standalone_mode: bool = True, **options):
         """Run a verb; `standalone_mode` is Typer's."""
@@ -35,20 +37,20 @@ class OneLineUsage(TyperGroup):
             status = super().main(*arguments, standalone_mode=False, **options)
         except TyperException as error:
             line = error.format_message().strip()
-            if "\n" in line:  # the help, which is shown when there is no verb
+            if "\n" in line:  # the help, which is shown without a verb
                 error.show()
             else:
-                where = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
-                typer.echo(f"dance_tf: {line.rstrip('.')}: `{where} --help` tells what it takes", err=True)
+                command = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
+                typer.echo(f"dance_tf: {line.rstrip('.')}: see `{command} --help`", err=True)
             status = error.exit_code
         if status == INTERRUPTED:
-            typer.echo("dance_tf: stopped; start the same command again", err=True)
+            typer.echo(f"dance_tf: {RUN_AGAIN}", err=True)
             status = FAILED
         sys.exit(status or DONE)
 
 
 def one_line_errors(verb: Callable) -> Callable:
-    """Turn what goes wrong in a verb into one line on standard error and exit status 2; no traceback reaches a user."""
+    """Turn an error in a verb into one line on standard error and exit status 2, without a traceback."""
 
     @wraps(verb)
     def guarded(*arguments, **options):
@@ -58,45 +60,57 @@ def one_line_errors(verb: Callable) -> Callable:
         except typer.Exit:
             raise
         except KeyboardInterrupt:
-            fail("stopped; start the same command again" + " to go on" * (verb.__name__ in GO_ON))
+            fail(RUN_AGAIN + " to continue" * (verb.__name__ in RESUMABLE))
         except Exception as error:
             if os.environ.get("DANCE_TF_TRACEBACK"):
                 raise
-            fail(_told(error, verb.__name__))
+            fail(_one_line(error, verb.__name__))
 
     return guarded
 
 
-def _told(error: Exception, verb: str) -> str:
+def _one_line(error: Exception, verb: str) -> str:
     line = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, (ValueError, OSError, RuntimeError)):
         return line
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("dance_tf"):
-        another = "; or set KERAS_BACKEND, where another backend is" if error.name == "tensorflow" else ""
-        return f"{verb} needs {error.name}, which is not installed: install requirements.txt{another}"
-    return f"{type(error).__name__}: {line} (a fault of ours; DANCE_TF_TRACEBACK=1 shows more)"
+        other = "; or set KERAS_BACKEND to a backend that is installed" if error.name == "tensorflow" else ""
+        return f"{verb} needs {error.name}, which is not installed: install requirements.txt{other}"
+    return f"{type(error).__name__}: {line} (a bug in dance_tf; DANCE_TF_TRACEBACK=1 shows the traceback)"
 
 
 def fail(line: str) -> None:
-    """Say in one line why it could not be done, and stop."""
+    """Print why a verb failed, in one line, and exit with status 2."""
     typer.echo(f"dance_tf: {line}", err=True)
     raise typer.Exit(FAILED)
 
 
 def show(document: dict, as_json: bool, text: str) -> None:
-    """Print the JSON document, or the text that says the same to a person."""
+    """Print the JSON document, or the text with the same content."""
     text = json.dumps(document, ensure_ascii=False) if as_json else text
-    # a file name that is no UTF-8 holds lone surrogates, which cannot be printed; JSON has the same escape for them
+    # a file name that is not UTF-8 has lone surrogates, which cannot be printed; JSON has the same escape for them
     typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
+def show_refusals(refused: list[dict], key: str) -> None:
+    """Print each refused clip and its reason on standard error."""
+    for each in refused:
+        typer.echo(f"refused {each[key]}: {each['reason']}", err=True)
+
+
+def note(text: str) -> None:
+    """Print a note on standard error, unless it is empty."""
+    if text:
+        typer.echo(f"note: {text}", err=True)
+
+
 def cores() -> int:
-    """Cores this process may use."""
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def scores_text(document: dict, title: str) -> str:
-    """Scores by frame and by clip, with their intervals, a line each."""
+    """Return scores by frame and by clip with their intervals, one per line."""
     lines = [title]
     for by in ("frame", "clip"):
         for name, value in document[by].items():
@@ -106,23 +120,40 @@ def scores_text(document: dict, title: str) -> str:
     return "\n".join(lines)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names in a comma-separated list."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+app = typer.Typer(
+    name="dance_tf",
+    cls=OneLineUsage,
+    help="Dance style from video, with reliable numbers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
 @one_line_errors
 def synthesize(
     out: Annotated[Path, typer.Argument(help="new folder for clips and manifest.csv")],
-    styles: Annotated[int, typer.Option(help="how many styles")] = 12,
-    dancers: Annotated[int, typer.Option(help="how many dancers")] = 20,
+    styles: Annotated[int, typer.Option(help="number of styles")] = 12,
+    dancers: Annotated[int, typer.Option(help="number of dancers")] = 20,
     seconds: Annotated[float, typer.Option(help="length of a clip")] = 8.0,
-    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same pictures")] = 0,
-    frame_rate: Annotated[float, typer.Option(help="frames a second")] = 30.0,
-    width: Annotated[int, typer.Option(help="of a frame, pixels")] = 432,
-    height: Annotated[int, typer.Option(help="of a frame, pixels")] = 768,
-    difficulty: Annotated[float, typer.Option(help="0 easy to 1 hard")] = 0.5,
-    arrays: Annotated[bool, typer.Option("--arrays", help="128×128 arrays that `train` takes, with no codec")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same clips")] = 0,
+    frame_rate: Annotated[float, typer.Option(help="frames per second")] = 30.0,
+    width: Annotated[int, typer.Option(help="of a frame, in pixels")] = 432,
+    height: Annotated[int, typer.Option(help="of a frame, in pixels")] = 768,
+    difficulty: Annotated[float, typer.Option(help="from 0, easy, to 1, hard")] = 0.5,
+    arrays: Annotated[bool, typer.Option("--arrays", help="write 128×128 arrays, not videos")] = False,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
-    """Make clips of made-up dancers."""
+    """Generate clips of synthetic dancers."""
     from dance_tf.synthesis.settings import StudioSettings
 
     settings = StudioSettings(
@@ -137,13 +168,13 @@ def synthesize(
     )
     if arrays:
         if scheduler:
-            fail("--arrays is made on this machine: leave --scheduler out")
+            fail("--arrays runs on this machine: leave out --scheduler")
         from dance_tf.dataset.build import synthesize_arrays
 
         try:
             synthesize_arrays(check_place(out, ARRAYS), settings, jobs or cores(), progress=True)
         except KeyboardInterrupt:
-            fail("stopped; nothing was written, and the same command begins anew")
+            fail("interrupted; nothing was written, and the same command starts from the beginning")
     else:
         from dance_tf.synthesis.studio import synthesize as record
 
@@ -152,22 +183,23 @@ def synthesize(
     show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
 
 
+@app.command()
 @one_line_errors
 def curate(
-    footage: Annotated[Path, typer.Argument(help="folder with manifest.csv, or laid out <style>/<dancer>_*.mp4")],
+    footage: Annotated[Path, typer.Argument(help="folder with manifest.csv, or with <style>/<dancer>_*.mp4")],
     out: Annotated[Path, typer.Argument(help="dataset folder to write")],
     jobs: Jobs = None,
     scheduler: Scheduler = None,
-    fit: Annotated[str, typer.Option(help="pad keeps the whole picture, crop its middle")] = "pad",
+    fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop its centre")] = "pad",
     frames_per_second: Annotated[
-        float | None, typer.Option(help="frames to take of each second; every frame by default")
+        float | None, typer.Option(help="frames to sample per second; every frame by default")
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="refuse longer clips; 900 by default")] = None,
     max_pixels: Annotated[int | None, typer.Option(help="refuse larger frames; 67,108,864 by default")] = None,
-    strips: Annotated[bool, typer.Option("--strips", help="draw each clip's film strip into OUT-strips")] = False,
+    strips: Annotated[bool, typer.Option("--strips", help="draw a film strip of each clip in OUT-strips")] = False,
     as_json: Json = False,
 ) -> None:
-    """Read a folder of clips, drop what shows no dancing, and write a dataset."""
+    """Read a folder of clips, drop frames without dancing, and write a dataset."""
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
@@ -180,66 +212,38 @@ def curate(
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
         curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
     if curated.set_aside:
-        typer.echo(f"note: a table of other columns was in the way and is now {curated.set_aside}", err=True)
-    not_drawn = ""
+        note(f"a curation table with other columns was renamed to {curated.set_aside}")
+    strips_error = ""
     if strips:
         from dance_tf.report.clip_strips import StripError, write_strips
 
         try:
             write_strips(out, curated.clip_path, footage.resolve().name, read, jobs or cores(), scheduler)
         except StripError as error:
-            not_drawn = f"note: {error}"
-    refused = [row for row in curated.rows if row.status == "refused"]
-    reasons = {name: sum(getattr(row, name) for row in curated.rows) for name in ("blank", "blurred", "no_dancing")}
+            strips_error = str(error)
+    refused = [{"path": row.path, "reason": row.reason} for row in curated.rows if row.status == "refused"]
+    frames = {
+        "seen": sum(row.seen for row in curated.rows),
+        "kept": sum(row.kept for row in curated.rows),
+        "dropped": {
+            name: sum(getattr(row, name) for row in curated.rows) for name in ("blank", "blurred", "no_dancing")
+        },
+    }
     document = {
         "out": str(out),
         "layout": curated.layout,
         "clips": len(curated.rows) - len(refused),
-        "frames": {
-            "seen": sum(row.seen for row in curated.rows),
-            "kept": sum(row.kept for row in curated.rows),
-            "dropped": reasons,
-        },
+        "frames": frames,
         "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),
-        "refused": [{"path": row.path, "reason": row.reason} for row in refused],
+        "refused": refused,
     }
-    frames = document["frames"]
     text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
     if unknown := document["rooms_unknown"]:
-        text += f"; in {unknown} clip(s) too much moves for the still room to be told"
+        text += f"; {unknown} clip(s) have no reliable background, because too much moves"
     show(document, as_json, text)
-    for row in refused:
-        typer.echo(f"refused {row.path}: {row.reason}", err=True)
-    if not_drawn:
-        typer.echo(not_drawn, err=True)
-    raise typer.Exit(DONE_WITH_REFUSALS if refused or not_drawn else DONE)
-
-
-app = typer.Typer(
-    name="dance_tf",
-    cls=OneLineUsage,
-    help="Dance style from video, with numbers that can be believed.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-app.command()(synthesize)
-app.command()(curate)
-
-
-def main() -> None:
-    """Entry point of the console script and of `python -m dance_tf`."""
-    # the backends' start-up chatter is no news to a user; it must be silenced before they are imported
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    app()
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Names that stand with commas between them."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    show_refusals(refused, "path")
+    note(strips_error)
+    raise typer.Exit(DONE_WITH_REFUSALS if refused or strips_error else DONE)
 
 
 @app.command()
@@ -247,22 +251,24 @@ def _names(text: str) -> tuple[str, ...]:
 def train(
     dataset: Annotated[Path, typer.Argument(help="dataset folder of `curate` or `synthesize --arrays`")],
     out: Annotated[Path, typer.Argument(help="model folder to write")],
-    strategy: Annotated[str, typer.Option(help="network; cnn_ae_attention is the paper's")] = "cnn_ae_attention",
-    split: Annotated[str, typer.Option(help="what is held out: frame, clip or dancer")] = "dancer",
-    hold_out: Annotated[str, typer.Option(help="dancers to hold out, by name, with commas between")] = "",
-    view: Annotated[str, typer.Option(help="difference from the still room, or the frame as it is")] = "difference",
+    strategy: Annotated[
+        str, typer.Option(help="network: the paper's by default, or your own function path/to/file.py:function")
+    ] = "cnn_ae_attention",
+    split: Annotated[str, typer.Option(help="unit to hold out: frame, clip or dancer")] = "dancer",
+    hold_out: Annotated[str, typer.Option(help="dancers to hold out, comma-separated")] = "",
+    view: Annotated[str, typer.Option(help="difference from the background, or the whole frame")] = "difference",
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
-    epochs: Annotated[int, typer.Option(help="at most")] = 24,
+    epochs: Annotated[int, typer.Option(help="maximum number of epochs")] = 24,
     learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.03,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
-    growth_epochs: Annotated[int, typer.Option(help="of each of the autoencoder's five stages")] = 3,
-    frames_per_clip: Annotated[int, typer.Option(help="frames drawn of each clip in an epoch")] = 12,
+    growth_epochs: Annotated[int, typer.Option(help="epochs of each of the autoencoder's five stages")] = 3,
+    frames_per_clip: Annotated[int, typer.Option(help="frames sampled from each clip in an epoch")] = 12,
     augment: Annotated[
-        str, typer.Option(help="degradations to train against: all, or families such as noise,light,weather")
+        str, typer.Option(help="corruptions to train with: all, or families such as noise,light,weather")
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Grow the autoencoder, train a network, and score it on the part held out."""
+    """Grow the autoencoder, train a network, and score it on the held-out part."""
     check_place(out, MODEL, sources=(dataset,))
     start_tensorflow()
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
@@ -282,23 +288,19 @@ def train(
         augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
     )
     data = open_dataset(dataset)
-    held = _names(hold_out)
-    part = make_splits(data, split, seed=seed, hold_out=held)[0]
-    if part.note:
-        typer.echo(f"note: {part.note}", err=True)
-    document = {
-        "model": str(out),
-        **train_model(data, part, settings, out, seed, reading=find_reading(dataset)).to_json(),
-    }
+    part = make_splits(data, split, seed=seed, hold_out=_names(hold_out))[0]
+    note(part.note)
+    evaluation = train_model(data, part, settings, out, seed, reading=find_reading(dataset))
+    document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
 
 
 @app.command()
 @one_line_errors
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="model folder")],
+    model: ModelFolder,
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
-    dancers: Annotated[str, typer.Option(help="score only these dancers, by name, with commas between")] = "",
+    dancers: Annotated[str, typer.Option(help="score only these dancers, comma-separated")] = "",
     as_json: Json = False,
 ) -> None:
     """Score a model on a dataset, by frame and by clip, with intervals over dancers."""
@@ -307,10 +309,8 @@ def evaluate(
     from dance_tf.experiments.run import evaluate_model
     from dance_tf.model.bundle import load_bundle
 
-    wanted = _names(dancers)
-    evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), wanted)
-    if evaluation.note:
-        typer.echo(f"note: {evaluation.note}", err=True)
+    evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), _names(dancers))
+    note(evaluation.note)
     document = {"model": str(model), "dataset": str(dataset), **evaluation.to_json()}
     show(document, as_json, scores_text(document, str(model)))
 
@@ -318,11 +318,11 @@ def evaluate(
 @app.command()
 @one_line_errors
 def classify(
-    model: Annotated[Path, typer.Argument(help="model folder")],
-    clips: Annotated[list[Path], typer.Argument(help="video files, or folders of clips or of images")],
+    model: ModelFolder,
+    clips: Annotated[list[Path], typer.Argument(help="video files, folders of clips, or folders of images")],
     as_json: Json = False,
 ) -> None:
-    """Say which style each clip is."""
+    """Classify the style of each clip."""
     start_tensorflow()
     from tqdm import tqdm
 
@@ -340,18 +340,17 @@ def classify(
         for clip in tqdm(found, desc="clips", unit="clip", file=sys.stderr, delay=1):
             try:
                 verdicts.append(classify_clip(bundle, clip, process=process))
-            except Exception as error:  # noqa: BLE001 - whatever one clip provokes, the others get their verdicts
+            except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
                 refused.append({"clip": str(clip), "reason": refusal(error)})
     lines = [
-        f"{verdict.clip}: {verdict.style}, {verdict.confidence:.0%} sure"
-        + "".join(f" ({note})" for note in verdict.notes)
+        f"{verdict.clip}: {verdict.style}, confidence {verdict.confidence:.0%}"
+        + "".join(f" ({text})" for text in verdict.notes)
         for verdict in verdicts
     ]
     document = {"model": str(model), "clips": [verdict.to_json() for verdict in verdicts], "refused": refused}
     if verdicts or as_json:
         show(document, as_json, "\n".join(lines))
-    for each in refused:
-        typer.echo(f"refused {each['clip']}: {each['reason']}", err=True)
+    show_refusals(refused, "clip")
     raise typer.Exit(FAILED if not verdicts else DONE_WITH_REFUSALS if refused else DONE)
 
 
@@ -360,17 +359,17 @@ def classify(
 def audit(
     table: Annotated[Path, typer.Argument(help="CSV with columns such as accuracy, precision, recall, f1, kappa")],
     classes: Annotated[int, typer.Option(help="number of classes")],
-    support: Annotated[str, typer.Option(help="items of each class, with commas between")] = "",
+    support: Annotated[str, typer.Option(help="items of each class, comma-separated")] = "",
     averaged: Annotated[bool, typer.Option("--averaged", help="rows are means over folds or repeats")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell which numbers of a published table cannot all be true."""
+    """Find numbers of a published table that contradict each other."""
     from dance_tf.audit.audit import audit_csv
 
     try:
         supports = [int(count) for count in support.split(",")] if support else None
     except ValueError:
-        fail(f"--support takes whole numbers with commas between, not {support!r}")
+        fail(f"--support takes comma-separated whole numbers, not {support!r}")
     findings = audit_csv(table, classes, supports, averaged=averaged)
     text = "\n".join(f"{found.row}: {found.level}: {found.message}" for found in findings)
     document = {"table": str(table), "findings": [found.to_json() for found in findings]}
@@ -398,3 +397,11 @@ def report(
     path = Path(profile).absolute() if profile.endswith((".yaml", ".yml")) else Path("runs", f"{profile}.yaml")
     written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem, from_records=from_records)
     typer.echo(f"report in {written}")
+
+
+def main() -> None:
+    """Run the console script and `python -m dance_tf`."""
+    # the backends' startup logs must be suppressed before they are imported
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    app()

@@ -1,4 +1,4 @@
-"""What the verbs refuse: to write over what a user has, and to go on with what is damaged; each in one line."""
+"""What the verbs refuse in one line: to overwrite a user's files, damaged inputs, and interruptions."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def refused(*arguments):
-    """The one line of a verb that could not do what it was asked; nothing may stand on standard output."""
+    """The one error line of a verb that failed; standard output must be empty."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert (result.exit_code, result.stdout) == (FAILED, "")
     lines = result.stderr.strip().splitlines()
@@ -32,7 +32,7 @@ def contents(folder):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """The current folder: footage of two styles, and a thesis that lies in a folder of its own."""
+    """The current folder, with footage of two styles and a folder `mine` with a thesis."""
     for name in ("waltz/anna_1.mp4", "tango/anna_1.mp4"):
         path = tmp_path / "clips" / name
         path.parent.mkdir(parents=True)
@@ -44,7 +44,7 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("synthesize", "mine"), "holds something else"),
         (("synthesize", "mine", "--arrays"), "holds something else"),
@@ -64,14 +64,14 @@ def home(tmp_path, monkeypatch):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_nothing_that_a_user_has_is_written_over(arguments, said, home):
+def test_a_user_s_files_are_never_overwritten(arguments, message, home):
     before = contents(home)
-    assert said in refused(*arguments)
+    assert message in refused(*arguments)
     assert contents(home) == before
     assert sorted(path.name for path in home.iterdir()) == ["clips", "mine"]
 
 
-def test_a_notebook_that_fails_is_told_in_one_line(monkeypatch, tmp_path):
+def test_a_failing_notebook_is_reported_in_one_line(monkeypatch, tmp_path):
     def failing(*arguments, **options):
         raise RunError("00_curate_clips.ipynb, cell [3]: ValueError: no clips (see executed/failed_00.ipynb)")
 
@@ -98,28 +98,28 @@ def test_a_damaged_dataset_and_a_damaged_model_are_named(tmp_path, blob_clips):
 
 
 @pytest.mark.parametrize(
-    ("patched", "arguments", "said"),
+    ("patched", "arguments", "message"),
     [
-        ("dance_tf.synthesis.studio.synthesize", ("synthesize", "new"), "start the same command again to go on"),
-        ("dance_tf.dataset.build.curate_folder", ("curate", "clips", "new"), "start the same command again to go on"),
-        ("dance_tf.audit.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "start the same command again"),
+        ("dance_tf.synthesis.studio.synthesize", ("synthesize", "new"), "run the same command again to continue"),
+        ("dance_tf.dataset.build.curate_folder", ("curate", "clips", "new"), "run the same command again to continue"),
+        ("dance_tf.audit.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "run the same command again"),
         (
             "dance_tf.dataset.build.synthesize_arrays",
             ("synthesize", "new", "--arrays"),
-            "nothing was written, and the same command begins anew",
+            "nothing was written, and the same command starts from the beginning",
         ),
     ],
 )
-def test_a_stopped_verb_says_whether_it_goes_on(patched, arguments, said, home, monkeypatch):
-    def stopped(*arguments, **options):
+def test_an_interrupted_verb_says_whether_it_continues(patched, arguments, message, home, monkeypatch):
+    def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(patched, stopped)
-    assert refused(*arguments) == f"dance_tf: stopped; {said}"
+    monkeypatch.setattr(patched, interrupted)
+    assert refused(*arguments) == f"dance_tf: interrupted; {message}"
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
-def test_where_every_clip_is_refused_only_json_prints_something(as_json, tmp_path, monkeypatch):
+def test_where_every_clip_is_refused_only_json_is_printed(as_json, tmp_path, monkeypatch):
     monkeypatch.setattr("dance_tf.model.bundle.load_bundle", lambda folder: None)
     clip = tmp_path / "strange.mp4"
     clip.write_bytes(b"no video")
@@ -134,41 +134,31 @@ def test_where_every_clip_is_refused_only_json_prints_something(as_json, tmp_pat
 
 STUB = """
 import os
-os.write(2, b"a greeting\\n")
+os.write(2, b"startup log\\n")
 raise {error}
 """
+ABSENT = "ModuleNotFoundError('No module named tensorflow', name='tensorflow')"
 
 
-def program(tmp_path, package, error):
-    """The end of `train` where a package greets on standard error and then raises as it is imported."""
+@pytest.mark.parametrize(
+    ("package", "error", "output"),
+    [
+        ("tensorflow", "KeyboardInterrupt", "dance_tf: interrupted; run the same command again to continue\n"),
+        ("tensorflow", "OSError('no disk')", "startup log\ndance_tf: no disk\n"),
+        (
+            "tensorflow",
+            ABSENT,
+            "startup log\ndance_tf: train needs tensorflow, which is not installed: install requirements.txt; "
+            "or set KERAS_BACKEND to a backend that is installed\n",
+        ),
+        # before the verb runs
+        ("typer", "KeyboardInterrupt", "startup log\ndance_tf: interrupted; run the same command again\n"),
+    ],
+)
+def test_a_package_that_raises_when_it_is_imported(tmp_path, package, error, output):
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").write_text(STUB.format(error=error))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = [sys.executable, "-m", "dance_tf", "train", "data", "model"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
-    assert (done.returncode, done.stdout) == (FAILED, "")
-    return done.stderr
-
-
-def test_a_program_stopped_while_tensorflow_starts_says_nothing_else(tmp_path):
-    told = program(tmp_path, "tensorflow", "KeyboardInterrupt")
-    assert told == "dance_tf: stopped; start the same command again to go on\n"
-
-
-def test_what_tensorflow_says_is_shown_where_it_cannot_start(tmp_path):
-    told = program(tmp_path, "tensorflow", "OSError('no disk')")
-    assert told == "a greeting\ndance_tf: no disk\n"
-
-
-def test_a_package_that_is_not_there_is_no_fault_of_ours(tmp_path):
-    absent = "ModuleNotFoundError('No module named tensorflow', name='tensorflow')"
-    told = program(tmp_path, "tensorflow", absent)
-    assert told.splitlines()[-1] == (
-        "dance_tf: train needs tensorflow, which is not installed: install requirements.txt; "
-        "or set KERAS_BACKEND, where another backend is"
-    )
-
-
-def test_a_program_stopped_before_its_verb_is_known_has_no_traceback(tmp_path):
-    told = program(tmp_path, "typer", "KeyboardInterrupt")
-    assert told == "a greeting\ndance_tf: stopped; start the same command again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (FAILED, "", output)

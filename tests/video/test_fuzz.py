@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dance_tf.curation.run import KEPT, PARTLY_KEPT, REFUSED, curate_footage, read_rows, write_rows
+from dance_tf.curation.parts import KEPT, PARTLY_KEPT, REFUSED, read_rows, write_rows
+from dance_tf.curation.run import curate_footage
 from dance_tf.video.catalog import find_clips
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.settings import ReadSettings
