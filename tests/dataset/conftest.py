@@ -1,5 +1,3 @@
-"""One tiny dataset for the whole room."""
-
 import pytest
 
 from dance_tf.dataset.arrays import gather

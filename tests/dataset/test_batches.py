@@ -1,13 +1,16 @@
+import cv2
 import numpy as np
 import pytest
 
 from dance_tf.dataset.batches import (
     Jitter,
     apply_view,
+    downsample,
     jitter_frames,
     load_frames,
     sample_evenly,
     sample_random,
+    subsample,
     windows,
 )
 
@@ -24,50 +27,43 @@ def frames(random):
     return random.integers(0, 256, (6, 128, 128, 1), dtype=np.uint8)
 
 
-def slow_spread(indices, clips, per_clip):
-    """Walk each clip's frames and take the one in the middle of each of `per_clip` equal stretches."""
-    chosen = []
-    for clip in sorted(set(clips[indices])):
-        members = [index for index in indices if clips[index] == clip]
-        if len(members) <= per_clip:
-            chosen += members
-            continue
-        for part in range(per_clip):
-            chosen.append(members[int((2 * part + 1) * len(members) // (2 * per_clip))])
-    return np.array(chosen)
+def members_of(indices, clip) -> list[int]:
+    return [index for index in indices if CLIPS[index] == clip]
 
 
 @pytest.mark.parametrize("per_clip", [1, 2, 3, 4, 5, 12, 13])
 @pytest.mark.parametrize("step", [1, 2, 5])
-def test_spread_walks_each_clip_evenly(per_clip, step):
-    indices = np.arange(0, len(CLIPS), step)
-    np.testing.assert_array_equal(sample_evenly(indices, CLIPS, per_clip), slow_spread(indices, CLIPS, per_clip))
+def test_frames_are_sampled_evenly_per_clip(per_clip, step):
+    indices, expected = np.arange(0, len(CLIPS), step), []
+    for clip in range(5):
+        members = members_of(indices, clip)
+        middles = [members[(2 * part + 1) * len(members) // (2 * per_clip)] for part in range(per_clip) if members]
+        expected += members if len(members) <= per_clip else middles
+    np.testing.assert_array_equal(sample_evenly(indices, CLIPS, per_clip), expected)
 
 
-def test_spread_of_a_worked_example():
+def test_even_samples_by_hand():
     assert sample_evenly(np.arange(27), CLIPS, 2).tolist() == [1, 5, 7, 9, 11, 15, 21, 24, 26]
     assert sample_evenly(np.array([], dtype=np.int64), CLIPS, 2).tolist() == []
 
 
 @pytest.mark.parametrize("per_clip", [1, 3, 20])
-def test_draw_takes_so_many_different_frames_of_each_clip(per_clip, random):
-    indices = np.flatnonzero(np.arange(27) % 4)  # not every frame may be drawn
-    drawn = sample_random(indices, CLIPS, per_clip, random)
-    assert len(set(drawn)) == len(drawn) and set(drawn) <= set(indices)
+def test_random_samples_have_the_same_number_of_frames_per_clip(per_clip, random):
+    indices = np.flatnonzero(np.arange(27) % 4)
+    chosen = sample_random(indices, CLIPS, per_clip, random)
+    assert len(set(chosen)) == len(chosen) and set(chosen) <= set(indices)
     for clip in range(5):
-        members = sum(CLIPS[index] == clip for index in indices)
-        assert sum(CLIPS[index] == clip for index in drawn) == min(per_clip, members)
+        assert len(members_of(chosen, clip)) == min(per_clip, len(members_of(indices, clip)))
 
 
-def test_draw_mixes_clips_and_reaches_every_frame():
-    indices = np.arange(27)
-    drawn = [sample_random(indices, CLIPS, 2, np.random.default_rng(epoch)) for epoch in range(60)]
-    assert any((np.diff(CLIPS[one]) < 0).any() for one in drawn)
-    counts = np.bincount(np.concatenate(drawn), minlength=27)
+def test_random_samples_mix_clips_and_reach_every_frame():
+    samples = [sample_random(np.arange(27), CLIPS, 2, np.random.default_rng(epoch)) for epoch in range(60)]
+    assert any((np.diff(CLIPS[one]) < 0).any() for one in samples)
+    counts = np.bincount(np.concatenate(samples), minlength=27)
     assert (counts > 0).all()
-    # each frame of the clip of 12 is drawn with chance 2 / 12 an epoch: 10 times in 60, more or less
+    # probability 2 / 12 per epoch for each frame of the clip of 12
     assert abs(counts[CLIPS == 3] - 10).max() <= 9
-    np.testing.assert_array_equal(drawn[0], sample_random(indices, CLIPS, 2, np.random.default_rng(0)))
+    np.testing.assert_array_equal(samples[0], sample_random(np.arange(27), CLIPS, 2, np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 9])
@@ -86,26 +82,25 @@ def test_a_window_cannot_end_at_a_frame_that_is_not_allowed():
         windows(np.array([3]), np.array([1, 2, 4]), CLIPS, 2)
 
 
-def test_what_the_network_sees(random, frames):
-    rooms = random.integers(0, 256, frames.shape, dtype=np.uint8)
-    np.testing.assert_array_equal(apply_view(frames, rooms, "frame"), frames)
-    expected = np.abs(frames.astype(int) - rooms.astype(int))
-    found = apply_view(frames, rooms, "difference")
+def test_the_difference_view_subtracts_the_background(random, frames):
+    backgrounds = random.integers(0, 256, frames.shape, dtype=np.uint8)
+    np.testing.assert_array_equal(apply_view(frames, backgrounds, "frame"), frames)
+    found = apply_view(frames, backgrounds, "difference")
     assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, np.abs(frames.astype(int) - backgrounds.astype(int)))
     with pytest.raises(ValueError, match="unknown view 'edges'"):
-        apply_view(frames, rooms, "edges")
+        apply_view(frames, backgrounds, "edges")
 
 
 @pytest.mark.parametrize("view", ["frame", "difference"])
-def test_frames_are_loaded_beside_their_own_room(dataset, view):
+def test_frames_are_loaded_with_the_background_of_their_clip(dataset, view):
     indices = np.array([[0, 30, 83], [40, 40, 1]])
     found = load_frames(dataset, indices, view)
     assert found.shape == (2, 3, 128, 128, 1) and found.dtype == np.uint8
-    for place in np.ndindex(2, 3):
-        frame = dataset.frames[indices[place]].astype(int)
-        room = dataset.backgrounds[dataset.clip_index[indices[place]]].astype(int)
-        np.testing.assert_array_equal(found[place], frame if view == "frame" else abs(frame - room))
+    expected = dataset.frames[indices].astype(int)
+    if view == "difference":
+        expected = abs(expected - dataset.backgrounds[dataset.clip_index[indices]])
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_no_jitter_changes_nothing(frames, random):
@@ -122,14 +117,14 @@ def test_jitter_stays_within_its_amounts():
     right = (moved * columns).sum(axis=(1, 2)) / mass - 63.5
     for way in (down, right):
         assert 5 < np.abs(way).max() <= 10.1 and way.min() < 0 < way.max()
-    np.testing.assert_allclose(mass / (64 * 200), 1, atol=0.02)  # a shift keeps size and light
+    np.testing.assert_allclose(mass / (64 * 200), 1, atol=0.02)  # a shift keeps size and brightness
     lit = jitter_frames(frames, Jitter(gain=0.2), np.random.default_rng(1))
     assert 160 <= lit.max(axis=(1, 2, 3)).min() < 190 and 210 < lit.max() <= 240
     sized = (jitter_frames(frames, Jitter(zoom=0.5), np.random.default_rng(1)) > 100).sum(axis=(1, 2, 3)) ** 0.5 / 8
     assert 0.4 < sized.min() < 0.8 and 1.2 < sized.max() < 1.6
 
 
-def test_gray_levels_are_bent_between_black_and_white():
+def test_gamma_keeps_black_and_white():
     ramp = np.broadcast_to(np.arange(0, 256, 2, dtype=np.uint8)[:, None], (128, 128))
     frames = np.repeat(ramp[None, ..., None], 30, axis=0)
     bent = jitter_frames(frames, Jitter(gamma=np.log(2)), np.random.default_rng(4))[..., 0, 0].astype(float)
@@ -140,7 +135,7 @@ def test_gray_levels_are_bent_between_black_and_white():
         np.testing.assert_allclose(levels, 255 * (ramp[:, 0] / 255) ** exponent, atol=1.5)
 
 
-def test_a_tilt_turns_about_the_middle():
+def test_a_tilt_rotates_around_the_centre():
     frame = np.zeros((1, 128, 128, 1), dtype=np.uint8)
     frame[:, :, 60:68] = 200  # an upright bar
     tilted = [jitter_frames(frame, Jitter(tilt=20), np.random.default_rng(seed))[0, ..., 0] for seed in range(12)]
@@ -151,7 +146,7 @@ def test_a_tilt_turns_about_the_middle():
         assert abs(np.degrees(np.arctan2(up, 31.5))) <= 20.5
 
 
-def test_a_window_changes_alike_and_windows_differ(frames, random):
+def test_frames_of_a_window_get_the_same_jitter(frames, random):
     same = np.repeat(frames[:1], 6, axis=0)
     found = jitter_frames(same, Jitter(8, 0.15, 5, 0.2, 0.7), random, sequence_length=3)
     for start in (0, 3):
@@ -160,42 +155,31 @@ def test_a_window_changes_alike_and_windows_differ(frames, random):
     assert (found[0] != found[3]).any()
 
 
-CLIPS = np.repeat(np.arange(4), [7, 1, 4, 12])
-
-
 @pytest.mark.parametrize("interval", [1, 2, 3, 5, 10, 20])
-def test_one_frame_is_kept_of_each_stretch_of_a_clip(interval):
+def test_one_frame_is_kept_per_interval_of_a_clip(interval):
     indices = np.flatnonzero(CLIPS != 2)
     kept = subsample(indices, CLIPS, interval, np.random.default_rng(1))
     expected = []
-    for clip in (0, 1, 3):
-        members = [index for index in indices if CLIPS[index] == clip]
+    for clip in (0, 1, 3, 4):
+        members = members_of(indices, clip)
         expected += [members[start : start + interval] for start in range(0, len(members), interval)]
     assert len(kept) == len(expected)
-    assert all(frame in stretch for frame, stretch in zip(kept, expected, strict=True))
+    assert all(frame in group for frame, group in zip(kept, expected, strict=True))
 
 
-def test_every_place_of_a_stretch_is_drawn_equally_often():
+def test_every_frame_of_an_interval_is_equally_probable():
     generator = np.random.default_rng(2)
     places = np.concatenate([subsample(np.arange(12), np.zeros(12, int), 4, generator) % 4 for _ in range(1000)])
     np.testing.assert_allclose(np.bincount(places) / len(places), 0.25, atol=0.03)
-
-
-def test_an_interval_below_one_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
-        subsample(np.arange(3), np.zeros(3, int), 0, np.random.default_rng(0))
+        subsample(np.arange(3), np.zeros(3, int), 0, generator)
 
 
-def test_coarse_frames_are_shrunk_and_enlarged():
-    frames = np.random.default_rng(3).integers(0, 256, (2, 128, 128, 1), dtype=np.uint8)
+def test_downsampled_frames_are_shrunk_and_enlarged(frames):
     coarse = downsample(frames, 32)
     assert (coarse.shape, coarse.dtype) == (frames.shape, np.uint8)
     for frame, found in zip(frames[..., 0].astype(float), coarse[..., 0], strict=True):
         means = frame.reshape(32, 4, 32, 4).mean(axis=(1, 3))
-        back = cv2.resize(means, (128, 128), interpolation=cv2.INTER_LINEAR)
-        assert np.abs(back - found).max() <= 1.5
-
-
-def test_frames_that_are_small_enough_stay_as_they_are():
-    frames = np.zeros((1, 128, 128, 1), np.uint8)
+        expected = cv2.resize(means, (128, 128), interpolation=cv2.INTER_LINEAR)
+        assert np.abs(expected - found).max() <= 1.5
     assert downsample(frames, 128) is frames

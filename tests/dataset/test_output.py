@@ -1,3 +1,5 @@
+import itertools
+import json
 import os
 import signal
 import subprocess
@@ -6,96 +8,77 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.dataset.output import atomic_folder
-
-
-def test_a_folder_takes_its_place_when_the_block_ends(tmp_path):
-    folder = tmp_path / "deep" / "result"
-    with atomic_folder(folder) as partial:
-        (partial / "a.txt").write_text("a")
-        assert not folder.exists()
-        assert partial.parent == folder.parent
-    assert [path.name for path in folder.parent.iterdir()] == ["result"]
-    assert (folder / "a.txt").read_text() == "a"
-
-
-def test_a_folder_that_was_there_is_replaced_whole(tmp_path):
-    folder = tmp_path / "result"
-    for name in ("old", "new"):
-        with atomic_folder(folder) as partial:
-            (partial / name).touch()
-    assert [path.name for path in folder.iterdir()] == ["new"]
-
-
-def test_nothing_half_written_stays_when_the_block_raises(tmp_path):
-    folder = tmp_path / "result"
-    with atomic_folder(folder) as partial:
-        (partial / "a.txt").write_text("first")
-    with pytest.raises(RuntimeError, match="killed"), atomic_folder(folder) as partial:
-        (partial / "a.txt").write_text("half")
-        raise RuntimeError("killed")
-    assert [path.name for path in tmp_path.iterdir()] == ["result"]
-    assert (folder / "a.txt").read_text() == "first"
-
-
-def test_what_a_killed_process_left_behind_does_not_get_in(tmp_path):
-    folder = tmp_path / "result"
-    with atomic_folder(folder) as partial:
-        left_behind = partial
-    left_behind.mkdir()
-    (left_behind / "stale").touch()
-    with atomic_folder(folder) as partial:
-        (partial / "fresh").touch()
-    assert [path.name for path in folder.iterdir()] == ["fresh"]
-
-
-def test_what_dead_processes_left_is_removed_and_living_ones_are_let_be(tmp_path):
-    folder = tmp_path / "result"
-    with atomic_folder(folder) as partial:
-        own = partial.name
-    stem = own.removesuffix(str(os.getpid()))
-    dead, living = (tmp_path / f"{stem}{pid}" for pid in (2**22 + 1, os.getppid()))
-    for left in (dead, living):
-        left.mkdir()
-    with atomic_folder(folder):
-        assert not dead.exists() and living.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "result"])
-
-
-class Fault(OSError):
-    """What a full disk or a signal may do to a rename."""
+from dance_tf.curation.run import write_rows
+from dance_tf.dataset.arrays import write_arrays
+from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, PlaceError, atomic_folder, check_place
+from dance_tf.dataset.store import open_dataset, write_store
 
 
 @pytest.fixture
 def old(tmp_path):
-    """A folder that was written before."""
+    """A folder that exists already."""
     with atomic_folder(tmp_path / "result") as partial:
         (partial / "a.txt").write_text("old")
     return tmp_path / "result"
 
 
-@pytest.mark.parametrize("failing", ["aside", "into place"])
-@pytest.mark.parametrize("fault", [Fault, KeyboardInterrupt])
-@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-def test_the_old_folder_survives_a_fault_while_it_is_replaced(old, failing, fault, done, monkeypatch):
-    real = Path.rename
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
-    def rename(path, target):
-        chosen = (failing == "aside") == (path == old)
-        struck = chosen and not str(path).endswith(".replaced")
-        if struck and not done:
+
+def test_a_folder_appears_when_the_block_ends(tmp_path):
+    folder = tmp_path / "deep" / "result"
+    with atomic_folder(folder) as partial:
+        (partial / "a.txt").write_text("a")
+        assert not folder.exists() and partial.parent == folder.parent
+    assert names(folder.parent) == ["result"] and names(folder) == ["a.txt"]
+    with atomic_folder(folder) as partial:
+        (partial / "new").touch()
+    assert names(folder.parent) == ["result"] and names(folder) == ["new"]
+
+
+def test_a_failed_block_leaves_the_old_folder(old):
+    with pytest.raises(RuntimeError, match="killed"), atomic_folder(old) as partial:
+        (partial / "a.txt").write_text("half")
+        raise RuntimeError("killed")
+    assert names(old.parent) == ["result"]
+    assert (old / "a.txt").read_text() == "old"
+
+
+def test_folders_of_dead_processes_are_removed_and_of_live_ones_kept(old):
+    with atomic_folder(old) as partial:
+        own = partial
+    stem = own.name.removesuffix(str(os.getpid()))
+    dead, replaced, live = (old.with_name(f"{stem}{end}") for end in (2**22 + 1, f"{2**22 + 1}.replaced", os.getppid()))
+    for folder in (own, dead, replaced, live):
+        folder.mkdir()
+        (folder / "stale").touch()
+    with atomic_folder(old) as partial:
+        assert partial == own and not dead.exists() and live.exists()
+        (partial / "fresh").touch()
+    assert names(old.parent) == sorted([live.name, "result"]) and names(old) == ["fresh"]
+
+
+@pytest.mark.parametrize("failing", ["aside", "into place"])
+@pytest.mark.parametrize("fault", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_the_old_folder_survives_a_failure_of_a_rename(old, failing, fault, done, monkeypatch):
+    rename = Path.rename
+
+    def failing_rename(path, target):
+        fails = (failing == "aside") == (path == old) and not str(path).endswith(".replaced")
+        if fails and not done:
             raise fault
-        found = real(path, target)
-        if struck:
+        found = rename(path, target)
+        if fails:
             raise fault
         return found
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(Path, "rename", failing_rename)
     with pytest.raises(fault), atomic_folder(old) as partial:
         (partial / "a.txt").write_text("new")
-    in_place = done and failing == "into place"
-    assert (old / "a.txt").read_text() == ("new" if in_place else "old")
-    assert [path.name for path in old.parent.iterdir()] == ["result"]
+    assert (old / "a.txt").read_text() == ("new" if done and failing == "into place" else "old")
+    assert names(old.parent) == ["result"]
 
 
 KILLED = """
@@ -114,25 +97,15 @@ with atomic_folder(Path(sys.argv[1])) as partial:
 """
 
 
-def test_the_old_folder_is_put_back_after_a_kill_between_the_renames(old):
+def test_the_old_folder_is_restored_after_a_kill_between_the_renames(old):
     done = subprocess.run([sys.executable, "-c", KILLED, str(old)], cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not old.exists()
     with pytest.raises(RuntimeError, match="also this time"), atomic_folder(old):
         assert (old / "a.txt").read_text() == "old"
         raise RuntimeError("also this time")
-    assert [path.name for path in old.parent.iterdir()] == ["result"]
+    assert names(old.parent) == ["result"]
     assert (old / "a.txt").read_text() == "old"
-
-
-def test_a_folder_put_aside_is_removed_where_its_successor_stands(old):
-    with atomic_folder(old) as partial:
-        stem = partial.name.removesuffix(str(os.getpid()))
-    (old.parent / f"{stem}{2**22 + 1}.replaced").mkdir()
-    with atomic_folder(old) as partial:
-        (partial / "a.txt").write_text("new")
-    assert [path.name for path in old.parent.iterdir()] == ["result"]
-    assert (old / "a.txt").read_text() == "new"
 
 
 MARKS = {
@@ -143,45 +116,39 @@ MARKS = {
 kinds = pytest.mark.parametrize("kind", MARKS, ids=lambda kind: kind.marker)
 
 
-def made(folder, kind, **files):
+def made(folder, kind):
     folder.mkdir()
     (folder / kind.marker).write_text(json.dumps(MARKS[kind]))
-    for name in files:
-        (folder / name).touch()
     return folder
 
 
 @kinds
-def test_a_free_name_an_empty_folder_and_the_verb_s_own_may_be_written(kind, tmp_path):
-    assert check_place(tmp_path / "new" / "deep", kind) == tmp_path / "new" / "deep"
+def test_new_folders_empty_folders_and_those_of_the_same_verb_may_be_written(kind, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / ".DS_Store").touch()
-    assert check_place(tmp_path / "empty", kind) == tmp_path / "empty"
-    assert check_place(made(tmp_path / "own", kind), kind) == tmp_path / "own"
+    for folder in (tmp_path / "new" / "deep", tmp_path / "empty", made(tmp_path / "own", kind)):
+        assert check_place(folder, kind) == folder
+    (tmp_path / "own" / "thesis.txt").touch()
+    with pytest.raises(PlaceError, match="also holds thesis.txt, which would be lost"):
+        check_place(tmp_path / "own", kind)
 
 
 @pytest.mark.parametrize(("kind", "other"), list(itertools.permutations(MARKS, 2)), ids=lambda kind: kind.marker)
-def test_what_another_verb_wrote_is_not_replaced(kind, other, tmp_path):
+def test_the_output_of_another_verb_is_not_replaced(kind, other, tmp_path):
     with pytest.raises(PlaceError, match="holds something else than a"):
         check_place(made(tmp_path / "other", other), kind)
 
 
 @kinds
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "mine"}'])
-def test_a_file_that_only_shares_the_marker_s_name_is_no_marker(kind, content, tmp_path):
+def test_another_file_of_the_same_name_is_no_marker(kind, content, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / kind.marker).write_text(content)
     with pytest.raises(PlaceError, match="holds something else"):
         check_place(tmp_path / "mine", kind)
 
 
-@kinds
-def test_a_file_that_was_put_into_the_verb_s_own_folder_is_named(kind, tmp_path):
-    with pytest.raises(PlaceError, match="also holds thesis.txt, which would be lost"):
-        check_place(made(tmp_path / "own", kind, **{"thesis.txt": ""}), kind)
-
-
-def test_what_is_written_is_known_again(tmp_path, blob_clips):
+def test_written_datasets_are_recognised(tmp_path, blob_clips):
     clips = blob_clips(styles=2, dancers=2, frames=2)
     arrays = write_arrays(tmp_path / "arrays", clips, texts={"truth/a.json": "{}"})
     assert check_place(arrays, ARRAYS) == arrays
@@ -191,18 +158,15 @@ def test_what_is_written_is_known_again(tmp_path, blob_clips):
     assert check_place(store, DATASET) == store
 
 
-def test_a_file_is_not_replaced(tmp_path):
+def test_files_and_the_current_folder_are_not_replaced(tmp_path, monkeypatch):
     (tmp_path / "notes").touch()
     with pytest.raises(PlaceError, match="is a file"):
         check_place(tmp_path / "notes", MODEL)
-
-
-@pytest.mark.parametrize("out", [".", "..", ""])
-def test_the_folder_one_stands_in_is_not_replaced(out, tmp_path, monkeypatch):
     (tmp_path / "deep").mkdir()
     monkeypatch.chdir(tmp_path / "deep")
-    with pytest.raises(PlaceError, match="the folder you are in"):
-        check_place(out, ARRAYS)
+    for out in (".", "..", ""):
+        with pytest.raises(PlaceError, match="the folder you are in"):
+            check_place(out, ARRAYS)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +180,7 @@ def test_the_folder_one_stands_in_is_not_replaced(out, tmp_path, monkeypatch):
         ("set", "contains"),
     ],
 )
-def test_a_source_is_never_written_over(out, how, tmp_path):
+def test_a_source_is_never_replaced(out, how, tmp_path):
     (tmp_path / "clips").mkdir()
     (tmp_path / "set-parts" / "clips").mkdir(parents=True)
     os.symlink(tmp_path / "clips", tmp_path / "link")

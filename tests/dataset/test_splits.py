@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -8,20 +6,15 @@ from dance_tf.dataset.splits import GROUPS, make_splits
 
 
 def made(clips: list[tuple[str, str]], frames: int = 5) -> Dataset:
-    """A dataset of clips (style, dancer) whose frames nobody looks at."""
+    """Return a dataset of clips (style, dancer) with empty frames."""
     styles = tuple(sorted({style for style, _ in clips}))
     records = tuple(
         ClipRecord(f"{number}", style, dancer, "", frames + number % 2, frames, (), True, 1.0)
         for number, (style, dancer) in enumerate(clips)
     )
     total = sum(record.kept for record in records)
-    return Dataset(
-        styles,
-        records,
-        np.zeros((total, 1, 1, 1), np.uint8),
-        np.zeros(total),
-        np.zeros((len(clips), 1, 1, 1), np.uint8),
-    )
+    frames, backgrounds = (np.zeros((count, 1, 1, 1), np.uint8) for count in (total, len(clips)))
+    return Dataset(styles, records, frames, np.zeros(total), backgrounds)
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +23,15 @@ def full():
     return made([(f"s{style}", f"d{dancer}") for dancer in range(10) for style in range(4)])
 
 
-def units_of(dataset, unit, indices):
+def groups_of(dataset, group, indices):
     names = {"frame": np.arange(len(dataset.labels)), "clip": dataset.clip_index}
     names["dancer"] = np.array(dataset.dancers)[dataset.clip_index]
-    return set(names[unit][indices].tolist())
+    return set(names[group][indices].tolist())
 
 
-@pytest.mark.parametrize("unit", GROUPS)
-def test_parts_are_disjoint_whole_and_keep_units_together(full, unit):
-    splits = make_splits(full, unit, folds=4, seed=3)
+@pytest.mark.parametrize("group", GROUPS)
+def test_parts_are_disjoint_and_complete_and_keep_groups_together(full, group):
+    splits = make_splits(full, group, folds=4, seed=3)
     assert [split.fold for split in splits] == [0, 1, 2, 3]
     everything = set(range(len(full.labels)))
     for split in splits:
@@ -46,80 +39,80 @@ def test_parts_are_disjoint_whole_and_keep_units_together(full, unit):
         assert all(part.dtype == np.int64 and (np.diff(part) > 0).all() for part in parts)
         assert sum(map(len, parts)) == len(everything)
         assert set(np.concatenate(parts).tolist()) == everything
-        units = [units_of(full, unit, part) for part in parts]
-        assert not (units[0] & units[1] or units[0] & units[2] or units[1] & units[2])
+        groups = [groups_of(full, group, part) for part in parts]
+        assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
         np.testing.assert_array_equal(split.test, splits[0].test)
         assert split.note == ""
-    # the folds' validation parts are the training part once, and no more
+    # the validation parts of all folds are disjoint and cover everything outside of the test part
     together = np.concatenate([split.validation for split in splits])
     assert len(set(together.tolist())) == len(together) == len(everything) - len(splits[0].test)
 
 
 def test_shares_and_strata(full):
     by_clip = make_splits(full, "clip", folds=4)
-    assert np.bincount(full.clip_labels[sorted(units_of(full, "clip", by_clip[0].test))]).tolist() == [2, 2, 2, 2]
-    for split in by_clip:  # eight clips a style are left: two for each of four folds
-        validated = sorted(units_of(full, "clip", split.validation))
+    assert np.bincount(full.clip_labels[sorted(groups_of(full, "clip", by_clip[0].test))]).tolist() == [2, 2, 2, 2]
+    for split in by_clip:  # eight clips per style are left: two for each of four folds
+        validated = sorted(groups_of(full, "clip", split.validation))
         assert np.bincount(full.clip_labels[validated]).tolist() == [2, 2, 2, 2]
     by_frame = make_splits(full, "frame", folds=5)
     counts = np.bincount(full.labels)
     for style, count in enumerate(np.bincount(full.labels[by_frame[0].test])):
         assert count == round(0.2 * counts[style])
     by_dancer = make_splits(full, "dancer", folds=4)
-    assert len(units_of(full, "dancer", by_dancer[0].test)) == 2
-    assert [len(units_of(full, "dancer", split.validation)) for split in by_dancer] == [2, 2, 2, 2]
+    assert len(groups_of(full, "dancer", by_dancer[0].test)) == 2
+    assert [len(groups_of(full, "dancer", split.validation)) for split in by_dancer] == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize("unit", GROUPS)
-def test_a_seed_cuts_the_same_way_and_another_another(full, unit):
+@pytest.mark.parametrize("group", GROUPS)
+def test_splits_depend_on_the_seed(full, group):
     def parts(seed):
-        return [part.tolist() for split in make_splits(full, unit, 3, seed) for part in (split.train, split.test)]
+        return [part.tolist() for split in make_splits(full, group, 3, seed) for part in (split.train, split.test)]
 
     assert parts(0) == parts(0)
     assert parts(0) != parts(1)
 
 
 def test_dancers_can_be_held_out_by_name(full):
-    for unit in GROUPS:
-        for split in make_splits(full, unit, 3, hold_out=("d3", "d8")):
-            assert units_of(full, "dancer", split.test) == {"d3", "d8"}
-            assert not {"d3", "d8"} & units_of(full, "dancer", np.concatenate([split.train, split.validation]))
+    for group in GROUPS:
+        for split in make_splits(full, group, 3, hold_out=("d3", "d8")):
+            assert groups_of(full, "dancer", split.test) == {"d3", "d8"}
+            assert not {"d3", "d8"} & groups_of(full, "dancer", np.concatenate([split.train, split.validation]))
 
 
 def test_every_style_stays_in_training_where_that_is_possible():
-    # s1 is danced by d0 alone: whoever is held out, it must not be d0
+    # only d0 dances s1: d0 must not be held out
     dataset = made([("s0", f"d{dancer}") for dancer in range(5)] + [("s1", "d0")] * 3)
     for seed in range(12):
         for split in make_splits(dataset, "dancer", 4, seed):
-            assert "d0" not in units_of(dataset, "dancer", split.test)
+            assert "d0" not in groups_of(dataset, "dancer", split.test)
             assert set(dataset.labels[np.concatenate([split.train, split.validation])]) == {0, 1}
 
 
-def test_two_dancers_are_split_and_the_note_says_how():
+def test_two_dancers_are_split_with_a_note():
     dataset = made([(f"s{style}", f"d{dancer}") for dancer in range(2) for style in range(3)] * 2)
     splits = make_splits(dataset, "dancer", folds=3)
     for split in splits:
-        assert len(units_of(dataset, "dancer", split.test)) == 1
-        assert len(units_of(dataset, "dancer", np.concatenate([split.train, split.validation]))) == 1
-        assert not units_of(dataset, "clip", split.train) & units_of(dataset, "clip", split.validation)
+        assert len(groups_of(dataset, "dancer", split.test)) == 1
+        assert len(groups_of(dataset, "dancer", np.concatenate([split.train, split.validation]))) == 1
+        assert not groups_of(dataset, "clip", split.train) & groups_of(dataset, "clip", split.validation)
         assert "one dancer is left" in split.note and "cut by clip" in split.note
 
 
-def test_fewer_folds_where_there_are_fewer_units():
+def test_fewer_groups_give_fewer_folds():
     dataset = made([("s0", f"d{dancer}") for dancer in range(4)])
     splits = make_splits(dataset, "dancer", folds=5)
     assert len(splits) == 3
     assert "3 folds" in splits[0].note
 
 
-@pytest.mark.parametrize("unit", ["clip", "frame"])
-def test_the_test_part_is_never_empty(unit):
-    # two clips a style: a fifth of two rounds to none, and still there must be something to score
+@pytest.mark.parametrize("group", ["clip", "frame"])
+def test_the_test_part_is_never_empty(group):
+    # two clips per style: a fifth of two rounds to none
     dataset = made([(f"s{style}", f"d{dancer}") for style in range(4) for dancer in range(2)], frames=1)
-    for split in make_splits(dataset, unit, folds=2):
+    for split in make_splits(dataset, group, folds=2):
         assert min(len(split.train), len(split.validation), len(split.test)) > 0
-        learnt = np.concatenate([split.train, split.validation])
-        assert set(dataset.labels[learnt]) == {0, 1, 2, 3}
+        trained = np.concatenate([split.train, split.validation])
+        assert set(dataset.labels[trained]) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize(
@@ -133,12 +126,7 @@ def test_the_test_part_is_never_empty(unit):
         ([("s0", "d0"), ("s0", "d1"), ("s0", "d2")], {"group": "clip", "folds": 1}, "at least two folds"),
     ],
 )
-def test_what_cannot_be_cut_is_refused_in_one_line(clips, arguments, message):
+def test_impossible_splits_are_refused_in_one_line(clips, arguments, message):
     with pytest.raises(DatasetError, match=message) as refused:
         make_splits(made(clips), **arguments)
     assert "\n" not in str(refused.value)
-
-
-def test_splits_compare_by_identity(full):
-    split = make_splits(full, "clip")[0]
-    assert split != dataclasses.replace(split)
