@@ -43,7 +43,7 @@ def test_clips_without_a_style_or_a_frame_are_left_out(tmp_path, clips):
     found = open_arrays(write_arrays(tmp_path / "arrays", [clips[0], unlabelled, empty, clips[3]]), LARGE)
     assert [clip.clip_id for clip in found.clips] == ["style0/dancer0", "style0/dancer3"]
     np.testing.assert_array_equal(found.frames, np.concatenate([clips[0].frames, clips[3].frames]))
-    np.testing.assert_array_equal(found.backgrounds, [clips[0].room, clips[3].room])
+    np.testing.assert_array_equal(found.backgrounds, [clips[0].background, clips[3].background])
     with pytest.raises(DatasetError, match="nothing to write"):
         write_arrays(tmp_path / "none", [unlabelled, empty])
     assert [path.name for path in tmp_path.iterdir()] == ["arrays"]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.curation.run import read_rows
+from dance_tf.curation.parts import read_rows
 from dance_tf.dataset import build
 from dance_tf.dataset.build import curate_folder, parts_folder, synthesize_arrays
 from dance_tf.synthesis.settings import StudioSettings

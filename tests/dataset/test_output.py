@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.curation.run import write_rows
+from dance_tf.curation.parts import write_rows
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, PlaceError, atomic_folder, check_place
 from dance_tf.dataset.store import open_dataset, write_store
