@@ -243,7 +243,7 @@ def network_steps(network: keras.Model, frames: np.ndarray, cut: bool = True) ->
     """
     length = network.input_shape[1] if len(network.input_shape) == 5 else 1
     order = np.arange(len(frames))
-    order = windows(order, np.zeros(len(frames), dtype=np.int64), length) if length > 1 else order
+    order = windows(order, order, np.zeros(len(frames), dtype=np.int64), length) if length > 1 else order
     batches = np.split(order, range(BATCH, len(order), BATCH))
     by_size = {len(batch): batch for batch in batches}
 
