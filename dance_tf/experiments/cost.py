@@ -326,27 +326,21 @@ def measure_costs(
     taken = in_subprocess(time_rounds, networks, str(clip), frames, repeats)
     shared = taken.pop(SHARED)
     before = {"frame": [shared["decode"]], "difference": [shared["decode"], shared["background"]]}
-    rows = [{"name": SHARED, "cost": f"{step}_seconds", **timing_stats(seconds)} for step, seconds in shared.items()]
-    rows.append({"name": SHARED, "cost": "idle_memory_mb", **timing_stats([idle for idle, _ in memories.values()])})
+    samples = {(SHARED, f"{step}_seconds"): seconds for step, seconds in shared.items()}
+    samples[SHARED, "idle_memory_mb"] = [idle for idle, _ in memories.values()]
     for name, (_, path, view) in networks.items():
-        values = {f"{step}_seconds": taken[name].get(step, ()) for step in STEPS}
-        values["total_seconds"] = np.sum([taken[name]["network"], *before[view]], axis=0)
-        values["training_seconds"] = [run.seconds + run.growth_seconds for run in groups[name]]
-        values["size_mb"] = [Path(path).stat().st_size / 1e6]
-        values["parameters"] = [groups[name][0].parameters]
-        values["peak_memory_mb"] = [memories[name][1]]
-        rows += [{"name": name, "cost": cost, **timing_stats(found)} for cost, found in values.items()]
+        samples |= {(name, f"{step}_seconds"): taken[name].get(step, [np.nan]) for step in STEPS}
+        samples[name, "total_seconds"] = np.sum([taken[name]["network"], *before[view]], axis=0)
+        samples[name, "training_seconds"] = [run.seconds + run.growth_seconds for run in groups[name]]
+        samples[name, "size_mb"] = [Path(path).stat().st_size / 1e6]
+        samples[name, "parameters"] = [groups[name][0].parameters]
+        samples[name, "peak_memory_mb"] = [memories[name][1]]
     described = {"machine": machine, "frames": frames, "width": width, "height": height, "synthetic": synthetic}
-    return pd.DataFrame(rows).assign(**described)
+    return summarise_samples(samples).assign(**described)
 
 
-def timing_stats(values: Sequence[float]) -> dict[str, float]:
-    """Return median, min, max and count of measurements; nan without any."""
-    if not len(values):
-        return {"median": np.nan, "min": np.nan, "max": np.nan, "count": 0}
-    return {
-        "median": float(np.median(values)),
-        "min": float(np.min(values)),
-        "max": float(np.max(values)),
-        "count": len(values),
-    }
+def summarise_samples(samples: Mapping[tuple[str, str], Sequence[float]]) -> pd.DataFrame:
+    """Return median, min, max and count of the measurements of each name and cost; nan is not counted."""
+    values = [(*place, float(value)) for place, found in samples.items() for value in found]
+    table = pd.DataFrame(values, columns=["name", "cost", "value"]).groupby(["name", "cost"], sort=False)["value"]
+    return table.agg(["median", "min", "max", "count"]).reset_index()

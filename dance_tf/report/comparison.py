@@ -5,32 +5,20 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.published import TABLE_4, similar_pairs, table_frame
+from dance_tf.audit.published import table_frame
 from dance_tf.dataset.batches import FRAME_SIDE
-from dance_tf.evaluation.intervals import ALPHA, UNITS, Estimate, confusion_by_dancer
-from dance_tf.evaluation.metrics import SCORES, pair_confusion
+from dance_tf.evaluation.intervals import ALPHA, UNITS, Estimate
+from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
-from dance_tf.experiments.cost import SHARED
-from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs, predictions_of
-from dance_tf.experiments.spec import PROPOSED, Ablation
+from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
+from dance_tf.experiments.spec import Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import ROOT
 from dance_tf.report.sentences import FEW_DANCERS, scores_branch
-from dance_tf.report.tables import MISSING, percent, percent_interval, wide_table
+from dance_tf.report.tables import percent, percent_interval, wide_table
 
-PLAIN = "cnn"  # the network that costs are divided by
 TABLE_2_METRICS = ("accuracy", "precision", "sensitivity", "specificity", "f1", "kappa")
 TABLE_3_METRICS = ("accuracy", "sensitivity", "kappa")
-COSTS = {  # column: cost, factor, column of the paper's Table 4
-    "feature extraction (s)": ("extraction_seconds", 1, "extraction_seconds"),
-    "attention (s)": ("attention_seconds", 1, "attention_seconds"),
-    "head (s)": ("head_seconds", 1, ""),
-    "network (s)": ("network_seconds", 1, ""),
-    "inference (s)": ("total_seconds", 1, "inference_seconds"),
-    "training (min)": ("training_seconds", 1 / 60, "training_minutes"),
-    "size (MB)": ("size_mb", 1, "size_mb"),
-    "peak memory (MB)": ("peak_memory_mb", 1, ""),
-}
 
 
 def resolve_builder(network: str) -> str:
@@ -298,131 +286,3 @@ def ablations_metrics(table: pd.DataFrame, tests: pd.DataFrame, weights: Mapping
     scores = nested_scores(table, ["name"])
     branch = {name: {**scores[name], **({"difference": changes[name]} if name in changes else {})} for name in scores}
     return {"ablations": branch, "comparison": {"attention_spread": attention_spread(weights)}}
-
-
-def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return how often frames of the paper's similar styles are taken for the other style of their pair (Table 4).
-
-    Args:
-        runs: finished runs; their validation folds are read, as in the paper.
-        resamples: draws of dancers.
-        seed: of the draws.
-
-    Returns:
-        Columns name, mean, low, high (fractions; nan if no pair is among the styles), runs; name is the index.
-    """
-    found = {}
-    for (name,), group in group_runs(runs, ("name",)).items():
-        dancers, counts = confusion_by_dancer(predictions_of(group, VALIDATION), "frame")
-        pairs = similar_pairs(group[0].test.styles)
-        low = high = np.nan
-        mean = np.mean([pair_confusion(run.sum(axis=0), pairs) for run in counts]) if pairs else np.nan
-        if pairs and len(dancers) > 1:
-            equal = np.full(len(dancers), 1 / len(dancers))
-            draws = np.random.default_rng([seed, 0]).multinomial(len(dancers), equal, size=resamples)
-            rates = np.array([[_pair_rate(np.tensordot(draw, run, 1), pairs) for run in counts] for draw in draws])
-            rates = rates[~np.isnan(rates).all(axis=1)]
-            low, high = np.percentile(np.nanmean(rates, axis=1), (2.5, 97.5)) if len(rates) else (np.nan, np.nan)
-        found[name] = {"mean": float(mean), "low": float(low), "high": float(high), "runs": len(group)}
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("name")
-
-
-def _pair_rate(matrix: np.ndarray, pairs: Sequence[tuple[int, int]]) -> float:
-    """The pairs' confusion; nan without any of their frames."""
-    return pair_confusion(matrix, pairs) if matrix[[style for pair in pairs for style in pair]].any() else np.nan
-
-
-def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 4, a row a network: median (min–max) of each cost, and the paper's value where it prints one."""
-    median = _medians(costs)
-    titles = median.index.map(strategy_title)
-    published = table_frame(4).set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
-    confused = similar.reindex(median.index)[["mean", "low", "high"]]
-    columns = {
-        "strategy": titles,
-        "similar styles confused (%), paper": published["confusion_rate"],
-        "similar styles confused (%)": [percent_interval(*values) for values in confused.to_numpy(float)],
-    }
-    for title, (cost, factor, theirs) in COSTS.items():
-        if theirs:
-            columns[f"{title}, paper"] = published[theirs]
-        columns[title] = _range_cells(costs, cost, median.index, factor)
-    printed = published["inference_seconds"]
-    columns["inference / CNN, paper"] = printed / printed.get(PLAIN, np.nan)
-    for title, cost in {"inference / CNN": "total_seconds", "network / CNN": "network_seconds"}.items():
-        columns[title] = median[cost] / median[cost].get(PLAIN, np.nan)
-    training = costs[costs["cost"] == "training_seconds"].set_index("name")["count"]
-    counts = {"parameters": median["parameters"].astype(int), "training runs": training.reindex(median.index)}
-    return pd.DataFrame({**columns, **counts}).reset_index(drop=True)
-
-
-def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, dict]:
-    """Return costs as metrics.json holds them."""
-    median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
-    rows = costs.set_index(["name", "cost"])
-    seconds = [cost for cost in median if cost.endswith("_seconds")]
-    found: dict[str, dict] = {}
-    for name in median.index:
-        found[name] = {
-            **median.loc[name],
-            "least_and_most": {cost: list(rows.loc[(name, cost), ["min", "max"]]) for cost in seconds},
-            "training_runs": int(rows.loc[(name, "training_seconds"), "count"]),
-            "decode_seconds": shared["decode_seconds"],
-            "room_seconds": shared["background_seconds"],
-            "similar_styles_confused": estimate_of(similar.loc[name]).to_json(),
-            "relative_to_cnn": dict(median.loc[name] / median.loc[PLAIN]) if PLAIN in median.index else {},
-        }
-        found[name]["parameters"] = int(median.at[name, "parameters"])
-    first = costs.iloc[0]
-    repeats = int(rows.loc[(SHARED, "decode_seconds"), "count"])
-    measured = {"machine": first["machine"], "frames": first["frames"], "repeats": repeats, "threads": 1}
-    return {**found, "measured_on": measured}
-
-
-def describe_measurement(costs: pd.DataFrame) -> str:
-    """Return how costs were measured, for captions."""
-    first, shared = costs.iloc[0], _medians(costs, shared=True).loc[SHARED]
-    rounds = costs.set_index("cost")["count"]["decode_seconds"]
-    kind = "synthetic, of the size of the clips" if first["synthetic"] else "one of the clips"
-    return (
-        f"Medians of {rounds} round(s), each of which measures all networks; in brackets the smallest and the largest "
-        f"value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels ({kind}), one "
-        f"thread of {first['machine']}. Inference: decoding with resizing ({shared['decode_seconds']:.2f} s), "
-        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training: runs side by side, growth "
-        f"of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the network. "
-        "Similar styles: validation folds, by frame."
-    )
-
-
-def describe_costs(costs: pd.DataFrame) -> str:
-    """Return what the proposed network costs in words, beside the paper's CNN."""
-    median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
-    proposed, frames = median.loc[PROPOSED], costs["frames"].iloc[0]
-    printed = {row.strategy: row.extraction_seconds + (row.attention_seconds or 0) for row in TABLE_4}
-    paper = printed[strategy_title(PROPOSED)] / printed[strategy_title(PLAIN)]
-    return (
-        f"{strategy_title(PROPOSED)} needs {proposed['total_seconds']:.2f} s for a clip of {frames} frames: decoding "
-        f"takes {shared['decode_seconds']:.2f} s of them, background subtraction {shared['background_seconds']:.2f} s. "
-        f"Its network takes {proposed['network_seconds'] / median.at[PLAIN, 'network_seconds']:.2f} times as long as "
-        f"the CNN (paper, features and attention: {paper:.2f} times). Attention takes "
-        f"{proposed['attention_seconds']:.3f} s. The model file has {proposed['size_mb']:.1f} MB with the optimizer's "
-        f"state, and the network {proposed['parameters']:,.0f} parameters."
-    )
-
-
-def _medians(costs: pd.DataFrame, shared: bool = False) -> pd.DataFrame:
-    """Medians by name and cost, in the order of measurement."""
-    rows = costs[(costs["name"] == SHARED) == shared]
-    wide = rows.pivot(index="name", columns="cost", values="median")
-    return wide.reindex(index=rows["name"].unique(), columns=rows["cost"].unique())
-
-
-def _range_cells(costs: pd.DataFrame, cost: str, names: Sequence[str], factor: float = 1.0) -> pd.Series:
-    """As in "0.53 (0.51–0.55)"; the value alone of one measurement, a dash of none."""
-    rows = costs[costs["cost"] == cost].set_index("name").reindex(names)
-    texts = []
-    for median, low, high in factor * rows[["median", "min", "max"]].to_numpy(float):
-        digits = 2 if np.isnan(low) or low >= 0.1 else 4  # attention takes milliseconds
-        text = MISSING if np.isnan(median) else f"{median:.{digits}f}"
-        texts.append(text if np.isnan(low) or low == high else f"{text} ({low:.{digits}f}–{high:.{digits}f})")
-    return pd.Series(texts, names)

@@ -110,8 +110,8 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
     explained = (
         f"Under the split by clip, {strategy_title(main['strategy'])} has "
         f"{percent_interval(middle['mean'], middle['low'], middle['high'])} % frame accuracy ({VIEW_NAMES['frame']}). "
-        f"The dancer of {percent(met['dancer_in_training'])} % of the held-out frames is in training, the dancer in "
-        f"the same style of {percent(met['dancer_and_style_in_training'])} %."
+        f"For {percent(met['dancer_in_training'])} % of the held-out frames the dancer is in training, for "
+        f"{percent(met['dancer_and_style_in_training'])} % the dancer in the same style."
     )
     if met["dancer_and_style_in_training"] < 0.5 * met["dancer_in_training"]:
         explained += (

@@ -25,7 +25,6 @@ from dance_tf.experiments.cost import (
     subtract_background,
     time_rounds,
     timed_clip,
-    timing_stats,
 )
 from dance_tf.experiments.spec import RunSpec
 from dance_tf.model.networks import STRATEGIES, NetworkSettings
@@ -180,4 +179,3 @@ def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
     assert medians["cnn", "size_mb"] == Path(network).stat().st_size / 1e6
     shared = {"decode_seconds": 15.0, "background_seconds": 200.0, "idle_memory_mb": 100.0}
     assert medians[SHARED].to_dict() == shared
-    assert timing_stats([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0, "count": 3}

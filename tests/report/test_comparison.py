@@ -8,11 +8,10 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.cost import SHARED, timing_stats
 from dance_tf.experiments.scores import differences, estimates
 from dance_tf.experiments.spec import PROPOSED, Ablation, RunSpec, comparison_settings, fold_specs
 from dance_tf.model.networks import STRATEGIES
-from dance_tf.report import comparison
+from dance_tf.report import comparison, cost
 from dance_tf.report.profile import ROOT
 
 STYLES, FRAMES = ("Supalonely", "Say So", "Tokyo"), 5  # the first two are similar in the paper
@@ -191,73 +190,15 @@ def test_fewest_and_smallest_frames_are_compared_with_all_at_full_size():
     assert comparison.interval_questions([128], [1]) == {}
 
 
-def cost_rows(name, **costs):
-    return [{"name": name, "cost": cost, **timing_stats(values)} for cost, values in costs.items()]
-
-
-@pytest.fixture
-def costs():
-    own = {"head_seconds": [0.5], "peak_memory_mb": [500.0], "attention_seconds": []}
-    rows = cost_rows(SHARED, decode_seconds=[1, 1, 2], background_seconds=[1.0], idle_memory_mb=[400.0])
-    rows += cost_rows("cnn", extraction_seconds=[2.0], network_seconds=[2.5], total_seconds=[4.0, 4.5, 5.0],
-                      training_seconds=[60.0], size_mb=[2.0], parameters=[100], **own)  # fmt: skip
-    rows += cost_rows(PROPOSED, extraction_seconds=[4.0], network_seconds=[5.0], total_seconds=[7.0],
-                      training_seconds=[90.0, 180.0, 360.0], size_mb=[3.0], parameters=[400],
-                      **{**own, "attention_seconds": [0.0123, 0.0121, 0.0134]})  # fmt: skip
-    rows += cost_rows("own.py:build", network_seconds=[1.0], total_seconds=[3.0], training_seconds=[1.0],
-                      size_mb=[1.0], parameters=[10], extraction_seconds=[], **{**own, "head_seconds": []})  # fmt: skip
-    described = {"machine": "a machine", "frames": 1110, "width": 432, "height": 768, "synthetic": True}
-    return pd.DataFrame(rows).assign(**described)
-
-
-@pytest.fixture
-def similar():
-    shares = {"cnn": [0.2, 0.1, 0.3, 1], PROPOSED: [0.1, 0.05, 0.2, 1], "own.py:build": [0.5, 0.4, 0.6, 1]}
-    return pd.DataFrame.from_dict(shares, orient="index", columns=["mean", "low", "high", "runs"])
-
-
-def test_table_4_has_a_row_a_network_with_the_papers_value_beside_ours(costs, similar):
-    wide = comparison.cost_table(costs, similar).set_index("strategy")
-    row = wide.loc["CNN + AE + Attention"]
-    assert (row["inference (s), paper"], row["inference (s)"], row["training runs"]) == (32.57, "7.00", 3)
-    assert (row["training (min), paper"], row["training (min)"]) == (292, "3.00 (1.50–6.00)")
-    assert row["attention (s)"] == "0.0123 (0.0121–0.0134)"
-    assert (row["inference / CNN, paper"], row["inference / CNN"]) == pytest.approx((32.57 / 18.24, 7 / 4.5))
-    assert row["network / CNN"] == 2.0 and row["similar styles confused (%)"] == "10.0 [5.0, 20.0]"
-    assert wide.loc["CNN", ["attention (s)", "parameters"]].tolist() == ["–", 100]
-    assert wide.at["own.py:build", "feature extraction (s)"] == "–" and np.isnan(
-        wide.at["own.py:build", "size (MB), paper"]
-    )
-
-
-def test_costs_in_words_and_in_metrics(costs, similar):
-    metrics = comparison.cost_metrics(costs, similar)
-    assert metrics["measured_on"] == {"machine": "a machine", "frames": 1110, "repeats": 3, "threads": 1}
-    branch = metrics[PROPOSED]
-    assert (branch["relative_to_cnn"]["network_seconds"], branch["parameters"], branch["training_runs"]) == (
-        2.0,
-        400,
-        3,
-    )
-    assert branch["least_and_most"]["attention_seconds"] == [0.0121, 0.0134]
-    assert (branch["decode_seconds"], branch["room_seconds"]) == (1.0, 1.0)
-    assert branch["similar_styles_confused"] == {"mean": 0.1, "interval": [0.05, 0.2], "runs": 1}
-    text = comparison.describe_costs(costs)
-    assert "needs 7.00 s for a clip of 1110 frames: decoding takes 1.00 s" in text
-    assert "2.00 times as long as the CNN (paper, features and attention: 1.72 times)" in text
-    caption = comparison.describe_measurement(costs)
-    assert "Medians of 3 round(s)" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
-
-
 def test_similar_styles_are_counted_in_both_directions(runs):
-    found = comparison.similar_style_confusion(runs, **BOOTSTRAP).loc["cnn"]
+    found = cost.similar_style_confusion(runs, **BOOTSTRAP).loc["cnn"]
     rates = []
     for run in runs:
         if run.spec.name == "cnn":
             matrix = run.validation.confusion_by_clip("frame").sum(axis=0)
             rates.append((matrix[0, 1] + matrix[1, 0]) / matrix[:2].sum())
     assert found["mean"] == pytest.approx(np.mean(rates)) and found["low"] < found["mean"] < found["high"]
-    one = comparison.similar_style_confusion(of_strategies(1), **BOOTSTRAP)
+    one = cost.similar_style_confusion(of_strategies(1), **BOOTSTRAP)
     assert one["low"].isna().all() and one["mean"].notna().all()
 
 

@@ -1,0 +1,67 @@
+"""Table 4, its sentences and its metrics, from hand-made measurements and predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dance_tf.experiments.cost import SHARED, summarise_samples
+from dance_tf.experiments.spec import PROPOSED
+from dance_tf.report import cost
+
+
+@pytest.fixture
+def costs():
+    own = {"head_seconds": [0.5], "peak_memory_mb": [500.0], "attention_seconds": [np.nan]}
+    found = {
+        SHARED: {"decode_seconds": [1, 1, 2], "background_seconds": [1.0], "idle_memory_mb": [400.0]},
+        "cnn": {"extraction_seconds": [2.0], "network_seconds": [2.5], "total_seconds": [4.0, 4.5, 5.0],
+                "training_seconds": [60.0], "size_mb": [2.0], "parameters": [100], **own},
+        PROPOSED: {"extraction_seconds": [4.0], "network_seconds": [5.0], "total_seconds": [7.0],
+                   "training_seconds": [90.0, 180.0, 360.0], "size_mb": [3.0], "parameters": [400],
+                   **own, "attention_seconds": [0.0123, 0.0121, 0.0134]},
+        "own.py:build": {"extraction_seconds": [np.nan], "network_seconds": [1.0], "total_seconds": [3.0],
+                         "training_seconds": [1.0], "size_mb": [1.0], "parameters": [10],
+                         **own, "head_seconds": [np.nan]},
+    }  # fmt: skip
+    samples = {(name, cost): values for name, several in found.items() for cost, values in several.items()}
+    described = {"machine": "a machine", "frames": 1110, "width": 432, "height": 768, "synthetic": True}
+    return summarise_samples(samples).assign(**described)
+
+
+@pytest.fixture
+def similar():
+    shares = {"cnn": [0.2, 0.1, 0.3, 1], PROPOSED: [0.1, 0.05, 0.2, 1], "own.py:build": [0.5, 0.4, 0.6, 1]}
+    return pd.DataFrame.from_dict(shares, orient="index", columns=["mean", "low", "high", "runs"])
+
+
+def test_table_4_has_a_row_a_network_with_the_papers_value_beside_ours(costs, similar):
+    wide = cost.cost_table(costs, similar).set_index("strategy")
+    row = wide.loc["CNN + AE + Attention"]
+    assert (row["inference (s), paper"], row["inference (s)"], row["training runs"]) == (32.57, "7.00", 3)
+    assert (row["training (min), paper"], row["training (min)"]) == (292, "3.00 (1.50–6.00)")
+    assert row["attention (s)"] == "0.0123 (0.0121–0.0134)"
+    assert (row["inference / CNN, paper"], row["inference / CNN"]) == pytest.approx((32.57 / 18.24, 7 / 4.5))
+    assert row["network / CNN"] == 2.0 and row["similar styles confused (%)"] == "10.0 [5.0, 20.0]"
+    assert wide.loc["CNN", ["attention (s)", "parameters"]].tolist() == ["–", 100]
+    assert wide.at["own.py:build", "feature extraction (s)"] == "–" and np.isnan(
+        wide.at["own.py:build", "size (MB), paper"]
+    )
+
+
+def test_costs_in_words_and_in_metrics(costs, similar):
+    metrics = cost.cost_metrics(costs, similar)
+    assert metrics["measured_on"] == {"machine": "a machine", "frames": 1110, "repeats": 3, "threads": 1}
+    branch = metrics[PROPOSED]
+    assert (branch["relative_to_cnn"]["network_seconds"], branch["parameters"], branch["training_runs"]) == (
+        2.0,
+        400,
+        3,
+    )
+    assert branch["least_and_most"]["attention_seconds"] == [0.0121, 0.0134]
+    assert (branch["decode_seconds"], branch["room_seconds"]) == (1.0, 1.0)
+    assert branch["similar_styles_confused"] == {"mean": 0.1, "interval": [0.05, 0.2], "runs": 1}
+    text = cost.describe_costs(costs)
+    assert "needs 7.00 s for a clip of 1110 frames: decoding takes 1.00 s" in text
+    assert "2.00 times as long as the CNN (paper, features and attention: 1.72 times)" in text
+    caption = cost.describe_measurement(costs)
+    assert "Medians of 3 round(s)" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
