@@ -11,8 +11,8 @@ import pandas as pd
 
 from dance_tf.dataset.batches import load_frames, sample_evenly
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.experiments.cache import grown_folder
 from dance_tf.experiments.spec import RunSpec, split_of
+from dance_tf.experiments.training import grown_folder
 from dance_tf.model.baselines import low_resolution_error, principal_components_error
 
 CODE_SIZE = 1024

@@ -5,40 +5,28 @@ few kB a run: every table and figure can be made from them without training and 
 """
 
 import gzip
-import hashlib
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from filelock import FileLock
-from tqdm import tqdm
 
-from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.dataset.output import atomic_folder, write_text
-from dance_tf.dataset.store import open_dataset
+from dance_tf.dataset.output import atomic_folder
 from dance_tf.dataset.workspace import Workspace, open_workspace
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.spec import RunSpec, split_of, training_split
-from dance_tf.model.networks import strategy_of
-from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
-from dance_tf.model.train import growth_key
-from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
+from dance_tf.experiments.spec import RunSpec
+from dance_tf.experiments.training import COMPUTED_BY, grow_specs, key_of, run_folder, run_specs
+from dance_tf.model.provenance import source_hash
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
-TIMES, STATE = "times.json", "state.json"  # attempts of a run; state.json is the last file of each checkpoint
 # columns of measurements that are text, also where they look like numbers
 TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason", "frame (px)", "frames/s")
 LARGE = 1000  # rows of a measurement above which its record is compressed
-COMPUTED_BY = ("corruption", "dataset", "model", "experiments.spec")  # whose source decides a run's numbers
 
 
 @dataclass(frozen=True)
@@ -281,233 +269,3 @@ def _identity(spec: RunSpec) -> str:
 def _recorded(records: Path) -> dict[str, Path]:
     """The folder of each recorded run by the identity of its spec."""
     return {_identity(load_run(path.parent).spec): path.parent for path in sorted(records.glob("*/run.json"))}
-
-
-def key_of(*parts: object) -> str:
-    """Return a short hash of values that JSON holds."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:20]
-
-
-def run_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
-    """Return the folder of a run in the cache.
-
-    Its name hashes the data, the spec, the source of the packages that compute the run, and the versions of Keras and
-    its backend: a change in any of them trains anew.
-    """
-    code = [source_hash(*COMPUTED_BY), backend_versions(), strategy_hash(spec.settings.strategy)]
-    return Path(work) / "runs" / key_of(dataset.content_hash, spec.identity, code)
-
-
-def run_specs(
-    data: Path,
-    specs: Sequence[RunSpec],
-    work: Path,
-    processes: int = 1,
-    scheduler: str | None = None,
-    progress: bool = True,
-) -> None:
-    """Grow the autoencoders that runs need, each once, then train the runs, in worker processes of one thread.
-
-    Args:
-        data: dataset folder; every worker must have it under the same path.
-        specs: what to run.
-        work: the cache.
-        processes: workers on this machine.
-        scheduler: address of a Dask scheduler to run on instead.
-        progress: show a bar.
-    """
-    grow_specs(data, specs, work, processes, scheduler, progress)
-    longest_first = sorted(specs, key=_relative_cost, reverse=True)
-    _parallel(_run, longest_first, "classifiers", str(data), str(work), processes, scheduler, progress)
-
-
-def grow_specs(
-    data: Path,
-    specs: Sequence[RunSpec],
-    work: Path,
-    processes: int = 1,
-    scheduler: str | None = None,
-    progress: bool = True,
-) -> None:
-    """Grow the autoencoders that runs need, each once; the arguments are those of `run_specs`."""
-    if growing := [spec for spec in specs if _grows(spec)]:
-        dataset = _open(str(data))
-        folders = {grown_folder(dataset, spec, work): spec for spec in growing}
-        missing = [spec for folder, spec in folders.items() if not (folder / "growth.json").is_file()]
-        _parallel(_grow, missing, "autoencoders", str(data), str(work), processes, scheduler, progress)
-
-
-def _parallel(step, specs, title, data, work, processes, scheduler, progress) -> None:
-    """Call `step(data, spec, work)` for each spec in worker processes, one too in a process of its own.
-
-    Its threads, and so its numbers, are then those of the others. joblib would run a single one in the caller: it gets
-    two workers, of which one is given work.
-    """
-    if not specs:  # workers take seconds to start
-        return
-    ahead = "2*n_jobs" if processes > 1 or named_scheduler(scheduler) else 1
-    with worker_pool(max(processes, 2), scheduler):
-        parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
-        done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
-        for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(progress), unit="run"):
-            pass
-
-
-def _grows(spec: RunSpec) -> bool:
-    return not spec.baseline and strategy_of(spec.settings.strategy).grows_autoencoder
-
-
-def _relative_cost(spec: RunSpec) -> int:
-    """A run's cost beside others', roughly: windows are whole sequences of frames."""
-    return spec.settings.network.sequence_length if strategy_of(spec.settings.strategy).sequence else 1
-
-
-@lru_cache(maxsize=2)
-def _open(data: str) -> Dataset:
-    return open_dataset(Path(data))
-
-
-def one_thread() -> None:
-    """Give TensorFlow one thread: parallel runs do not compete for cores, and give the same bits everywhere."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with suppress(RuntimeError):  # TensorFlow has started in this process with its own number of threads
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def grown_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
-    """Return the folder of a run's autoencoder: `autoencoder_1.keras` to `autoencoder_5.keras` and `growth.json`."""
-    key = growth_key(dataset, training_split(dataset, spec), spec.settings, spec.training_seed)
-    return Path(work) / "growth" / key_of(key, source_hash(*COMPUTED_BY), backend_versions())
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, and yield whether the folder is still to be made.
-
-    A process of a killed program may still be at work on it for a moment.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        yield not folder.is_dir()
-
-
-def _grow(data: str, spec: RunSpec, work: str) -> Path:
-    from dance_tf.model.autoencoder import STAGES
-    from dance_tf.model.train import grow_autoencoder
-
-    one_thread()
-    dataset = _open(data)
-    folder = grown_folder(dataset, spec, Path(work))
-    with _locked(folder) as todo:
-        if todo:
-            unfinished = folder.with_name(f"{folder.name}.unfinished")
-            seconds = _stopwatch(unfinished)
-            growth = grow_autoencoder(
-                dataset, training_split(dataset, spec), spec.settings, unfinished, spec.training_seed
-            )
-            first = STAGES + 1 - len(growth.models)
-            histories = enumerate(growth.histories, start=first)
-            rows = [{"stage": stage, **row} for stage, history in histories for row in history.rows]
-            with atomic_folder(folder) as partial:
-                for stage, model in enumerate(growth.models, start=first):
-                    model.save(partial / f"autoencoder_{stage}.keras")
-                summary = {"stages": list(range(first, STAGES + 1)), "seconds": seconds(), "rows": rows}
-                (partial / "growth.json").write_text(json.dumps(summary))
-            shutil.rmtree(unfinished)
-    return folder
-
-
-def _run(data: str, spec: RunSpec, work: str) -> None:
-    one_thread()
-    dataset = _open(data)
-    folder = run_folder(dataset, spec, Path(work))
-    with _locked(folder) as todo:
-        if todo:
-            (_run_baseline if spec.baseline else _run_network)(dataset, spec, folder, data, work)
-
-
-def _run_network(dataset: Dataset, spec: RunSpec, folder: Path, data: str, work: str) -> None:
-    import keras
-
-    from dance_tf.model.autoencoder import STAGES
-    from dance_tf.model.train import predict, train_classifier
-
-    keras.utils.clear_session()  # or a worker would keep every network that it has trained
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    encoder, growth_seconds = None, 0.0
-    if _grows(spec):
-        grown = _grow(data, spec, work)
-        encoder = keras.saving.load_model(grown / f"autoencoder_{STAGES}.keras")
-        growth_seconds = json.loads((grown / "growth.json").read_text())["seconds"]
-    seconds = _stopwatch(unfinished)
-    split = training_split(dataset, spec)
-    model, history = train_classifier(dataset, split, spec.settings, unfinished, spec.training_seed, encoder=encoder)
-    with atomic_folder(folder) as partial:
-        for name, part in (("validation", split_of(dataset, spec).validation), ("test", split.test)):
-            indices = sample_evenly(part, dataset.clip_index, spec.score_frames)
-            probabilities = predict(model, dataset, indices, part, spec.settings)
-            pair_with_truth(dataset, indices, probabilities).save(partial / f"{name}.csv")
-        model.save(partial / "model.keras")
-        pd.DataFrame(history.rows).to_csv(partial / "history.csv", index=False)
-        _write_run(
-            partial,
-            dataset,
-            spec,
-            parameters=int(model.count_params()),
-            best_epoch=int(history.best_epoch),
-            stopped_early=bool(history.stopped_early),
-            seconds=seconds(),
-            growth_seconds=growth_seconds,
-        )
-    shutil.rmtree(unfinished)
-
-
-def _run_baseline(dataset: Dataset, spec: RunSpec, folder: Path, data: str, work: str) -> None:
-    from dance_tf.model.baselines import linear_baseline
-
-    split = split_of(dataset, spec)
-    indices = sample_evenly(split.test, dataset.clip_index, spec.score_frames)
-    started = time.perf_counter()
-    probabilities = linear_baseline(dataset, split, spec.settings.view, indices, spec.settings.frames_per_clip)
-    with atomic_folder(folder) as partial:
-        pair_with_truth(dataset, indices, probabilities).save(partial / "test.csv")
-        numbers = {"parameters": 0, "best_epoch": 0, "stopped_early": False, "growth_seconds": 0.0}
-        _write_run(partial, dataset, spec, seconds=time.perf_counter() - started, **numbers)
-
-
-def _write_run(folder: Path, dataset: Dataset, spec: RunSpec, **numbers: object) -> None:
-    provenance = {"data": dataset.content_hash, "source": source_hash(*COMPUTED_BY), **backend_versions()}
-    content = {"spec": spec.to_json(), **numbers, "provenance": provenance}
-    write_text(folder / "run.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-
-def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:
-    """Return the predictions of frames int64 [n], probabilities float32 [n, styles], aggregated by clip."""
-    return Predictions.from_frames(
-        probabilities,
-        dataset.clip_index[indices],
-        dataset.clip_labels,
-        dataset.dancers,
-        dataset.styles,
-        tuple(clip.clip_id for clip in dataset.clips),
-    )
-
-
-def _stopwatch(unfinished: Path) -> Callable[[], float]:
-    """Start timing a training, and return a function that gives its seconds so far.
-
-    Attempts that were killed count up to their last checkpoint; what they did after it is done again and counted then.
-    """
-    note, earlier = unfinished / TIMES, 0.0
-    if note.is_file():
-        before = json.loads(note.read_text())
-        checkpoints = [state.stat().st_mtime for state in unfinished.rglob(STATE)]
-        earlier = before["earlier"] + max(0.0, max(checkpoints, default=0.0) - before["started"])
-    write_text(note, json.dumps({"earlier": earlier, "started": time.time()}))
-    started = time.perf_counter()
-    return lambda: earlier + time.perf_counter() - started

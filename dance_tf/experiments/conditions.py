@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from dance_tf.corruption.conditions import CONDITIONS, find_condition
-from dance_tf.experiments.cache import key_of
+from dance_tf.experiments.training import key_of
 
 CLEAN = "clean"
 FINER = ("low_resolution", 4.0)  # 240 lines: changes clips whose short side has 360 pixels or fewer

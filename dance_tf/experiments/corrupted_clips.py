@@ -15,9 +15,10 @@ from dance_tf.corruption.conditions import degrade, find_condition
 from dance_tf.curation.background import BACKGROUND_FRAMES, estimate_background
 from dance_tf.curation.parts import content_sha256
 from dance_tf.dataset.batches import sample_evenly
-from dance_tf.experiments.cache import Experiment, key_of
+from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.conditions import CLEAN, Corruption
 from dance_tf.experiments.spec import RunSpec, split_of
+from dance_tf.experiments.training import key_of
 from dance_tf.model.provenance import source_hash
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError

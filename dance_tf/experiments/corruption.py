@@ -32,7 +32,7 @@ from dance_tf.evaluation.intervals import (
 )
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.cache import Experiment, Run, key_of, one_thread, read_table, write_table
+from dance_tf.experiments.cache import Experiment, Run, read_table, write_table
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corrupted_clips import (
     SAMPLING,
@@ -43,6 +43,7 @@ from dance_tf.experiments.corrupted_clips import (
     find_held_out,
     load_corrupted,
 )
+from dance_tf.experiments.training import key_of, one_thread
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
 from dance_tf.video.workers import bar_hidden, worker_pool

@@ -22,9 +22,10 @@ from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.batches import View, apply_view, load_frames, sample_evenly, windows
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
-from dance_tf.experiments.cache import Run, one_thread
+from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import group_runs
 from dance_tf.experiments.spec import split_of
+from dance_tf.experiments.training import one_thread
 from dance_tf.model.layers import SpatialAttention, SqueezeExcitation
 from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.synthesis.settings import StudioSettings

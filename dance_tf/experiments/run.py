@@ -12,7 +12,7 @@ from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split
 from dance_tf.evaluation.intervals import Scored, summarise_runs, summary_to_json
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.cache import key_of, pair_with_truth
+from dance_tf.experiments.training import key_of, pair_with_truth
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash

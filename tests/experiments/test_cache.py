@@ -12,10 +12,11 @@ import pytest
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import open_dataset
-from dance_tf.experiments import cache
-from dance_tf.experiments.cache import Experiment, grown_folder, run_folder
+from dance_tf.experiments import training
+from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.scores import estimates
 from dance_tf.experiments.spec import RunSpec, split_of
+from dance_tf.experiments.training import grown_folder, run_folder
 from dance_tf.model.train import predict
 
 
@@ -79,7 +80,7 @@ def test_predictions_are_those_of_the_stored_model_on_the_right_frames(runs, exp
 
 
 def test_a_second_time_nothing_is_trained(runs, specs, experiment, monkeypatch, capsys):
-    monkeypatch.setattr(cache, "worker_pool", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "worker_pool", lambda *_: pytest.fail("trained again"))
     again = Experiment(experiment.run_folder, jobs=2).run(specs[::-1], progress=False)
     assert [run.folder for run in again] == [run.folder for run in runs[::-1]]
     assert "4 of 4 runs from cache" in capsys.readouterr().out
@@ -109,9 +110,9 @@ def test_the_key_depends_on_settings_source_and_backend_but_not_on_the_name(spec
     assert key(dataclasses.replace(specs[0], name="another name")) == before
     assert key(dataclasses.replace(specs[0], fold=1)) != before
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "backend_versions", lambda: {"backend": "tensorflow", "keras": "4.0"})
+        patch.setattr(training, "backend_versions", lambda: {"backend": "tensorflow", "keras": "4.0"})
         assert key() != before
-    monkeypatch.setattr(cache, "source_hash", lambda *packages: "another source")
+    monkeypatch.setattr(training, "source_hash", lambda *packages: "another source")
     assert key() != before
 
 
