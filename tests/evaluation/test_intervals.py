@@ -52,7 +52,7 @@ def slow_scores(runs, unit, times):
 def slow_interval(sides, unit, resamples, seed):
     names = sorted({name for _, runs in sides for run in runs for name in run.groups})
     drawn = []
-    for draw in intervals._draw(len(names), resamples, seed):
+    for draw in intervals.draw_dancers(len(names), resamples, seed):
         times = dict(zip(names, draw, strict=True))
         drawn.append(sum(sign * slow_scores(runs, unit, times) for sign, runs in sides))
     drawn = np.array(drawn)
