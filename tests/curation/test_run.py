@@ -122,8 +122,9 @@ def test_a_clip_too_large_for_the_disk_is_refused(footage, tmp_path, monkeypatch
 
 def test_a_clip_of_too_many_frames_is_refused_while_it_is_read(footage, tmp_path, monkeypatch):
     monkeypatch.setattr("dance_tf.curation.run.MAX_CLIP_BYTES", 20 * 32 * 32)
+    clip = find_clips(footage).clips[0]
     with pytest.raises(ReadError, match="more than 20 frames"):
-        make_part(find_clips(footage).clips[0], "ab", tmp_path / "p.npy", SMALL, CurationSettings(), alive=lambda: None)
+        make_part(clip, "ab", tmp_path / "p.npy", SMALL, CurationSettings(), alive=lambda: None)
     with ClipFrames(tmp_path) as held:
         for _ in range(20):
             held.append(np.zeros((32, 32), np.uint8))
