@@ -205,24 +205,22 @@ def condition_table() -> pd.DataFrame:
         Columns: condition, family, paper_row, acts_on, parameter, unit, severity_1 .. severity_5, paper_severity,
             paper_value, note.
     """
-    rows = []
-    for condition in CONDITIONS:
-        for parameter in condition.parameters:
-            rows.append(
-                {
-                    "condition": condition.name,
-                    "family": condition.family,
-                    "paper_row": condition.row,
-                    "acts_on": _acts_on(condition),
-                    "parameter": parameter.name,
-                    "unit": parameter.unit,
-                    **{f"severity_{i}": parameter.values[i] for i in range(1, 6)},
-                    "paper_severity": condition.severity,
-                    "paper_value": parameter.at(condition.severity),
-                    "note": condition.note,
-                }
-            )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "condition": condition.name,
+            "family": condition.family,
+            "paper_row": condition.row,
+            "acts_on": _acts_on(condition),
+            "parameter": parameter.name,
+            "unit": parameter.unit,
+            **{f"severity_{i}": parameter.values[i] for i in range(1, 6)},
+            "paper_severity": condition.severity,
+            "paper_value": parameter.at(condition.severity),
+            "note": condition.note,
+        }
+        for condition in CONDITIONS
+        for parameter in condition.parameters
+    )
 
 
 def constant_table() -> pd.DataFrame:
@@ -231,22 +229,22 @@ def constant_table() -> pd.DataFrame:
     Returns:
         Columns: conditions (tuple of names), family, paper_rows (tuple), acts_on, parameter, unit, value (text).
     """
-    rows = []
-    for effect in dict.fromkeys(condition.effect for condition in CONDITIONS):
-        levels = [condition for condition in CONDITIONS if condition.effect is effect]
-        for constant in levels[0].constants:
-            rows.append(
-                {
-                    "conditions": tuple(level.name for level in levels),
-                    "family": levels[0].family,
-                    "paper_rows": tuple(level.row for level in levels),
-                    "acts_on": _acts_on(levels[0]),
-                    "parameter": constant.name,
-                    "unit": constant.unit,
-                    "value": str(constant),
-                }
-            )
-    return pd.DataFrame(rows)
+    effects: dict[Callable, list[Condition]] = {}
+    for condition in CONDITIONS:
+        effects.setdefault(condition.effect, []).append(condition)
+    return pd.DataFrame(
+        {
+            "conditions": tuple(level.name for level in levels),
+            "family": levels[0].family,
+            "paper_rows": tuple(level.row for level in levels),
+            "acts_on": _acts_on(levels[0]),
+            "parameter": constant.name,
+            "unit": constant.unit,
+            "value": str(constant),
+        }
+        for levels in effects.values()
+        for constant in levels[0].constants
+    )
 
 
 def _acts_on(condition: Condition) -> str:

@@ -50,7 +50,7 @@ def fog_texture(seed: int) -> np.ndarray:
 def add_fog(
     frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator, *, depth: float, scatter: float
 ) -> np.ndarray:
-    """Add drifting fog after Koschmieder (1924): seen = scene × t + airlight × (1 - t), t = exp(-depth).
+    """Add drifting fog after Koschmieder (1924): result = scene × t + airlight × (1 - t), t = exp(-depth).
 
     Two texture layers drift at different speeds, so that the shape of the fog changes. There is no depth map, so dancer
     and background are at one distance.
@@ -71,7 +71,7 @@ def add_fog(
     velocity = (np.stack([np.cos(course), FOG_RISE.value * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
     sigma = scatter * min(height, width)
     foggy = np.empty_like(frames)
-    seen = np.empty((height, width), np.float32)
+    result = np.empty((height, width), np.float32)
     for i, second in enumerate(np.asarray(seconds, np.float64)):
         corner = (start + velocity * second) % FOG_TILE.value + 1
         parts = [
@@ -82,10 +82,10 @@ def add_fog(
         through = np.exp(np.float32(-depth) * (1 + unevenness))
         through = enlarge(through, height, width)
         scene = cv2.GaussianBlur(frames[i], (0, 0), sigma) if sigma >= 0.3 else frames[i]
-        np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT.value), out=seen)
-        seen *= through
-        seen += np.float32(AIRLIGHT.value + 0.5)
-        foggy[i] = seen
+        np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT.value), out=result)
+        result *= through
+        result += np.float32(AIRLIGHT.value + 0.5)
+        foggy[i] = result
     return foggy
 
 
@@ -171,6 +171,6 @@ def rain_on_lens(
         sources = grid + lens.shift
         inside = cv2.remap(soft, sources[0], sources[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         inside = inside.reshape(height, width) * lens.shine
-        seen = around + lens.cover * (inside - around) + np.float32(0.5)
-        wet[i] = np.clip(seen, 0, 255, out=seen)
+        result = around + lens.cover * (inside - around) + np.float32(0.5)
+        wet[i] = np.clip(result, 0, 255, out=result)
     return wet

@@ -332,9 +332,8 @@ def make_part(
     with held:
         try:
             footage = read_footage(clip.path, read, heartbeat, held)
-            curated = curate_frames(
-                clip, footage.frames, footage.timestamps, footage.seconds, curation, heartbeat, held
-            )
+            frames = footage.frames, footage.timestamps, footage.seconds
+            curated = curate_frames(clip, *frames, curation, heartbeat, held)
         except FrameFileError as error:  # the next clip may be small enough for the disk
             raise ReadError(f"no room for its frames: {error}") from error
         seen, kept = curated.seen, len(curated.frames)

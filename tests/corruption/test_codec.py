@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.corruption.codec import (
-    compress_h264,
-    decode_h264,
-    encode_h264,
-    measure_compression,
-    psnr,
-)
+from dance_tf.corruption.codec import compress_h264, decode_h264, encode_h264, measure_compression, psnr
 from dance_tf.corruption.conditions import degrade
 
 
@@ -57,6 +51,8 @@ def test_keyframe_interval_one_codes_each_frame_on_its_own():
     clip = np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8)
     packets = encode_h264(clip, 30, keyframe_interval=1)
     assert all(packet.is_keyframe for packet in packets)
+    with pytest.raises(RuntimeError, match="3 frames back where 4"):
+        decode_h264(packets[:-1], clip.shape)
     assert sum(packet.is_keyframe for packet in encode_h264(drifting_texture(30, 64, 64), 30)) == 1
 
 
@@ -73,18 +69,8 @@ def test_measures_are_those_of_the_encoded_clip():
         assert measure.psnr == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
     assert measured[0].psnr > measured[1].psnr > measured[2].psnr
     assert measured[0].bitrate > measured[1].bitrate > measured[2].bitrate
-
-
-def test_lost_frames_are_noticed():
-    clip = drifting_texture(6, 32, 32)
-    packets = encode_h264(clip, 30, keyframe_interval=1)
-    with pytest.raises(RuntimeError, match="5 frames back where 6"):
-        decode_h264(packets[:-1], clip.shape)
-
-
-def test_measuring_no_frames_is_refused():
     with pytest.raises(ValueError, match="at least one frame"):
-        measure_compression(np.empty((0, 8, 8), np.uint8))
+        measure_compression(clip[:0])
 
 
 def test_psnr_by_hand():

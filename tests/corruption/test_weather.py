@@ -22,9 +22,7 @@ def test_fog_transmits_what_its_depth_says(name, depth):
     foggy = degrade(clip, name, seed=0, timestamps=seconds).frames.astype(float)
     through = (foggy[1::2] - foggy[::2]) / 200
     assert -np.log(through).mean() == pytest.approx(depth, rel=0.1)
-    np.testing.assert_allclose(
-        foggy[::2], AIRLIGHT.value * (1 - through), atol=2.6
-    )  # seen = scene t + airlight (1 - t)
+    np.testing.assert_allclose(foggy[::2], AIRLIGHT.value * (1 - through), atol=2.6)  # scene t + airlight (1 - t)
 
 
 def test_a_picture_of_the_fogs_gray_level_does_not_change():

@@ -15,7 +15,7 @@ import pytest
 
 from dance_tf.cli import show
 from dance_tf.curation.filters import CurationSettings, curate_clip
-from dance_tf.curation.parts import CurationRow, PartError, content_sha256, read_part, read_rows, write_rows
+from dance_tf.curation.parts import PartError, content_sha256, read_part, read_rows, write_rows
 from dance_tf.curation.run import (
     ClipFrames,
     CurationError,
@@ -122,10 +122,9 @@ def test_a_clip_too_large_for_the_disk_is_refused(footage, tmp_path, monkeypatch
 
 def test_a_clip_of_too_many_frames_is_refused_while_it_is_read(footage, tmp_path, monkeypatch):
     monkeypatch.setattr("dance_tf.curation.run.MAX_CLIP_BYTES", 20 * 32 * 32)
+    clip = find_clips(footage).clips[0]
     with pytest.raises(ReadError, match="more than 20 frames"):
-        make_part(
-            find_clips(footage).clips[0], "ab", tmp_path / "p.npy", SMALL, CurationSettings(), heartbeat=lambda: None
-        )
+        make_part(clip, "ab", tmp_path / "p.npy", SMALL, CurationSettings(), heartbeat=lambda: None)
     with ClipFrames(tmp_path) as held:
         for _ in range(20):
             held.append(np.zeros((32, 32), np.uint8))
@@ -156,14 +155,6 @@ def test_another_limit_reuses_the_part_and_a_shorter_one_refuses_the_clip(dance_
     rows = [curate_footage(catalog, tmp_path, each)[0] for each in limits]
     assert rows[0] == rows[1] and rows[0].status == "kept" and len(list(tmp_path.iterdir())) == 2
     assert (rows[2].status, rows[2].reason) == ("refused", "1 s long, over the limit of 1 s")
-
-
-def test_few_clips_share_all_cores(dance_file, tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
-    monkeypatch.setattr("dance_tf.curation.run._curate_part", lambda *given: calls.append(given) or CurationRow("a"))
-    curate_footage(find_clips(dance_file), tmp_path, ReadSettings(size=32))
-    assert [given[5].threads for given in calls] == [6]
 
 
 def test_a_clip_that_cannot_be_hashed_is_refused_alone(footage, tmp_path, monkeypatch):
