@@ -114,13 +114,6 @@ def test_floors_stay_near_their_colour_and_have_a_pattern(kind):
     assert colours.std(axis=0).min() > 2
 
 
-def test_stripes_of_a_wall_are_sixteen_centimetres_wide():
-    u, v = np.array([0.08, 0.24, 0.40], np.float32), np.full(3, 1.5, np.float32)
-    one, two, three = wall_colour(u, v, "stripes", COLOUR, TRIM)[:, 0]
-    assert abs(one - three) < 12
-    assert two - one == pytest.approx(12, abs=10)
-
-
 def test_grain_is_periodic_noise_of_deviation_one_and_posters_differ():
     values = grain_at(*(axis.ravel() for axis in np.meshgrid(np.arange(256) / 10, np.arange(256) / 10)), 10.0)
     assert values.std() == pytest.approx(1, abs=0.1)

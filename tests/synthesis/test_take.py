@@ -39,9 +39,9 @@ def test_names_of_clips():
 
 def test_the_same_seed_gives_the_same_bytes():
     rendered = render_clip(3, 2, SMALL)
-    one, again, apart = (np.stack(list(clip.frames())) for clip in (rendered, rendered, render_clip(3, 2, SMALL)))
+    one, again, third = (np.stack(list(clip.frames())) for clip in (rendered, rendered, render_clip(3, 2, SMALL)))
     assert one.shape == (15, 160, 90, 3) and one.dtype == np.uint8
-    assert np.array_equal(one, again) and np.array_equal(one, apart)
+    assert np.array_equal(one, again) and np.array_equal(one, third)
     other = np.stack(list(render_clip(3, 2, replace(SMALL, seed=8)).frames()))
     assert np.abs(one.astype(int) - other).mean() > 5
 
