@@ -290,7 +290,8 @@ def experiment(monkeypatch, tmp_path):
 
 
 def run_of(key, tmp_path, strategy="cnn"):
-    settings = replace(training_settings(strategy), view="frame")
+    settings = training_settings(strategy, "frame")
+    settings = replace(settings, network=replace(settings.network, sequence_length=4))
     run = Run(RunSpec(settings, name=f"name of {key}"), tmp_path / key, 0, 0, False, 0.0, 0.0)
     run.__dict__["test"] = Predictions(STYLES[:2], (), (), [], np.zeros((0, 2)), np.zeros((0, 2)))
     return run
