@@ -237,7 +237,7 @@ def read_table(path: Path) -> pd.DataFrame:
     numbers = [name for name in pd.read_csv(path, nrows=0).columns if name not in TEXT]
     missing = dict.fromkeys(numbers, ["", "nan", "NaN"])
     text = dict.fromkeys(TEXT, str)
-    return pd.read_csv(path, float_precision="round_trip", dtype=text, keep_default_na=False, na_values=missing)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)
 
 
 def _write_measurement(folder: Path, name: str, found: object) -> None:

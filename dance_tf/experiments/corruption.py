@@ -301,14 +301,14 @@ def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def losses(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return the accuracy by frame that each condition costs one model, tested: `tested_rows` by condition.
+    """Return the accuracy by frame that each condition costs one model, tested: `difference_rows` by condition.
 
     Conditions that changed no clip are left out.
     """
     clean, levels = _split_clean(judged[judged["changed"]])
     conditions = {condition: part for (condition, _), part in levels.items()}
     found = {name: compare_dancers([(1, clean), (-1, runs_of(part))]) for name, part in conditions.items()}
-    return tested_rows(found, "condition")
+    return difference_rows(found, "condition")
 
 
 def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> pd.DataFrame:
@@ -323,17 +323,17 @@ def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> p
         by: column that groups the rows; one of its groups is "clean".
 
     Returns:
-        `tested_rows` by `by`, with a column kind: "total", and "beyond clean" for all groups but "clean". Groups are
-        corrected together; "clean" is not corrected. Empty if one of the models has no rows.
+        `difference_rows` by `by`, with a column kind: "total", and "beyond clean" for all groups but "clean". Groups
+        are corrected together; "clean" is not corrected. Empty if one of the models has no rows.
     """
     groups = list(dict.fromkeys(first[by]))
     if first.empty or second.empty:
-        return tested_rows({}, by).assign(kind="")
+        return difference_rows({}, by).assign(kind="")
     if CLEAN not in groups:
         raise ValueError("clean footage is needed")
     clean = _sides(first, second, by, CLEAN)
     corrupted = {group: _sides(first, second, by, group) for group in groups if group != CLEAN}
-    own = tested_rows({CLEAN: compare_dancers(clean)}, by).assign(kind=TOTAL)
+    own = difference_rows({CLEAN: compare_dancers(clean)}, by).assign(kind=TOTAL)
     return pd.concat([own, *_gain_rows(corrupted, dict.fromkeys(corrupted, clean), by)], ignore_index=True)
 
 
@@ -346,10 +346,10 @@ def _gain_rows(sides: Mapping[str, list[Side]], clean: Mapping[str, list[Side]],
     total = {group: compare_dancers(both) for group, both in sides.items()}
     less_clean = {group: [(-weight, runs) for weight, runs in clean[group]] for group in sides}
     beyond = {group: compare_dancers([*both, *less_clean[group]]) for group, both in sides.items()}
-    return [tested_rows(found, by).assign(kind=kind) for kind, found in ((TOTAL, total), (BEYOND, beyond)) if found]
+    return [difference_rows(found, by).assign(kind=kind) for kind, found in ((TOTAL, total), (BEYOND, beyond)) if found]
 
 
-def tested_rows(found: Mapping[str, DancerDifference], label: str) -> pd.DataFrame:
+def difference_rows(found: Mapping[str, DancerDifference], label: str) -> pd.DataFrame:
     """Return tested differences as a table, corrected together.
 
     Returns:
@@ -383,7 +383,7 @@ def augmentation_transfer(
 
     Returns:
         Accuracies by frame: family ("clean", each family, `EVERYTHING`), training ("none", "all", "all but"), mean,
-        low, high, runs; and gains over "none": family, training, kind and the columns of `tested_rows`. "all" is
+        low, high, runs; and gains over "none": family, training, kind and the columns of `difference_rows`. "all" is
         corrected for all families, `EVERYTHING` is one test, "all but" is corrected for the families left out.
     """
     family_of = {CLEAN: CLEAN} | {condition.name: condition.family for condition in CONDITIONS}

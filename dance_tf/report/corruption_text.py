@@ -121,9 +121,7 @@ def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str
         chance: accuracy of a random guess.
     """
     rows, clean = _corrupted(scores), accuracy_rows(scores).iloc[0]
-    text = (
-        "The paper calls its values simulated and estimated; ours are measured, at levels that we chose for its words."
-    )
+    text = "The paper calls its values simulated and estimated. Ours are measured."
     tested = losses[losses["low"] < losses["high"]]  # NaN, or no variation over dancers, is no test
     if above_chance(clean, chance) and len(tested):
         reference = PAPER_SCORES[PAPER_CLEAN].accuracy
@@ -141,7 +139,7 @@ def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str
     return text
 
 
-def test_name(tests: int) -> str:
+def named_test(tests: int) -> str:
     """Return the name of the test behind a statement."""
     return "paired t-test over dancers at 5 %" + (f", corrected for {tests} tests (Holm)" if tests > 1 else "")
 
@@ -150,7 +148,7 @@ def limits_text(row: Mapping[str, object]) -> str:
     """Return what a difference between a few short runs cannot show.
 
     Args:
-        row: of `tested_rows`.
+        row: of `difference_rows`.
     """
     side = "one short run" if row["runs"] == 1 else f"the mean of {row['runs']} short runs, one per fold"
     return f"Each side is {side}; the tests cover the variation over {row['dancers']} dancers, not over training seeds."
@@ -173,7 +171,7 @@ def attention_text(gains: pd.DataFrame) -> str:
     robust = [name for name in higher if beyond.loc[name, "result"] == HIGHER]
     return (
         f"{text} The accuracy is significantly higher under {len(higher)} of {len(total)} conditions{listed(higher)} "
-        f"and significantly lower under {len(lower)}{listed(lower)} ({test_name(len(total))}). The gain is also "
+        f"and significantly lower under {len(lower)}{listed(lower)} ({named_test(len(total))}). The gain is also "
         f"significantly larger than on clean clips, which is robustness, under {len(robust)}{listed(robust)}. "
         f"{limits_text(clean)}"
     )
@@ -214,7 +212,7 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         else:
             text += " Training with this family gives no significant gain either, so there is nothing to transfer."
         sentences.append(text)
-    tests = test_name(len(families)) + (f"; for {len(left_out)} where a family is left out" if left_out else "")
+    tests = named_test(len(families)) + (f"; for {len(left_out)} where a family is left out" if left_out else "")
     return " ".join([*sentences, f"Tests: {tests}. {limits_text(clean)}"])
 
 

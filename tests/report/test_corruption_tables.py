@@ -1,0 +1,202 @@
+"""Table 5 and its neighbours as printed, rows for the figures, and the branch of metrics.json."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dance_tf.corruption.conditions import CONDITIONS
+from dance_tf.experiments.conditions import CLEAN, FINER, Corruption, paper_corruptions
+from dance_tf.experiments.corruption import (
+    augmentation_transfer,
+    condition_scores,
+    corruption_means,
+    gains,
+    hardest_groups,
+    losses,
+)
+from dance_tf.report.corruption_tables import (
+    BACKGROUND_KEPT,
+    corruption_metrics,
+    curve_rows,
+    gain_table,
+    loss_rows,
+    named_frames,
+    parameter_table,
+    row_name,
+    strategy_rows,
+    strategy_table,
+    table_5,
+    transfer_table,
+    unknown_backgrounds,
+)
+from dance_tf.report.tables import to_markdown
+
+STYLES = ["Tok", "TDS"]
+RIGHT = {CLEAN: 10, "backlight": 2, "heavy_fog": 6, "severe_noise": 9}  # correct clips of ten; all others like clean
+
+
+def judge(right, corruptions=(), name="network", unchanged=()):
+    """Return rows of `judge_corrupted`: ten dancers with one clip each, of which the first are recognised."""
+    rows = []
+    for each in corruptions or paper_corruptions():
+        for i in range(10):
+            place = i % 2 if i < right.get(each.condition, right[CLEAN]) else 1 - i % 2
+            rows.append(
+                {
+                    "run": name, "name": name, "condition": each.condition, "severity": each.severity,
+                    "seed": each.seed, "clip": f"d{i}/clip", "dancer": f"d{i}", "style": STYLES[i % 2],
+                    "predicted": STYLES[place], "counts": ["1 0", "0 1"][place],
+                    "changed": (each.condition, each.severity) not in unchanged,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows).astype(dict.fromkeys(("style", "predicted"), pd.CategoricalDtype(STYLES)))
+
+
+def describe(corruptions=(), background_invalid=(), refused=None):
+    """Return rows of `describe_corrupted` for these clips."""
+    rows = [
+        {
+            "clip": f"d{i}/clip", "dancer": f"d{i}", "style": STYLES[i % 2], "short_side": 270, "reason": "",
+            "condition": each.condition, "severity": each.severity, "seed": each.seed,
+            "background_valid": int(each.condition not in background_invalid), "changed": 1,
+        }
+        for i in range(10)
+        for each in corruptions or paper_corruptions()
+    ]  # fmt: skip
+    for clip, reason in (refused or {}).items():
+        rows.append({**rows[0], "clip": clip, "reason": reason, "condition": CLEAN, "severity": 0.0})
+    return pd.DataFrame(rows)
+
+
+LEVELS = [Corruption(CLEAN), Corruption(*FINER), Corruption("low_light", 1), Corruption("low_light", 5)]
+JUDGED = judge(RIGHT)
+SCORES, HARDEST = condition_scores(JUDGED, 50), hardest_groups(JUDGED)
+CURVES_JUDGED = judge({CLEAN: 10, "low_resolution": 8, "low_light": 9}, LEVELS)
+CURVES = condition_scores(CURVES_JUDGED, 50)
+
+
+def test_every_condition_has_a_row_in_the_paper():
+    names = [row_name(condition.name) for condition in CONDITIONS]
+    assert len(set(names)) == 14
+    table = table_5(SCORES, HARDEST, describe(), CURVES[:0]).set_index("condition")
+    assert list(table.index) == ["Baseline (optimal)", *names] and table["paper: accuracy (%)"].notna().all()
+
+
+def test_table_5_shows_ours_beside_the_papers():
+    both = pd.concat([HARDEST, hardest_groups(CURVES_JUDGED)])
+    table = table_5(SCORES, both, describe(background_invalid=["severe_motion_blur"]), CURVES).set_index("condition")
+    fog = table.loc["Heavy fog/haze"]
+    assert fog["accuracy by frame (%)"].startswith("60.0 [") and fog["lost by frame (points)"].startswith("40.0 [")
+    assert fog["paper: lost (points)"] == pytest.approx(97.14 - 90.51)
+    assert fog["worst dancer (clips correct)"] == fog["dancer with the largest loss"] == "d6: 100 → 0 %"
+    assert fog["style with the largest loss"] == "Tok: 100 → 60 %"
+    assert table.loc["Rain effect", "dancer with the largest loss"] == "–"
+    assert table.loc["Severe motion blur", "background unknown (% of clips)"] == 100
+    assert table.loc["Low resolution (240 lines)", "lost by frame (points)"].startswith("20.0 [")
+    assert table.loc["Baseline (optimal)", "lost by frame (points)"] == "–"
+    assert "Heavy fog/haze" in to_markdown(table.reset_index())
+
+
+def test_a_condition_that_changed_no_clip_is_marked_and_left_out():
+    same = judge(RIGHT, unchanged={("low_resolution", 3.0)})
+    scores = condition_scores(same, 50)
+    row = table_5(scores, hardest_groups(same), describe(), CURVES[:0]).set_index("condition")
+    row = row.loc["Low resolution (360p): clips unchanged"]
+    assert row["lost by frame (points)"] == row["worst style (clips correct)"] == "–"
+    assert row["accuracy by frame (%)"].startswith("100.0")
+    assert "Low resolution (360p)" not in set(loss_rows(scores)["condition"])
+    assert strategy_rows(scores, 0.5)["condition"].nunique() == 14
+
+
+def test_rows_for_the_figures():
+    drops = loss_rows(SCORES).set_index("condition")
+    assert drops.loc["Backlight (strong)", "mean"] == pytest.approx(0.8)
+    assert drops.loc["Backlight (strong)", "paper"] == pytest.approx(0.0565)
+    assert list(curve_rows(CURVES)["condition"]) == ["clean", "low resolution", "low light", "low light"]
+    weak = pd.concat([SCORES, condition_scores(judge({CLEAN: 5}, name="guess"), 50)])
+    assert set(strategy_rows(weak, 0.5)["name"]) == {"network"}
+    assert set(strategy_rows(weak[weak["name"] == "guess"], 0.5)["name"]) == {"guess"}
+
+
+def test_frames_of_the_sheet_are_named_and_marked():
+    black, white = np.zeros((8, 6), np.uint8), np.ones((8, 6), np.uint8)
+    frames = {Corruption(CLEAN): black, Corruption("rain", 3): white, Corruption("dropped_frames", 3): black}
+    assert list(named_frames(frames)) == ["Clean", "Rain effect", "Frame drop (20%):\nunchanged"]
+
+
+def test_parameters_are_printed_with_their_digits():
+    table = parameter_table()
+    lines = table[table["parameter"] == "short side"].iloc[0]
+    assert [lines[f"severity_{level}"] for level in range(1, 6)] == ["720", "480", "360", "240", "144"]
+    effects = {condition.effect: condition.constants for condition in CONDITIONS}
+    constants = sum(map(len, effects.values()))
+    assert len(table) == sum(len(condition.parameters) for condition in CONDITIONS) + constants
+    drift = table[table["parameter"] == "drift"].iloc[0]
+    assert drift["condition"] == "Mild fog/haze, Heavy fog/haze" and drift["paper_value"] == "0.1 to 0.25"
+    assert drift["severity_1"] == drift["severity_5"] == drift["paper_severity"] == "–"
+
+
+def test_the_relative_performance_of_a_guess_is_not_printed():
+    table = pd.concat([JUDGED, judge({CLEAN: 6, "rain": 5}, name="guess")])
+    shown = strategy_table(condition_scores(table, 50), corruption_means(table, 50), 0.5).set_index("strategy")
+    assert (shown.loc["network", ["rPC, by frame (%)", "rPC, by clip (%)"]] != "–").all()
+    assert (shown.loc["guess", ["rPC, by frame (%)", "rPC, by clip (%)"]] == "–").all()
+    assert shown.loc["guess", "mPC, by frame (%)"] != "–"
+
+
+def test_gains_are_printed_with_their_tests():
+    found = gains(JUDGED, judge({**RIGHT, CLEAN: 9}))
+    table = gain_table(found).set_index("condition")
+    assert table.loc["Baseline (optimal)", "beyond clean (points)"] == "–"
+    assert table.loc["Rain effect", "gain (points)"].startswith("10.0 [")
+    assert table.loc["Rain effect", "beyond clean (points)"].startswith("0.0 [")
+    assert table.loc["Rain effect", "p of gain"] == "1.000"
+    assert gain_table(gains(JUDGED, JUDGED[:0])).empty
+
+
+def transfer():
+    trained = {"none": RIGHT, "all": {**RIGHT, "severe_noise": 10}, "all but noise": RIGHT}
+    return augmentation_transfer(
+        pd.concat([judge(right, name=n) for n, right in trained.items()], ignore_index=True), 50
+    )
+
+
+def test_transfer_is_printed_by_family():
+    table = transfer_table(*transfer()).set_index("tested on")
+    assert table.loc["noise", "gain (points)"].startswith("5.0 [")
+    assert table.loc["noise", "gain without this family (points)"].startswith("0.0")
+    assert table.loc["light", "trained without this family (%)"] == "–"
+    assert table.loc["all families", "beyond clean (points)"] == "–"
+
+
+def test_metrics_are_plain_and_have_every_branch():
+    table = pd.concat([JUDGED, judge(RIGHT, name=BACKGROUND_KEPT)])
+    compression = pd.DataFrame({"CRF": [38.0], "PSNR (dB)": [34.0]})
+    clips = describe(paper_corruptions(2), refused={"c": "the decoder crashed"})
+    lost, attention = losses(JUDGED), gains(JUDGED, JUDGED)
+    scores, means = condition_scores(table, 50), corruption_means(table, 50)
+    others = CURVES, hardest_groups(CURVES_JUDGED), lost, attention, *transfer(), compression, clips
+    branch = corruption_metrics(scores, means, HARDEST, *others)["robustness"]
+    json.dumps(branch, default=lambda value: value.item())
+    fog = branch["proposed"]["conditions"]["heavy_fog@4"]
+    assert fog["drop"]["frame"]["accuracy"]["mean"] == pytest.approx(0.4) and fog["changed"] is True
+    assert fog["worst_dancer"] == {"name": "d6", "score": 0, "clean": 1, "clips": 1}
+    assert branch["proposed"]["frame"]["mpc"]["accuracy"]["mean"] == pytest.approx((140 - 8 - 4 - 1) / 140)
+    assert set(branch["strategies"]) == {"network", "the same, room kept"}
+    assert branch["strategies"]["network"]["accuracy"]["backlight"]["mean"] == pytest.approx(0.2)
+    assert set(branch["severities"]) == {"low_resolution@4", "low_light@1", "low_light@5"}
+    assert branch["losses"]["backlight"]["p"] == lost.set_index("condition").loc["backlight", "p_holm"]
+    assert branch["attention_gain"][CLEAN]["beyond_clean"] is None
+    noise = branch["training_against"]["noise"]
+    assert noise["gain_all"]["mean"] == pytest.approx(0.05) and noise["without"]["mean"] == pytest.approx(0.95)
+    assert branch["training_against"]["light"]["gain_without"] is None
+    assert branch["compression"]["crf_38"]["PSNR (dB)"] == 34
+    assert (branch["clips"], branch["dancers"], branch["seeds"]) == (10, 10, 2)
+    assert branch["refused"] == {"c": "the decoder crashed"}
+
+
+def test_unknown_backgrounds_are_counted_at_the_papers_level():
+    clips = describe([*paper_corruptions(), Corruption("low_light", 5)], ["low_light"], {"c": "gone"})
+    assert unknown_backgrounds(clips)["low_light"] == 1 and unknown_backgrounds(clips)[CLEAN] == 0
