@@ -104,7 +104,7 @@ def beside_paper(
     metrics: Sequence[str],
     held_out: Sequence[tuple[str, str]],
 ) -> pd.DataFrame:
-    """Return a wide table: the paper's values beside ours by frame on the validation folds, which is what it prints.
+    """Return a wide table: the paper's values beside ours by frame on the validation folds, which the paper reports.
 
     Args:
         table: estimates.
@@ -212,10 +212,22 @@ def describe_question(table: pd.DataFrame, question: str) -> str:
     )
 
 
-def describe_tests(table: pd.DataFrame) -> str:
-    """Return the differences of all questions in words, a paragraph each."""
+def intervals_text(table: pd.DataFrame) -> str:
+    """Return what fewer and smaller frames change, in words."""
     titles = {row.question: _minus(row) for row in table.itertuples()}
-    return "\n\n".join(f"{title}. {describe_question(table, question)}" for question, title in titles.items())
+    sentences = [f"{title}. {describe_question(table, question)}" for question, title in titles.items()]
+    note = (
+        "Intervals count frames of these clips: with fewer than the paper's 30 frames a second, neighbouring frames "
+        "differ more. If a clip has fewer frames left than an epoch samples, its epochs are shorter."
+    )
+    return "\n\n".join([*sentences, note])
+
+
+def strategies_headline(tests: pd.DataFrame, source: str) -> str:
+    """Return what attention adds on held-out dancers, in one sentence."""
+    chosen = (tests["question"] == "attention") & (tests["part"] == HELD_OUT) & (tests["unit"] == "frame")
+    row = tests[chosen].iloc[0].to_dict()
+    return f"Attention ({source}): it changes the frame accuracy on held-out dancers by {describe_difference(row)}."
 
 
 def strategies_text(table: pd.DataFrame, tests: pd.DataFrame) -> str:
@@ -228,7 +240,9 @@ def strategies_text(table: pd.DataFrame, tests: pd.DataFrame) -> str:
     return (
         f"Accuracy by frame on held-out dancers: {listed} ({rest}).\n\n"
         f"#### Does attention help?\n\n{describe_question(tests, 'attention')}\n\n"
-        f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}"
+        f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}\n\n"
+        f"All {len(tests)} p values of the two questions are corrected together (Holm). The dancers of a fold share "
+        "their networks: the tests show the effect of other dancers, not of other training seeds."
     )
 
 
