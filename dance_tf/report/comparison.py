@@ -142,7 +142,8 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
     published = table_frame(2).assign(part="paper", unit="frame")
     published = published[published["experiment"].isin(ours["experiment"])].astype({"experiment": object})
     numbers = [metric for metric in SCORES if metric in published]
-    return pd.concat([ours, published.assign(**published[numbers].map("{:.2f}".format))], ignore_index=True)
+    texts = published.assign(**published[numbers].map("{:.2f}".format))
+    return pd.concat([ours, texts], ignore_index=True).astype({"runs": "Int64"})
 
 
 def frame_interval_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +231,7 @@ def strategies_headline(tests: pd.DataFrame, source: str) -> str:
     return f"Attention ({source}): it changes the frame accuracy on held-out dancers by {describe_difference(row)}."
 
 
-def strategies_text(table: pd.DataFrame, tests: pd.DataFrame) -> str:
+def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> str:
     """Return the ranking of the strategies by frame on held-out dancers, and what attention and autoencoder add."""
     held_out = table[(table["part"] == HELD_OUT) & (table["unit"] == "frame") & (table["metric"] == "accuracy")]
     ranked = held_out.sort_values("mean", ascending=False, kind="stable")
@@ -238,7 +239,8 @@ def strategies_text(table: pd.DataFrame, tests: pd.DataFrame) -> str:
     dancers = int(ranked["dancers"].max())
     rest = "one held-out dancer, so there are no intervals" if dancers == 1 else f"{dancers} held-out dancers"
     return (
-        f"Accuracy by frame on held-out dancers: {listed} ({rest}).\n\n"
+        f"Accuracy by frame on held-out dancers: {listed} ({rest}; chance is "
+        f"{percent(chance)} %).\n\n"
         f"#### Does attention help?\n\n{describe_question(tests, 'attention')}\n\n"
         f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}\n\n"
         f"All {len(tests)} p values of the two questions are corrected together (Holm). The dancers of a fold share "
