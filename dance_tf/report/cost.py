@@ -130,7 +130,7 @@ def describe_costs(costs: pd.DataFrame) -> str:
     paper = printed[strategy_title(PROPOSED)] / printed[strategy_title(PLAIN)]
     return (
         f"{strategy_title(PROPOSED)} needs {proposed['total_seconds']:.2f} s for a clip of {frames} frames: decoding "
-        f"takes {shared['decode_seconds']:.2f} s of them, background subtraction {shared['background_seconds']:.2f} s. "
+        f"takes {shared['decode_seconds']:.2f} s of this, background subtraction {shared['background_seconds']:.2f} s. "
         f"Its network takes {proposed['network_seconds'] / median.at[PLAIN, 'network_seconds']:.2f} times as long as "
         f"the CNN (paper, features and attention: {paper:.2f} times). Attention takes "
         f"{proposed['attention_seconds']:.3f} s. The model file has {proposed['size_mb']:.1f} MB with the optimizer's "
