@@ -86,7 +86,7 @@ BLOCKED_IMPORTS = """
 import importlib, sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "av", "tensorflow_datasets"):
+        if name.split(".")[0] in ("tensorflow", "av", "tensorflow_datasets", "PIL", "imagehash", "yaml", "matplotlib"):
             raise ModuleNotFoundError(f"{name} is kept away by this test", name=name)
 sys.meta_path.insert(0, Absent())
 failed = []

@@ -1,9 +1,7 @@
 """Overlap of training and held-out parts: near-duplicate frames, shared dancers, shared performances."""
 
-import imagehash
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from dance_tf.dataset.batches import VIEWS, load_frames
 from dance_tf.dataset.dataset import Dataset
@@ -22,6 +20,9 @@ def hash_frames(frames: np.ndarray) -> np.ndarray:
     Returns:
         uint64 [n].
     """
+    import imagehash  # absent on machines that only train
+    from PIL import Image
+
     bits = np.array([imagehash.phash(Image.fromarray(frame[..., 0])).hash.ravel() for frame in frames])
     return np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
 

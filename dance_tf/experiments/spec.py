@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.dataset.batches import Jitter, View, subsample
@@ -191,6 +190,8 @@ def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
     Raises:
         ValueError: a row is incomplete, a name occurs twice, or a change is not a setting.
     """
+    import yaml  # absent on machines that only train
+
     path = Path(path)
     found: dict[str, Ablation] = {}
     for place, row in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], start=1):

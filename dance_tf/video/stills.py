@@ -8,13 +8,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence
 
 from dance_tf.video.clip import is_sequence_image, list_folder
 from dance_tf.video.luma import UPRIGHT, Orientation, fit_luma
 from dance_tf.video.settings import ReadSettings, Sampling
+
+if TYPE_CHECKING:  # Pillow is absent on machines that only train
+    from PIL import Image
 
 IMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises for broken files
 # no format that Pillow passes to another program, as EPS to Ghostscript; TGA last, because it has no signature
@@ -125,6 +128,8 @@ class WebpSource(Source):
             self.seconds = self._reached
 
     def _decode(self, image: Image.Image) -> Iterator[tuple[float, np.ndarray]]:
+        from PIL import ImageSequence
+
         time = 0.0
         for picture in ImageSequence.Iterator(image):
             self.heartbeat()
@@ -213,6 +218,8 @@ def open_image(source: Source, path: Path, formats: tuple[str, ...] = STILL_FORM
         ReadError: the image has too many pixels.
         OSError: or another of `IMAGE_ERRORS`: the image cannot be opened.
     """
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             # Pillow warns about large images, which are within our own limit
@@ -239,6 +246,8 @@ def check_still_pixels(source: Source) -> None:
 
 def image_luma(image: Image.Image) -> np.ndarray:
     """Return the gray values uint8 [h, w] of a still image, upright by its EXIF flag, transparent parts white."""
+    from PIL import Image, ImageOps
+
     if image.format == "JPEG":
         image.draft("L", image.size)  # decodes only the luma plane
     image = ImageOps.exif_transpose(image)

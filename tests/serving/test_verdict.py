@@ -117,7 +117,7 @@ def test_a_model_of_small_frames_gets_small_frames_wherever_it_is_used(blob_clip
     found = frame_probabilities(
         bundle, dataset.frames[clip], dataset.backgrounds[1], np.zeros(len(dataset.frames[clip]), int)
     )
-    np.testing.assert_allclose(found, predict(bundle.model, dataset, clip, settings), rtol=1e-5)
+    np.testing.assert_allclose(found, predict(bundle.model, dataset, clip, clip, settings), rtol=1e-5)
     whole = ModelBundle(bundle.model, dataclasses.replace(bundle.description, frame_size=128))
     assert (
         np.abs(
