@@ -58,6 +58,7 @@ class HeldOutClip:
         path: of its file; None where curation.csv does not list the clip.
         sha256: of the file when it was curated.
         times: seconds from the start of the clip, of the frames that curation kept.
+        segments: of these frames (`Dataset.segments`); a window stays within one.
         short_side: of the frames, in pixels.
     """
 
@@ -67,6 +68,7 @@ class HeldOutClip:
     path: Path | None
     sha256: str
     times: tuple[float, ...]
+    segments: tuple[int, ...]
     short_side: int
 
 
@@ -93,27 +95,37 @@ def find_held_out(experiment: Experiment, spec: RunSpec) -> tuple[HeldOutClip, .
     clips = []
     for number in np.unique(dataset.clip_index[test]):
         record, row = dataset.clips[number], rows.get(dataset.clips[number].clip_id)
-        times = tuple(dataset.timestamps[test][dataset.clip_index[test] == number].tolist())
+        frames = test[dataset.clip_index[test] == number]
+        times, segments = (tuple(values[frames].tolist()) for values in (dataset.timestamps, dataset.segments))
         file = (workspace.clip_path(row).resolve(), row.sha256) if row else (None, "")
         side = min(int(row.width), int(row.height)) if row else 0
-        clips.append(HeldOutClip(record.clip_id, record.dancer, record.style, *file, times, side))
+        clips.append(HeldOutClip(record.clip_id, record.dancer, record.style, *file, times, segments, side))
     return tuple(clips)
 
 
-def choose_frames(kept: np.ndarray, sampling: FrameSampling, window: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def choose_frames(
+    kept: np.ndarray, segments: np.ndarray, sampling: FrameSampling, window: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which frames are scored and which the background is estimated from.
 
     Args:
         kept: int64 [n], increasing: indices of the available frames.
+        segments: int64, ascending: the segment of every frame of the clip.
         sampling: how many of each.
-        window: consecutive frames that end at each scored one; before the start the first frame is repeated.
+        window: frames that end at each scored one; where its segment has fewer, the segment's first one is repeated.
 
     Returns:
         Indices int64 [scored, window] and int64 [background], taken from `kept`.
     """
     ends = sample_evenly(np.arange(len(kept)), np.zeros(len(kept), np.int64), sampling.scored)
+<<<<<<< HEAD
     windows = np.maximum(ends[:, None] - np.arange(window - 1, -1, -1), 0)
     count = min(sampling.background, BACKGROUND_FRAMES, len(kept))
+=======
+    first = np.searchsorted(segments[kept], segments[kept][ends])
+    windows = np.maximum(ends[:, None] - np.arange(window - 1, -1, -1), first[:, None])
+    count = min(sampling.background, BACKGROUND_FRAMES, len(kept))
+>>>>>>> w_corruption
     return kept[windows], kept[np.linspace(0, len(kept) - 1, count).round().astype(int)]
 
 
@@ -157,7 +169,7 @@ def corrupt_clips(
 
 def corrupted_path(clip: HeldOutClip, corruption: Corruption, work: Path, sampling: FrameSampling) -> Path:
     """Return the file of a clip under a corruption."""
-    key = key_of(source_hash(*COMPUTED_BY), clip.sha256, clip.times, asdict(sampling))
+    key = key_of(source_hash(*COMPUTED_BY), clip.sha256, clip.times, clip.segments, asdict(sampling))
     return Path(work) / "corrupted" / key / f"{corruption.key}.npz"
 
 
@@ -280,7 +292,9 @@ def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption], work: st
     missing = [each for each in corruptions if not corrupted_path(clip, each, Path(work), sampling).is_file()]
     if not missing:
         return ""
-    chosen = {each: choose_frames(_remaining(each, clip), sampling, each.window) for each in missing}
+    chosen = {
+        each: choose_frames(_remaining(each, clip), np.array(clip.segments), sampling, each.window) for each in missing
+    }
     needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
     requests = [_request(each, clip, needed[each]) for each in missing]
     try:

@@ -296,7 +296,8 @@ def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
                 kinds = {"worst": found["accuracy"].idxmin()} | ({"losing": loss.idxmax()} if len(loss) else {})
                 for kind, member in kinds.items():
                     place = {"name": name, **dict(zip(LEVEL, level, strict=True)), "group": group, "kind": kind}
-                    rows.append({**place, "member": member, **found.loc[member]})
+                    counts = {column: int(found.loc[member, column]) for column in ("predictions", "clips")}
+                    rows.append({**place, "member": member, **found.loc[member], **counts})
     return pd.DataFrame(rows)
 
 

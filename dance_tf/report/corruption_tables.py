@@ -97,7 +97,7 @@ def table_5(scores: pd.DataFrame, hardest: pd.DataFrame, clips: pd.DataFrame, fi
         own = hardest[(hardest["condition"] == condition) & (hardest["severity"] == severity)] if lost else hardest[:0]
         own = own.set_index(["kind", "group"])
         for group in ("dancer", "style"):
-            row[f"worst {group} (clips correct)"] = change_of(own, "worst", group)
+            row[f"worst {group} (correct)"] = change_of(own, "worst", group)
         for group, title in (("dancer", "dancer with the largest loss"), ("style", "style with the largest loss")):
             row[title] = change_of(own, "losing", group)
         row["background unknown (% of clips)"] = np.nan if is_finer else 100 * unknown.get(condition, np.nan)
@@ -106,7 +106,7 @@ def table_5(scores: pd.DataFrame, hardest: pd.DataFrame, clips: pd.DataFrame, fi
 
 
 def change_of(hardest: pd.DataFrame, kind: str, group: str) -> str:
-    """Return a dancer or style with its accuracy by clip, clean and corrupted; a dash if there is no loss.
+    """Return a dancer or style with its accuracy by clip, clean and corrupted, and its clips; a dash without a loss.
 
     Args:
         hardest: rows of `hardest_groups` of one condition, indexed by kind and group.
@@ -118,7 +118,7 @@ def change_of(hardest: pd.DataFrame, kind: str, group: str) -> str:
     row = hardest.loc[(kind, group)]
     if kind == "losing" and not row["clean"] > row["accuracy"]:
         return MISSING
-    return f"{row['member']}: {percent(row['clean'], 0)} → {percent(row['accuracy'], 0)} %"
+    return f"{row['member']}: {percent(row['clean'], 0)} → {percent(row['accuracy'], 0)} % of {row['clips']} clip(s)"
 
 
 def loss_rows(scores: pd.DataFrame) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from dance_tf.video.luma import fit_luma
 av = pytest.importorskip("av")
 COUNT, HEIGHT, WIDTH, RATE = 24, 256, 160, 8
 SAMPLING = FrameSampling(scored=3, background=9)
+ONE_SEGMENT = np.zeros(20, np.int64)
 
 
 def write_clip(path, title="bar"):
@@ -46,7 +47,9 @@ def write_clip(path, title="bar"):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
         container.mux(stream.encode(None))
     times = read_footage(path).timestamps[4:]  # as if curation had dropped the first four frames
-    return HeldOutClip(path.stem, "d1", "Tok", path, content_sha256(path), tuple(times.tolist()), WIDTH)
+    return HeldOutClip(
+        path.stem, "d1", "Tok", path, content_sha256(path), tuple(times.tolist()), (0,) * len(times), WIDTH
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +71,18 @@ def corrupted(clip, corruption, work, sampling=SAMPLING):
 
 
 @pytest.mark.parametrize(
-    ("kept", "sampling", "window", "scored", "background"),
+    ("kept", "segments", "sampling", "window", "scored", "background"),
     [
-        (np.arange(12), FrameSampling(3, 4), 3, [[0, 1, 2], [4, 5, 6], [8, 9, 10]], [0, 4, 7, 11]),
-        (np.array([1, 5, 6, 9]), FrameSampling(2, 2), 3, [[1, 1, 5], [5, 6, 9]], [1, 9]),
-        (np.array([7]), FrameSampling(3, 4), 1, [[7]], [7]),
+        (np.arange(12), [0] * 12, FrameSampling(3, 4), 3, [[0, 1, 2], [4, 5, 6], [8, 9, 10]], [0, 4, 7, 11]),
+        (np.arange(12), [0] * 5 + [1] * 7, FrameSampling(3, 4), 3, [[0, 1, 2], [5, 5, 6], [8, 9, 10]], [0, 4, 7, 11]),
+        (np.array([1, 5, 6, 9]), [0] * 12, FrameSampling(2, 2), 3, [[1, 1, 5], [5, 6, 9]], [1, 9]),
+        (np.array([7]), [0] * 12, FrameSampling(3, 4), 1, [[7]], [7]),
     ],
 )
-def test_frames_are_spread_evenly_over_the_available_ones(kept, sampling, window, scored, background):
-    found = choose_frames(kept, sampling, window)
+def test_frames_are_spread_evenly_and_windows_stay_in_their_segment(
+    kept, segments, sampling, window, scored, background
+):
+    found = choose_frames(kept, np.array(segments), sampling, window)
     np.testing.assert_array_equal(found[0], scored)
     np.testing.assert_array_equal(found[1], background)
 
@@ -84,7 +90,7 @@ def test_frames_are_spread_evenly_over_the_available_ones(kept, sampling, window
 def test_clean_frames_are_those_that_curation_read(clip, tmp_path):
     found = corrupted(clip, Corruption(CLEAN, window=2), tmp_path)
     curated = read_footage(clip.path).frames[4:]
-    windows, background = choose_frames(np.arange(20), SAMPLING, 2)
+    windows, background = choose_frames(np.arange(20), ONE_SEGMENT, SAMPLING, 2)
     assert found.frames.shape == (3, 2, 128, 128, 1)
     np.testing.assert_array_equal(found.frames[..., 0], curated[windows])
     np.testing.assert_array_equal(found.background[..., 0], estimate_background(curated[background]).picture)
@@ -98,7 +104,7 @@ def test_clean_frames_are_those_that_curation_read(clip, tmp_path):
 def test_selected_frames_equal_those_of_the_whole_corrupted_clip(name, sampling, clip, tmp_path):
     corruption = Corruption(name, 4, seed=1)
     found = corrupted(clip, corruption, tmp_path, sampling)
-    scored, background = choose_frames(np.arange(20), sampling)
+    scored, background = choose_frames(np.arange(20), ONE_SEGMENT, sampling)
     seed = corruption.clip_seed(clip.sha256)
     whole = squares(degrade(frames_of(clip)[4:], name, 4, seed, np.array(clip.times)).frames)
     np.testing.assert_array_equal(found.frames[:, 0, ..., 0], whole[scored[:, 0]])
@@ -107,7 +113,7 @@ def test_selected_frames_equal_those_of_the_whole_corrupted_clip(name, sampling,
 
 def test_noise_has_the_distribution_of_the_whole_clip(clip, tmp_path):
     found = corrupted(clip, Corruption("severe_noise", 4, seed=1), tmp_path)
-    scored, _ = choose_frames(np.arange(20), SAMPLING)
+    scored, _ = choose_frames(np.arange(20), ONE_SEGMENT, SAMPLING)
     pictures = frames_of(clip)[4:]
     clean, whole = squares(pictures), squares(degrade(pictures, "severe_noise", 4, 1).frames)
     sides = found.frames[:, 0, ..., 0], whole[scored[:, 0]]
@@ -132,7 +138,7 @@ def test_lost_frames_leave_the_others_unchanged(clip, tmp_path):
     found = corrupted(clip, lost, tmp_path)
     kept = degrade(np.zeros((20, 1, 1), np.uint8), "dropped_frames", 5, lost.clip_seed(clip.sha256)).kept_indices
     assert len(kept) == 10
-    windows, _ = choose_frames(kept, SAMPLING, 3)
+    windows, _ = choose_frames(kept, ONE_SEGMENT, SAMPLING, 3)
     np.testing.assert_array_equal(found.frames[..., 0], read_footage(clip.path).frames[4:][windows])
 
 
@@ -171,7 +177,7 @@ def test_clips_that_cannot_be_used_are_refused_by_name(clip, tmp_path):
     changed = write_clip(tmp_path / "changed.mkv")
     changed.path.write_bytes(changed.path.read_bytes() + b"\0")
     gone = replace(clip, clip_id="gone", path=tmp_path / "gone.mkv")
-    longer = replace(clip, clip_id="longer", times=(*clip.times, clip.times[-1] + 1))
+    longer = replace(clip, clip_id="longer", times=(*clip.times, clip.times[-1] + 1), segments=(0,) * 21)
     unlisted = replace(clip, clip_id="unlisted", path=None, sha256="")
     wanted = [Corruption(CLEAN)], tmp_path, FrameSampling(30, 30)
     refused = corrupt_clips([changed, gone, longer, unlisted, clip], *wanted, progress=False)
@@ -205,7 +211,7 @@ def test_a_clip_that_crashes_native_code_is_refused(clip, tmp_path, monkeypatch)
     import crashes_on_other_clips
 
     monkeypatch.setattr(corrupted_clips, "degrade_file", crashes_on_other_clips.fragile)
-    other = replace(clip, clip_id="other", times=clip.times[:-1])
+    other = replace(clip, clip_id="other", times=clip.times[:-1], segments=clip.segments[:-1])
     refused = corrupt_clips([other, clip], [Corruption(CLEAN)], tmp_path, SAMPLING, progress=False)
     assert refused == {"other": "the decoder crashed (SIGABRT)"}
     assert load_corrupted(clip, Corruption(CLEAN), tmp_path, SAMPLING).frames.shape[0] == 3

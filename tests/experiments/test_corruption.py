@@ -274,7 +274,7 @@ class StubModel:
 @pytest.fixture
 def experiment(monkeypatch, tmp_path):
     """An experiment whose clips need no files; `measured` has what was computed."""
-    clips = tuple(HeldOutClip(name, f"of {name}", "TDS", None, "", (), 0) for name in ("a", "b", "gone"))
+    clips = tuple(HeldOutClip(name, f"of {name}", "TDS", None, "", (), (), 0) for name in ("a", "b", "gone"))
     monkeypatch.setattr(module, "find_held_out", lambda experiment, spec: clips)
     monkeypatch.setattr(module, "joblib", SimpleNamespace(Parallel=lambda **_: list, delayed=lambda step: step))
     monkeypatch.setattr(Run, "load_model", lambda run: StubModel())

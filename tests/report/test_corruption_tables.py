@@ -90,8 +90,8 @@ def test_table_5_shows_ours_beside_the_papers():
     fog = table.loc["Heavy fog/haze"]
     assert fog["accuracy by frame (%)"].startswith("60.0 [") and fog["lost by frame (points)"].startswith("40.0 [")
     assert fog["paper: lost (points)"] == pytest.approx(97.14 - 90.51)
-    assert fog["worst dancer (clips correct)"] == fog["dancer with the largest loss"] == "d6: 100 → 0 %"
-    assert fog["style with the largest loss"] == "Tok: 100 → 60 %"
+    assert fog["worst dancer (correct)"] == fog["dancer with the largest loss"] == "d6: 100 → 0 % of 1 clip(s)"
+    assert fog["style with the largest loss"] == "Tok: 100 → 60 % of 5 clip(s)"
     assert table.loc["Rain effect", "dancer with the largest loss"] == "–"
     assert table.loc["Severe motion blur", "background unknown (% of clips)"] == 100
     assert table.loc["Low resolution (240 lines)", "lost by frame (points)"].startswith("20.0 [")
@@ -104,7 +104,7 @@ def test_a_condition_that_changed_no_clip_is_marked_and_left_out():
     scores = condition_scores(same, 50)
     row = table_5(scores, hardest_groups(same), describe(), CURVES[:0]).set_index("condition")
     row = row.loc["Low resolution (360p): clips unchanged"]
-    assert row["lost by frame (points)"] == row["worst style (clips correct)"] == "–"
+    assert row["lost by frame (points)"] == row["worst style (correct)"] == "–"
     assert row["accuracy by frame (%)"].startswith("100.0")
     assert "Low resolution (360p)" not in set(loss_rows(scores)["condition"])
     assert strategy_rows(scores, 0.5)["condition"].nunique() == 14
