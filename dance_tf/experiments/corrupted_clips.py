@@ -118,14 +118,9 @@ def choose_frames(
         Indices int64 [scored, window] and int64 [background], taken from `kept`.
     """
     ends = sample_evenly(np.arange(len(kept)), np.zeros(len(kept), np.int64), sampling.scored)
-<<<<<<< HEAD
-    windows = np.maximum(ends[:, None] - np.arange(window - 1, -1, -1), 0)
-    count = min(sampling.background, BACKGROUND_FRAMES, len(kept))
-=======
     first = np.searchsorted(segments[kept], segments[kept][ends])
     windows = np.maximum(ends[:, None] - np.arange(window - 1, -1, -1), first[:, None])
     count = min(sampling.background, BACKGROUND_FRAMES, len(kept))
->>>>>>> w_corruption
     return kept[windows], kept[np.linspace(0, len(kept) - 1, count).round().astype(int)]
 
 
