@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -44,36 +43,24 @@ SHARED = "all"  # name of the rows that hold for every network
 NetworkFile = tuple[str, str, View]  # strategy, path of model.keras, view
 
 
-@dataclass(frozen=True)
-class NetworkParts:
-    """Models that together do what a network does.
+def cut_network(network: keras.Model) -> dict[str, keras.Model]:
+    """Cut a network of one of `STRATEGIES` into parts that share its weights.
 
-    Attributes:
-        extraction: from frames to the feature maps before attention; without attention, to the fused vector.
-        attention: from those maps to weighted maps; None for a network without attention.
-        head: from the fused vector to probabilities. With attention, flattening and normalisation between the two are
-            in no part; their time is negligible.
+    Returns:
+        "extraction": from frames to the feature maps before attention; without attention, to the fused vector.
+        "attention": from those maps to weighted maps; absent without attention. "head": from the fused vector to
+        probabilities. With attention, flattening and normalisation between the two are in no part; their time is
+        negligible.
     """
-
-    extraction: keras.Model
-    attention: keras.Model | None
-    head: keras.Model
-
-
-def cut_network(network: keras.Model) -> NetworkParts:
-    """Cut a network of one of `STRATEGIES` into parts that share its weights."""
     names = [layer.name for layer in network.layers]
     first = next(network.get_layer(name) for name in HEAD_STARTS if name in names)
     head = keras.Model(first.input, network.output, name="head")
     blocks = attention_blocks(network)
     if not blocks:
-        return NetworkParts(keras.Model(network.inputs, first.input, name="extraction"), None, head)
+        return {"extraction": keras.Model(network.inputs, first.input, name="extraction"), "head": head}
     maps = [block[0].input for block in blocks]
-    return NetworkParts(
-        keras.Model(network.inputs, maps, name="extraction"),
-        keras.Model(maps, [block[-1].output for block in blocks], name="attention"),
-        head,
-    )
+    attention = keras.Model(maps, [block[-1].output for block in blocks], name="attention")
+    return {"extraction": keras.Model(network.inputs, maps, name="extraction"), "attention": attention, "head": head}
 
 
 def attention_blocks(network: keras.Model) -> list[list[keras.layers.Layer]]:
@@ -259,15 +246,15 @@ def network_steps(network: keras.Model, frames: np.ndarray, cut: bool = True) ->
     if not cut:
         return {"network": read(network)}
     parts = cut_network(network)
-    maps = {size: parts.extraction.predict_on_batch(frames[batch]) for size, batch in by_size.items()}
-    vectors = {size: np.zeros((size, parts.head.input_shape[-1]), np.float32) for size in by_size}
-    steps = {"network": read(network), "extraction": read(parts.extraction), "head": run(parts.head, vectors)}
-    if parts.attention:
-        steps["attention"] = run(parts.attention, maps)
-    for model, inputs in ((parts.attention, maps), (parts.head, vectors)):
-        for size in by_size if model else ():
-            model.predict_on_batch(inputs[size])
-    return steps
+    inputs = {"head": {size: np.zeros((size, parts["head"].input_shape[-1]), np.float32) for size in by_size}}
+    maps = {size: parts["extraction"].predict_on_batch(frames[batch]) for size, batch in by_size.items()}
+    if "attention" in parts:
+        inputs["attention"] = maps
+    for part, found in inputs.items():
+        for size in by_size:
+            parts[part].predict_on_batch(found[size])
+    later = {part: run(parts[part], found) for part, found in inputs.items()}
+    return {"network": read(network), "extraction": read(parts["extraction"]), **later}
 
 
 def measure_memory(network: NetworkFile, frames: np.ndarray) -> tuple[float, float]:

@@ -238,13 +238,16 @@ def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> 
     listed = ", ".join(f"{strategy_title(row['name'])} {percent(row['mean'])} %" for row in ranked.to_dict("records"))
     dancers = int(ranked["dancers"].max())
     rest = "one held-out dancer, so there are no intervals" if dancers == 1 else f"{dancers} held-out dancers"
+    note = (
+        "The p values of both questions are corrected together (Holm). The dancers of a fold share their networks: the "
+        "tests show the effect of other dancers, not of other training seeds."
+    )
     return (
         f"Accuracy by frame on held-out dancers: {listed} ({rest}; chance is "
         f"{percent(chance)} %).\n\n"
         f"#### Does attention help?\n\n{describe_question(tests, 'attention')}\n\n"
-        f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}\n\n"
-        f"All {len(tests)} p values of the two questions are corrected together (Holm). The dancers of a fold share "
-        "their networks: the tests show the effect of other dancers, not of other training seeds."
+        f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}"
+        + (f"\n\n{note}" if any(map(is_tested, tests.to_dict("records"))) else "")
     )
 
 

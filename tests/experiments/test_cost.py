@@ -59,9 +59,9 @@ def network(tmp_path):
 def test_parts_without_attention_make_the_whole(strategy):
     whole = build(strategy)
     parts = cut_network(whole)
-    assert parts.attention is None
-    vector = parts.extraction.predict_on_batch(FRAMES[:5])
-    np.testing.assert_allclose(parts.head.predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
+    assert set(parts) == {"extraction", "head"}
+    vector = parts["extraction"].predict_on_batch(FRAMES[:5])
+    np.testing.assert_allclose(parts["head"].predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
 
 
 @pytest.mark.parametrize("spatial", [False, True])
@@ -69,13 +69,13 @@ def test_parts_with_attention_make_the_whole(spatial):
     whole = build("cnn_ae_attention", spatial_attention=spatial)
     assert [len(block) for block in attention_blocks(whole)] == [1 + spatial] * 2
     parts = cut_network(whole)
-    maps = parts.extraction.predict_on_batch(FRAMES[:5])
+    maps = parts["extraction"].predict_on_batch(FRAMES[:5])
     assert sorted(found.shape for found in maps) == [(5, 4, 4, 32), (5, 4, 4, 64)]
-    weighted = parts.attention.predict_on_batch(maps)
+    weighted = parts["attention"].predict_on_batch(maps)
     cnn, encoder = sorted((found.reshape(5, -1) for found in weighted), key=lambda found: found.shape[1])
     normalized = np.array(whole.get_layer("encoder_normalization")(encoder))
     vector = np.concatenate([cnn, normalized], axis=1)
-    np.testing.assert_allclose(parts.head.predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
+    np.testing.assert_allclose(parts["head"].predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
 
 
 def test_attention_weights_are_the_mean_factors_of_the_layer():

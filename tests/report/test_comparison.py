@@ -140,7 +140,7 @@ def test_differences_are_tested_from_eight_dancers_on(runs, table):
     ranking = comparison.strategies_text(table, found, 1 / 3)
     assert ranking.index("CNN + AE + Attention ") < ranking.index("ResNet") and "9 held-out dancers" in ranking
     assert ranking.index("Does attention help?") < ranking.index("Does the autoencoder help?")
-    assert "All 8 p values" in ranking
+    assert "corrected together (Holm)" in ranking
     headline = comparison.strategies_headline(found, "synthetic")
     assert headline.startswith(
         f"Attention (synthetic): it changes the frame accuracy on held-out dancers by {100 * row['mean']:.1f} ["
@@ -148,6 +148,7 @@ def test_differences_are_tested_from_eight_dancers_on(runs, table):
     assert "minus CNN. Difference" in comparison.intervals_text(found)
     alone = estimates(of_strategies(1), ["name"], **BOOTSTRAP)
     assert "one held-out dancer, so there are no intervals" in comparison.strategies_text(alone, one, 1 / 3)
+    assert "Holm" not in comparison.strategies_text(alone, one, 1 / 3)
 
 
 @pytest.mark.parametrize(("p", "words"), [(0.01, "(significant: "), (0.2, "(not significant: ")])
