@@ -1,5 +1,11 @@
-# make report [PROFILE=quick], make figures, make test, make lint, make lab, make fuzz: create .venv if it is absent;
-# make crosscheck: uses its own environment
+# make report [PROFILE=quick]  run all notebooks and write reports/PROFILE/; PROFILE may be a YAML file
+# make figures                 rebuild the tables and figures of the published report from its stored runs
+# make test                    lint and all tests
+# make lint                    lint and check the format
+# make lab                     open JupyterLab
+# make fuzz                    curate ten thousand damaged files (slow)
+# make crosscheck              compare our corruptions with albumentations, in an environment of its own
+# All targets except crosscheck create .venv first if it is absent.
 PROFILE ?= quick
 PYTHON ?= python3
 RUN = .venv/bin/python -m
@@ -9,11 +15,10 @@ NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); choose another one with
 report: .venv/installed
 	@$(RUN) dance_tf report $(PROFILE)
 
-# rebuild tables and figures of the published report from its stored runs, without training
 figures: .venv/installed
 	@$(RUN) dance_tf report standard --from-records
 
-# two test files in parallel: one after the other leaves one of two cores idle for half of the time
+# two test files in parallel; one at a time would leave one of two cores idle for half of the time
 test: lint
 	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -16,14 +16,14 @@ from dance_tf.model.train import TrainingSettings, predict
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Python runs this before a program, also in the processes that a verb starts. What requirements.txt has and the README
-# does not name for such a machine is kept away.
+# Python runs this before a program, also in the processes that a verb starts. It blocks the packages of
+# requirements.txt that notebooks/README.md does not list for such a machine.
 ABSENT = """
 import sys
 
 KEPT_AWAY = {
-    "tensorflow", "tensorboard", "tensorflow_datasets", "importlib_resources", "av", "PIL", "imagehash", "matplotlib",
-    "seaborn", "distributed", "yaml", "papermill", "nbformat", "nbclient", "IPython", "pytest",
+    "tensorflow", "tensorboard", "tensorflow_datasets", "importlib_resources", "av", "imagehash", "matplotlib",
+    "seaborn", "distributed", "papermill", "nbformat", "nbclient", "IPython", "pytest",
 }
 
 class Absent:
