@@ -23,7 +23,7 @@ import sys
 
 KEPT_AWAY = {
     "tensorflow", "tensorboard", "tensorflow_datasets", "importlib_resources", "av", "imagehash", "matplotlib",
-    "seaborn", "distributed", "papermill", "nbformat", "nbclient", "IPython", "pytest",
+    "seaborn", "distributed", "papermill", "nbformat", "nbclient", "IPython", "pytest", "PIL", "yaml",
 }
 
 class Absent:
