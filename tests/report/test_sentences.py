@@ -1,0 +1,126 @@
+"""Sentences of the report, on tables made by hand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dance_tf.evaluation.metrics import SCORES
+from dance_tf.experiments.scores import HELD_OUT, VALIDATION
+from dance_tf.experiments.spec import BASELINE, RunSpec
+from dance_tf.model.train import TrainingSettings
+from dance_tf.report.sentences import (
+    better_view,
+    data_text,
+    evaluation_headline,
+    evaluation_text,
+    only,
+    reconstruction_text,
+    scores_branch,
+    training_accuracy,
+    training_table,
+    training_text,
+    wide_scores,
+)
+
+
+def scored(values, dancers=4):
+    """Return `estimates` by name and view: accuracy `values[name, view, part]`, all other scores 0.5."""
+    rows = [
+        {"name": name, "view": view, "part": part, "unit": unit, "metric": metric,
+         "mean": accuracy if metric == "accuracy" else 0.5, "low": accuracy - 0.1, "high": accuracy + 0.1,
+         "runs": 2, "dancers": dancers}
+        for (name, view, part), accuracy in values.items() for unit in ("frame", "clip") for metric in SCORES
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+NET = "cnn_ae_attention"
+TABLE = scored(
+    {
+        (NET, "difference", VALIDATION): 0.7,
+        (NET, "difference", HELD_OUT): 0.6,
+        (NET, "frame", VALIDATION): 0.5,
+        (NET, "frame", HELD_OUT): 0.2,
+        (BASELINE, "difference", HELD_OUT): 0.3,
+        (BASELINE, "frame", HELD_OUT): 0.25,
+    }
+)
+
+
+def test_the_headline_has_the_better_view_its_interval_baseline_and_chance():
+    assert better_view(TABLE) == "difference"
+    text = evaluation_headline(TABLE, "Our network", "synthetic", 1 / 12)
+    for part in ("Our network", "background subtracted", "60.0 [50.0, 70.0] %", "4 held-out dancers", "30.0", "8.3 %"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("fitted", "conclusion"), [(0.95, "does not generalise"), (0.2, "no conclusion|hardly learnt")]
+)
+def test_frames_with_background_are_judged_by_training_and_held_out_accuracy(fitted, conclusion):
+    text = evaluation_text(TABLE, {"difference": 0.9, "frame": fitted}, 1 / 12)
+    assert "60.0 %" in text and "30.0" in text and "20.0 % of the clips" in text
+    assert any(part in text for part in conclusion.split("|"))
+    assert "too narrow" in text and "too narrow" not in evaluation_text(TABLE.assign(dancers=20), {}, 1 / 12)
+
+
+def test_a_branch_of_metrics_has_validation_and_held_out():
+    branch = scores_branch(TABLE.query("name == @NET and view == 'frame'"))
+    assert set(branch) == {"frame", "clip", "held_out"}
+    assert branch["held_out"]["clip"]["accuracy"] == {"mean": 0.2, "interval": [0.1, pytest.approx(0.3)], "runs": 2}
+    assert set(scores_branch(TABLE.query("name == @BASELINE and view == 'frame'"))) == {"held_out"}
+    assert list(wide_scores(TABLE)["metric"].unique()) == list(SCORES)
+
+
+def test_only_one_row_is_accepted():
+    assert only(TABLE, name=NET, view="frame", part=HELD_OUT, unit="clip", metric="accuracy")["mean"] == 0.2
+    with pytest.raises(ValueError, match="24 rows"):
+        only(TABLE, name=NET, view="frame")
+
+
+@pytest.mark.parametrize(
+    ("dancers", "clips", "said"),
+    [(20, [9, 9], []), (4, [9, 9], ["4 dancers", "no difference is tested"]), (20, [9, 1], ["one clip: b"])],
+)
+def test_what_small_data_cannot_show_is_said(dancers, clips, said):
+    data = {"clips": 18, "dancers": dancers, "styles": ["a", "b"], "source": "my clips", "rooms_unknown": 2}
+    counts = pd.DataFrame({"style": ["a", "b"], "clips": clips, "kept": [60, 30], "seen": [70, 30]})
+    text = data_text(data, counts)
+    assert "90 of 100 frames (90.0%)" in text and "In 2 clip(s)" in text and "my clips" in text
+    assert all(part in text for part in said)
+    assert ("no difference is tested" in text) == (dancers < 8) and ("one clip" in text) == (1 in clips)
+
+
+def test_the_autoencoder_is_compared_with_its_baselines():
+    rows = [("autoencoder", 1, 1024, 0.001), ("autoencoder", 5, 1024, 0.004), ("low-resolution input", None, 0, 0.002),
+            ("principal components", None, 200, 0.005)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["method", "stage", "numbers", "error"]).assign(view="difference")
+    text = reconstruction_text(table)
+    assert "0.00400" in text and "lower than that of 200 principal components" in text and "ratio 0.80" in text
+    worse = table.assign(error=np.where(table["method"] == "autoencoder", 0.01, table["error"]))
+    assert "not lower than" in reconstruction_text(worse)
+
+
+@dataclass(frozen=True)
+class Trained:
+    spec: RunSpec
+    history: pd.DataFrame
+    best_epoch: int = 1
+    stopped_early: bool = False
+    parameters: int = 726_036
+
+
+def test_training_is_summarised_by_view():
+    history = pd.DataFrame({"accuracy": [0.5, 0.8], "val_accuracy": [0.4, 0.6]})
+    runs = [
+        Trained(RunSpec(TrainingSettings(view=view), fold=fold), history + 0.1 * fold)
+        for view in ("difference", "frame")
+        for fold in (0, 1)
+    ]
+    assert training_accuracy(runs) == pytest.approx({"difference": 0.85, "frame": 0.85})
+    table = training_table(runs)
+    assert table["fold"].tolist() == [1, 2, 1, 2] and table["validation accuracy (%)"].tolist()[:2] == [60, 70]
+    text = training_text(runs)
+    assert "4 runs: 2 of 5 folds" in text and "85.0 %" in text and "726,036" in text and "2.9 MB" in text
