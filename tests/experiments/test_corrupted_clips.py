@@ -121,11 +121,11 @@ def test_noise_has_the_distribution_of_the_whole_clip(clip, tmp_path):
     assert (ours != theirs).any() and ours.std() == pytest.approx(theirs.std(), rel=0.03)
 
 
-@pytest.mark.parametrize("stretch", [250, 10])
-def test_compression_covers_the_whole_clip(stretch, clip, monkeypatch):
-    monkeypatch.setattr(file_module, "STRETCH", stretch)
+@pytest.mark.parametrize("length", [250, 10])
+def test_compression_covers_the_whole_clip(length, clip, monkeypatch):
+    monkeypatch.setattr(file_module, "SEGMENT_FRAMES", length)
     pictures, times = frames_of(clip), read_footage(clip.path).timestamps
-    parts = [slice(start, start + stretch) for start in range(0, COUNT, stretch)]
+    parts = [slice(start, start + length) for start in range(0, COUNT, length)]
     coded = [degrade(pictures[part], "severe_compression", timestamps=times[part]).frames for part in parts]
     places = np.array([0, 9, 19])
     request = FrameRequest(places, "severe_compression", 4)
@@ -202,9 +202,9 @@ def test_a_clip_that_crashes_native_code_is_refused(clip, tmp_path, monkeypatch)
     module = tmp_path / "crashes_on_other_clips.py"
     module.write_text(
         "import os\nfrom dance_tf.corruption.clips import degrade_file\n"
-        "def fragile(path, seconds, requests, alive):\n"
+        "def fragile(path, seconds, requests, **heartbeat):\n"
         "    if len(seconds) < 20:\n        os.abort()\n"
-        "    return degrade_file(path, seconds, requests, alive)\n"
+        "    return degrade_file(path, seconds, requests, **heartbeat)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
