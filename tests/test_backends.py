@@ -16,22 +16,22 @@ from dance_tf.model.train import TrainingSettings, predict
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Python runs this before a program, also in the processes that a verb starts. It blocks the packages of
-# requirements.txt that notebooks/README.md does not list for such a machine.
-ABSENT = """
+# Python runs this before each program and subprocess. It blocks every package of requirements.txt that the README does
+# not name for such a machine.
+BLOCKING = """
 import sys
 
-KEPT_AWAY = {
-    "tensorflow", "tensorboard", "tensorflow_datasets", "importlib_resources", "av", "imagehash", "matplotlib",
-    "seaborn", "distributed", "papermill", "nbformat", "nbclient", "IPython", "pytest", "PIL", "yaml",
+BLOCKED = {
+    "tensorflow", "tensorboard", "tensorflow_datasets", "importlib_resources", "av", "PIL", "imagehash", "matplotlib",
+    "seaborn", "distributed", "yaml", "papermill", "nbformat", "nbclient", "IPython", "pytest",
 }
 
-class Absent:
+class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in KEPT_AWAY:
-            raise ModuleNotFoundError(f"{name} is kept away by this test", name=name)
+        if name.split(".")[0] in BLOCKED:
+            raise ModuleNotFoundError(f"{name} is blocked by this test", name=name)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path.insert(0, Blocker())
 """
 
 PREDICT = """
@@ -53,13 +53,13 @@ print(keras.backend.backend(), *(name for name in ("tensorflow", "av", "tensorfl
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Runs Python under JAX in a folder; gives the folder and what its standard output was."""
+    """A folder, and a function that runs Python on JAX in it and returns its standard output."""
     folder = tmp_path_factory.mktemp("jax")
-    (folder / "absent").mkdir()
-    (folder / "absent" / "sitecustomize.py").write_text(ABSENT)
-    # what is run once need not be compiled well
+    (folder / "blocking").mkdir()
+    (folder / "blocking" / "sitecustomize.py").write_text(BLOCKING)
+    # compilation without optimisation is faster for programs that run once
     settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    path = os.pathsep.join([str(folder / "absent"), str(ROOT)])
+    path = os.pathsep.join([str(folder / "blocking"), str(ROOT)])
     environment = {**os.environ, **settings, "PYTHONPATH": path}
 
     def run(*arguments):
@@ -73,7 +73,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(home):
-    """The arrays and the model that the verbs made, and what `train` said."""
+    """The folder with arrays and a model made by the verbs, and the document of `train`."""
     folder, run = home
     clips = ("--styles", 2, "--dancers", 3, "--seconds", 1, "--frame-rate", 6)
     made = run("-m", "dance_tf", "synthesize", "arrays", "--arrays", *clips, "--jobs", 2, "--json")
@@ -83,15 +83,15 @@ def trained(home):
 
 
 def test_the_verbs_grow_and_train_the_hybrid_under_jax_without_tensorflow(trained):
-    folder, said = trained
+    folder, document = trained
     described = json.loads((folder / "model" / "model.json").read_text())
     assert described["strategy"] == "cnn_ae_attention"
-    assert said["scored"]["dancers"] == described["held_out"] and len(described["held_out"]) == 1
-    assert said["scored"]["clips"] == 2
+    assert document["scored"]["dancers"] == described["held_out"] and len(described["held_out"]) == 1
+    assert document["scored"]["clips"] == 2
     assert len(described["learnt_clips"]) == 4 and len(described["learnt_dancers"]) == 2
 
 
-def test_what_jax_trained_tensorflow_can_use(home, trained):
+def test_tensorflow_can_use_what_jax_trained(home, trained):
     folder, run = home
     assert run("-c", PREDICT, folder).split() == ["jax"]
     bundle, dataset = load_bundle(folder / "model"), open_dataset(folder / "arrays")

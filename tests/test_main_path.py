@@ -1,4 +1,4 @@
-"""The command line from footage to a verdict, on made-up dancers and, where it is at hand, on real footage."""
+"""The command line from footage to a verdict, on synthetic dancers and, if available, on real footage."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def run(*arguments, status=0):
 
 
 def answer(*arguments, status=0):
-    """What a verb prints with --json: one document and nothing else."""
+    """Run a verb with --json; returns its one document."""
     return json.loads(run(*arguments, "--json", status=status).stdout)
 
 
@@ -49,7 +49,7 @@ def check_verdict(verdict, styles):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Clips of three styles and four dancers, curated and learnt from."""
+    """Clips of three styles and four dancers, curated and trained on."""
     folder = tmp_path_factory.mktemp("home")
     run("synthesize", folder / "clips", "--styles", 3, "--dancers", 4, "--seconds", 2, "--frame-rate", 8)
     curated = answer("curate", folder / "clips", folder / "data")
@@ -69,7 +69,7 @@ def test_curation_accounts_for_every_frame(home):
     assert curated["rooms_unknown"] == sum(row["room_known"] == "False" for row in rows)
 
 
-def test_training_ends_by_scoring_dancers_held_out(home):
+def test_training_scores_the_held_out_dancers(home):
     folder, _, trained = home
     check_scores(trained)
     described = json.loads((folder / "model" / "model.json").read_text())
@@ -89,7 +89,7 @@ def test_evaluation_of_those_dancers_gives_the_same_scores(home):
     assert "learnt from clips of this dataset" in everyone["scored"]["note"]
 
 
-def test_verdict_on_a_clip_and_refusal_of_what_is_none(home, tmp_path):
+def test_a_clip_gets_a_verdict_and_other_files_are_refused(home, tmp_path):
     folder, _, _ = home
     clip = next(iter(sorted((folder / "clips").rglob("*.mp4"))))
     strange = tmp_path / "strange.mp4"
@@ -105,17 +105,33 @@ def test_verdict_on_a_clip_and_refusal_of_what_is_none(home, tmp_path):
     assert refusal["reason"]
 
 
-def test_arrays_are_what_train_takes(tmp_path):
-    run("synthesize", tmp_path / "arrays", "--arrays", "--styles", 2, "--dancers", 3, "--seconds", 2, "--frame-rate", 6)
-    trained = answer("train", tmp_path / "arrays", tmp_path / "model", "--split", "clip", *TRAINING)
+OWN_NETWORK = """
+import keras
+
+def tiny(settings):
+    frames = keras.Input((128, 128, 1), dtype="uint8")
+    vector = keras.layers.Flatten()(keras.layers.AveragePooling2D(16)(keras.layers.Rescaling(1 / 255)(frames)))
+    return keras.Model(frames, keras.layers.Dense(settings.classes, activation="softmax")(vector))
+"""
+
+
+def test_a_user_s_own_network_learns_from_arrays_and_is_used_without_its_file(tmp_path):
+    own, arrays, model = (tmp_path / name for name in ("own.py", "arrays", "model"))
+    own.write_text(OWN_NETWORK)
+    run("synthesize", arrays, "--arrays", "--styles", 2, "--dancers", 3, "--seconds", 2, "--frame-rate", 6)
+    trained = answer("train", arrays, model, "--split", "clip", "--strategy", f"{own}:tiny", *TRAINING)
     check_scores(trained)
+    own.unlink()
+    check_scores(answer("evaluate", model, arrays))
+    failed = run("train", arrays, tmp_path / "other", "--strategy", f"{own}:tiny", status=2)
+    assert failed.stderr.startswith(f"dance_tf: strategy '{own}:tiny' cannot be imported (FileNotFoundError")
 
 
 needs_real_footage = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real footage at {SHARED}")
 
 
 @needs_real_footage
-def test_real_motion_by_a_dancer_never_seen(tmp_path):
+def test_real_motion_of_a_held_out_dancer(tmp_path):
     curated = answer("curate", SHARED / "ballroom", tmp_path / "data")
     assert (curated["clips"], curated["refused"]) == (59, [])
     trained = answer("train", tmp_path / "data", tmp_path / "model", "--split", "dancer", *TRAINING)
