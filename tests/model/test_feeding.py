@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.batches import Jitter, jitter_frames, load_frames, sample_random, windows
+from dance_tf.dataset.splits import make_splits
 from dance_tf.model.fit import FrameSequence, InputConfig, load_sequences
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
 
@@ -97,3 +98,11 @@ def test_sequences_train(dataset, indices):
     model.fit(FrameSequence(dataset, indices, feed, seed=0), shuffle=False, verbose=0)
     for path, old, new in zip([w.path for w in model.weights], before, model.get_weights(), strict=True):
         assert (old != new).any(), path
+
+
+def test_windows_of_a_split_by_frame_hold_training_frames_only(dataset):
+    split = make_splits(dataset, "frame", folds=2)[0]
+    feed = InputConfig(view="frame", frames_per_clip=8, sequence_length=4)
+    allowed = {dataset.frames[index].tobytes() for index in split.train}
+    for batch, _ in every_batch(FrameSequence(dataset, split.train, feed, seed=0)):
+        assert {frame.tobytes() for frame in batch.reshape(-1, 128, 128, 1)} <= allowed
