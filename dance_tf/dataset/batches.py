@@ -134,10 +134,10 @@ def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, leng
     Raises:
         ValueError: a frame in `indices` is not allowed.
     """
-    if not np.isin(indices, allowed).all():
+    last = np.searchsorted(allowed, indices)
+    if not np.array_equal(allowed.take(last, mode="clip"), indices):
         raise ValueError("a window cannot end at a frame that it may not hold")
     first = np.searchsorted(segments[allowed], segments[indices], side="left")
-    last = np.searchsorted(allowed, indices)
     return allowed[np.maximum(last[:, None] - np.arange(length - 1, -1, -1), first[:, None])]
 
 
