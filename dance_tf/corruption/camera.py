@@ -10,11 +10,11 @@ median of the clip. For some frames of a clip they take `clip`, a `WholeClip`, a
 
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import NormalDist
 from typing import Any
 
 import cv2
 import numpy as np
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class WholeClip:
 @lru_cache(maxsize=1)
 def _normal_quantiles() -> np.ndarray:
     """Return the standard normal quantiles at the centres of 65536 equal shares of probability, float32 [65536]."""
-    upper = np.array(
-        [NormalDist().inv_cdf((i + 0.5) / QUANTILES) for i in range(QUANTILES // 2, QUANTILES)], np.float32
-    )
+    upper = ndtri((np.arange(QUANTILES // 2, QUANTILES) + 0.5) / QUANTILES).astype(np.float32)
     return np.concatenate([-upper[::-1], upper])
 
 
