@@ -8,8 +8,15 @@ import pytest
 
 from dance_tf.evaluation.intervals import compare_dancers, estimate_difference, estimate_scores
 from dance_tf.evaluation.predictions import Predictions
-from dance_tf.experiments.leakage import leakage_gaps
-from dance_tf.experiments.scores import DESCRIPTION, dancer_scores, differences, estimates, group_runs, scores
+from dance_tf.experiments.scores import (
+    DESCRIPTION,
+    dancer_scores,
+    differences,
+    estimates,
+    group_runs,
+    leakage_gaps,
+    scores,
+)
 from dance_tf.experiments.spec import RunSpec, fold_specs
 
 DANCERS = ("Ada", "Bo", "Cy", "Di")
