@@ -86,8 +86,8 @@ def test_audit_of_a_consistent_table_finds_nothing(table):
 def test_audit_of_averaged_rows_is_milder(table):
     # twelve classes of one size and accuracy 93.44 leave specificity 1 - 0.0656 / 11 = 99.40 and nothing else
     path = table("accuracy,specificity\n0.9344,0.9936\n")
-    asked = ("audit", path, "--classes", 12, "--support", ",".join(["100"] * 12), "--json")
-    strict, mild = (json.loads(call(*asked, *more).stdout)["findings"] for more in ((), ("--averaged",)))
+    arguments = ("audit", path, "--classes", 12, "--support", ",".join(["100"] * 12), "--json")
+    strict, mild = (json.loads(call(*arguments, *more).stdout)["findings"] for more in ((), ("--averaged",)))
     assert [finding["level"] for finding in strict] == ["impossible"]
     assert [finding["level"] for finding in mild] == ["implausible"]
 

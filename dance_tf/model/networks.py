@@ -184,7 +184,7 @@ def build_resnet(settings: NetworkSettings) -> keras.Model:
         uncompiled model from uint8 [batch, 128, 128, 1] to probabilities [batch, classes].
 
     Raises:
-        ValueError: a depth other than 18 and 50, or ImageNet's weights are asked for and not available.
+        ValueError: a depth other than 18 and 50, or ImageNet's weights that cannot be downloaded.
 
     Reference:
         Deep residual learning (He et al. 2016), table 1; ResNet-18 with projection shortcuts where the shape changes

@@ -1,4 +1,4 @@
-"""Networks and data that several test files share; they are read there, never trained."""
+"""Networks and data that several test files share and do not change."""
 
 import keras
 import pytest
@@ -9,7 +9,7 @@ from dance_tf.model.networks import STRATEGIES, NetworkSettings
 
 @pytest.fixture(scope="session")
 def networks():
-    """Every strategy's network for 12 styles, by name, with the weights of one seed."""
+    """The network of every strategy for 12 styles, by name."""
     keras.utils.set_random_seed(0)
     return {name: strategy.build(NetworkSettings()) for name, strategy in STRATEGIES.items()}
 

@@ -107,12 +107,12 @@ def small_network(frozen: bool = False) -> keras.Model:
 
 
 class Recording(FrameSequence):
-    """Records which batches were asked for."""
+    """Records the batches that Keras reads."""
 
-    asked: list[tuple[int, int]] = []
+    read: list[tuple[int, int]] = []
 
     def __getitem__(self, number):
-        self.asked.append((self.epoch, number))
+        self.read.append((self.epoch, number))
         return super().__getitem__(number)
 
 
@@ -181,11 +181,11 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(train, monkeypatch
     with monkeypatch.context() as patch, pytest.raises(Killed):
         die_while_saving(patch, epoch=2)
         train(folder="killed")
-    Recording.asked.clear()
+    Recording.read.clear()
     found = train(folder="killed")
     assert_same(found, expected)
     # two epochs were left, of four batches each; Keras reads two batches for their shapes first
-    assert Recording.asked[2:] == [(epoch, number) for epoch in (2, 3) for number in range(4)]
+    assert Recording.read[2:] == [(epoch, number) for epoch in (2, 3) for number in range(4)]
     assert [row["epoch"] for row in found[1].rows] == list(range(LEARNS.epochs))
     monkeypatch.setattr(keras.Model, "fit", None)  # a finished run is not trained again
     assert_same(train(folder="killed"), expected)

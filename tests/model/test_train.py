@@ -83,18 +83,18 @@ def test_killed_growth_resumes_to_the_same_weights(growth, dataset, split, tmp_p
 
 
 def test_all_stages_at_once_take_as_many_epochs_in_total(dataset, split, tmp_path, monkeypatch):
-    asked = []
+    calls = []
 
     def fit(model, frames, validation, schedule, folder, seed, loss, **options):
-        asked.append((len(model.layers), schedule.epochs, folder.name))
+        calls.append((len(model.layers), schedule.epochs, folder.name))
         return model, training.History(({"val_mean_squared_error": 0.25},), 0, False)
 
     monkeypatch.setattr(training, "fit", fit)
     at_once = grow_autoencoder(dataset, split, dataclasses.replace(TINY, progressive=False), tmp_path)
-    assert asked == [(len(build_autoencoder(5).layers), 5 * 2, "stage_5")]
+    assert calls == [(len(build_autoencoder(5).layers), 5 * 2, "stage_5")]
     assert len(at_once.models) == 1 and at_once.validation_errors == (0.25,)
     grow_autoencoder(dataset, split, TINY, tmp_path)
-    assert [(name, epochs) for _, epochs, name in asked[1:]] == [(f"stage_{stage}", 2) for stage in range(1, 6)]
+    assert [(name, epochs) for _, epochs, name in calls[1:]] == [(f"stage_{stage}", 2) for stage in range(1, 6)]
 
 
 @pytest.mark.parametrize("freeze", [False, True])

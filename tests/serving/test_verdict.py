@@ -186,10 +186,10 @@ def test_one_bad_clip_is_refused_and_the_others_are_classified(bundles, clip, tm
     bad = tmp_path / "bad.mp4"
     working = curation_apart.curate_in_subprocess
 
-    def fragile(process, offered, *settings):
-        if offered.path == bad:
+    def fragile(process, requested, *settings):
+        if requested.path == bad:
             raise fault
-        return working(process, offered, *settings)
+        return working(process, requested, *settings)
 
     monkeypatch.setattr(serving_verdict, "curate_in_subprocess", fragile)
     status, document = classify_all(bundles["frame"], [clip, bad, clip], monkeypatch)
