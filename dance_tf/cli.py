@@ -21,7 +21,7 @@ INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
 RESUMABLE = ("synthesize", "curate", "train", "report")  # verbs that keep finished work
 RUN_AGAIN = "interrupted; run the same command again"
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
-Jobs = Annotated[int | None, typer.Option(help="parallel processes; one per core by default")]
+Jobs = Annotated[int | None, typer.Option(help="parallel processes; by default one per core")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask scheduler to run on instead, tcp://HOST:PORT")]
 ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 
@@ -128,7 +128,7 @@ def _names(text: str) -> tuple[str, ...]:
 app = typer.Typer(
     name="dance_tf",
     cls=OneLineUsage,
-    help="Dance style from video, with reliable numbers.",
+    help="Classify dance styles in video.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -363,7 +363,7 @@ def audit(
     averaged: Annotated[bool, typer.Option("--averaged", help="rows are means over folds or repeats")] = False,
     as_json: Json = False,
 ) -> None:
-    """Find numbers of a published table that contradict each other."""
+    """Find contradictions in a published table of scores."""
     from dance_tf.audit.audit import audit_csv
 
     try:

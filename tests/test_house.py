@@ -47,7 +47,7 @@ def imports_of(source: str, module: str, is_package: bool = False) -> set[str]:
     return found
 
 
-def trespasses(source: str, module: str, is_package: bool = False) -> set[str]:
+def forbidden_imports(source: str, module: str, is_package: bool = False) -> set[str]:
     """Names that a module imports from a package below its own."""
     own = package_of(module)
     packages = {name: package_of(name) for name in imports_of(source, module, is_package)}
@@ -58,7 +58,7 @@ def trespasses(source: str, module: str, is_package: bool = False) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_a_package_imports_only_from_packages_above_it(path):
-    assert trespasses(path.read_text(encoding="utf-8"), dotted(path), path.name == "__init__.py") == set()
+    assert forbidden_imports(path.read_text(encoding="utf-8"), dotted(path), path.name == "__init__.py") == set()
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_a_package_imports_only_from_packages_above_it(path):
         ("import dance_tf.cli", "dance_tf.__main__", set()),
     ],
 )
-def test_trespasses_are_seen(source, module, found):
-    assert trespasses(source, module) == found
+def test_forbidden_imports_are_found(source, module, found):
+    assert forbidden_imports(source, module) == found
 
 
 def test_every_module_lies_in_a_package():
@@ -87,7 +87,7 @@ import importlib, sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("tensorflow", "av", "tensorflow_datasets", "PIL", "imagehash", "yaml", "matplotlib"):
-            raise ModuleNotFoundError(f"{name} is kept away by this test", name=name)
+            raise ModuleNotFoundError(f"{name} is blocked by this test", name=name)
 sys.meta_path.insert(0, Absent())
 failed = []
 for name in sys.argv[1:]:

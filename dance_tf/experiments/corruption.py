@@ -19,6 +19,7 @@ from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.dataset.batches import View, apply_view, downsample
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.evaluation.intervals import (
+    MIN_TESTED_DANCERS,
     UNITS,
     DancerDifference,
     Side,
@@ -53,7 +54,6 @@ EVERYTHING = "all families"  # all conditions that training uses, taken together
 LEVEL = ["condition", "severity"]
 RUN = ["name", "run", *LEVEL, "seed"]
 TOTAL, BEYOND = "total", "beyond clean"
-TESTED_DANCERS = 8  # with fewer, nothing is called significant
 HIGHER, LOWER, NOT_SIGNIFICANT, TOO_FEW = "higher", "lower", "not significant", "too few dancers"
 
 
@@ -356,14 +356,14 @@ def difference_rows(found: Mapping[str, DancerDifference], label: str) -> pd.Dat
     Returns:
         A row a difference: the label, mean, low, high (fractions, t interval), p, dancers, runs, p_holm and result:
         `HIGHER` or `LOWER` (significant at 5 % after the correction), `NOT_SIGNIFICANT`, or `TOO_FEW` (fewer than
-        `TESTED_DANCERS`).
+        `MIN_TESTED_DANCERS`).
     """
     corrected = holm(found)
     rows = []
     for name, difference in found.items():
         tested = corrected[name]
         result = HIGHER if tested.above else LOWER if tested.below else NOT_SIGNIFICANT
-        result = result if tested.dancers >= TESTED_DANCERS else TOO_FEW
+        result = result if tested.dancers >= MIN_TESTED_DANCERS else TOO_FEW
         rows.append({label: name, **vars(difference), "p_holm": tested.p, "result": result})
     names = [field.name for field in fields(DancerDifference)]
     return pd.DataFrame(rows, columns=[label, *names, "p_holm", "result"])

@@ -20,7 +20,7 @@ from dance_tf.report.section import DPI, SYNTHETIC, RunReport, Section, json_tex
 MAX_FINDINGS = 5
 MAX_TOP_FIGURES = 2
 MAX_ROWS = 15  # of a table that REPORT.md prints
-SMOKE_WARNING = "**This is the `smoke` profile: it shows that everything runs. Its numbers mean nothing.**"
+SMOKE_WARNING = "**This is the `smoke` profile. It only checks that all notebooks run. Its numbers have no meaning.**"
 SYNTHETIC_WARNING = (
     "All footage is **synthetic**: generated dancers in generated scenes. No number here shows how well a network "
     "classifies real dances, and none reproduces the paper."
@@ -215,7 +215,7 @@ def _opening(facts: Entry, metrics: Entry) -> list[str]:
         said += ["Networks were trained on some of the dancers and tested on held-out dancers."]
     if facts["profile"]:
         said += [f"All parameters are those of the profile `{facts['profile']}`."]
-    said += ["Brackets hold 95 % intervals over dancers."]
+    said += ["Numbers in brackets are 95 % intervals over dancers."]
     lines = [" ".join(said), ""]
     lines += [SMOKE_WARNING, ""] if facts["profile"] == "smoke" else []
     return lines + ([SYNTHETIC_WARNING, ""] if facts["source"] == SYNTHETIC else [])
@@ -234,7 +234,7 @@ def _origin(facts: Entry) -> list[str]:
     machine, redrawn = facts["machine"], facts.get("tables_and_figures")
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items() if version)
     return [
-        f"- Commit: {_commit(facts)}; the notebooks computed every number",
+        f"- Commit: {_commit(facts)}. Every number was computed by the notebooks.",
         *([f"- Tables and figures made from the stored runs at commit {_commit(redrawn)}"] if redrawn else []),
         f"- Footage: {facts['source']}; data hash: {facts['data_hash'] or 'not given'}; seed: {facts['seed']}",
         f"- Machine: {machine['cpu']}, {machine['cores']} cores, device {machine['device']}, {machine['platform']}",
@@ -311,7 +311,7 @@ def cpu_model() -> str:
 
 
 def device() -> str:
-    """Return the accelerators, or "cpu". The driver answers this faster than a backend that must be imported."""
+    """Return the names of the accelerators, or "cpu", from the driver: importing a backend would take longer."""
     if shutil.which("nvidia-smi") is None:
         return "cpu"
     ask = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
@@ -326,5 +326,5 @@ def _platform() -> str:
 
 
 def portable(value: object) -> object:
-    """Return a parameter as it may be published; of an absolute path, which names a user, only the last part."""
+    """Return a parameter for publication: an absolute path, which may contain a user name, becomes its last part."""
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -7,14 +7,14 @@ import pandas as pd
 
 from dance_tf.audit.published import table_frame
 from dance_tf.dataset.batches import FRAME_SIDE
-from dance_tf.evaluation.intervals import ALPHA, UNITS, Estimate
+from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS, Estimate
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
 from dance_tf.experiments.spec import Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import ROOT
-from dance_tf.report.sentences import FEW_DANCERS, scores_branch
+from dance_tf.report.sentences import scores_branch
 from dance_tf.report.tables import percent, percent_interval, wide_table
 
 TABLE_2_METRICS = ("accuracy", "precision", "sensitivity", "specificity", "f1", "kappa")
@@ -179,7 +179,7 @@ def _minus(row) -> str:
 
 def _difference_columns(table: pd.DataFrame) -> pd.DataFrame:
     column = table["part"] + " by " + table["unit"]
-    named = table.assign(column=column, p=table["p_holm"].where(table["dancers"] >= FEW_DANCERS))
+    named = table.assign(column=column, p=table["p_holm"].where(table["dancers"] >= MIN_TESTED_DANCERS))
     wide = wide_table(named, ["question"], "column").set_index("question")
     p = named.pivot(index="question", columns="column", values="p").reindex(wide.index)
     return wide.join(p[column.unique()].add_prefix("p, "))
@@ -187,7 +187,7 @@ def _difference_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 def is_tested(row: Mapping[Hashable, object]) -> bool:
     """Return whether a difference rests on enough dancers for a test."""
-    return row["dancers"] >= FEW_DANCERS and not np.isnan(row["p_holm"])
+    return row["dancers"] >= MIN_TESTED_DANCERS and not np.isnan(row["p_holm"])
 
 
 def describe_difference(row: Mapping[Hashable, object]) -> str:
@@ -208,8 +208,8 @@ def describe_question(table: pd.DataFrame, question: str) -> str:
         describe_difference(rows[place]) for place in ((HELD_OUT, "frame"), (HELD_OUT, "clip"), (VALIDATION, "frame"))
     )
     return (
-        f"Difference in accuracy on held-out dancers: {frame} by frame, {clip} by clip. On the validation folds, which "
-        f"are what the paper reports: {validation} by frame."
+        f"Difference in accuracy on held-out dancers: {frame} by frame, {clip} by clip. On the validation folds "
+        f"(reported by the paper): {validation} by frame."
     )
 
 
@@ -228,7 +228,7 @@ def strategies_headline(tests: pd.DataFrame, source: str) -> str:
     """Return what attention adds on held-out dancers, in one sentence."""
     chosen = (tests["question"] == "attention") & (tests["part"] == HELD_OUT) & (tests["unit"] == "frame")
     row = tests[chosen].iloc[0].to_dict()
-    return f"Attention ({source}): it changes the frame accuracy on held-out dancers by {describe_difference(row)}."
+    return f"Attention changes the frame accuracy on held-out dancers by {describe_difference(row)} ({source} footage)."
 
 
 def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> str:
@@ -239,8 +239,8 @@ def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> 
     dancers = int(ranked["dancers"].max())
     rest = "one held-out dancer, so there are no intervals" if dancers == 1 else f"{dancers} held-out dancers"
     note = (
-        "The p values of both questions are corrected together (Holm). The dancers of a fold share their networks: the "
-        "tests show the effect of other dancers, not of other training seeds."
+        "The p values of both questions are corrected together (Holm). All dancers of a fold are tested by "
+        "the same networks, so the tests cover variation between dancers, not between training seeds."
     )
     return (
         f"Accuracy by frame on held-out dancers: {listed} ({rest}; chance is "
@@ -270,7 +270,7 @@ def ablations_text(tests: pd.DataFrame, rows: Sequence[Ablation], weights: Mappi
         f"Paired t-tests over dancers, corrected (Holm), find {len(shown)} of {len(tested)} differences significant"
         f"{': ' + ', '.join(shown) if shown else ''}."
         if tested
-        else f"No difference is tested, since there are fewer than {FEW_DANCERS} held-out dancers."
+        else f"No difference is tested, since there are fewer than {MIN_TESTED_DANCERS} held-out dancers."
     )
     spread = " and ".join(f"{value:.3f} in the {path} path" for path, value in attention_spread(weights).items())
     return (

@@ -61,7 +61,7 @@ def _pair_rate(matrix: np.ndarray, pairs: Sequence[tuple[int, int]]) -> float:
 
 
 def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 4, a row a network: median (min–max) of each cost, and the paper's value where it prints one."""
+    """Return Table 4, a row a network: median (min–max) of each cost, and the paper's value where it states one."""
     median = _medians(costs)
     titles = median.index.map(strategy_title)
     published = table_frame(4).set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
@@ -116,9 +116,9 @@ def describe_measurement(costs: pd.DataFrame) -> str:
         f"Medians of {rounds} round(s), each of which measures all networks; in brackets the smallest and the largest "
         f"value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels ({kind}), one "
         f"thread of {first['machine']}. Inference: decoding with resizing ({shared['decode_seconds']:.2f} s), "
-        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training: runs side by side, growth "
-        f"of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the network. "
-        "Similar styles: validation folds, by frame."
+        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training time: runs in parallel, "
+        f"growth of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the "
+        "network. Similar styles: validation folds, by frame."
     )
 
 

@@ -11,7 +11,7 @@ from dance_tf.report.tables import VIEW_NAMES, percent, percent_interval, wide_t
 
 KEYS = {"frame": "room_kept", "difference": "room_removed"}  # of the views in metrics.json
 SAME_DANCERS = "frame, same dancers"
-NOT_LEARNT = "not learnt"  # in place of a gap
+NOT_LEARNT = "– (close to chance)"  # in place of a gap
 
 
 def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +99,10 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
             sentences.append(f"The gap by frame ({VIEW_NAMES[view]}) ranges {span}.")
     if len(idle):
         names = [f"{strategy_title(row.strategy)} ({VIEW_NAMES[row.view]})" for row in idle.itertuples()]
-        sentences.append(f"Without a gap, because close to chance even under the split by frame: {', '.join(names)}.")
+        sentences.append(
+            f"No gap is reported for {', '.join(names)}, because their accuracy is close to chance even under the "
+            "split by frame."
+        )
     sentences.append(
         f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample "
         "of dancers is used for both splits. The column on the same dancers compares only those that both splits test."

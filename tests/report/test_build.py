@@ -111,7 +111,7 @@ def test_a_report_from_records_keeps_the_origin_of_its_runs(report):
 def test_the_smoke_profile_warns_and_real_footage_does_not(report):
     report.describe_run(profile="smoke", source="ballroom")
     page = write_report(report).read_text()
-    assert "Its numbers mean nothing" in page and "**synthetic**" not in page
+    assert "Its numbers have no meaning" in page and "**synthetic**" not in page
 
 
 def test_a_report_without_sections_is_refused(tmp_path):

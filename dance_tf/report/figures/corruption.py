@@ -63,7 +63,7 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost 
     places = np.arange(len(rows))
     axes.errorbar(points[0], places, xerr=reach, fmt="o", color=BLUE, markersize=7, elinewidth=2, label="measured")
     if "paper" in rows:
-        axes.plot(100 * rows["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated there)")
+        axes.plot(100 * rows["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated)")
     for place, drop in enumerate(points[0]):
         axes.annotate(
             f"{drop:.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=9.5,
@@ -71,7 +71,7 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost 
         )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(yticks=places, yticklabels=rows["condition"], ylim=(len(rows) - 0.5, -0.5))
-    axes.set_xlabel("accuracy lost, percentage points")
+    axes.set_xlabel("loss of accuracy (percentage points)")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=3)
     return figure

@@ -44,7 +44,7 @@ def growth_stages(
     rows += [("target", targets, None)]
     count = len(targets)
     size = min(9.0 / count, 1.35)
-    title = "Reconstructions as the autoencoder grows"
+    title = "Reconstructions after each stage of the autoencoder"
     figure = new_figure(0.8 + size * len(rows), title, source, width=1.6 + size * count)
     for line, (name, images, error) in zip(figure.subplots(len(rows), count, squeeze=False), rows, strict=True):
         for axes, image in zip(line, images, strict=True):
