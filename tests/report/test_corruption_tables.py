@@ -123,7 +123,7 @@ def test_rows_for_the_figures():
 def test_frames_of_the_sheet_are_named_and_marked():
     black, white = np.zeros((8, 6), np.uint8), np.ones((8, 6), np.uint8)
     frames = {Corruption(CLEAN): black, Corruption("rain", 3): white, Corruption("dropped_frames", 3): black}
-    assert list(named_frames(frames)) == ["Clean", "Rain effect", "Frame drop (20%):\nunchanged"]
+    assert list(named_frames(frames)) == ["Clean", "Rain effect", "Frame drop (20%)\n(no effect)"]
 
 
 def test_parameters_are_printed_with_their_digits():
