@@ -1,4 +1,4 @@
-"""Tables, figure rows and metrics of corrupted footage (Table 5), from the frames of `experiments.corruption`."""
+"""Tables, figure rows and metrics of corrupted footage (Table 5), from the DataFrames of `experiments.corruption`."""
 
 from collections.abc import Mapping
 
@@ -68,7 +68,7 @@ def unknown_backgrounds(clips: pd.DataFrame) -> pd.Series:
 
 
 def table_5(scores: pd.DataFrame, hardest: pd.DataFrame, clips: pd.DataFrame, finer: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 5 of one model beside the paper's.
+    """Return Table 5 of one model with the values of the paper.
 
     Args:
         scores: of `condition_scores` at the paper's levels.
@@ -152,7 +152,7 @@ def strategy_rows(scores: pd.DataFrame, chance: float) -> pd.DataFrame:
 
 
 def strategy_table(scores: pd.DataFrame, means: pd.DataFrame, chance: float) -> pd.DataFrame:
-    """Return a row a model: clean accuracy, mPC and rPC, by frame and by clip.
+    """Return one row per model: clean accuracy, mPC and rPC, by frame and by clip.
 
     Args:
         scores: of `condition_scores`.
@@ -190,7 +190,7 @@ def gain_table(gains: pd.DataFrame) -> pd.DataFrame:
 
 
 def transfer_table(accuracies: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a family of conditions: accuracy by frame after each training, and gains over training without."""
+    """Return one row per family of conditions: accuracy by frame after each training, and gains from corruptions."""
     rows = []
     for family, found in accuracies.groupby("family", sort=False):
         found, own = found.set_index("training"), gains[gains["family"] == family]

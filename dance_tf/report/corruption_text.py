@@ -1,4 +1,4 @@
-"""Sentences and advice on corrupted footage, from the frames of `experiments.corruption`."""
+"""Sentences and advice on corrupted footage, from the DataFrames of `experiments.corruption`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,9 +21,9 @@ from dance_tf.report.corruption_tables import (
 from dance_tf.report.tables import MISSING, percent
 
 PIXELS = 360  # of the paper's last condition
-UNKNOWN_SHARE = 0.25  # more clips with unknown background than on clean footage, from which the text names a condition
+UNKNOWN_SHARE = 0.25  # extra share of clips with unknown background from which the text names a condition
 LARGE_LOSS = 0.10  # of accuracy
-# problems of filming: the conditions that simulate them, what to do, what is not simulated
+# conditions that simulate a problem of filming, advice, what is not simulated
 FILMING_ADVICE = (
     (("backlight",), "Put the window or lamp behind the camera, not behind the dancer", ""),
     (("low_light",), "Switch the lights on", "only gray levels are scaled; a real camera adds noise"),
@@ -39,7 +39,7 @@ FILMING_ADVICE = (
 
 
 def listed(conditions: Sequence[str]) -> str:
-    """Return names of conditions as they stand in a sentence, in brackets after a space; empty for none."""
+    """Return names of conditions in brackets after a space, for a sentence; empty for none."""
     return f" ({', '.join(map(_in_sentence, conditions))})" if conditions else ""
 
 
@@ -53,7 +53,7 @@ def _corrupted(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: str) -> str:
-    """Return the main finding; a largest loss only where its interval excludes zero.
+    """Return the main finding, with the largest loss if its interval excludes zero.
 
     Args:
         scores: of `condition_scores`, the proposed model.
@@ -76,7 +76,7 @@ def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: s
 
 
 def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
-    """Return what was tested: clips, dancers, refused clips, conditions that changed no clip, unknown backgrounds.
+    """Describe the tested clips: dancers, refused clips, conditions without effect, unknown backgrounds.
 
     Args:
         scores: of `condition_scores`, the proposed model at the paper's levels.
@@ -101,7 +101,7 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
     if same:
         sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
         left_out = "they are not included in means, tests or advice"
-        sentences.append(f"The others{listed(same)} leave them unchanged (short side: {sides} pixels): {left_out}.")
+        sentences.append(f"The others{listed(same)} did not change them (short side: {sides} pixels): {left_out}.")
     small = int((used["short_side"] <= PIXELS).sum())
     if small and "low_resolution" not in same:
         sentences.append(f"360p does not change {small} clip(s): their short side has at most {PIXELS} pixels.")
@@ -118,7 +118,7 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
 
 
 def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str:
-    """Return how the losses compare with the paper's, in order and as shares of the clean accuracy.
+    """Compare the losses with the paper's, by rank and as shares of the clean accuracy.
 
     Args:
         scores: of `condition_scores`, the proposed model.
@@ -145,12 +145,12 @@ def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str
 
 
 def named_test(tests: int) -> str:
-    """Return the name of the test behind a statement."""
+    """Return the name of the test."""
     return "paired t-test over dancers at 5 %" + (f", corrected for {tests} tests (Holm)" if tests > 1 else "")
 
 
 def limits_text(row: Mapping[str, object]) -> str:
-    """Return what a difference between a few short runs cannot show.
+    """Describe the limits of a comparison of a few short runs.
 
     Args:
         row: of `difference_rows`.
@@ -160,7 +160,7 @@ def limits_text(row: Mapping[str, object]) -> str:
 
 
 def attention_text(gains: pd.DataFrame) -> str:
-    """Return whether attention makes the hybrid more robust.
+    """Describe whether attention makes the hybrid more robust.
 
     Args:
         gains: of `gains`: the hybrid with attention minus the hybrid without; empty if one of them was not run.
@@ -186,7 +186,7 @@ def attention_text(gains: pd.DataFrame) -> str:
 
 
 def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
-    """Return what training with corruptions gains, and whether it transfers to a family that was left out.
+    """Describe the gain from training with corruptions, and whether it transfers to a family that was left out.
 
     Args:
         accuracies: the first table of `augmentation_transfer`.
@@ -235,8 +235,8 @@ def _gained(row: Mapping[str, object]) -> str:
 def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Return advice on filming, the largest loss first.
 
-    Of several levels of one effect, the row shows the largest significant loss; if there is none, the largest whose
-    interval excludes zero; else the largest. An effect that left the clips unchanged comes last.
+    If an effect has several levels, its row shows the largest significant loss. If there is none, it shows the largest
+    loss whose interval excludes zero, otherwise the largest loss. Effects that left the clips unchanged come last.
 
     Args:
         scores: of `condition_scores`, the proposed model at the paper's levels.

@@ -1,4 +1,4 @@
-"""The paper's numbers beside ours, and what its audit and the audit of our own runs find."""
+"""Compare the paper's numbers with ours, and describe the audits of the paper and of our runs."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ def measured_numbers(counts: pd.DataFrame, by_repeat: pd.DataFrame, by_interval:
 
 
 def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return every number of the paper's Tables 1 to 3 that was measured here, beside it.
+    """Return every number of the paper's Tables 1 to 3 that was also measured here, with our value.
 
     Args:
         measured: of `measured_numbers`.
@@ -72,7 +72,7 @@ def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_numbers(beside: pd.DataFrame) -> pd.DataFrame:
-    """Return the total of frames, and accuracy and kappa of each row."""
+    """Return the total number of frames, and accuracy and kappa of each row."""
     chosen = beside["score"].isin(MAIN_SCORES) & ((beside["table"] != 1) | (beside["row"] == "all"))
     return beside[chosen].reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""Sentences of the report, made from tidy tables so that no number is typed."""
+"""Sentences of the report; all their numbers are computed from tidy tables."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,16 @@ CARRIED = 0.5  # of the training accuracy above chance; a lower share means that
 
 
 def scores_branch(table: pd.DataFrame) -> dict[str, object]:
-    """Return one group of `estimates` as metrics.json has it: unit, metric, and the same below `held_out`."""
+    """Return one group of `estimates` for metrics.json: by unit and metric, and the same under `held_out`."""
     parts = {part: nest(rows, ["unit", "metric"]) for part, rows in table.groupby("part", sort=False)}
     return {**parts.get(VALIDATION, {}), "held_out": parts[HELD_OUT]}
 
 
 def only(table: pd.DataFrame, **values: object) -> pd.Series:
-    """Return the one row of a table whose columns have these values.
+    """Return the only row of a table with these values.
 
     Raises:
-        ValueError: no row, or several.
+        ValueError: no row or several rows have them.
     """
     for column, value in values.items():
         table = table[table[column] == value]
@@ -76,7 +76,7 @@ def training_accuracy(runs: Sequence[Run]) -> dict[str, float]:
 
 
 def training_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row a run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
+    """Return one row per run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
     rows = []
     for run in runs:
         history = run.history
@@ -95,7 +95,7 @@ def training_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def training_text(runs: Sequence[Run]) -> str:
-    """Describe the main runs: how many, training accuracy, size of the network."""
+    """Describe the main runs: their number, training accuracy, size of the network."""
     first = runs[0]
     folds, repeats = (len({getattr(run.spec, name) for run in runs}) for name in ("fold", "repeat"))
     fitted = ", ".join(f"{percent(value)} % ({VIEW_NAMES[view]})" for view, value in training_accuracy(runs).items())
@@ -108,11 +108,11 @@ def training_text(runs: Sequence[Run]) -> str:
 
 
 def evaluation_headline(table: pd.DataFrame, title: str, source: str, chance: float) -> str:
-    """Return the report's first sentence: clip accuracy on held-out dancers, beside chance and the baseline.
+    """Return the report's first sentence: clip accuracy on held-out dancers, compared with chance and the baseline.
 
     Args:
-        table: `estimates` by name and view, of a network and of the baseline.
-        title: of the network.
+        table: `estimates` by name and view, of one network and the baseline.
+        title: title of the network.
         source: "synthetic" or the name of the footage.
         chance: accuracy of guessing.
     """
@@ -137,7 +137,7 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
 
     Args:
         table: as for `evaluation_headline`.
-        fitted: of `training_accuracy`.
+        fitted: from `training_accuracy`.
         chance: accuracy of guessing.
     """
     network, held_out = next(name for name in table["name"] if name != BASELINE), table[table["part"] == HELD_OUT]
@@ -167,6 +167,6 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
 
 
 def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `estimates` with the views' names, metrics in the order of `metrics.SCORES`, ready for `wide_table`."""
+    """Return `estimates` for `wide_table`: named views, metrics in the order of `metrics.SCORES`."""
     named = table.assign(view=table["view"].map(VIEW_NAMES))
     return named.sort_values("metric", key=lambda column: column.map(SCORES.index), kind="stable")

@@ -1,4 +1,4 @@
-"""One model trained and scored, or scored again on clips it has or has not seen."""
+"""Train and score one model, and score it again on training clips and on other clips."""
 
 import dataclasses
 import json
@@ -33,13 +33,13 @@ def dataset(blob_clips):
 
 @pytest.fixture(scope="module")
 def trained(dataset, tmp_path_factory):
-    """A model folder, its split, and how its part held out was scored."""
+    """A model folder, its split, and the scores of the held-out part."""
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
     folder = tmp_path_factory.mktemp("single") / "model"
     return folder, split, train_model(dataset, split, SETTINGS, folder, progress=False)
 
 
-def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
+def test_training_writes_a_model_that_names_the_held_out_dancers(trained, dataset):
     folder, split, _ = trained
     bundle = load_bundle(folder)
     described = bundle.description
@@ -52,22 +52,22 @@ def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
     assert check_place(folder, MODEL) == folder  # to be trained again
 
 
-def test_the_score_is_that_of_the_part_held_out(trained, dataset):
+def test_the_score_is_that_of_the_held_out_part(trained, dataset):
     folder, split, evaluation = trained
-    told = json.loads(json.dumps(evaluation.to_json()))
-    assert told["scored"]["frames"] == len(split.test) and told["scored"]["clips"] == 4
-    assert told["scored"]["dancers"] == ["dancer1", "dancer3"]
+    stored = json.loads(json.dumps(evaluation.to_json()))
+    assert stored["scored"]["frames"] == len(split.test) and stored["scored"]["clips"] == 4
+    assert stored["scored"]["dancers"] == ["dancer1", "dancer3"]
     probabilities = predict(load_bundle(folder).model, dataset, split.test, split.test, SETTINGS)
     accuracy = (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean()
-    assert told["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
+    assert stored["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
 
 
 def test_scoring_again_names_training_clips_and_dancers(trained, dataset):
     folder, _, evaluation = trained
     bundle = load_bundle(folder)
-    unseen = evaluate_model(bundle, dataset, ("dancer1", "dancer3"))
-    assert unseen.note == ""
-    assert unseen.to_json()["frame"] == evaluation.to_json()["frame"]
+    others = evaluate_model(bundle, dataset, ("dancer1", "dancer3"))
+    assert others.note == ""
+    assert others.to_json()["frame"] == evaluation.to_json()["frame"]
     everyone = evaluate_model(bundle, dataset)
     assert everyone.clips == 10
     assert everyone.note == (

@@ -72,7 +72,7 @@ def test_the_text_says_what_was_tested_and_what_cannot_be_said():
     text = clips_text(scores, clip_rows(short_side=270, refused={"c": "the decoder crashed"}))
     assert text.startswith("Tested on 10 held-out clips of 10 dancer(s). 1 held-out clip(s) could not be corrupted")
     assert "c (the decoder crashed)" in text and "1 of 2 conditions changed the clips." in text
-    assert "The others (low resolution (360p)) leave them unchanged (short side: 270 pixels)" in text
+    assert "The others (low resolution (360p)) did not change them (short side: 270 pixels)" in text
     assert "A test needs" not in text and "too narrow" not in text and "360p does not change" not in text
     assert "With one dancer there is no interval. A test needs at least 8 dancers" in clips_text(scores, clip_rows(1))
     assert "too narrow. A test needs at least 8 dancers" in clips_text(scores, clip_rows(4))

@@ -81,7 +81,7 @@ def test_text_explains_the_gaps_the_split_by_clip_and_the_duplicates(table, gaps
     text = leakage.leakage_text(table, gaps, duplicates, "synthetic", 1 / 12)
     assert "gap by frame (with background) ranges from 55.0 to 57.0 points in 2 strategies." in text
     assert "Under the split by clip, CNN + AE + Attention has 70.0 [65.0, 75.0] % frame accuracy (with" in text
-    assert "For 100.0 % of the held-out frames the dancer is in training, for 0.0 % the dancer in the same" in text
+    assert "For 100.0 % of the held-out frames the dancer is in training, for 0.0 % the same dancer in the same" in text
     assert "fall below chance" in text and "No gap is reported" not in text
     assert "with background: 90.0 % (split by frame), 10.0 % (split by clip), 0.0 % (split by dancer)" in text
     met = duplicates.assign(dancer_and_style_in_training=1.0)
