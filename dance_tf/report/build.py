@@ -19,13 +19,13 @@ from dance_tf.report.section import DPI, SYNTHETIC, RunReport, Section, json_tex
 
 MAX_FINDINGS = 5
 MAX_TOP_FIGURES = 2
-MAX_ROWS = 15  # of a table that REPORT.md prints
+MAX_ROWS = 15  # largest number of rows of a table that REPORT.md prints
 SMOKE_WARNING = "**This is the `smoke` profile. It only checks that all notebooks run. Its numbers have no meaning.**"
 SYNTHETIC_WARNING = (
-    "All footage is **synthetic**: generated dancers in generated scenes. No number here shows how well a network "
-    "classifies real dances, and none reproduces the paper."
+    "All footage is **synthetic**: generated dancers in generated scenes. The numbers do not show how well a "
+    "network classifies real dances, and they do not reproduce the paper."
 )
-# packages that can change a number; the rest of the environment follows from requirements.txt at the same commit
+# packages that can change a number; requirements.txt at the same commit pins the other packages
 PACKAGES = (
     "av", "imagehash", "jax", "joblib", "keras", "matplotlib", "numpy", "opencv-python", "pandas", "papermill",
     "scikit-learn", "scipy", "tensorflow", "tensorflow-datasets",
@@ -40,13 +40,13 @@ def write_report(report: RunReport, from_records: bool = False) -> Path:
     Args:
         report: the run folder with its sections.
         from_records: the sections were made again from stored runs. provenance.json then keeps the facts of these runs
-            and adds the commit that made the sections, if it is another one.
+            and adds the commit that made the sections, if it differs.
 
     Returns:
         path of REPORT.md.
 
     Raises:
-        ValueError: there is no section, or two sections disagree about a number.
+        ValueError: there is no section, or two sections give different values for a number.
     """
     sections = report.sections()
     if not sections:
@@ -123,7 +123,7 @@ def render_markdown(sections: Sequence[Section], folder: Path, facts: Entry, met
 
 
 def render_page(sections: Sequence[Section], folder: Path, facts: Entry, metrics: Entry) -> str:
-    """Return index.html: all text, tables and figures on one page that loads nothing else.
+    """Return index.html: all text, tables and figures on one self-contained page.
 
     Args:
         sections: in the order of the report.
@@ -177,7 +177,7 @@ def render_page(sections: Sequence[Section], folder: Path, facts: Entry, metrics
 
 
 def top_figures(sections: Sequence[Section]) -> list[Entry]:
-    """Return the figures that open the report: the first two that are marked as main."""
+    """Return the figures at the top of the report: the first two that are marked as main."""
     return [entry for section in sections for entry in section.figures if entry["main"]][:MAX_TOP_FIGURES]
 
 
@@ -203,7 +203,7 @@ def _findings(sections: Sequence[Section]) -> list[str]:
 
 
 def _opening(facts: Entry, metrics: Entry) -> list[str]:
-    """What was done, in two or three sentences, and what the numbers do not say."""
+    """Summarise the run in two or three sentences, with warnings about its numbers."""
     data = metrics.get("data", {})
     said = []
     if isinstance(data, Mapping) and {"clips", "dancers", "styles", "frames"} <= set(data):
@@ -287,7 +287,7 @@ def commit_of(repository: Path) -> tuple[str | None, bool | None]:
         done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else None
 
-    # building the published report changes reports/, which leaves the code as it is
+    # building the published report changes files in reports/, which are not code
     changes = git("status", "--porcelain", "--", ".", ":!reports")
     return git("rev-parse", "HEAD"), None if changes is None else bool(changes)
 

@@ -104,8 +104,8 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
             "split by frame."
         )
     sentences.append(
-        f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample "
-        'of dancers is used for both splits. The column "same dancers" uses only the dancers that both splits test.'
+        f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample of "
+        'dancers is used for both splits. The column "gap, same dancers" uses only the dancers that both splits test.'
     )
     main = _main_gap(gaps, "frame")
     met = duplicates[(duplicates["view"] == "frame") & (duplicates["split"] == "clip")].iloc[0]

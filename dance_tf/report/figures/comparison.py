@@ -95,7 +95,7 @@ def accuracy_bars(
 
 @report_style
 def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
-    """Draw scores when one frame of every n is kept (Table 3), one panel per metric.
+    """Draw scores when every n-th frame is used for training (Table 3), one panel per metric.
 
     Lines and bands join neighbouring intervals only. Metrics with equal values, such as accuracy and macro recall of
     styles with equally many frames, share a panel.
@@ -130,7 +130,7 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
 
 
 def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
-    """Metrics that get a panel, with its title; metrics with equal values are named in one title."""
+    """Return the metrics that get a panel, with its title; metrics with equal values share a panel."""
     values = {
         metric: part.sort_values(["size", "every"])[["mean", "low", "high"]].to_numpy(float)
         for metric, part in rows.groupby("metric", sort=False)

@@ -1,4 +1,4 @@
-"""Figures of corrupted footage: how conditions look, how much accuracy each costs, and for which strategy (Table 5)."""
+"""Figures of corrupted footage: examples, and loss of accuracy by condition and strategy (Table 5)."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from dance_tf.report.figures.style import (
 )
 
 CLEAN = "clean"
-LIGHT_SHARE = 0.7  # of the value range is added above the largest value, so that text can be read on every colour
+LIGHT_SHARE = 0.7  # share of the value range added above the largest value, so that text is readable on every colour
 
 
 @report_style
@@ -46,8 +46,8 @@ def corruption_sheet(
 
 
 @report_style
-def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost under each condition") -> Figure:
-    """Draw the accuracy lost under each condition, largest loss first, with intervals and the values of the paper.
+def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Loss of accuracy under each condition") -> Figure:
+    """Draw the loss of accuracy under each condition, largest loss first, with intervals and the values of the paper.
 
     Args:
         rows: columns condition, mean, low, high: accuracy lost, as fractions; NaN rows are left out. An optional column

@@ -103,7 +103,7 @@ def training_curves(
         source: "synthetic" or the name of the footage.
         marks: run to epoch; runs that are not in it get no mark. The key of a single run is None.
         title: what was trained.
-        meaning: what the mark means: "stopped", "kept".
+        meaning: meaning of the mark: "stopped", "kept".
     """
     figure = new_figure(3.9, title, source)
     runs = [(None, history)] if "run" not in history else list(history.groupby("run", sort=False))
