@@ -235,7 +235,7 @@ def _write_run(folder: Path, dataset: Dataset, spec: RunSpec, **numbers: object)
 
 
 def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:
-    """Return the predictions of frames int64 [n], probabilities float32 [n, styles], by clip."""
+    """Aggregate probabilities float32 [n, styles] of frames int64 [n] by clip, with the true styles."""
     return Predictions.from_frames(
         probabilities,
         dataset.clip_index[indices],

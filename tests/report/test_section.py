@@ -67,7 +67,7 @@ def test_a_notebook_may_save_several_sections(tmp_path):
 
 def test_a_figure_on_synthetic_data_must_say_so(tmp_path):
     report = RunReport(tmp_path)
-    with pytest.raises(ValueError, match="samples shows data, but none of its titles says 'synthetic'"):
+    with pytest.raises(ValueError, match="samples shows data, but none of its titles contains 'synthetic'"):
         save(report, figures=[Picture("samples", figure("Frames"))])
     assert files(tmp_path) == []
     save(report, figures=[Picture("one", figure("Frames, Synthetic")), Picture("net", figure("A net"), on_data=False)])
