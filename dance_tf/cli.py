@@ -27,17 +27,17 @@ ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 
 
 class OneLineUsage(TyperGroup):
-    """Verbs that report a wrong option or a missing argument in one line, like every other error."""
+    """A group of verbs that reports usage errors in one line, like all other errors."""
 
     def main(self, *arguments, standalone_mode: bool = True, **options):
-        """Run a verb; `standalone_mode` is Typer's."""
+        """Run a verb; `standalone_mode` has the same meaning as in Typer."""
         if not standalone_mode:
             return super().main(*arguments, standalone_mode=False, **options)
         try:
             status = super().main(*arguments, standalone_mode=False, **options)
         except TyperException as error:
             line = error.format_message().strip()
-            if "\n" in line:  # the help, which is shown without a verb
+            if "\n" in line:  # the help, if no verb was given
                 error.show()
             else:
                 command = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
@@ -190,7 +190,7 @@ def curate(
     out: Annotated[Path, typer.Argument(help="dataset folder to write")],
     jobs: Jobs = None,
     scheduler: Scheduler = None,
-    fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop its centre")] = "pad",
+    fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop keeps its centre")] = "pad",
     frames_per_second: Annotated[
         float | None, typer.Option(help="frames to sample per second; every frame by default")
     ] = None,

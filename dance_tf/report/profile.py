@@ -30,7 +30,7 @@ class Profile:
     frame_rate: float = 15.0  # frames per second of a synthetic clip
     difficulty: float = 0.5  # of synthetic clips: 0 for clean dancing and still cameras, 1 for the opposite
     table_1_frames: bool = False  # as many good frames per style as in Table 1; replaces `seconds`
-    strips: bool = False  # draw a film strip of every clip, beside the dataset
+    strips: bool = False  # draw a film strip of every clip, in a folder next to the dataset
     # every notebook
     seed: int = 0  # of splits, weights, batches and bootstrap samples
     jobs: int = 2  # parallel processes

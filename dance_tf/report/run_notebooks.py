@@ -64,7 +64,7 @@ def run_profile(
         path of REPORT.md.
 
     Raises:
-        RunError: the profile is not valid, the folder holds something other than a report, or a notebook failed. The
+        RunError: the profile is not valid, the folder contains something other than a report, or a notebook failed. The
             message names the notebook, the cell and the error; `executed/failed_…` holds the notebook up to there.
     """
     profile, notebooks, run_folder = find_profile(profile), notebooks.resolve(), run_folder.resolve()
@@ -74,9 +74,9 @@ def run_profile(
         raise RunError(f"there is no notebook named NN_*.ipynb in {notebooks.name}/")
     defaults = {path: defaults_of(path) for path in paths}
     if run_folder.exists() and not _may_be_a_report(run_folder):
-        raise RunError(f"{run_folder} is not the folder of a report: choose a new folder")
+        raise RunError(f"{run_folder} contains something other than a report: choose a new folder")
     if from_records and not (run_folder / "runs").is_dir():
-        raise RunError(f"{run_folder} holds no stored runs (runs/): make the report without --from-records first")
+        raise RunError(f"{run_folder} has no stored runs (runs/): make the report without --from-records first")
     report = RunReport(run_folder)
     report.describe_run(
         profile=profile.stem, parameters={key: portable(_as_parameter(value)) for key, value in parameters.items()}

@@ -72,7 +72,7 @@ def wide_table(
     """
     rows, order = list(rows), list(order) or list(dict.fromkeys(tidy[columns]))
     if tidy.duplicated([*rows, columns]).any():
-        raise ValueError(f"several measures share one cell: name more columns than {rows}")
+        raise ValueError(f"several measures share one cell: {rows} do not identify a row")
     lines = []
     for key, group in tidy.groupby(rows, sort=False, dropna=False):
         cells = {row[columns]: percent_interval(row["mean"], row["low"], row["high"]) for _, row in group.iterrows()}

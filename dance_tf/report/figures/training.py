@@ -56,7 +56,7 @@ def growth_stages(
 
 @report_style
 def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, float] | None = None) -> Figure:
-    """Draw the reconstruction error over the growth of the autoencoder, beside baselines.
+    """Draw the reconstruction error during the growth of the autoencoder, with baselines.
 
     Args:
         curves: columns stage, epoch (within the stage), loss and optionally val_loss, in order of training.
