@@ -13,7 +13,7 @@ from dance_tf.evaluation.intervals import UNITS, estimate_difference, estimate_s
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import group_runs
 
-LEARNT_KAPPA = 0.1  # a network below it has learnt nothing that a split could leak
+LEARNT_KAPPA = 0.1  # no gap is reported for a network with a lower kappa: it is close to chance
 
 
 def leakage_gaps(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
