@@ -1,3 +1,3 @@
-"""Dance style, fidelity and drift from a clip of one dancer, with numbers that can be believed."""
+"""Classify dance styles in video."""
 
 __version__ = "0.1.0"

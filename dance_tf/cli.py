@@ -21,23 +21,23 @@ INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
 RESUMABLE = ("synthesize", "curate", "train", "report")  # verbs that keep finished work
 RUN_AGAIN = "interrupted; run the same command again"
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
-Jobs = Annotated[int | None, typer.Option(help="parallel processes; one per core by default")]
+Jobs = Annotated[int | None, typer.Option(help="parallel processes; by default one per core")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask scheduler to run on instead, tcp://HOST:PORT")]
 ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 
 
 class OneLineUsage(TyperGroup):
-    """Verbs that report a wrong option or a missing argument in one line, like every other error."""
+    """A group of verbs that reports usage errors in one line, like all other errors."""
 
     def main(self, *arguments, standalone_mode: bool = True, **options):
-        """Run a verb; `standalone_mode` is Typer's."""
+        """Run a verb; `standalone_mode` has the same meaning as in Typer."""
         if not standalone_mode:
             return super().main(*arguments, standalone_mode=False, **options)
         try:
             status = super().main(*arguments, standalone_mode=False, **options)
         except TyperException as error:
             line = error.format_message().strip()
-            if "\n" in line:  # the help, which is shown without a verb
+            if "\n" in line:  # the help, if no verb was given
                 error.show()
             else:
                 command = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
@@ -128,7 +128,7 @@ def _names(text: str) -> tuple[str, ...]:
 app = typer.Typer(
     name="dance_tf",
     cls=OneLineUsage,
-    help="Dance style from video, with reliable numbers.",
+    help="Classify dance styles in video.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -190,7 +190,7 @@ def curate(
     out: Annotated[Path, typer.Argument(help="dataset folder to write")],
     jobs: Jobs = None,
     scheduler: Scheduler = None,
-    fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop its centre")] = "pad",
+    fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop keeps its centre")] = "pad",
     frames_per_second: Annotated[
         float | None, typer.Option(help="frames to sample per second; every frame by default")
     ] = None,
@@ -363,7 +363,7 @@ def audit(
     averaged: Annotated[bool, typer.Option("--averaged", help="rows are means over folds or repeats")] = False,
     as_json: Json = False,
 ) -> None:
-    """Find numbers of a published table that contradict each other."""
+    """Find contradictions in a published table of scores."""
     from dance_tf.audit.audit import audit_csv
 
     try:

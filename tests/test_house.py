@@ -20,19 +20,19 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def dotted(module: Path) -> str:
-    """The import name of a module's file."""
+    """Return the import name of a module's file."""
     parts = module.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def package_of(name: str) -> str | None:
-    """The package that a dotted name lies in; None for the package itself and what is outside of it."""
+    """Return the package of a dotted name; None for dance_tf itself and for names outside it."""
     parts = name.split(".")
     return parts[1] if parts[0] == "dance_tf" and len(parts) > 1 and parts[1] in PACKAGES else None
 
 
 def imports_of(source: str, module: str, is_package: bool = False) -> set[str]:
-    """Every dotted name that a module imports, wherever in it; `from a import b` may mean a or a.b, so both count."""
+    """Return all dotted names that a module imports; `from a import b` can mean a or a.b, so both are included."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -47,8 +47,8 @@ def imports_of(source: str, module: str, is_package: bool = False) -> set[str]:
     return found
 
 
-def trespasses(source: str, module: str, is_package: bool = False) -> set[str]:
-    """Names that a module imports from a package below its own."""
+def forbidden_imports(source: str, module: str, is_package: bool = False) -> set[str]:
+    """Return the names that a module imports from packages after its own in `PACKAGES`."""
     own = package_of(module)
     packages = {name: package_of(name) for name in imports_of(source, module, is_package)}
     return {
@@ -57,8 +57,8 @@ def trespasses(source: str, module: str, is_package: bool = False) -> set[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_a_package_imports_only_from_packages_above_it(path):
-    assert trespasses(path.read_text(encoding="utf-8"), dotted(path), path.name == "__init__.py") == set()
+def test_a_package_imports_only_from_earlier_packages(path):
+    assert forbidden_imports(path.read_text(encoding="utf-8"), dotted(path), path.name == "__init__.py") == set()
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_a_package_imports_only_from_packages_above_it(path):
         ("import dance_tf.cli", "dance_tf.__main__", set()),
     ],
 )
-def test_trespasses_are_seen(source, module, found):
-    assert trespasses(source, module) == found
+def test_forbidden_imports_are_found(source, module, found):
+    assert forbidden_imports(source, module) == found
 
 
-def test_every_module_lies_in_a_package():
+def test_every_module_is_in_a_package():
     outside = {dotted(path) for path in MODULES if package_of(dotted(path)) is None}
     assert outside <= {"dance_tf", "dance_tf.__main__"}
 
@@ -87,7 +87,7 @@ import importlib, sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("tensorflow", "av", "tensorflow_datasets", "PIL", "imagehash", "yaml", "matplotlib"):
-            raise ModuleNotFoundError(f"{name} is kept away by this test", name=name)
+            raise ModuleNotFoundError(f"{name} is blocked by this test", name=name)
 sys.meta_path.insert(0, Absent())
 failed = []
 for name in sys.argv[1:]:
@@ -115,7 +115,7 @@ def test_light_packages_import_without_tensorflow_pyav_and_tfds():
     assert done.stdout.strip() == ""
 
 
-def test_files_are_short_and_named_by_what_they_hold():
+def test_files_are_short_and_named_by_their_subject():
     files = [*MODULES, *(ROOT / "tests").rglob("*.py")]
     too_long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > LONGEST_FILE}
     badly_named = {str(path.relative_to(ROOT)) for path in files if path.stem in BANNED_NAMES}

@@ -86,7 +86,7 @@ def test_evaluation_of_those_dancers_gives_the_same_scores(home):
     assert evaluated["clip"] == trained["clip"]
     assert evaluated["scored"]["note"] == ""
     everyone = answer("evaluate", folder / "model", folder / "data")
-    assert "learnt from clips of this dataset" in everyone["scored"]["note"]
+    assert "the model was trained on" in everyone["scored"]["note"]
 
 
 def test_a_clip_gets_a_verdict_and_other_files_are_refused(home, tmp_path):

@@ -200,7 +200,7 @@ ASSUMPTIONS = (
     ("the ResNet variant", "4.3", "18 layers, narrow in small profiles; 50 in `paper`", "compare_resnet_depth"),
     ("length and units of CNN + LSTM", "4.3", "a short window, 128 units", "compare_sequence_length"),
     ("the frame sizes of Table 3", "4.4, Table 3", "128 pixels and smaller", "frame_sizes"),
-    ("the machine of Table 4", "4.4, Table 4", "ours is named; compare ratios to the CNN", ""),
+    ("the machine of Table 4", "4.4, Table 4", "the report names our machine; compare the ratios to the CNN", ""),
     ("how the corruptions of Table 5 were made", "4.4, Table 5", "each one specified, with its level", ""),
 )
 

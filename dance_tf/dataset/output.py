@@ -136,7 +136,7 @@ def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), besid
     if not out.is_dir():
         raise PlaceError(f"{out} is a file: name a new folder")
     if not kind.matches(out) and any(path.name not in IGNORED_FILES for path in out.iterdir()):
-        raise PlaceError(f"{out} holds something else than a {kind.name}: name a new folder, or delete that one")
+        raise PlaceError(f"{out} contains something other than a {kind.name}: choose a new folder, or delete this one")
     if unexpected := kind.unexpected_files(out):
         raise PlaceError(f"{out} also holds {unexpected[0]}, which would be lost: move it, or name a new folder")
     return out

@@ -16,6 +16,7 @@ from dance_tf.evaluation.metrics import SCORES, scores_of_confusion
 from dance_tf.evaluation.predictions import Predictions
 
 ALPHA = 0.05  # level of significance
+MIN_TESTED_DANCERS = 8  # with fewer dancers no test is reported and nothing is called significant
 UNITS = ("frame", "clip")
 
 Side = tuple[float, Sequence[Predictions]]  # weight of a set of runs in a difference: 1 or -1

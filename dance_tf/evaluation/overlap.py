@@ -62,8 +62,8 @@ def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, distance: i
             lie within it, unrelated pictures are about 32 apart.
 
     Returns:
-        A row a view and split: view, split, count (held-out frames with a near-duplicate in training), frames, share,
-        dancer_in_training (share of held-out frames whose dancer is in training), dancer_and_style_in_training.
+        One row per view and split: view, split, count (held-out frames with a near-duplicate in training), frames,
+        share, dancer_in_training (share of held-out frames whose dancer is in training), dancer_and_style_in_training.
     """
     dancers = np.unique(np.array(dataset.dancers), return_inverse=True)[1][dataset.clip_index]
     performances = dancers * len(dataset.styles) + dataset.labels

@@ -130,7 +130,7 @@ class Predictions:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a clip: clip, dancer, style, then `p STYLE` and `n STYLE` of each style."""
+        """Return one row per clip: clip, dancer, style, then `p STYLE` and `n STYLE` of each style."""
         table = pd.DataFrame({"clip": self.clip_ids, "dancer": self.dancers})
         table["style"] = [self.styles[label] for label in self.labels]
         # nine digits restore a float32 exactly

@@ -1,4 +1,4 @@
-"""Reconstruction errors of grown autoencoders on held-out frames, beside baselines."""
+"""Reconstruction errors of grown autoencoders on held-out frames, and of baselines."""
 
 import json
 from collections.abc import Mapping

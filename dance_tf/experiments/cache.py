@@ -1,7 +1,7 @@
-"""Training runs and measurements, each made once: cached by what went into them, recorded for the report.
+"""Training runs and measurements: each is computed once, cached under a hash of its inputs, and recorded.
 
-The cache lies in the work folder: runs and grown autoencoders with their weights. The records lie beside the report, a
-few kB a run: every table and figure can be made from them without training and without the clips.
+The cache is in the work folder: runs and grown autoencoders with their weights. The records are in the report's folder,
+a few kB per run: every table, and every figure without clips or weights, can be made from them without training.
 """
 
 import gzip
@@ -24,7 +24,7 @@ from dance_tf.experiments.training import COMPUTED_BY, grow_specs, key_of, run_f
 from dance_tf.model.provenance import source_hash
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
-# columns of measurements that are text, also where they look like numbers
+# columns of measurements that stay text, even if their values look like numbers
 TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason", "frame (px)", "frames/s")
 LARGE = 1000  # rows of a measurement above which its record is compressed
 
@@ -34,7 +34,7 @@ class Run:
     """A finished run.
 
     Attributes:
-        spec: what was run.
+        spec: settings, fold and seed of the run.
         folder: with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache also `model.keras`.
         parameters: number of weights.
         best_epoch: index of the epoch whose weights were kept.
@@ -53,12 +53,12 @@ class Run:
 
     @property
     def key(self) -> str:
-        """Name of the run's folder: a hash of all that went into it."""
+        """Name of the run's folder: a hash of its data, spec, code and package versions."""
         return self.folder.name
 
     @cached_property
     def validation(self) -> Predictions | None:
-        """Predictions on the fold that chose the epoch, the paper's kind of number; None for a baseline."""
+        """Predictions on the fold that chose the epoch, as the paper reports them; None for a baseline."""
         path = self.folder / "validation.csv"
         return Predictions.load(path) if path.is_file() else None
 
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """Loss and accuracy, a row an epoch."""
+        """Loss and accuracy, one row per epoch."""
         return pd.read_csv(self.folder / "history.csv")
 
     def load_model(self):
@@ -84,7 +84,7 @@ def load_run(folder: Path, name: str = "") -> Run:
 
     Args:
         folder: of the run, in the cache or among the records.
-        name: the run's name in a table, in place of the recorded one.
+        name: replaces the recorded name of the run in tables.
     """
     content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     spec = RunSpec.from_json({**content["spec"], **({"name": name} if name else {})})
@@ -103,8 +103,8 @@ class Experiment:
 
     Args:
         run_folder: the report's folder, prepared by notebook 00.
-        jobs: processes at once on this machine, one thread each.
-        force: train and measure again what is cached.
+        jobs: parallel processes on this machine, one thread each.
+        force: ignore the cache: train and measure again.
         from_records: read the records in `run_folder/runs` only; nothing is trained, and clips are not needed.
         scheduler: address of a Dask scheduler; by default DANCE_TF_SCHEDULER's, if set.
     """
@@ -124,7 +124,7 @@ class Experiment:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """Where footage, dataset and cache lie."""
+        """The folders of footage, dataset and cache."""
         return open_workspace(self.run_folder)
 
     @cached_property
@@ -134,20 +134,20 @@ class Experiment:
 
     @cached_property
     def source(self) -> str:
-        """What the frames are: "synthetic", or the name of the footage."""
+        """The source of the frames: "synthetic", or the name of the footage."""
         if not self.from_records:
             return self.workspace.source
         return json.loads((self.run_folder / "run.json").read_text(encoding="utf-8"))["source"]
 
     def run(self, specs: Sequence[RunSpec], progress: bool = True) -> tuple[Run, ...]:
-        """Train what is not cached, on all processes, the longest runs first.
+        """Train the runs that are not cached, in parallel, the longest first.
 
         Args:
-            specs: what to run; equal ones are trained once.
-            progress: show a bar.
+            specs: the runs; equal ones are trained once.
+            progress: show a progress bar.
 
         Returns:
-            One run a spec, in their order, under the spec's name.
+            One run per spec, in the same order, with the name of the spec.
 
         Raises:
             DatasetError: with `from_records`, a run is not among the records.
@@ -174,15 +174,15 @@ class Experiment:
         return tuple(load_run(folders[spec], spec.name) for spec in specs)
 
     def recorded(self) -> tuple[Run, ...]:
-        """Return all runs that this report has a record of, whichever notebook made them."""
+        """Return all runs with a record in this report, from all notebooks."""
         return tuple(load_run(path.parent) for path in sorted(self.records.glob("*/run.json")))
 
     def grow(self, specs: Sequence[RunSpec], progress: bool = True) -> None:
-        """Grow the autoencoders that runs need, each once."""
+        """Grow each autoencoder that the runs need, once."""
         grow_specs(self.workspace.dataset, specs, self.workspace.work, self.jobs, self.scheduler, progress)
 
     def measure(self, name: str, compute: Callable[[], object], *key: object):
-        """Return what `compute` measures: a table, arrays or numbers; computed once for a key.
+        """Return the result of `compute` (a table, arrays or numbers), which is computed once for each key.
 
         Args:
             name: of the record: `runs/NAME.csv` for a DataFrame (`.csv.gz` for a large one), `.npz` for a dict of
@@ -191,7 +191,7 @@ class Experiment:
             key: what the result depends on besides the dataset and the source of the package.
 
         Raises:
-            DatasetError: with `from_records`, there is no such record.
+            DatasetError: with `from_records`, the record is missing.
         """
         if self.from_records:
             return _read_measurement(self.records, name)
@@ -213,7 +213,7 @@ class Experiment:
         return _read_measurement(cached, name)
 
     def _record(self, folder: Path) -> None:
-        """Copy a run's small files beside the report."""
+        """Copy a run's small files into the report's folder."""
         for name in RECORD:
             if (folder / name).is_file():
                 _copy(folder / name, self.records / folder.name / name)
@@ -227,13 +227,13 @@ def _copy(file: Path, to: Path) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, as gzip where the name ends in ".gz"; equal tables give equal bytes."""
+    """Write a table as CSV, compressed if the name ends in ".gz"; equal tables give equal bytes."""
     text = table.to_csv(index=False, lineterminator="\n")
     path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read what `write_table` wrote; the columns `TEXT` stay text, whatever it looks like."""
+    """Read a table of `write_table`; the columns in `TEXT` stay text."""
     numbers = [name for name in pd.read_csv(path, nrows=0).columns if name not in TEXT]
     missing = dict.fromkeys(numbers, ["", "nan", "NaN"])
     text = dict.fromkeys(TEXT, str)
@@ -267,5 +267,5 @@ def _identity(spec: RunSpec) -> str:
 
 @lru_cache(maxsize=1)
 def _recorded(records: Path) -> dict[str, Path]:
-    """The folder of each recorded run by the identity of its spec."""
+    """Return the folder of each recorded run by the identity of its spec."""
     return {_identity(load_run(path.parent).spec): path.parent for path in sorted(records.glob("*/run.json"))}

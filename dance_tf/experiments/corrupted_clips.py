@@ -190,8 +190,8 @@ def describe_corrupted(
         sampling: frames of each clip.
 
     Returns:
-        A row a clip and corruption: clip, dancer, style, short_side (px), reason (why the clip was refused; such a clip
-        has one row), condition, severity, seed, background_valid, changed (against the clean clip).
+        One row per clip and corruption: clip, dancer, style, short_side (px), reason (why the clip was refused; such a
+        clip has one row), condition, severity, seed, background_valid, changed (against the clean clip).
     """
 
     def compute() -> pd.DataFrame:
@@ -271,7 +271,7 @@ def measure_compression(experiment: Experiment, clips: pd.DataFrame, spec: RunSp
 
 
 def compression_table(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:
-    """Return the columns of `measure_compression`, a row a CRF value."""
+    """Return the columns of `measure_compression`, one row per CRF value."""
     with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
         files = [_call(process, compress_file, clip, crf_values) for clip in clips]
     names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}

@@ -19,6 +19,7 @@ from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.dataset.batches import View, apply_view, downsample
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.evaluation.intervals import (
+    MIN_TESTED_DANCERS,
     UNITS,
     DancerDifference,
     Side,
@@ -53,7 +54,6 @@ EVERYTHING = "all families"  # all conditions that training uses, taken together
 LEVEL = ["condition", "severity"]
 RUN = ["name", "run", *LEVEL, "seed"]
 TOTAL, BEYOND = "total", "beyond clean"
-TESTED_DANCERS = 8  # with fewer, nothing is called significant
 HIGHER, LOWER, NOT_SIGNIFICANT, TOO_FEW = "higher", "lower", "not significant", "too few dancers"
 
 
@@ -74,8 +74,8 @@ def judge_corrupted(
         sampling: as given to `describe_corrupted`.
 
     Returns:
-        A row a run, corruption and clip: run (its key), name, condition, severity, seed, clip, dancer, style (the true
-        one), predicted (by clip), counts (frames predicted as each style, as text), changed (whether condition and
+        One row per run, corruption and clip: run (its key), name, condition, severity, seed, clip, dancer, style (the
+        true one), predicted (by clip), counts (frames predicted as each style, as text), changed (whether condition and
         severity changed any clip). style and predicted are categorical, with the dataset's styles.
     """
     accepted = list(dict.fromkeys(clips.loc[clips["reason"] == "", "clip"]))
@@ -200,8 +200,8 @@ def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
         seed: of the draws.
 
     Returns:
-        A row a name, condition, severity, unit and metric: mean, low, high, runs; drop, drop_low, drop_high, drop_runs
-        (NaN for clean footage); changed. Fractions; a drop above 0 is a loss.
+        One row per name, condition, severity, unit and metric: mean, low, high, runs; drop, drop_low, drop_high,
+        drop_runs (NaN for clean footage); changed. Fractions; a drop above 0 is a loss.
 
     Raises:
         ValueError: no clean footage, or nothing else.
@@ -237,7 +237,7 @@ def corruption_means(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
         seed: of the draws.
 
     Returns:
-        A row a name, summary ("mpc" or "rpc"), unit and metric: mean, low, high, runs, conditions (how many count).
+        One row per name, summary ("mpc" or "rpc"), unit and metric: mean, low, high, runs, conditions (how many count).
         NaN where no condition counts, and for the rPC of a score that is 0 on clean footage.
     """
     rows = []
@@ -274,7 +274,7 @@ def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
         judged: of `judge_corrupted`.
 
     Returns:
-        A row a name, condition, severity, group ("dancer" or "style") and kind ("worst": lowest accuracy; "losing":
+        One row per name, condition, severity, group ("dancer" or "style") and kind ("worst": lowest accuracy; "losing":
         largest loss; the first of equals): member, accuracy, clean (NaN where it was not tested clean), predictions,
         clips (distinct ones). A clip whose dancer is unknown is a dancer of its own.
     """
@@ -354,16 +354,16 @@ def difference_rows(found: Mapping[str, DancerDifference], label: str) -> pd.Dat
     """Return tested differences as a table, corrected together.
 
     Returns:
-        A row a difference: the label, mean, low, high (fractions, t interval), p, dancers, runs, p_holm and result:
+        One row per difference: the label, mean, low, high (fractions, t interval), p, dancers, runs, p_holm and result:
         `HIGHER` or `LOWER` (significant at 5 % after the correction), `NOT_SIGNIFICANT`, or `TOO_FEW` (fewer than
-        `TESTED_DANCERS`).
+        `MIN_TESTED_DANCERS`).
     """
     corrected = holm(found)
     rows = []
     for name, difference in found.items():
         tested = corrected[name]
         result = HIGHER if tested.above else LOWER if tested.below else NOT_SIGNIFICANT
-        result = result if tested.dancers >= TESTED_DANCERS else TOO_FEW
+        result = result if tested.dancers >= MIN_TESTED_DANCERS else TOO_FEW
         rows.append({label: name, **vars(difference), "p_holm": tested.p, "result": result})
     names = [field.name for field in fields(DancerDifference)]
     return pd.DataFrame(rows, columns=[label, *names, "p_holm", "result"])

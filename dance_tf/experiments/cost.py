@@ -290,12 +290,12 @@ def measure_costs(
         repeats: rounds of measurements.
 
     Returns:
-        A row a network and cost, and rows named "all". Columns name, cost, median, min, max, count (of measurements),
-        and of the measurement machine, frames, width, height, synthetic. Costs: extraction_seconds, attention_seconds,
-        head_seconds, network_seconds, total_seconds (decoding, background subtraction if the network needs it, and the
-        network, summed in each round), training_seconds (growth of the autoencoder included, over all runs), size_mb
-        (of model.keras with the optimizer's state, 10⁶ bytes), parameters, peak_memory_mb (of a process that
-        classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
+        One row per network and cost, and rows named "all". Columns name, cost, median, min, max, count (of
+        measurements), and of the measurement machine, frames, width, height, synthetic. Costs: extraction_seconds,
+        attention_seconds, head_seconds, network_seconds, total_seconds (decoding, background subtraction if the network
+        needs it, and the network, summed in each round), training_seconds (growth of the autoencoder included, over all
+        runs), size_mb (of model.keras with the optimizer's state, 10⁶ bytes), parameters, peak_memory_mb (of a process
+        that classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
     """
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
     clip, (width, height), synthetic = timed_clip(clip_files(workspace), frames, workspace.work)

@@ -1,4 +1,4 @@
-"""One model at a time: trained on a split and scored on what was held out, or scored on another dataset."""
+"""Train one model on a split and score it on the held-out part, or score it on another dataset."""
 
 import hashlib
 import shutil
@@ -27,8 +27,8 @@ class Evaluation:
         summary: scores by frame and by clip, with intervals over dancers.
         frames: frames scored.
         clips: clips scored.
-        dancers: who dances in them.
-        note: a sentence where the numbers must be taken with care; empty otherwise.
+        dancers: names of the dancers in these clips.
+        note: a warning about the numbers; empty for none.
     """
 
     summary: Mapping[str, Scored]
@@ -38,7 +38,7 @@ class Evaluation:
     note: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """`frame` and `clip` scores, and what they rest on."""
+        """Return the scores by frame and by clip, and the numbers of frames, clips and dancers behind them."""
         scored = {"frames": self.frames, "clips": self.clips, "dancers": list(self.dancers), "note": self.note}
         return {**summary_to_json(self.summary), "scored": scored}
 
@@ -52,16 +52,16 @@ def train_model(
     progress: bool = True,
     reading: Mapping[str, object] | None = None,
 ) -> Evaluation:
-    """Train on a split, write the model folder, and score the part held out.
+    """Train on a split, write the model folder, and score the held-out part.
 
     Args:
         dataset: frames and labels.
         split: training, validation and held-out frames.
         settings: what to train and how.
-        out: model folder. Checkpoints lie beside it until it is whole; the same call after a kill goes on from them.
+        out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
         seed: of weights, batches and dropout.
-        progress: show bars.
-        reading: how the dataset's clips were read (`find_reading`), so that the model reads others alike.
+        progress: show progress bars.
+        reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
     """
     out = Path(out).resolve()
     parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
@@ -102,12 +102,12 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     """Score a model on a dataset, or on some of its dancers.
 
     Raises:
-        DatasetError: a dancer or a style that is not there.
+        DatasetError: the dataset lacks a dancer, or the model was not trained on a style.
     """
     described = bundle.description
     strange = sorted(set(dataset.styles) - set(described.styles))
     if strange:
-        raise DatasetError(f"the model knows no style {', '.join(strange)}: it was trained on others")
+        raise DatasetError(f"the model was not trained on the style {', '.join(strange)}")
     unknown = sorted(set(dancers) - set(dataset.dancers))
     if unknown:
         known = sorted(set(dataset.dancers))
@@ -131,20 +131,22 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
 
 
 def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -> str:
-    """What a model has learnt from of the clips that it is scored on, in a sentence; empty for nothing."""
+    """Describe which of the scored clips and dancers the model was trained on; empty for none."""
     names = sorted({dataset.dancers[clip] for clip in clips})
-    if not described.learnt_clips:  # a model of an earlier day, which only knows its dataset as a whole
+    if not described.learnt_clips:  # older model.json files only have the hash of the whole dataset
         if described.data_hash != dataset.content_hash or set(names) <= set(described.held_out):
             return ""
-        seen = ", ".join(described.held_out) or "none"
-        return f"the model learnt from clips of this dataset: only dancers held out ({seen}) tell what it is worth"
+        return f"the model was trained on clips of this dataset; {_measured_on('held-out', described.held_out)}"
     count = sum(dataset.clip_hashes[clip] in described.learnt_clips for clip in clips)
-    known = [name for name in names if name in described.learnt_dancers]
-    overlap = [f"clips of this dataset: {count} of the {len(clips)} scored"] if count else []
-    overlap += [f"dancers of these names: {', '.join(known)}"] if known else []
-    fresh = [name for name in names if name not in known]
-    worth = f"only others ({', '.join(fresh) or 'there is none here'}) tell what it is worth"
-    return f"the model learnt from {'; from '.join(overlap)}; {worth}" if overlap else ""
+    trained = [name for name in names if name in described.learnt_dancers]
+    overlap = [f"{count} of the {len(clips)} scored clips"] if count else []
+    overlap += [f"dancers with the names {', '.join(trained)}"] if trained else []
+    others = [name for name in names if name not in trained]
+    return f"the model was trained on {' and on '.join(overlap)}; {_measured_on('other', others)}" if overlap else ""
+
+
+def _measured_on(kind: str, dancers: Sequence[str]) -> str:
+    return f"only the {kind} dancers ({', '.join(dancers) or 'none'}) measure how well it generalises"
 
 
 def _evaluate(predictions: Predictions, note: str) -> Evaluation:

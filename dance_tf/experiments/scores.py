@@ -1,4 +1,4 @@
-"""The one table of results: a row a run, part, unit and metric; estimates and differences with their tests."""
+"""The table of results, one row per run, part, unit and metric; estimates, and differences with their tests."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +27,7 @@ DESCRIPTION = ("name", "strategy", "split", "view", "frame_size", "interval", "f
 
 
 def describe(spec: RunSpec) -> dict[str, object]:
-    """Return the columns that tell a run from others: those of `DESCRIPTION`."""
+    """Return the columns that identify a run: those of `DESCRIPTION`."""
     values = {
         "strategy": spec.name if spec.baseline else spec.settings.strategy,
         "view": spec.settings.view,
@@ -126,8 +126,9 @@ def differences(
         units: that are compared.
 
     Returns:
-        A row a question, part and unit: question, first, second, part, unit, mean, low, high (bootstrap), runs, then of
-        the test t_mean, t_low, t_high, p, p_holm (corrected for all rows), dancers. t_mean weighs dancers equally.
+        One row per question, part and unit: question, first, second, part, unit, mean, low, high (bootstrap), runs,
+        then of the test t_mean, t_low, t_high, p, p_holm (corrected for all rows), dancers. t_mean weighs dancers
+        equally.
     """
     groups = {key[0]: group for key, group in group_runs(runs, (by,)).items()}
     rows, tests = [], {}

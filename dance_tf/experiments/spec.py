@@ -22,19 +22,19 @@ SMALLEST_DEPTH = 18
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training run: what is trained, on which fold, with which seed.
+    """One training run: settings, fold and seed.
 
     Attributes:
-        settings: of the network and its training.
-        name: what the run stands for in a table; the strategy by default. Not part of the run's identity.
-        split: group that a split keeps on one side: "frame", "clip" or "dancer".
-        fold: which of the folds is validated on.
+        settings: settings of the network and its training.
+        name: name of the run in tables; the strategy by default. Not part of the run's identity.
+        split: unit that a split does not divide: "frame", "clip" or "dancer".
+        fold: index of the validation fold.
         folds: number of folds.
-        repeat: number of the repeat ("experiment" in Table 2).
-        seed: of the split, which is the same for all repeats.
-        score_frames: frames scored of each clip.
-        interval: one of this many consecutive frames is trained or validated on; all are scored (Table 3).
-        baseline: train a logistic regression on 32×32 frames in place of the network.
+        repeat: index of the repeat ("experiment" in Table 2).
+        seed: seed of the split, which is the same for all repeats.
+        score_frames: frames scored per clip.
+        interval: training and validation use every n-th frame; scores use all frames (Table 3).
+        baseline: train a logistic regression on 32×32 frames instead of the network.
     """
 
     settings: TrainingSettings
@@ -56,32 +56,32 @@ class RunSpec:
     def training_seed(self) -> int:
         """Seed of weights and batches: one for each fold and repeat, the same for every strategy.
 
-        Folds with one seed would share its effect, and no interval would show it.
+        If all folds had the same seed, they would share its effect, and intervals would not include it.
         """
         return int(np.random.SeedSequence([self.seed, self.repeat, self.fold]).generate_state(1)[0] >> 1)
 
     @property
     def title(self) -> str:
-        """The strategy as the paper prints it."""
+        """Title of the strategy in the paper."""
         return BASELINE_TITLE if self.baseline else strategy_of(self.settings.strategy).title
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything that decides the run but the data and the code, as JSON holds it."""
+        """All fields that determine the run, except data and code, as JSON values."""
         content = asdict(self)
         del content["name"]
-        if self.baseline:  # a baseline reads nothing else of the settings
+        if self.baseline:  # a baseline uses no other settings
             kept = ("view", "frames_per_clip")
             content["settings"] = {name: content["settings"][name] for name in kept}
         return content
 
     def to_json(self) -> dict[str, object]:
-        """Return all fields, nested settings included."""
+        """Return all fields, including nested settings."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, object]) -> "RunSpec":
-        """Restore what `to_json` returned."""
+        """Return the spec from the result of `to_json`."""
         settings = dict(content["settings"])
         parts = {"network": NetworkSettings, "schedule": Schedule, "growth": Schedule, "jitter": Jitter}
         settings |= {name: kind(**settings[name]) for name, kind in parts.items()}
@@ -89,7 +89,7 @@ class RunSpec:
 
 
 def split_of(dataset: Dataset, spec: RunSpec) -> Split:
-    """Return the split that a run is scored on.
+    """Return the split of a run.
 
     Raises:
         DatasetError: the dataset is too small for the fold.
@@ -113,12 +113,12 @@ def training_split(dataset: Dataset, spec: RunSpec) -> Split:
 
 
 def fold_specs(settings: TrainingSettings, run_folds: int, repeats: int = 1, **fields: object) -> tuple[RunSpec, ...]:
-    """Return one run for each fold and repeat, repeat by repeat.
+    """Return one run for each fold and repeat, in the order of the repeats.
 
     Args:
-        settings: of the network and its training.
-        run_folds: how many of the folds are run.
-        repeats: how often, each time with another seed.
+        settings: settings of the network and its training.
+        run_folds: number of folds that are run.
+        repeats: number of repeats, each with its own seed.
         fields: other fields of `RunSpec`.
     """
     return tuple(
@@ -135,11 +135,11 @@ def comparison_settings(
     sequence_length: int = 4,
     **recipe: float | int | str,
 ) -> TrainingSettings:
-    """Return the settings of a run that is compared with others.
+    """Return the settings of a run for comparisons.
 
     Args:
         strategy: a key of `STRATEGIES`, or the import path of a builder.
-        view: what the network sees: the "frame", or its "difference" from the background.
+        view: input of the network: the "frame", or its "difference" from the background.
         resnet_width: channels of ResNet-18's first stage.
         resnet_depth: 18 or 50.
         imagenet_weights: start ResNet-50 from ImageNet weights.
@@ -147,8 +147,8 @@ def comparison_settings(
         recipe: arguments of `training_settings`.
 
     Returns:
-        settings in which fields that a strategy does not read have their default, so that runs which differ only there
-        are one run.
+        settings; fields that the strategy does not use have their defaults, so that runs which differ only in such
+        fields are equal.
     """
     settings = training_settings(strategy, view, **recipe)
     own = {}
@@ -166,8 +166,8 @@ class Ablation:
     """A row of the ablations.
 
     Attributes:
-        name: as in metrics.json.
-        title: as in the report's table.
+        name: key in metrics.json.
+        title: title in the report's table.
         changes: dotted keys of `TrainingSettings` and their values, such as `{"schedule.learning_rate": 0.01}`.
     """
 
@@ -176,7 +176,7 @@ class Ablation:
     changes: Mapping[str, object] = field(default_factory=dict)
 
     def apply(self, base: TrainingSettings) -> TrainingSettings:
-        """Return the base with this row's changes."""
+        """Return the base settings with the changes of this row."""
         return apply_changes(base, self.changes)
 
 
@@ -184,8 +184,8 @@ def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
     """Read the rows of a YAML file: a list of mappings with name, title and changes.
 
     Args:
-        path: of the file.
-        rows: how many of them, from the first; 0 for all.
+        path: path of the file.
+        rows: number of rows to read; 0 for all.
 
     Raises:
         ValueError: a row is incomplete, a name occurs twice, or a change is not a setting.
@@ -211,10 +211,10 @@ def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
 def frame_interval_specs(
     settings: TrainingSettings, intervals: Sequence[int], frame_sizes: Sequence[int], run_folds: int, **fields: object
 ) -> tuple[RunSpec, ...]:
-    """Return Table 3's runs: training on one frame of every `interval`, at each frame size in pixels.
+    """Return the runs of Table 3: training on every n-th frame, for each interval n and frame size in pixels.
 
-    Frames are subsampled before any training, the autoencoder's included; all are scored. The largest size, which is
-    the paper's, is trained at every interval, smaller ones at the first and last.
+    Frames are subsampled before all training, including that of the autoencoder; all frames are scored. The largest
+    size (the paper's) is trained at all intervals, smaller sizes at the smallest and largest interval.
     """
     at = sorted(intervals)
     return tuple(
@@ -228,8 +228,9 @@ def frame_interval_specs(
 def leakage_specs(settings: TrainingSettings, run_folds: int, folds: int = 5, **fields: object) -> tuple[RunSpec, ...]:
     """Return runs of one network under each split.
 
-    Frames are drawn clip by clip, and under the split by frame every clip is in training. Fewer are then drawn of each,
-    so that an epoch is equally long under every split, and a gap is not a matter of longer training.
+    An epoch samples a fixed number of frames per clip, and under the split by frame all clips are in training. There
+    this number is smaller, so that epochs have about the same length under all splits and the gap is not caused by
+    longer training.
     """
     rest = 1 - HELD_OUT_SHARE
     shorter = replace(
@@ -245,7 +246,7 @@ def leakage_specs(settings: TrainingSettings, run_folds: int, folds: int = 5, **
 
 
 def augmentation_specs(specs: Sequence[RunSpec], left_out: Sequence[str]) -> tuple[RunSpec, ...]:
-    """Return runs trained without corruptions ("none"), against all families ("all"), and "all but FAMILY"."""
+    """Return runs trained without corruptions ("none"), with all families ("all"), and with "all but FAMILY"."""
     augmented = {"none": (), "all": SPATIAL_FAMILIES}
     augmented |= {f"all but {family}": tuple(f for f in SPATIAL_FAMILIES if f != family) for family in left_out}
     return tuple(

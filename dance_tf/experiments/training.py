@@ -1,4 +1,4 @@
-"""How runs are trained: keys of the cache, worker processes, and what a run leaves in its folder."""
+"""Training of runs: keys of the cache, worker processes, and the files in the folder of a run."""
 
 import hashlib
 import json
@@ -27,25 +27,20 @@ from dance_tf.model.train import growth_key
 from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 TIMES, STATE = "times.json", "state.json"  # attempts of a run; state.json is the last file of each checkpoint
-COMPUTED_BY = (
-    "corruption",
-    "dataset",
-    "model",
-    "experiments.spec",
-    "experiments.training",
-)  # whose source decides a run's numbers
+# packages and modules whose source determines the numbers of a run
+COMPUTED_BY = ("corruption", "dataset", "model", "experiments.spec", "experiments.training")
 
 
 def key_of(*parts: object) -> str:
-    """Return a short hash of values that JSON holds."""
+    """Return a short hash of values that can be written as JSON."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
 def run_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
     """Return the folder of a run in the cache.
 
-    Its name hashes the data, the spec, the source of the packages that compute the run, and the versions of Keras and
-    its backend: a change in any of them trains anew.
+    Its name is a hash of the data, the spec, the source of the packages that compute the run, and the versions of Keras
+    and its backend. If one of them changes, the run is trained again.
     """
     code = [source_hash(*COMPUTED_BY), backend_versions(), strategy_hash(spec.settings.strategy)]
     return Path(work) / "runs" / key_of(dataset.content_hash, spec.identity, code)
@@ -59,15 +54,15 @@ def run_specs(
     scheduler: str | None = None,
     progress: bool = True,
 ) -> None:
-    """Grow the autoencoders that runs need, each once, then train the runs, in worker processes of one thread.
+    """Grow each autoencoder that the runs need, once, then train the runs, in worker processes with one thread.
 
     Args:
         data: dataset folder; every worker must have it under the same path.
-        specs: what to run.
+        specs: the runs.
         work: the cache.
-        processes: workers on this machine.
-        scheduler: address of a Dask scheduler to run on instead.
-        progress: show a bar.
+        processes: worker processes on this machine.
+        scheduler: address of a Dask scheduler to use instead.
+        progress: show a progress bar.
     """
     grow_specs(data, specs, work, processes, scheduler, progress)
     longest_first = sorted(specs, key=_relative_cost, reverse=True)
@@ -82,7 +77,7 @@ def grow_specs(
     scheduler: str | None = None,
     progress: bool = True,
 ) -> None:
-    """Grow the autoencoders that runs need, each once; the arguments are those of `run_specs`."""
+    """Grow each autoencoder that the runs need, once; the arguments are those of `run_specs`."""
     if growing := [spec for spec in specs if _grows(spec)]:
         dataset = _open(str(data))
         folders = {grown_folder(dataset, spec, work): spec for spec in growing}
@@ -91,10 +86,10 @@ def grow_specs(
 
 
 def _parallel(step, specs, title, data, work, processes, scheduler, progress) -> None:
-    """Call `step(data, spec, work)` for each spec in worker processes, one too in a process of its own.
+    """Call `step(data, spec, work)` for each spec in a worker process, even for a single spec.
 
-    Its threads, and so its numbers, are then those of the others. joblib would run a single one in the caller: it gets
-    two workers, of which one is given work.
+    All runs then have the same number of threads, so their numbers do not depend on how many there are. joblib runs the
+    tasks of a single worker in the calling process, so there are always at least two workers.
     """
     if not specs:  # workers take seconds to start
         return
@@ -111,7 +106,7 @@ def _grows(spec: RunSpec) -> bool:
 
 
 def _relative_cost(spec: RunSpec) -> int:
-    """A run's cost beside others', roughly: windows are whole sequences of frames."""
+    """Return the approximate cost of a run relative to others: windows are whole sequences of frames."""
     return spec.settings.network.sequence_length if strategy_of(spec.settings.strategy).sequence else 1
 
 
@@ -121,13 +116,13 @@ def _open(data: str) -> Dataset:
 
 
 def one_thread() -> None:
-    """Give TensorFlow one thread: parallel runs do not compete for cores, and give the same bits everywhere."""
+    """Limit TensorFlow to one thread: parallel runs do not compete for cores, and results are equal bit for bit."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        with suppress(RuntimeError):  # TensorFlow has started in this process with its own number of threads
+        with suppress(RuntimeError):  # TensorFlow already started in this process with another number of threads
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
 
@@ -140,9 +135,9 @@ def grown_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, and yield whether the folder is still to be made.
+    """Hold a folder's lock, and yield whether the folder does not exist yet.
 
-    A process of a killed program may still be at work on it for a moment.
+    A worker of a killed program may still write to it for a short time.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -190,7 +185,7 @@ def _run_network(dataset: Dataset, spec: RunSpec, folder: Path, data: str, work:
     from dance_tf.model.autoencoder import STAGES
     from dance_tf.model.train import predict, train_classifier
 
-    keras.utils.clear_session()  # or a worker would keep every network that it has trained
+    keras.utils.clear_session()  # otherwise a worker keeps every trained network in memory
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     encoder, growth_seconds = None, 0.0
     if _grows(spec):
@@ -240,7 +235,7 @@ def _write_run(folder: Path, dataset: Dataset, spec: RunSpec, **numbers: object)
 
 
 def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:
-    """Return the predictions of frames int64 [n], probabilities float32 [n, styles], aggregated by clip."""
+    """Aggregate probabilities float32 [n, styles] of frames int64 [n] by clip, with the true styles."""
     return Predictions.from_frames(
         probabilities,
         dataset.clip_index[indices],
@@ -252,9 +247,9 @@ def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.nda
 
 
 def _stopwatch(unfinished: Path) -> Callable[[], float]:
-    """Start timing a training, and return a function that gives its seconds so far.
+    """Start timing a training, and return a function that returns its seconds so far.
 
-    Attempts that were killed count up to their last checkpoint; what they did after it is done again and counted then.
+    Killed attempts count up to their last checkpoint, because later work is repeated and counted then.
     """
     note, earlier = unfinished / TIMES, 0.0
     if note.is_file():

@@ -19,13 +19,13 @@ from dance_tf.report.section import DPI, SYNTHETIC, RunReport, Section, json_tex
 
 MAX_FINDINGS = 5
 MAX_TOP_FIGURES = 2
-MAX_ROWS = 15  # of a table that REPORT.md prints
-SMOKE_WARNING = "**This is the `smoke` profile: it shows that everything runs. Its numbers mean nothing.**"
+MAX_ROWS = 15  # largest number of rows of a table that REPORT.md prints
+SMOKE_WARNING = "**This is the `smoke` profile. It only checks that all notebooks run. Its numbers have no meaning.**"
 SYNTHETIC_WARNING = (
-    "All footage is **synthetic**: generated dancers in generated scenes. No number here shows how well a network "
-    "classifies real dances, and none reproduces the paper."
+    "All footage is **synthetic**: generated dancers in generated scenes. The numbers do not show how well a "
+    "network classifies real dances, and they do not reproduce the paper."
 )
-# packages that can change a number; the rest of the environment follows from requirements.txt at the same commit
+# packages that can change a number; requirements.txt at the same commit pins the other packages
 PACKAGES = (
     "av", "imagehash", "jax", "joblib", "keras", "matplotlib", "numpy", "opencv-python", "pandas", "papermill",
     "scikit-learn", "scipy", "tensorflow", "tensorflow-datasets",
@@ -40,13 +40,13 @@ def write_report(report: RunReport, from_records: bool = False) -> Path:
     Args:
         report: the run folder with its sections.
         from_records: the sections were made again from stored runs. provenance.json then keeps the facts of these runs
-            and adds the commit that made the sections, if it is another one.
+            and adds the commit that made the sections, if it differs.
 
     Returns:
         path of REPORT.md.
 
     Raises:
-        ValueError: there is no section, or two sections disagree about a number.
+        ValueError: there is no section, or two sections give different values for a number.
     """
     sections = report.sections()
     if not sections:
@@ -123,7 +123,7 @@ def render_markdown(sections: Sequence[Section], folder: Path, facts: Entry, met
 
 
 def render_page(sections: Sequence[Section], folder: Path, facts: Entry, metrics: Entry) -> str:
-    """Return index.html: all text, tables and figures on one page that loads nothing else.
+    """Return index.html: all text, tables and figures on one self-contained page.
 
     Args:
         sections: in the order of the report.
@@ -177,7 +177,7 @@ def render_page(sections: Sequence[Section], folder: Path, facts: Entry, metrics
 
 
 def top_figures(sections: Sequence[Section]) -> list[Entry]:
-    """Return the figures that open the report: the first two that are marked as main."""
+    """Return the figures at the top of the report: the first two that are marked as main."""
     return [entry for section in sections for entry in section.figures if entry["main"]][:MAX_TOP_FIGURES]
 
 
@@ -203,7 +203,7 @@ def _findings(sections: Sequence[Section]) -> list[str]:
 
 
 def _opening(facts: Entry, metrics: Entry) -> list[str]:
-    """What was done, in two or three sentences, and what the numbers do not say."""
+    """Summarise the run in two or three sentences, with warnings about its numbers."""
     data = metrics.get("data", {})
     said = []
     if isinstance(data, Mapping) and {"clips", "dancers", "styles", "frames"} <= set(data):
@@ -215,7 +215,7 @@ def _opening(facts: Entry, metrics: Entry) -> list[str]:
         said += ["Networks were trained on some of the dancers and tested on held-out dancers."]
     if facts["profile"]:
         said += [f"All parameters are those of the profile `{facts['profile']}`."]
-    said += ["Brackets hold 95 % intervals over dancers."]
+    said += ["Numbers in brackets are 95 % intervals over dancers."]
     lines = [" ".join(said), ""]
     lines += [SMOKE_WARNING, ""] if facts["profile"] == "smoke" else []
     return lines + ([SYNTHETIC_WARNING, ""] if facts["source"] == SYNTHETIC else [])
@@ -234,7 +234,7 @@ def _origin(facts: Entry) -> list[str]:
     machine, redrawn = facts["machine"], facts.get("tables_and_figures")
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items() if version)
     return [
-        f"- Commit: {_commit(facts)}; the notebooks computed every number",
+        f"- Commit: {_commit(facts)}. Every number was computed by the notebooks.",
         *([f"- Tables and figures made from the stored runs at commit {_commit(redrawn)}"] if redrawn else []),
         f"- Footage: {facts['source']}; data hash: {facts['data_hash'] or 'not given'}; seed: {facts['seed']}",
         f"- Machine: {machine['cpu']}, {machine['cores']} cores, device {machine['device']}, {machine['platform']}",
@@ -287,7 +287,7 @@ def commit_of(repository: Path) -> tuple[str | None, bool | None]:
         done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else None
 
-    # building the published report changes reports/, which leaves the code as it is
+    # building the published report changes files in reports/, which are not code
     changes = git("status", "--porcelain", "--", ".", ":!reports")
     return git("rev-parse", "HEAD"), None if changes is None else bool(changes)
 
@@ -311,7 +311,7 @@ def cpu_model() -> str:
 
 
 def device() -> str:
-    """Return the accelerators, or "cpu". The driver answers this faster than a backend that must be imported."""
+    """Return the names of the accelerators, or "cpu", from the driver: importing a backend would take longer."""
     if shutil.which("nvidia-smi") is None:
         return "cpu"
     ask = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
@@ -326,5 +326,5 @@ def _platform() -> str:
 
 
 def portable(value: object) -> object:
-    """Return a parameter as it may be published; of an absolute path, which names a user, only the last part."""
+    """Return a parameter for publication: an absolute path, which may contain a user name, becomes its last part."""
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
 
 
 def strips_folder(dataset: Path) -> Path:
-    """Return the folder of a dataset's strips, beside the dataset."""
+    """Return the folder of a dataset's strips, next to the dataset."""
     return dataset.with_name(f"{dataset.name}-strips")
 
 
@@ -41,7 +41,7 @@ def strip_frames(
     Args:
         clip: the curated clip.
         path: its file.
-        read: the settings it was curated with.
+        read: the settings of its curation.
         count: maximum number of frames.
 
     Returns:
@@ -77,7 +77,7 @@ def write_strips(
     jobs: int = 1,
     scheduler: str | None = None,
 ) -> tuple[Path, ...]:
-    """Draw the strip of every clip of a dataset into `strips_folder`, also of clips with no frame kept.
+    """Draw the strip of every clip of a dataset into `strips_folder`, including clips without kept frames.
 
     A strip that is newer than the curated clip is not drawn again.
 
@@ -85,7 +85,7 @@ def write_strips(
         dataset: folder written by `curate_folder`.
         find: returns the file of a row.
         source: "synthetic" or the name of the footage.
-        read: the settings the clips were curated with.
+        read: the settings of their curation.
         jobs: parallel processes.
         scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
 
@@ -115,7 +115,7 @@ def write_strips(
 
 
 def _name_part(row: CurationRow, read: ReadSettings) -> str:
-    """Part of a row that names none because no frame of its clip was kept."""
+    """Return the part of a row that names none because no frame of its clip was kept."""
     clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
     return part_name(clip, row.sha256, read, CURATION_DEFAULTS)
 

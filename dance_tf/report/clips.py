@@ -19,17 +19,17 @@ from dance_tf.synthesis.truth import ClipTruth, moving_cameras
 
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
-    """Return the frames of each style beside the paper's (Table 1), with a total last.
+    """Return the number of frames per style, ours and the paper's (Table 1), with a total in the last row.
 
     Args:
-        counts: of `experiments.curation.frames_by_style`.
+        counts: from `experiments.curation.frames_by_style`.
     """
     published = {row.abbreviation: row.frames for row in TABLE_1}
     table = counts.rename(columns={"kept": "ours"})
     table.insert(1, "abbreviation", abbreviate(table["style"]))
     table["paper"] = [published.get(abbreviation) for abbreviation in table["abbreviation"]]
     total = table.drop(columns=["style", "abbreviation"]).sum()
-    if set(table["paper"]) != set(published.values()):  # the paper's total is of its own twelve styles
+    if set(table["paper"]) != set(published.values()):  # the paper's total counts its own twelve styles
         total["paper"] = None
     table.loc[len(table)] = {"style": "all", "abbreviation": "", **total}
     counted = table.columns[2:]
@@ -38,7 +38,7 @@ def table_1(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def pick_frames(dataset: Dataset, each: int) -> np.ndarray:
-    """Return a few frames of every style, of different clips where there are enough: int64 [styles, each]."""
+    """Return a few frames of every style, from different clips if there are enough: int64 [styles, each]."""
     picked = []
     for style in range(len(dataset.styles)):
         clips = np.flatnonzero(dataset.clip_labels == style)
@@ -74,7 +74,7 @@ def background_figure(dataset: Dataset, truths: Mapping[str, ClipTruth], source:
 
     Args:
         dataset: the curated clips.
-        truths: of `read_truths`; empty for real footage.
+        truths: from `read_truths`; empty for real footage.
         source: "synthetic" or the name of the footage.
     """
     shown = pick_views(dataset, truths)
@@ -90,7 +90,7 @@ def background_figure(dataset: Dataset, truths: Mapping[str, ClipTruth], source:
 def pick_views(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 4) -> np.ndarray:
     """Return the middle frames of clips of different dancers: int64 [k], k at most `count`.
 
-    Styles differ where there are enough. The last clip has a moving camera where one is known to, the others have not.
+    Styles differ if there are enough. The last clip has a moving camera if there is such a clip; the others do not.
     """
     moving, names = moving_cameras(truths), np.array(dataset.dancers)
     still = [place for place, clip in enumerate(dataset.clips) if clip.clip_id not in moving]
@@ -98,7 +98,9 @@ def pick_views(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 4
     dancers = sorted(set(dataset.dancers))
     evenly = np.linspace(0, len(dancers) - 1, min(count, len(dancers))).round().astype(int)
     chosen = [shaken[len(shaken) // 2]] if shaken else []
-    for dancer in [dancers[place] for place in evenly] + dancers:  # all of them, where one of the first has no clip
+    for dancer in [
+        dancers[place] for place in evenly
+    ] + dancers:  # then all dancers, if one of the first has no clip left
         if len(chosen) == count:
             break
         danced = {dataset.clip_labels[place] for place in chosen}

@@ -7,14 +7,14 @@ import pandas as pd
 
 from dance_tf.audit.published import table_frame
 from dance_tf.dataset.batches import FRAME_SIDE
-from dance_tf.evaluation.intervals import ALPHA, UNITS, Estimate
+from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS, Estimate
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
 from dance_tf.experiments.spec import Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import ROOT
-from dance_tf.report.sentences import FEW_DANCERS, scores_branch
+from dance_tf.report.sentences import scores_branch
 from dance_tf.report.tables import percent, percent_interval, wide_table
 
 TABLE_2_METRICS = ("accuracy", "precision", "sensitivity", "specificity", "f1", "kappa")
@@ -27,12 +27,12 @@ def resolve_builder(network: str) -> str:
 
 
 def strategy_title(name: str) -> str:
-    """Return a strategy's title in the paper; a user's own network keeps its import path."""
+    """Return a strategy's title in the paper; a user's own network is named by its import path."""
     return STRATEGIES[name].title if name in STRATEGIES else name
 
 
 def budget(runs: Sequence[Run]) -> dict[str, int]:
-    """Return what the numbers of runs rest on: epochs (at most), folds, repeats."""
+    """Return the budget of runs: maximum number of epochs, folds, repeats."""
     specs = [run.spec for run in runs]
     folds, repeats = {spec.fold for spec in specs}, {spec.repeat for spec in specs}
     epochs = max(spec.settings.schedule.epochs for spec in specs)
@@ -49,7 +49,7 @@ def describe_budget(runs: Sequence[Run]) -> str:
 
 
 def nested_scores(table: pd.DataFrame, by: Sequence[str]) -> dict[str, dict]:
-    """Return estimates as metrics.json holds them: the columns `by`, "held_out" if it applies, unit, metric."""
+    """Return estimates for metrics.json, nested by the columns `by`, "held_out" if it applies, unit, metric."""
     nested: dict[str, dict] = {}
     for key, group in table.groupby(list(by), sort=False):
         node = nested
@@ -60,7 +60,7 @@ def nested_scores(table: pd.DataFrame, by: Sequence[str]) -> dict[str, dict]:
 
 
 def nested_differences(table: pd.DataFrame) -> dict[str, dict]:
-    """Return differences as metrics.json holds them: question, "held_out" if it applies, unit; p is not corrected."""
+    """Return differences for metrics.json: question, "held_out" if it applies, unit; p is not corrected."""
     nested: dict[str, dict] = {}
     for row in table.to_dict("records"):
         node = nested.setdefault(row["question"], {})
@@ -104,7 +104,7 @@ def beside_paper(
     metrics: Sequence[str],
     held_out: Sequence[tuple[str, str]],
 ) -> pd.DataFrame:
-    """Return a wide table: the paper's values beside ours by frame on the validation folds, which the paper reports.
+    """Return a wide table of the paper's values and ours by frame on the validation folds, as in the paper.
 
     Args:
         table: estimates.
@@ -126,7 +126,7 @@ def beside_paper(
 
 
 def strategy_table(table: pd.DataFrame, repeats: int = 1) -> pd.DataFrame:
-    """Return Table 2, a row a strategy; the paper's values are the means of as many of its experiments as repeats."""
+    """Return Table 2, one row per strategy; the paper's values are means over its first `repeats` experiments."""
     published = table_frame(2)
     published = published[published["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
     named = table.assign(strategy=table["name"].map(strategy_title))
@@ -135,7 +135,7 @@ def strategy_table(table: pd.DataFrame, repeats: int = 1) -> pd.DataFrame:
 
 
 def score_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return all scores of all repeats: a row an experiment, strategy, part and unit, the paper's rows last."""
+    """Return all scores: one row per experiment, strategy, part and unit, the paper's rows last."""
     rows = ["experiment", "strategy", "part", "unit"]
     named = table.assign(experiment=table["repeat"] + 1, strategy=table["name"].map(strategy_title))
     ours = wide_table(named, rows)
@@ -147,20 +147,20 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def frame_interval_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 3, a row a frame size and interval. The paper names no size; its rows stand beside the full size."""
+    """Return Table 3, one row per frame size and interval; the paper names no size, so its values are at full size."""
     published = table_frame(3).rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
     held_out = [(metric, "frame") for metric in TABLE_3_METRICS]
     return beside_paper(table, published, ["frame_size", "interval"], TABLE_3_METRICS, held_out)
 
 
 def difference_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return differences of accuracy in percentage points: a row a question, a column a part and unit, p after Holm."""
+    """Return differences of accuracy in points: one row per question, columns per part and unit, corrected p."""
     titles = {row.question: _minus(row) for row in table.itertuples()}
     return _difference_columns(table).rename(index=titles).rename_axis("difference").reset_index()
 
 
 def ablation_table(table: pd.DataFrame, tests: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
-    """Return the accuracies of ablated networks, and their differences from the network as proposed, a row each.
+    """Return the accuracies of ablated networks, and their differences from the proposed network, one row each.
 
     Args:
         table: estimates by name.
@@ -179,15 +179,15 @@ def _minus(row) -> str:
 
 def _difference_columns(table: pd.DataFrame) -> pd.DataFrame:
     column = table["part"] + " by " + table["unit"]
-    named = table.assign(column=column, p=table["p_holm"].where(table["dancers"] >= FEW_DANCERS))
+    named = table.assign(column=column, p=table["p_holm"].where(table["dancers"] >= MIN_TESTED_DANCERS))
     wide = wide_table(named, ["question"], "column").set_index("question")
     p = named.pivot(index="question", columns="column", values="p").reindex(wide.index)
     return wide.join(p[column.unique()].add_prefix("p, "))
 
 
 def is_tested(row: Mapping[Hashable, object]) -> bool:
-    """Return whether a difference rests on enough dancers for a test."""
-    return row["dancers"] >= FEW_DANCERS and not np.isnan(row["p_holm"])
+    """Return whether a difference has enough dancers for a test."""
+    return row["dancers"] >= MIN_TESTED_DANCERS and not np.isnan(row["p_holm"])
 
 
 def describe_difference(row: Mapping[Hashable, object]) -> str:
@@ -208,39 +208,39 @@ def describe_question(table: pd.DataFrame, question: str) -> str:
         describe_difference(rows[place]) for place in ((HELD_OUT, "frame"), (HELD_OUT, "clip"), (VALIDATION, "frame"))
     )
     return (
-        f"Difference in accuracy on held-out dancers: {frame} by frame, {clip} by clip. On the validation folds, which "
-        f"are what the paper reports: {validation} by frame."
+        f"Difference in accuracy on held-out dancers: {frame} by frame, {clip} by clip. On the validation folds "
+        f"(reported by the paper): {validation} by frame."
     )
 
 
 def intervals_text(table: pd.DataFrame) -> str:
-    """Return what fewer and smaller frames change, in words."""
+    """Describe the effect of fewer and smaller frames."""
     titles = {row.question: _minus(row) for row in table.itertuples()}
     sentences = [f"{title}. {describe_question(table, question)}" for question, title in titles.items()]
     note = (
-        "Intervals count frames of these clips: with fewer than the paper's 30 frames a second, neighbouring frames "
-        "differ more. If a clip has fewer frames left than an epoch samples, its epochs are shorter."
+        "Intervals count frames of these clips. If the clips have fewer than the paper's 30 frames per second, "
+        "neighbouring frames differ more. If a clip has fewer frames left than an epoch samples, epochs are shorter."
     )
     return "\n\n".join([*sentences, note])
 
 
 def strategies_headline(tests: pd.DataFrame, source: str) -> str:
-    """Return what attention adds on held-out dancers, in one sentence."""
+    """Describe the effect of attention on held-out dancers in one sentence."""
     chosen = (tests["question"] == "attention") & (tests["part"] == HELD_OUT) & (tests["unit"] == "frame")
     row = tests[chosen].iloc[0].to_dict()
-    return f"Attention ({source}): it changes the frame accuracy on held-out dancers by {describe_difference(row)}."
+    return f"Attention changes the frame accuracy on held-out dancers by {describe_difference(row)} ({source} footage)."
 
 
 def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> str:
-    """Return the ranking of the strategies by frame on held-out dancers, and what attention and autoencoder add."""
+    """Rank the strategies by frame on held-out dancers, and describe the effects of attention and autoencoder."""
     held_out = table[(table["part"] == HELD_OUT) & (table["unit"] == "frame") & (table["metric"] == "accuracy")]
     ranked = held_out.sort_values("mean", ascending=False, kind="stable")
     listed = ", ".join(f"{strategy_title(row['name'])} {percent(row['mean'])} %" for row in ranked.to_dict("records"))
     dancers = int(ranked["dancers"].max())
     rest = "one held-out dancer, so there are no intervals" if dancers == 1 else f"{dancers} held-out dancers"
     note = (
-        "The p values of both questions are corrected together (Holm). The dancers of a fold share their networks: the "
-        "tests show the effect of other dancers, not of other training seeds."
+        "The p values of both questions are corrected together (Holm). All dancers of a fold are tested by "
+        "the same networks, so the tests cover variation between dancers, not between training seeds."
     )
     return (
         f"Accuracy by frame on held-out dancers: {listed} ({rest}; chance is "
@@ -252,7 +252,7 @@ def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> 
 
 
 def ablations_text(tests: pd.DataFrame, rows: Sequence[Ablation], weights: Mapping[str, np.ndarray]) -> str:
-    """Return how much attention depends on the style, and how much each ablation changes.
+    """Describe how much attention depends on the style, and the effect of each ablation.
 
     Args:
         tests: of `differences`, on held-out dancers by frame; questions are the names of ablations.
@@ -270,12 +270,12 @@ def ablations_text(tests: pd.DataFrame, rows: Sequence[Ablation], weights: Mappi
         f"Paired t-tests over dancers, corrected (Holm), find {len(shown)} of {len(tested)} differences significant"
         f"{': ' + ', '.join(shown) if shown else ''}."
         if tested
-        else f"No difference is tested, since there are fewer than {FEW_DANCERS} held-out dancers."
+        else f"No difference is tested, since there are fewer than {MIN_TESTED_DANCERS} held-out dancers."
     )
     spread = " and ".join(f"{value:.3f} in the {path} path" for path, value in attention_spread(weights).items())
     return (
         "Attention weights lie between 0 and 1. Between styles, the mean weight of one channel differs by at most "
-        f"{spread}.\n\nDifference in accuracy by frame on held-out dancers from the network as proposed: {listed}. "
+        f"{spread}.\n\nDifference in accuracy by frame on held-out dancers from the proposed network: {listed}. "
         f"{verdict}"
     )
 
@@ -286,7 +286,7 @@ def attention_spread(weights: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def strategies_metrics(runs: Sequence[Run], table: pd.DataFrame, tests: pd.DataFrame) -> dict[str, dict]:
-    """Return the branches "strategies" and "comparison" of metrics.json; each strategy has its budget beside it."""
+    """Return the branches "strategies" and "comparison" of metrics.json; each strategy includes its budget."""
     scores = nested_scores(table, ["name"])
     groups = group_runs(runs, ("name", "split")).items()
     strategies = {name: {split: {**scores[name], **budget(group)}} for (name, split), group in groups}

@@ -1,4 +1,4 @@
-"""Tables, figure rows and metrics of corrupted footage (Table 5), from the frames of `experiments.corruption`."""
+"""Tables, figure rows and metrics of corrupted footage (Table 5), from the DataFrames of `experiments.corruption`."""
 
 from collections.abc import Mapping
 
@@ -14,8 +14,8 @@ from dance_tf.report.tables import MISSING, nest, percent, percent_interval
 PAPER_CLEAN = "Baseline (optimal)"
 PAPER_SCORES = {row.condition: row for row in TABLE_5}
 FINER_ROW = "Low resolution (240 lines)"
-UNCHANGED = ": clips unchanged"  # after the name of a condition that changed no clip
-BACKGROUND_KEPT = "the same, background kept"
+UNCHANGED = " (no effect on these clips)"  # after the name of a condition that changed no clip
+BACKGROUND_KEPT = "the same network, with background"
 METRIC_KEYS = {BACKGROUND_KEPT: "the same, room kept"}  # keys of metrics.json stay as they are
 
 
@@ -30,7 +30,7 @@ def named_frames(frames: Mapping[Corruption, np.ndarray]) -> dict[str, np.ndarra
     named = {"Clean": clean}
     for each, frame in frames.items():
         if each.condition != CLEAN:
-            note = ":\nunchanged" if np.array_equal(frame, clean) else ""
+            note = "\n(no effect)" if np.array_equal(frame, clean) else ""
             named[row_name(each.condition) + note] = frame
     return named
 
@@ -42,7 +42,7 @@ def percents(row: Mapping[str, float], prefix: str = "") -> str:
 
 
 def paper_loss(condition: str) -> float:
-    """Return the accuracy that a condition costs in the paper, a fraction."""
+    """Return the loss of accuracy under a condition in the paper, as a fraction."""
     return (PAPER_SCORES[PAPER_CLEAN].accuracy - PAPER_SCORES[row_name(condition)].accuracy) / 100
 
 
@@ -68,7 +68,7 @@ def unknown_backgrounds(clips: pd.DataFrame) -> pd.Series:
 
 
 def table_5(scores: pd.DataFrame, hardest: pd.DataFrame, clips: pd.DataFrame, finer: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 5 of one model beside the paper's.
+    """Return Table 5 of one model with the values of the paper.
 
     Args:
         scores: of `condition_scores` at the paper's levels.
@@ -152,12 +152,12 @@ def strategy_rows(scores: pd.DataFrame, chance: float) -> pd.DataFrame:
 
 
 def strategy_table(scores: pd.DataFrame, means: pd.DataFrame, chance: float) -> pd.DataFrame:
-    """Return a row a model: clean accuracy, mPC and rPC, by frame and by clip.
+    """Return one row per model: clean accuracy, mPC and rPC, by frame and by clip.
 
     Args:
         scores: of `condition_scores`.
         means: of `corruption_means`.
-        chance: accuracy of a random guess; without a clean accuracy above it rPC says nothing and is left out.
+        chance: accuracy of a random guess; rPC is left out if the clean accuracy is not above it.
     """
     rows = []
     for name in dict.fromkeys(scores["name"]):
@@ -173,24 +173,24 @@ def strategy_table(scores: pd.DataFrame, means: pd.DataFrame, chance: float) -> 
 
 
 def gain_cells(gains: pd.DataFrame, title: str = "gain") -> dict[str, str]:
-    """Return the cells of one group of `gains`: the gain, the gain beyond clean footage, and their p values."""
+    """Return the cells of one group of `gains`: the gain, the gain minus that on clean clips, and their p values."""
     kinds, cells = gains.set_index("kind"), {}
-    for kind, name in ((TOTAL, title), (BEYOND, "beyond clean")):
+    for kind, name, p_name in ((TOTAL, title, f"p of {title}"), (BEYOND, "gain minus clean gain", "p")):
         found = kinds.loc[kind] if kind in kinds.index else None
         p = None if found is None or np.isnan(found["p_holm"]) else found["p_holm"]
         cells[f"{name} (points)"] = MISSING if found is None else percents(found)
-        cells[f"p of {name}"] = MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+        cells[p_name] = MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
     return cells
 
 
 def gain_table(gains: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a condition: the gain, the gain beyond clean footage, and their p values."""
+    """Return one row per condition: the gain, the gain minus that on clean clips, and their p values."""
     groups = gains.groupby("condition", sort=False)
     return pd.DataFrame([{"condition": row_name(name), **gain_cells(found)} for name, found in groups])
 
 
 def transfer_table(accuracies: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a family of conditions: accuracy by frame after each training, and gains over training without."""
+    """Return one row per family of conditions: accuracy by frame after each training, and gains from corruptions."""
     rows = []
     for family, found in accuracies.groupby("family", sort=False):
         found, own = found.set_index("training"), gains[gains["family"] == family]

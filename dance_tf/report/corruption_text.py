@@ -1,12 +1,13 @@
-"""Sentences and advice on corrupted footage, from the frames of `experiments.corruption`."""
+"""Sentences and advice on corrupted footage, from the DataFrames of `experiments.corruption`."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from dance_tf.corruption.conditions import find_condition
+from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.experiments.conditions import CLEAN
-from dance_tf.experiments.corruption import BEYOND, EVERYTHING, HIGHER, LOWER, TESTED_DANCERS, TOO_FEW, TOTAL
+from dance_tf.experiments.corruption import BEYOND, EVERYTHING, HIGHER, LOWER, TOO_FEW, TOTAL
 from dance_tf.report.corruption_tables import (
     PAPER_CLEAN,
     PAPER_SCORES,
@@ -20,28 +21,30 @@ from dance_tf.report.corruption_tables import (
 from dance_tf.report.tables import MISSING, percent
 
 PIXELS = 360  # of the paper's last condition
-UNKNOWN_SHARE = 0.25  # more clips with unknown background than on clean footage, from which the text names a condition
-FEW_DANCERS = 10  # with fewer, bootstrap intervals over dancers are clearly too narrow
+UNKNOWN_SHARE = 0.25  # extra share of clips with unknown background from which the text names a condition
 LARGE_LOSS = 0.10  # of accuracy
-# problems of filming: the conditions that simulate them, what to do, what is not simulated
+# conditions that simulate a problem of filming, advice, what is not simulated
 FILMING_ADVICE = (
     (("backlight",), "Put the window or lamp behind the camera, not behind the dancer", ""),
     (("low_light",), "Switch the lights on", "only gray levels are scaled; a real camera adds noise"),
-    (("moving_shadows",), "Let nobody and nothing move between light and dancer", ""),
+    (("moving_shadows",), "Keep people and objects from moving between the light and the dancer", ""),
     (("mild_fog", "heavy_fog"), "Film in clear air, and not through a dusty window", ""),
     (("rain",), "Keep the lens dry and clean", ""),
     (("mild_motion_blur", "severe_motion_blur"), "Use a tripod", "a shaking camera also shifts the picture"),
     (("mild_noise", "severe_noise"), "Give the camera enough light", ""),
     (("mild_compression", "severe_compression"), "Use the camera's original file, not a compressed copy", ""),
     (("low_resolution",), "Film at the camera's full resolution", ""),
-    (("dropped_frames",), "Use a camera and card that record every frame", ""),
+    (("dropped_frames",), "Use a camera and memory card that record every frame", ""),
 )
 
 
 def listed(conditions: Sequence[str]) -> str:
-    """Return names of conditions as they stand in a sentence, in brackets after a space; empty for none."""
-    names = [row_name(condition).lower().replace("gaussian", "Gaussian") for condition in conditions]
-    return f" ({', '.join(names)})" if names else ""
+    """Return names of conditions in brackets after a space, for a sentence; empty for none."""
+    return f" ({', '.join(map(_in_sentence, conditions))})" if conditions else ""
+
+
+def _in_sentence(condition: str) -> str:
+    return row_name(condition).lower().replace("gaussian", "Gaussian")
 
 
 def _corrupted(scores: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +53,7 @@ def _corrupted(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: str) -> str:
-    """Return the main finding; a largest loss only where its interval excludes zero.
+    """Return the main finding, with the largest loss if its interval excludes zero.
 
     Args:
         scores: of `condition_scores`, the proposed model.
@@ -73,7 +76,7 @@ def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: s
 
 
 def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
-    """Return what was tested: clips, dancers, refused clips, conditions that changed no clip, unknown backgrounds.
+    """Describe the tested clips: dancers, refused clips, conditions without effect, unknown backgrounds.
 
     Args:
         scores: of `condition_scores`, the proposed model at the paper's levels.
@@ -82,11 +85,13 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
     refused, used = clips[clips["reason"] != ""], clips[clips["reason"] == ""].drop_duplicates("clip")
     dancers = used["dancer"].where(used["dancer"] != "", used["clip"]).nunique()
     sentences = [f"Tested on {len(used)} held-out clips of {dancers} dancer(s)."]
-    if 1 < dancers < FEW_DANCERS:
+    if 1 < dancers < MIN_TESTED_DANCERS:
         sentences.append("Bootstrap intervals over so few dancers are too narrow.")
-    if dancers < TESTED_DANCERS:
-        intervals = "no intervals and " if dancers < 2 else ""
-        sentences.append(f"There are {intervals}too few dancers for a test, so no difference is called significant.")
+    if dancers < 2:
+        sentences.append("With one dancer there is no interval.")
+    if dancers < MIN_TESTED_DANCERS:
+        needed = f"A test needs at least {MIN_TESTED_DANCERS} dancers"
+        sentences.append(f"{needed}, so no difference is called significant.")
     if len(refused):
         named = ", ".join(f"{clip} ({reason})" for clip, reason in zip(refused["clip"], refused["reason"], strict=True))
         sentences.append(f"{len(refused)} held-out clip(s) could not be corrupted and are left out: {named}.")
@@ -95,8 +100,8 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
     sentences.append(f"{len(conditions) - len(same)} of {len(conditions)} conditions changed the clips.")
     if same:
         sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
-        left_out = "they are in no mean, test or advice"
-        sentences.append(f"The others{listed(same)} leave them unchanged (short side: {sides} pixels): {left_out}.")
+        left_out = "they are not included in means, tests or advice"
+        sentences.append(f"The others{listed(same)} did not change them (short side: {sides} pixels): {left_out}.")
     small = int((used["short_side"] <= PIXELS).sum())
     if small and "low_resolution" not in same:
         sentences.append(f"360p does not change {small} clip(s): their short side has at most {PIXELS} pixels.")
@@ -105,15 +110,15 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
         share = unknown.get(row["condition"], 0.0)
         if share - unknown.get(CLEAN, 0.0) >= UNKNOWN_SHARE and row["drop_low"] > 0:
             sentences.append(
-                f"The background of {percent(share, 0)} % of the clips is unknown under one condition"
-                f"{listed([row['condition']])}, so it stays in the network's input: the probable cause of most of the "
+                f"Under {_in_sentence(row['condition'])}, no background could be estimated for {percent(share, 0)} % "
+                "of the clips. The background then stays in the network's input, which probably causes most of the "
                 f"loss of {percents(row, 'drop')} points."
             )
     return " ".join(sentences)
 
 
 def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str:
-    """Return how the losses compare with the paper's, in order and as shares of the clean accuracy.
+    """Compare the losses with the paper's, by rank and as shares of the clean accuracy.
 
     Args:
         scores: of `condition_scores`, the proposed model.
@@ -131,7 +136,7 @@ def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str
         text += (
             f" As a share of the clean accuracy ({percent(clean['mean'], 0)} % here, {reference:.0f} % in the paper), "
             f"{len(larger)} of {len(rows)} losses are larger than the paper's{listed(larger)} and {len(smaller)} are "
-            f"smaller{listed(smaller)}: the 95 % t interval excludes the paper's value."
+            f"smaller{listed(smaller)}; in these cases the 95 % t interval excludes the paper's value."
         )
     if len(tested) and rows["drop"].nunique() > 1:
         ranks = rows["drop"].rank().corr(rows["condition"].map(paper_loss).rank())
@@ -140,12 +145,12 @@ def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str
 
 
 def named_test(tests: int) -> str:
-    """Return the name of the test behind a statement."""
+    """Return the name of the test."""
     return "paired t-test over dancers at 5 %" + (f", corrected for {tests} tests (Holm)" if tests > 1 else "")
 
 
 def limits_text(row: Mapping[str, object]) -> str:
-    """Return what a difference between a few short runs cannot show.
+    """Describe the limits of a comparison of a few short runs.
 
     Args:
         row: of `difference_rows`.
@@ -155,7 +160,7 @@ def limits_text(row: Mapping[str, object]) -> str:
 
 
 def attention_text(gains: pd.DataFrame) -> str:
-    """Return whether attention makes the hybrid more robust.
+    """Describe whether attention makes the hybrid more robust.
 
     Args:
         gains: of `gains`: the hybrid with attention minus the hybrid without; empty if one of them was not run.
@@ -166,19 +171,22 @@ def attention_text(gains: pd.DataFrame) -> str:
     clean, total = total.loc[CLEAN], total.drop(index=CLEAN)
     text = f"Attention changes the hybrid's accuracy by frame by {percents(clean)} points on clean clips."
     if clean["result"] == TOO_FEW:
-        return f"{text} {clean['dancers']} dancer(s) are too few for a test, so nothing follows about attention."
+        return (
+            f"{text} {clean['dancers']} dancer(s) are too few for a test, so no conclusion about attention is possible."
+        )
     higher, lower = (list(total.index[total["result"] == result]) for result in (HIGHER, LOWER))
     robust = [name for name in higher if beyond.loc[name, "result"] == HIGHER]
     return (
         f"{text} The accuracy is significantly higher under {len(higher)} of {len(total)} conditions{listed(higher)} "
-        f"and significantly lower under {len(lower)}{listed(lower)} ({named_test(len(total))}). The gain is also "
-        f"significantly larger than on clean clips, which is robustness, under {len(robust)}{listed(robust)}. "
+        f"and significantly lower under {len(lower)}{listed(lower)} ({named_test(len(total))}). Under {len(robust)} "
+        f"condition(s){listed(robust)} the gain is also significantly larger than on clean clips. Only this counts as "
+        "robustness. "
         f"{limits_text(clean)}"
     )
 
 
 def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
-    """Return what training with corruptions gains, and whether it transfers to a family that was left out.
+    """Describe the gain from training with corruptions, and whether it transfers to a family that was left out.
 
     Args:
         accuracies: the first table of `augmentation_transfer`.
@@ -194,17 +202,19 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         f"{percents(accuracy.loc[CLEAN, 'none'])} to {percents(accuracy.loc[CLEAN, 'all'])} % ({_gained(clean)})."
     ]
     if clean["result"] == TOO_FEW:
-        few = f"{clean['dancers']} dancer(s) are too few for a test, so nothing follows about robustness."
+        few = f"{clean['dancers']} dancer(s) are too few for a test, so no conclusion about robustness is possible."
         return f"{sentences[0]} {few}"
     if families:
         total, beyond = (gain.loc[("all", EVERYTHING, kind)] for kind in (TOTAL, BEYOND))
-        sentences.append(f"On corrupted clips the gain is {_gained(total)}; beyond clean clips, {_gained(beyond)}.")
+        sentences.append(
+            f"On corrupted clips the gain is {_gained(total)}; minus the gain on clean clips: {_gained(beyond)}."
+        )
         named = [f"{name} {_gained(gain.loc[('all', name, TOTAL)])}" for name in families]
         sentences.append(f"By family: {'; '.join(named)}.")
     for name in left_out:
         total, beyond = (gain.loc[("all but", name, kind)] for kind in (TOTAL, BEYOND))
         text = f"Without {name} in training, the gain on {name} is {_gained(total)}"
-        text += f"; beyond clean clips, {_gained(beyond)}."
+        text += f"; minus the gain on clean clips: {_gained(beyond)}."
         if {total["result"], beyond["result"]} == {HIGHER}:
             text += " Robustness transfers to this family."
         elif gain.loc[("all", name, TOTAL), "result"] == HIGHER:
@@ -212,7 +222,9 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         else:
             text += " Training with this family gives no significant gain either, so there is nothing to transfer."
         sentences.append(text)
-    tests = named_test(len(families)) + (f"; for {len(left_out)} where a family is left out" if left_out else "")
+    tests = named_test(len(families))
+    if left_out:
+        tests += f"; corrected for {len(left_out)} test(s) where a family is left out"
     return " ".join([*sentences, f"Tests: {tests}. {limits_text(clean)}"])
 
 
@@ -223,8 +235,8 @@ def _gained(row: Mapping[str, object]) -> str:
 def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Return advice on filming, the largest loss first.
 
-    Of several levels of one effect, the row shows the largest significant loss; if there is none, the largest whose
-    interval excludes zero; else the largest. An effect that left the clips unchanged comes last.
+    If an effect has several levels, its row shows the largest significant loss. If there is none, it shows the largest
+    loss whose interval excludes zero, otherwise the largest loss. Effects that left the clips unchanged come last.
 
     Args:
         scores: of `condition_scores`, the proposed model at the paper's levels.
@@ -240,8 +252,8 @@ def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFram
         own = losses[losses["condition"].isin(conditions)]
         curve = curves[kinds == find_condition(conditions[0]).kind]
         level = _crossing([0.0, *curve["severity"]], [0.0, *curve["drop"].where(curve["changed"], 0.0)])
-        row = {"advice": advice, "condition": MISSING, "lost by frame (points)": MISSING, "result": "clips unchanged"}
-        place = -1.0
+        row = {"advice": advice, "condition": MISSING, "lost by frame (points)": MISSING}
+        row["result"], place = "no effect on these clips", -1.0
         if len(own):
             best = next(part for part in (own[own["result"] == HIGHER], own[own["low"] > 0], own) if len(part))
             worst = best.loc[best["mean"].idxmax()]

@@ -1,4 +1,4 @@
-"""Tables, sentences and metrics of what each network costs (Table 4), made from the table of `experiments.cost`."""
+"""Tables, sentences and metrics of the cost of each network (Table 4), from the table of `experiments.cost`."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from dance_tf.experiments.spec import PROPOSED
 from dance_tf.report.comparison import estimate_of, strategy_title
 from dance_tf.report.tables import MISSING, percent_interval
 
-PLAIN = "cnn"  # the network that costs are divided by
+PLAIN = "cnn"  # reference network: costs are also given relative to it
 COSTS = {  # column: cost, factor, column of the paper's Table 4
     "feature extraction (s)": ("extraction_seconds", 1, "extraction_seconds"),
     "attention (s)": ("attention_seconds", 1, "attention_seconds"),
@@ -29,7 +29,7 @@ COSTS = {  # column: cost, factor, column of the paper's Table 4
 
 
 def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return how often frames of the paper's similar styles are taken for the other style of their pair (Table 4).
+    """Return how often frames of the paper's similar styles are classified as the other style of the pair (Table 4).
 
     Args:
         runs: finished runs; their validation folds are read, as in the paper.
@@ -61,7 +61,7 @@ def _pair_rate(matrix: np.ndarray, pairs: Sequence[tuple[int, int]]) -> float:
 
 
 def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 4, a row a network: median (min–max) of each cost, and the paper's value where it prints one."""
+    """Return Table 4, one row per network: median (min–max) of each cost, and the paper's value where it states one."""
     median = _medians(costs)
     titles = median.index.map(strategy_title)
     published = table_frame(4).set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
@@ -85,7 +85,7 @@ def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
 
 
 def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, dict]:
-    """Return costs as metrics.json holds them."""
+    """Return the costs for metrics.json."""
     median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
     rows = costs.set_index(["name", "cost"])
     seconds = [cost for cost in median if cost.endswith("_seconds")]
@@ -108,22 +108,22 @@ def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, dict]:
 
 
 def describe_measurement(costs: pd.DataFrame) -> str:
-    """Return how costs were measured, for captions."""
+    """Describe for captions how the costs were measured."""
     first, shared = costs.iloc[0], _medians(costs, shared=True).loc[SHARED]
     rounds = costs.set_index("cost")["count"]["decode_seconds"]
     kind = "synthetic, of the size of the clips" if first["synthetic"] else "one of the clips"
     return (
-        f"Medians of {rounds} round(s), each of which measures all networks; in brackets the smallest and the largest "
+        f"Medians of {rounds} round(s); each round measures all networks. In brackets: the smallest and the largest "
         f"value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels ({kind}), one "
         f"thread of {first['machine']}. Inference: decoding with resizing ({shared['decode_seconds']:.2f} s), "
-        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training: runs side by side, growth "
-        f"of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the network. "
-        "Similar styles: validation folds, by frame."
+        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training time: runs in parallel, "
+        f"growth of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the "
+        "network. Similar styles: validation folds, by frame."
     )
 
 
 def describe_costs(costs: pd.DataFrame) -> str:
-    """Return what the proposed network costs in words, beside the paper's CNN."""
+    """Describe the cost of the proposed network, compared with the CNN and with the paper."""
     median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
     proposed, frames = median.loc[PROPOSED], costs["frames"].iloc[0]
     printed = {row.strategy: row.extraction_seconds + (row.attention_seconds or 0) for row in TABLE_4}
@@ -139,14 +139,14 @@ def describe_costs(costs: pd.DataFrame) -> str:
 
 
 def _medians(costs: pd.DataFrame, shared: bool = False) -> pd.DataFrame:
-    """Medians by name and cost, in the order of measurement."""
+    """Return medians by name and cost, in the order of measurement."""
     rows = costs[(costs["name"] == SHARED) == shared]
     wide = rows.pivot(index="name", columns="cost", values="median")
     return wide.reindex(index=rows["name"].unique(), columns=rows["cost"].unique())
 
 
 def _range_cells(costs: pd.DataFrame, cost: str, names: Sequence[str], factor: float = 1.0) -> pd.Series:
-    """As in "0.53 (0.51–0.55)"; the value alone of one measurement, a dash of none."""
+    """Return cells such as "0.53 (0.51–0.55)"; only the value for one measurement, a dash for none."""
     rows = costs[costs["cost"] == cost].set_index("name").reindex(names)
     texts = []
     for median, low, high in factor * rows[["median", "min", "max"]].to_numpy(float):

@@ -11,11 +11,11 @@ from dance_tf.report.tables import VIEW_NAMES, percent, percent_interval, wide_t
 
 KEYS = {"frame": "room_kept", "difference": "room_removed"}  # of the views in metrics.json
 SAME_DANCERS = "frame, same dancers"
-NOT_LEARNT = "not learnt"  # in place of a gap
+NOT_LEARNT = "– (close to chance)"  # in place of a gap
 
 
 def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """Return Table L1: held-out accuracy under each split and the gap, a row a view, strategy and unit."""
+    """Return Table L1: held-out accuracy under each split and the gap, one row per view, strategy and unit."""
     rows = ["view", "strategy", "unit"]
     accuracy = table[(table["part"] == HELD_OUT) & (table["metric"] == "accuracy")]
     splits = accuracy.assign(column="split by " + accuracy["split"])
@@ -28,7 +28,7 @@ def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def duplicate_table(duplicates: pd.DataFrame) -> pd.DataFrame:
-    """Return the held-out frames with a near-duplicate in training, a row a view and split."""
+    """Return the held-out frames with a near-duplicate in training, one row per view and split."""
     return pd.DataFrame(
         {
             "view": duplicates["view"].map(VIEW_NAMES),
@@ -43,7 +43,7 @@ def duplicate_table(duplicates: pd.DataFrame) -> pd.DataFrame:
 
 
 def leakage_headline(table: pd.DataFrame, gaps: pd.DataFrame, source: str) -> str:
-    """Return the gap of the paper's network with and without background; of another strategy if it was not run.
+    """Describe the gap of the paper's network, or of another strategy if it was not run, in both views.
 
     Raises:
         ValueError: a view was not run.
@@ -71,7 +71,7 @@ def _accuracy(table: pd.DataFrame, gap: pd.Series, split: str) -> pd.Series:
 def _describe_gap(table: pd.DataFrame, gap: pd.Series) -> str:
     who = f"{strategy_title(gap['strategy'])} ({VIEW_NAMES[gap['view']]})"
     if not gap["learnt"]:
-        return f"{who} is close to chance even under the split by frame, so it has no gap to report"
+        return f"{who} is close to chance even under the split by frame, so no gap is reported"
     frame, dancer = (percent(_accuracy(table, gap, split)["mean"]) for split in ("frame", "dancer"))
     interval = percent_interval(gap["mean"], gap["low"], gap["high"]).partition(" ")[2] or "(one held-out dancer)"
     return (
@@ -81,7 +81,7 @@ def _describe_gap(table: pd.DataFrame, gap: pd.Series) -> str:
 
 
 def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFrame, source: str, chance: float) -> str:
-    """Return what the tables of leakage show, in words.
+    """Describe the results on leakage.
 
     Args:
         table: estimates by strategy, view and split.
@@ -99,10 +99,13 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
             sentences.append(f"The gap by frame ({VIEW_NAMES[view]}) ranges {span}.")
     if len(idle):
         names = [f"{strategy_title(row.strategy)} ({VIEW_NAMES[row.view]})" for row in idle.itertuples()]
-        sentences.append(f"Without a gap, because close to chance even under the split by frame: {', '.join(names)}.")
+        sentences.append(
+            f"No gap is reported for {', '.join(names)}, because their accuracy is close to chance even under the "
+            "split by frame."
+        )
     sentences.append(
-        f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample "
-        "of dancers is used for both splits. The column on the same dancers compares only those that both splits test."
+        f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample of "
+        'dancers is used for both splits. The column "gap, same dancers" uses only the dancers that both splits test.'
     )
     main = _main_gap(gaps, "frame")
     met = duplicates[(duplicates["view"] == "frame") & (duplicates["split"] == "clip")].iloc[0]
@@ -111,7 +114,7 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
         f"Under the split by clip, {strategy_title(main['strategy'])} has "
         f"{percent_interval(middle['mean'], middle['low'], middle['high'])} % frame accuracy ({VIEW_NAMES['frame']}). "
         f"For {percent(met['dancer_in_training'])} % of the held-out frames the dancer is in training, for "
-        f"{percent(met['dancer_and_style_in_training'])} % the dancer in the same style."
+        f"{percent(met['dancer_and_style_in_training'])} % the same dancer in the same style is in training."
     )
     if met["dancer_and_style_in_training"] < 0.5 * met["dancer_in_training"]:
         explained += (
@@ -139,7 +142,7 @@ def leakage_metrics(
         table: estimates by strategy, view and split.
         gaps: of `leakage_gaps`.
         duplicates: of `near_duplicates`.
-        distance: that they were found with.
+        distance: largest number of differing bits between near-duplicates.
     """
     found: dict[str, dict] = {"gaps": {}, "near_duplicates": {}}
     for row in gaps.to_dict("records"):

@@ -1,4 +1,4 @@
-"""The paper's numbers beside ours, and what its audit and the audit of our own runs find."""
+"""Compare the paper's numbers with ours, and describe the audits of the paper and of our runs."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from dance_tf.experiments.scores import PARTS, group_runs, predictions_of
 from dance_tf.model.networks import strategy_of
 from dance_tf.report.tables import compare_with_paper
 
-PRINTED = "printed in the paper, on its own footage"
+PRINTED = "paper (its own footage)"
 KEYS = ["table", "row", "score"]
 MAIN_SCORES = ("frames", "accuracy", "kappa")
 
@@ -38,7 +38,7 @@ def published_numbers() -> pd.DataFrame:
 
 
 def measured_numbers(counts: pd.DataFrame, by_repeat: pd.DataFrame, by_interval: pd.DataFrame) -> pd.DataFrame:
-    """Return our numbers as the paper's are named: table, row, score, mean, low, high, runs; fractions.
+    """Return our numbers under the names of the paper's: table, row, score, mean, low, high, runs; fractions.
 
     Args:
         counts: of `frames_by_style`.
@@ -59,7 +59,7 @@ def measured_numbers(counts: pd.DataFrame, by_repeat: pd.DataFrame, by_interval:
 
 
 def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return every number of the paper's Tables 1 to 3 that was measured here, beside it.
+    """Return every number of the paper's Tables 1 to 3 that was also measured here, with our value.
 
     Args:
         measured: of `measured_numbers`.
@@ -72,7 +72,7 @@ def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_numbers(beside: pd.DataFrame) -> pd.DataFrame:
-    """Return the total of frames, and accuracy and kappa of each row."""
+    """Return the total number of frames, and accuracy and kappa of each row."""
     chosen = beside["score"].isin(MAIN_SCORES) & ((beside["table"] != 1) | (beside["row"] == "all"))
     return beside[chosen].reset_index(drop=True)
 
@@ -88,7 +88,7 @@ def accuracy_rows(beside: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusions_of_runs(runs: Iterable[Run]) -> dict[str, np.ndarray]:
-    """Return the confusion matrices of runs that differ in fold alone: int64 [runs, styles, styles] by name."""
+    """Return the confusion matrices of runs that differ only in fold: int64 [runs, styles, styles] by name."""
     networks = [run for run in runs if not run.spec.baseline]
     by = ("name", "strategy", "view", "split", "frame_size", "interval", "repeat")
     found = {}
@@ -101,7 +101,7 @@ def confusions_of_runs(runs: Iterable[Run]) -> dict[str, np.ndarray]:
 
 
 def audit_text(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudit, source: str) -> str:
-    """Say which printed numbers contradict each other, and what the same audit finds in our own."""
+    """Describe which printed numbers contradict each other, and what the same audit finds in ours."""
     impossible = [finding for finding in findings if finding.level == "impossible"]
     rules = Counter(finding.rule for finding in impossible if finding.row.startswith(("Table 2", "Table 3")))
     f1, specificity, kappa = (
@@ -113,16 +113,17 @@ def audit_text(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudit,
         )
     )
     return (
-        f"**Our numbers come from {source} footage and reproduce nothing**: other clips, other dancers, a smaller "
-        f"budget. {len(beside)} of the paper's numbers have one of ours beside them, measured on the validation folds "
-        "as the paper does; Tables 4 and 5 have theirs in the sections on cost and on corrupted footage.\n\n"
-        f"{audit_headline(findings, own)} Of the {len(TABLE_2)} rows of Table 2, {f1} have an F1 above what their "
-        f"precision and sensitivity allow, and {specificity} a specificity that their accuracy excludes. Of the "
-        f"{len(TABLE_3)} rows of Table 3, {kappa} have a kappa far below what their accuracy implies. This does not "
-        "say that the network is bad. It says that these numbers cannot all come from the same predictions.\n\n"
+        f"**Our numbers come from {source} footage and do not reproduce the paper**: the clips, the dancers and the "
+        f"training budget differ. For {len(beside)} of the paper's numbers the table shows our value, measured on the "
+        "validation folds as in the paper. Tables 4 and 5 are compared in the sections on cost and on corrupted "
+        "footage.\n\n"
+        f"{audit_headline(findings, own)} Table 2 has {len(TABLE_2)} rows: in {f1} rows F1 is higher than "
+        f"precision and sensitivity allow; in {specificity} rows accuracy rules out the printed specificity. Table 3 "
+        f"has {len(TABLE_3)} rows: in {kappa} rows kappa is far lower than accuracy implies. This does not mean that "
+        "the network is bad. It means that these numbers cannot all come from the same predictions.\n\n"
         f"The audit of our own runs covers {own.runs} training runs of this report: each is scored by frame and by "
         "clip on its validation and held-out parts, rounded to two decimals, and audited with the class sizes of that "
-        "part, as are the means over folds."
+        "part. The means over folds are audited too."
     )
 
 

@@ -13,7 +13,7 @@ SIX_STRATEGIES = ("resnet", "cnn", "ae", "cnn_lstm", "cnn_ae", "cnn_ae_attention
 
 
 class RunError(RuntimeError):
-    """A report that cannot be made; the message is one line that says where and why."""
+    """The report cannot be made; the message is one line with the place and the reason."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Profile:
     seconds: float = 4.0  # length of a synthetic clip
     frame_rate: float = 15.0  # frames per second of a synthetic clip
     difficulty: float = 0.5  # of synthetic clips: 0 for clean dancing and still cameras, 1 for the opposite
-    table_1_frames: bool = False  # give each style as many good frames as Table 1 prints; replaces `seconds`
-    strips: bool = False  # draw a film strip of every clip, beside the dataset
+    table_1_frames: bool = False  # as many good frames per style as in Table 1; replaces `seconds`
+    strips: bool = False  # draw a film strip of every clip, in a folder next to the dataset
     # every notebook
     seed: int = 0  # of splits, weights, batches and bootstrap samples
     jobs: int = 2  # parallel processes
@@ -47,16 +47,16 @@ class Profile:
     score_frames: int = 24  # frames of each clip that are scored
     jitter: float = 1.0  # random shift, scale and brightness of training frames; 0 for none
     learning_rate: float = 0.03  # of SGD at the start; paper: 0.001
-    momentum: float = 0.9  # of SGD; the paper names none
+    momentum: float = 0.9  # of SGD; not stated in the paper
     decay: str = "cosine"  # of the learning rate: cosine, or constant as in the paper
-    batch_size: int = 32  # frames; the paper gives none
-    dropout: float = 0.0  # in the head; the paper names none
-    squeeze_ratio: int = 8  # of channel attention; the paper gives none
+    batch_size: int = 32  # frames; not stated in the paper
+    dropout: float = 0.0  # in the head; not stated in the paper
+    squeeze_ratio: int = 8  # of channel attention; not stated in the paper
     low_resolution_factor: int = 2  # factor by which the input of the autoencoder is shrunk
     growth_epochs: int = 3  # epochs of each stage of the autoencoder
     growth_optimizer: str = "adam"  # of the autoencoder: adam, or sgd as in the paper
-    growth_learning_rate: float = 0.005  # of the autoencoder; SGD at the paper's 0.001 needs far more epochs
-    growth_momentum: float = 0.9  # of the autoencoder's SGD; the paper names none
+    growth_learning_rate: float = 0.005  # of the autoencoder; SGD with the 0.001 of the paper needs many more epochs
+    growth_momentum: float = 0.9  # of the autoencoder's SGD; not stated in the paper
     pca_frames: int = 12  # frames of each training clip for the principal components
     # runs that compare strategies, splits and corruptions
     table_folds: int = 1  # number of folds that are run for the comparison of strategies (Table 2)
@@ -65,23 +65,23 @@ class Profile:
     compare_patience: int = 4  # epochs without improvement before training stops
     compare_growth_epochs: int = 1  # epochs of each stage of the autoencoder
     compare_frames_per_clip: int = 6  # training frames sampled per clip and epoch
-    compare_jitter: float = 0.0  # random change of training frames; the paper has none
+    compare_jitter: float = 0.0  # random change of training frames; none in the paper
     compare_resnet_width: int = 8  # channels of the first stage of ResNet; 64 in He et al.
     compare_resnet_depth: int = 18  # 18 or 50
     compare_imagenet: bool = False  # start ResNet-50 from ImageNet weights, which Keras downloads
     compare_sequence_length: int = 4  # consecutive frames that CNN + LSTM reads
-    intervals: tuple[int, ...] = (1, 3, 10)  # Table 3: one frame of every n is kept
-    frame_sizes: tuple[int, ...] = (128, 64)  # Table 3: pixels; sizes but the largest at first and last interval only
+    intervals: tuple[int, ...] = (1, 3, 10)  # Table 3: training uses every n-th frame
+    frame_sizes: tuple[int, ...] = (128, 64)  # Table 3: pixels; smaller sizes only at the first and last interval
     ablations: Path = ROOT / "notebooks" / "ablations.yaml"  # rows of the ablations; relative to notebooks/
     ablation_rows: int = 0  # number of ablations that are run; 0 for all
     timed_frames: int = 1110  # frames of the clip that is timed; the clip in the paper has 1110 frames in 37 s
     timed_repeats: int = 3  # measurements of each part; the median is reported
     leakage_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits, background subtracted
-    background_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits with the background as well
+    background_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits, with background
     # corruptions
     degrade_seeds: int = 2  # seeds of the conditions that are random
     degrade_frames: int = 6  # frames scored of each held-out clip
-    degrade_background_frames: int = 16  # corrupted frames that a clip's background is estimated from
+    degrade_background_frames: int = 16  # corrupted frames used to estimate the background of a clip
     severity_conditions: tuple[str, ...] = (
         "severe_noise", "severe_motion_blur", "low_light", "heavy_fog", "low_resolution",
     )  # measured at severities 1 to 5  # fmt: skip
@@ -122,7 +122,7 @@ def read_profile(path: Path) -> dict[str, object]:
 
     Raises:
         RunError: the file is not a flat list of `name: value`, or a name or the type of a value is wrong. (YAML reads
-            `1e-3` as a string, for one.)
+            `1e-3` as a string.)
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}

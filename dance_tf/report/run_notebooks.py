@@ -24,7 +24,7 @@ from dance_tf.report.section import RunReport, Section, write_whole
 ENGINE = "dance_tf"
 NEEDS_CLIPS = "needs_clips"  # tag of cells that are left out when the report is made from stored runs
 MARKS = ("run.json", "sections", "provenance.json")  # one of these shows that a folder holds a report
-# what no reader of a notebook needs: startup logs of the backends, progress bars drawn for a terminal
+# suppress startup logs of the backends and terminal progress bars in executed notebooks
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GRPC_VERBOSITY": "ERROR",
@@ -47,24 +47,24 @@ def run_profile(
 ) -> Path:
     """Run all notebooks of a folder with a profile and write the report.
 
-    Every notebook runs, also after an interrupted run. Training is cached, so the second run gives the same numbers.
+    All notebooks run, also after an interrupted run. Training is cached, so the second run gives the same numbers.
 
-    A notebook gets `run_folder` and, if its parameters cell has them, `profile` (path of the YAML file),
-    `from_records`, and every parameter of the profile that its parameters cell has too.
+    A notebook gets `run_folder`, `profile` (path of the YAML file), `from_records` and the parameters of the profile,
+    if its parameters cell contains them.
 
     Args:
         profile: name or YAML file.
         notebooks: folder of `NN_verb_object.ipynb`.
         run_folder: where the report goes; executed notebooks go to `executed/` in it.
         progress: show a progress bar on standard error.
-        from_records: make tables and figures from the runs stored in `runs/`. Cells tagged `needs_clips` do not run,
-            sections that are not saved again stay as they are, and so do the executed notebooks.
+        from_records: make tables and figures from the runs stored in `runs/`. Cells tagged `needs_clips` do not run.
+            Sections that are not saved again and the executed notebooks do not change.
 
     Returns:
         path of REPORT.md.
 
     Raises:
-        RunError: the profile is not valid, the folder holds something other than a report, or a notebook failed. The
+        RunError: the profile is not valid, the folder contains something other than a report, or a notebook failed. The
             message names the notebook, the cell and the error; `executed/failed_…` holds the notebook up to there.
     """
     profile, notebooks, run_folder = find_profile(profile), notebooks.resolve(), run_folder.resolve()
@@ -74,9 +74,9 @@ def run_profile(
         raise RunError(f"there is no notebook named NN_*.ipynb in {notebooks.name}/")
     defaults = {path: defaults_of(path) for path in paths}
     if run_folder.exists() and not _may_be_a_report(run_folder):
-        raise RunError(f"{run_folder} holds something else than a report: name a new folder")
+        raise RunError(f"{run_folder} contains something other than a report: choose a new folder")
     if from_records and not (run_folder / "runs").is_dir():
-        raise RunError(f"{run_folder} holds no stored runs (runs/): make the report without --from-records first")
+        raise RunError(f"{run_folder} has no stored runs (runs/): make the report without --from-records first")
     report = RunReport(run_folder)
     report.describe_run(
         profile=profile.stem, parameters={key: portable(_as_parameter(value)) for key, value in parameters.items()}
@@ -126,12 +126,12 @@ def _from_root(path: Path, root: Path) -> str:
 
 
 def _as_parameter(value: object) -> object:
-    """A value of a profile as papermill writes it into a notebook."""
+    """Return a value of a profile for papermill."""
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
 
 
 def defaults_of(notebook: Path) -> dict[str, object]:
-    """Return what a notebook's parameters cell sets: name to default. A default that is not a literal stays text.
+    """Return names and defaults of a notebook's parameters cell. A default that is not a literal stays text.
 
     Raises:
         RunError: the notebook cannot be read or does not have exactly one parameters cell.
@@ -142,7 +142,7 @@ def defaults_of(notebook: Path) -> dict[str, object]:
         raise RunError(f"{notebook.name} cannot be read: {str(error).splitlines()[0]}") from error
     found = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(found) != 1:
-        raise RunError(f"{notebook.name} has {len(found)} parameters cells, it needs one")
+        raise RunError(f"{notebook.name} has {len(found)} parameters cells, but needs exactly one")
     defaults = {}
     for line in ast.parse(found[0].source).body:
         target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
@@ -159,7 +159,7 @@ def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object],
 
     Args:
         notebook: to execute.
-        output: where the executed copy goes; from records no copy is kept.
+        output: path of the executed copy; from records no copy is kept.
         parameters: values for its parameters cell.
         from_records: leave out the cells tagged `needs_clips`.
 
@@ -253,10 +253,10 @@ def _before(first: str, rest: str | None) -> str:
 
 
 def without_traces(document: NotebookNode) -> NotebookNode:
-    """Return an executed notebook without what differs from run to run or from machine to machine.
+    """Return an executed notebook without content that differs between runs or machines.
 
-    Removed are papermill's times, paths and random names, the directories of absolute paths among the parameters, and
-    the startup logs of the backends (lines of level "information" only; warnings stay).
+    This removes papermill's times, paths and random names, the directories of absolute paths in the parameters, and the
+    startup logs of the backends (only lines of level "information"; warnings stay).
     """
     document.metadata.pop("papermill", None)
     for cell in document.cells:

@@ -1,4 +1,4 @@
-"""Sections of a report: what a notebook saves (text, metrics, tables, figures) and the run folder that holds them."""
+"""Sections of a report, which notebooks save (text, metrics, tables, figures), and the run folder."""
 
 import io
 import json
@@ -28,7 +28,7 @@ class Table:
         name: file name without suffix, such as "t2_strategies".
         title: one line above the table.
         frame: the numbers; the index is not written.
-        caption: what a reader needs to read the table: number of runs, kind of interval.
+        caption: information to read the table: number of runs, kind of interval.
         main: whether REPORT.md prints it. If no table of a section is marked, the first one is printed.
     """
 
@@ -107,7 +107,7 @@ class RunReport:
 
     Args:
         folder: the run folder; created if absent. A relative path is relative to the repository root.
-        source: "synthetic" or the name of the footage. The run remembers it; until it is set, it is "synthetic".
+        source: "synthetic" or the name of the footage, stored in run.json; "synthetic" until it is set.
     """
 
     def __init__(self, folder: Path | str, source: str = "") -> None:
@@ -147,10 +147,10 @@ class RunReport:
         """Save a section. It replaces the section of the same name and order; other sections do not change.
 
         A notebook may save several sections with the same `order`. When the report is rebuilt from records, cells
-        tagged `needs_clips` do not run, so what needs clips belongs in a section of its own, saved in such a cell.
+        tagged `needs_clips` do not run, so save content that needs clips as a separate section in such a cell.
 
         Args:
-            section: name, fit for a file: "evaluate_classifier".
+            section: name that is also a file name: "evaluate_classifier".
             title: heading in the report.
             text: Markdown between the heading and the tables; its headings start at "####".
             metrics: branch of metrics.json; values that are not finite become null.
@@ -161,16 +161,18 @@ class RunReport:
             headline: one sentence with its numbers for the top of REPORT.md.
 
         Raises:
-            ValueError: a name does not fit a file or belongs to another section, or no title of a figure on data names
-                the source. Nothing is written in this case.
+            ValueError: a name is not a valid file name or belongs to another section, or no title of a figure on data
+                names the source. Nothing is written in this case.
         """
         names = [section, *(item.name for item in (*tables, *figures))]
         if bad := [name for name in names if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name)]:
-            raise ValueError(f"not fit for a file name (lower case, digits, underscores): {', '.join(bad)}")
+            raise ValueError(f"not a valid file name (lower case, digits, underscores): {', '.join(bad)}")
         for picture in figures:
             shown = " ".join(titles_of(picture.figure)).lower()
             if picture.on_data and self.source.lower() not in shown:
-                raise ValueError(f"the figure {picture.name} shows data, but none of its titles says {self.source!r}")
+                raise ValueError(
+                    f"the figure {picture.name} shows data, but none of its titles contains {self.source!r}"
+                )
         new = Section(
             order=order,
             name=section,
@@ -238,7 +240,7 @@ def png(figure: Figure) -> bytes:
 
 
 def plain(value: object) -> object:
-    """Convert a value to what JSON holds, in the same way on every run.
+    """Convert a value to JSON types, in the same way on every run.
 
     NumPy scalars and arrays become Python values. Floats are rounded to six decimals, or to six significant digits if
     smaller than 0.1. Values that are not finite become null. Keys become sorted strings.
@@ -262,7 +264,7 @@ def plain(value: object) -> object:
         return value
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} does not fit into metrics.json")
+    raise TypeError(f"{type(value).__name__} cannot be written to metrics.json")
 
 
 def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str, object]:
@@ -284,7 +286,7 @@ def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str
                 add(target.setdefault(key, {}), value, place, name)
             elif key in target and target[key] != value:
                 other = owner.get(place, "another section")
-                raise ValueError(f"{name} and {other} disagree about {'/'.join(place)} in metrics.json")
+                raise ValueError(f"{name} and {other} give different values for {'/'.join(place)} in metrics.json")
             else:
                 target[key] = value
             owner.setdefault(place, name)
@@ -295,7 +297,7 @@ def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, then rename it, so that no reader finds half of it."""
+    """Write a file under a temporary name, then rename it, so that no process reads an incomplete file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,31 +1,31 @@
-"""Sentences of the report, made from tidy tables so that no number is typed."""
+"""Sentences of the report; all their numbers are computed from tidy tables."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
+from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION
 from dance_tf.experiments.spec import BASELINE
 from dance_tf.report.tables import VIEW_NAMES, nest, percent, percent_interval
 
-FITTED = 0.5  # of the way from chance to 1: a network below it has not learnt its own training frames
-CARRIED = 0.5  # of the training accuracy above chance: below it, most of what was learnt does not generalise
-FEW_DANCERS = 8  # a test over fewer dancers is not reported as a test
+FITTED = 0.5  # from chance to 1: a lower training accuracy shows nothing about generalisation
+CARRIED = 0.5  # of the training accuracy above chance; a lower share means that most of it does not generalise
 
 
 def scores_branch(table: pd.DataFrame) -> dict[str, object]:
-    """Return one group of `estimates` as metrics.json has it: unit, metric, and the same below `held_out`."""
+    """Return one group of `estimates` for metrics.json: by unit and metric, and the same under `held_out`."""
     parts = {part: nest(rows, ["unit", "metric"]) for part, rows in table.groupby("part", sort=False)}
     return {**parts.get(VALIDATION, {}), "held_out": parts[HELD_OUT]}
 
 
 def only(table: pd.DataFrame, **values: object) -> pd.Series:
-    """Return the one row of a table whose columns have these values.
+    """Return the only row of a table with these values.
 
     Raises:
-        ValueError: no row, or several.
+        ValueError: no row or several rows have them.
     """
     for column, value in values.items():
         table = table[table[column] == value]
@@ -35,7 +35,7 @@ def only(table: pd.DataFrame, **values: object) -> pd.Series:
 
 
 def data_text(data: dict[str, object], counts: pd.DataFrame) -> str:
-    """Describe the clips, what curation kept, and what the report cannot say about a small data set."""
+    """Describe the clips, what curation kept, and the limits of a small data set."""
     kept, seen = int(counts["kept"].sum()), int(counts["seen"].sum())
     sentences = [
         f"{data['clips']} clips of {data['dancers']} dancers in {len(data['styles'])} styles ({data['source']}). "
@@ -45,8 +45,8 @@ def data_text(data: dict[str, object], counts: pd.DataFrame) -> str:
         else f"In {data['rooms_unknown']} clip(s) the camera moves too much to estimate a background.",
     ]
     if few := list(counts.loc[counts["clips"] < 2, "style"]):
-        sentences.append(f"These styles have one clip: {', '.join(few)}. No score of theirs means anything.")
-    if data["dancers"] < FEW_DANCERS:
+        sentences.append(f"These styles have one clip: {', '.join(few)}. Their scores have no meaning.")
+    if data["dancers"] < MIN_TESTED_DANCERS:
         sentences.append(
             f"With {data['dancers']} dancers, intervals over dancers are too narrow, and no difference is tested."
         )
@@ -76,7 +76,7 @@ def training_accuracy(runs: Sequence[Run]) -> dict[str, float]:
 
 
 def training_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row a run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
+    """Return one row per run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
     rows = []
     for run in runs:
         history = run.history
@@ -95,24 +95,24 @@ def training_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def training_text(runs: Sequence[Run]) -> str:
-    """Describe the main runs: how many, training accuracy, size of the network."""
+    """Describe the main runs: their number, training accuracy, size of the network."""
     first = runs[0]
     folds, repeats = (len({getattr(run.spec, name) for run in runs}) for name in ("fold", "repeat"))
-    fitted = ", ".join(f"{percent(value)} % {VIEW_NAMES[view]}" for view, value in training_accuracy(runs).items())
+    fitted = ", ".join(f"{percent(value)} % ({VIEW_NAMES[view]})" for view, value in training_accuracy(runs).items())
     return (
         f"{len(runs)} runs: {folds} of {first.spec.folds} folds over dancers, {repeats} repeat(s), two views of the "
         f"frame. Accuracy on the training frames in the last epoch: {fitted}. The network has {first.parameters:,} "
-        f"parameters, {first.parameters * 4 / 1e6:.1f} MB in float32; the paper prints 157.4 MB for the network it "
-        "describes."
+        f"parameters, {first.parameters * 4 / 1e6:.1f} MB in float32; the paper states 157.4 MB for its "
+        "network."
     )
 
 
 def evaluation_headline(table: pd.DataFrame, title: str, source: str, chance: float) -> str:
-    """Return the report's first sentence: clip accuracy on held-out dancers, beside chance and the baseline.
+    """Return the report's first sentence: clip accuracy on held-out dancers, compared with chance and the baseline.
 
     Args:
-        table: `estimates` by name and view, of a network and of the baseline.
-        title: of the network.
+        table: `estimates` by name and view, of one network and the baseline.
+        title: title of the network.
         source: "synthetic" or the name of the footage.
         chance: accuracy of guessing.
     """
@@ -121,8 +121,8 @@ def evaluation_headline(table: pd.DataFrame, title: str, source: str, chance: fl
     found, baseline = (only(table, name=name, **place) for name in (network, BASELINE))
     return (
         f"{title}, {VIEW_NAMES[view]}, recognises **{percent_interval(found['mean'], found['low'], found['high'])} %** "
-        f"of the clips of {found['dancers']} held-out dancers ({source}); a logistic regression "
-        f"{percent(baseline['mean'])} %, chance {percent(chance)} %."
+        f"of the clips of {found['dancers']} held-out dancers ({source}). A logistic regression recognises "
+        f"{percent(baseline['mean'])} %; chance is {percent(chance)} %."
     )
 
 
@@ -133,22 +133,23 @@ def better_view(table: pd.DataFrame) -> str:
 
 
 def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float) -> str:
-    """Say what the network is worth by frame, and what it learns from frames with their background.
+    """Describe the accuracy by frame, and the accuracy of the network that reads frames with background.
 
     Args:
         table: as for `evaluation_headline`.
-        fitted: of `training_accuracy`.
+        fitted: from `training_accuracy`.
         chance: accuracy of guessing.
     """
     network, held_out = next(name for name in table["name"] if name != BASELINE), table[table["part"] == HELD_OUT]
     accuracy = held_out[(held_out["metric"] == "accuracy") & (held_out["unit"] == "frame")]
     best = accuracy.loc[accuracy[accuracy["name"] == BASELINE]["mean"].idxmax(), "mean"]
     frame = only(accuracy, name=network, view=better_view(table))
-    few = " With so few, the intervals are too narrow." if frame["dancers"] < FEW_DANCERS else ""
+    few = " With so few dancers, the intervals are too narrow." if frame["dancers"] < MIN_TESTED_DANCERS else ""
     sentences = [
-        f"By frame the accuracy is {percent(frame['mean'])} %, {percent(frame['mean'] - best)} points above the better "
-        f"of two logistic regressions ({percent(best)} %). Each number is the mean of {frame['runs']} run(s), tested "
-        f"on the clips of the same {frame['dancers']} dancer(s), over which the intervals are computed.{few}"
+        f"By frame the accuracy is {percent(frame['mean'])} %. The difference from the better of the two logistic "
+        f"regressions ({percent(best)} %) is {percent(frame['mean'] - best)} percentage points. Each number is the "
+        f"mean of {frame['runs']} run(s), all tested on the clips of the same {frame['dancers']} dancer(s). The "
+        f"intervals are computed over these dancers.{few}"
     ]
     if "frame" in fitted:
         clip = only(held_out, name=network, view="frame", unit="clip", metric="accuracy")["mean"]
@@ -158,7 +159,7 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
             f"{percent(fitted['frame'])} % of its training frames"
         )
         if fitted["frame"] < chance + FITTED * (1 - chance):
-            sentence += ": it has hardly learnt, so this says nothing about backgrounds"
+            sentence += ". Its training accuracy is low, so no conclusion about backgrounds is possible"
         elif by_frame < chance + CARRIED * (fitted["frame"] - chance):
             sentence += ": most of what it learns does not generalise to new dancers"
         sentences.append(sentence + ".")
@@ -166,6 +167,6 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
 
 
 def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `estimates` with the views' names, metrics in the order of `metrics.SCORES`, ready for `wide_table`."""
+    """Return `estimates` for `wide_table`: named views, metrics in the order of `metrics.SCORES`."""
     named = table.assign(view=table["view"].map(VIEW_NAMES))
     return named.sort_values("metric", key=lambda column: column.map(SCORES.index), kind="stable")

@@ -1,4 +1,4 @@
-"""Training settings from a profile: of the main runs, and of the runs that compare networks."""
+"""Training settings from a profile, for the main runs and for the runs that compare networks."""
 
 from dance_tf.dataset.batches import View
 from dance_tf.experiments.spec import comparison_settings
@@ -24,9 +24,9 @@ def compared_settings(profile: Profile, strategy: str, view: View = "difference"
     """Return the settings of the runs that compare networks, with their smaller budget.
 
     Args:
-        profile: of the report.
+        profile: profile of the report.
         strategy: a registered strategy, or the import path of a builder (`model.networks.strategy_of`).
-        view: what the network sees.
+        view: input of the network.
     """
     return comparison_settings(
         strategy,

@@ -9,12 +9,12 @@ import pandas as pd
 from dance_tf.synthesis.choreography import STYLES
 
 MISSING = "–"
-VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # of what a network reads
+VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # names of the network's inputs
 MEASURE = ["mean", "low", "high", "runs"]
 
 
 def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
-    """Return the paper's abbreviations of its styles; other styles keep their name."""
+    """Return the paper's abbreviations of its styles; other styles keep their names."""
     published = {style.name: style.abbreviation for style in STYLES}
     return tuple(published.get(style, style) for style in styles)
 
@@ -72,7 +72,7 @@ def wide_table(
     """
     rows, order = list(rows), list(order) or list(dict.fromkeys(tidy[columns]))
     if tidy.duplicated([*rows, columns]).any():
-        raise ValueError(f"several measures share one cell: name more columns than {rows}")
+        raise ValueError(f"several measures share one cell: {rows} do not identify a row")
     lines = []
     for key, group in tidy.groupby(rows, sort=False, dropna=False):
         cells = {row[columns]: percent_interval(row["mean"], row["low"], row["high"]) for _, row in group.iterrows()}
@@ -82,14 +82,14 @@ def wide_table(
 
 
 def nest(tidy: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
-    """Return measures as metrics.json nests them, ending in `{"mean": m, "interval": [low, high], "runs": n}`.
+    """Return measures nested for metrics.json, ending in `{"mean": m, "interval": [low, high], "runs": n}`.
 
     Args:
         tidy: columns mean, low, high, runs and `levels`; the interval of a row with NaN in low is None.
         levels: the columns to nest by, such as `["strategy", "split", "unit", "metric"]`.
 
     Raises:
-        ValueError: two rows have the same place.
+        ValueError: two rows have the same levels.
     """
     nested: dict[str, object] = {}
     for row in tidy.to_dict("records"):
@@ -105,7 +105,7 @@ def nest(tidy: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
 
 
 def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Return the numbers of the paper beside ours.
+    """Return the numbers of the paper and ours in one table.
 
     Args:
         tidy: columns `keys`, mean, low, high (fractions) and runs.
@@ -114,10 +114,10 @@ def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequen
 
     Returns:
         a frame with `keys`, paper, ours, difference (all in percent, two decimals), interval ("[55.0, 67.1]") and runs,
-        in the order of the paper, then what the paper does not have. A missing side is NaN.
+        in the order of the paper, then numbers that the paper lacks. Missing values are NaN.
 
     Raises:
-        ValueError: a number occurs twice on one side.
+        ValueError: a number occurs twice in one table.
     """
     keys = list(keys)
     for name, frame in (("measured", tidy), ("published", published)):

@@ -110,7 +110,7 @@ def _claim(out: Path, settings: StudioSettings) -> None:
             raise ValueError(f"{out} was made with other settings ({record}); choose another folder or delete it")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} holds something else already; choose a new or an empty folder")
+        raise ValueError(f"{out} contains something other than synthetic clips; choose a new or an empty folder")
     out.mkdir(parents=True, exist_ok=True)
     _write_atomic(record, json.dumps(settings.as_record(), indent=1))
 
@@ -131,7 +131,7 @@ def synthesize(
         Path of the manifest, which is written last.
 
     Raises:
-        ValueError: the folder was made with other settings or holds something else.
+        ValueError: the folder was made with other settings or contains something else.
     """
     out = Path(out).resolve()
     _claim(out, settings)

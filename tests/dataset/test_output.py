@@ -135,7 +135,7 @@ def test_new_folders_empty_folders_and_those_of_the_same_verb_may_be_written(kin
 
 @pytest.mark.parametrize(("kind", "other"), list(itertools.permutations(MARKS, 2)), ids=lambda kind: kind.marker)
 def test_the_output_of_another_verb_is_not_replaced(kind, other, tmp_path):
-    with pytest.raises(PlaceError, match="holds something else than a"):
+    with pytest.raises(PlaceError, match="contains something other than a"):
         check_place(made(tmp_path / "other", other), kind)
 
 
@@ -144,7 +144,7 @@ def test_the_output_of_another_verb_is_not_replaced(kind, other, tmp_path):
 def test_another_file_of_the_same_name_is_no_marker(kind, content, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / kind.marker).write_text(content)
-    with pytest.raises(PlaceError, match="holds something else"):
+    with pytest.raises(PlaceError, match="contains something other"):
         check_place(tmp_path / "mine", kind)
 
 

@@ -1,4 +1,4 @@
-"""One model trained and scored, or scored again on clips it has or has not seen."""
+"""Train and score one model, and score it again on training clips and on other clips."""
 
 import dataclasses
 import json
@@ -33,13 +33,13 @@ def dataset(blob_clips):
 
 @pytest.fixture(scope="module")
 def trained(dataset, tmp_path_factory):
-    """A model folder, its split, and how its part held out was scored."""
+    """A model folder, its split, and the scores of the held-out part."""
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
     folder = tmp_path_factory.mktemp("single") / "model"
     return folder, split, train_model(dataset, split, SETTINGS, folder, progress=False)
 
 
-def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
+def test_training_writes_a_model_that_names_the_held_out_dancers(trained, dataset):
     folder, split, _ = trained
     bundle = load_bundle(folder)
     described = bundle.description
@@ -52,27 +52,27 @@ def test_training_leaves_a_model_that_knows_what_it_never_saw(trained, dataset):
     assert check_place(folder, MODEL) == folder  # to be trained again
 
 
-def test_the_score_is_that_of_the_part_held_out(trained, dataset):
+def test_the_score_is_that_of_the_held_out_part(trained, dataset):
     folder, split, evaluation = trained
-    told = json.loads(json.dumps(evaluation.to_json()))
-    assert told["scored"]["frames"] == len(split.test) and told["scored"]["clips"] == 4
-    assert told["scored"]["dancers"] == ["dancer1", "dancer3"]
+    stored = json.loads(json.dumps(evaluation.to_json()))
+    assert stored["scored"]["frames"] == len(split.test) and stored["scored"]["clips"] == 4
+    assert stored["scored"]["dancers"] == ["dancer1", "dancer3"]
     probabilities = predict(load_bundle(folder).model, dataset, split.test, split.test, SETTINGS)
     accuracy = (probabilities.argmax(axis=1) == dataset.labels[split.test]).mean()
-    assert told["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
+    assert stored["frame"]["accuracy"]["mean"] == pytest.approx(accuracy)
 
 
-def test_scoring_again_says_when_clips_were_learnt_from(trained, dataset):
+def test_scoring_again_names_training_clips_and_dancers(trained, dataset):
     folder, _, evaluation = trained
     bundle = load_bundle(folder)
-    unseen = evaluate_model(bundle, dataset, ("dancer1", "dancer3"))
-    assert unseen.note == ""
-    assert unseen.to_json()["frame"] == evaluation.to_json()["frame"]
+    others = evaluate_model(bundle, dataset, ("dancer1", "dancer3"))
+    assert others.note == ""
+    assert others.to_json()["frame"] == evaluation.to_json()["frame"]
     everyone = evaluate_model(bundle, dataset)
     assert everyone.clips == 10
     assert everyone.note == (
-        "the model learnt from clips of this dataset: 6 of the 10 scored; from dancers of these names: dancer0, "
-        "dancer2, dancer4; only others (dancer1, dancer3) tell what it is worth"
+        "the model was trained on 6 of the 10 scored clips and on dancers with the names dancer0, dancer2, dancer4; "
+        "only the other dancers (dancer1, dancer3) measure how well it generalises"
     )
 
 
@@ -85,29 +85,30 @@ def test_what_overlaps_is_named_in_any_other_dataset(trained, blob_clips):
     old, new = blob_clips(styles=2, dancers=5, frames=3), blob_clips(styles=2, dancers=5, frames=3, seed=9)
     learnt, held_out = old[0], old[1]  # of dancer0 and dancer1
     stranger = renamed(new[4], dancer="zoe", clip_id="style0/zoe")
-    # one more clip, of someone else, does not make those forgotten that were learnt from
+    # one more clip, of another dancer, does not hide the overlap
     note = evaluate_model(bundle, gather([learnt, held_out, stranger])).note
-    assert "clips of this dataset: 1 of the 3 scored; from dancers of these names: dancer0; " in note
-    assert note.endswith("only others (dancer1, zoe) tell what it is worth")
-    # the same pictures under another name
+    assert "trained on 1 of the 3 scored clips and on dancers with the names dancer0; " in note
+    assert note.endswith("only the other dancers (dancer1, zoe) measure how well it generalises")
+    # the same frames under another name
     note = evaluate_model(bundle, gather([renamed(learnt, dancer="ann", clip_id="a")])).note
-    assert "clips of this dataset: 1 of the 1 scored; only others (ann)" in note
-    # other pictures of someone of that name
+    assert "trained on 1 of the 1 scored clips; only the other dancers (ann)" in note
+    # other frames of a dancer with the same name
     note = evaluate_model(bundle, gather([new[2]])).note
     assert note == (
-        "the model learnt from dancers of these names: dancer2; only others (there is none here) tell what it is worth"
+        "the model was trained on dancers with the names dancer2; only the other dancers (none) measure how well it "
+        "generalises"
     )
     assert evaluate_model(bundle, gather([held_out, stranger])).note == ""
 
 
-def test_a_model_of_an_earlier_day_knows_its_dataset_as_a_whole(trained, dataset, tmp_path):
+def test_an_older_model_is_compared_with_its_dataset_as_a_whole(trained, dataset, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(trained[0], folder)
     content = json.loads((folder / "model.json").read_text())
     assert len(content.pop("learnt_clips")) == 6 and content.pop("learnt_dancers") == ["dancer0", "dancer2", "dancer4"]
     (folder / "model.json").write_text(json.dumps(content))
     bundle = load_bundle(folder)
-    assert "learnt from clips of this dataset" in evaluate_model(bundle, dataset).note
+    assert "trained on clips of this dataset; only the held-out dancers (" in evaluate_model(bundle, dataset).note
     assert evaluate_model(bundle, dataset, ("dancer1",)).note == ""
     other = dataclasses.replace(bundle.description, data_hash="another")
     assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
@@ -131,11 +132,11 @@ def test_sequences_of_any_length_are_scored(dataset):
     assert evaluation.clips == 2
 
 
-def test_strangers_are_refused_in_one_line(trained, dataset, blob_clips):
+def test_unknown_dancers_and_styles_are_refused_in_one_line(trained, dataset, blob_clips):
     bundle = load_bundle(trained[0])
     with pytest.raises(
         DatasetError, match="no dancer nobody in the dataset: it has dancer0, dancer1, dancer2, dancer3, dancer4$"
     ):
         evaluate_model(bundle, dataset, ("nobody",))
-    with pytest.raises(DatasetError, match="the model knows no style style2"):
+    with pytest.raises(DatasetError, match="the model was not trained on the style style2"):
         evaluate_model(bundle, gather(blob_clips(styles=3, dancers=2)))

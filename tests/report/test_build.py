@@ -103,7 +103,7 @@ def test_a_report_from_records_keeps_the_origin_of_its_runs(report):
     assert json.loads(stored.read_text()) == facts
     stored.write_text(json.dumps({**facts, "commit": "0123456789abcdef", "python": "3.99"}))
     page = write_report(report, from_records=True).read_text()
-    assert "- Commit: 0123456789;" in page.replace(" with uncommitted changes", "")
+    assert "- Commit: 0123456789. " in page.replace(" with uncommitted changes", "")
     assert "Tables and figures made from the stored runs at commit" in page
     assert json.loads(stored.read_text())["python"] == "3.99"
 
@@ -111,7 +111,7 @@ def test_a_report_from_records_keeps_the_origin_of_its_runs(report):
 def test_the_smoke_profile_warns_and_real_footage_does_not(report):
     report.describe_run(profile="smoke", source="ballroom")
     page = write_report(report).read_text()
-    assert "Its numbers mean nothing" in page and "**synthetic**" not in page
+    assert "Its numbers have no meaning" in page and "**synthetic**" not in page
 
 
 def test_a_report_without_sections_is_refused(tmp_path):

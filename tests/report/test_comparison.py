@@ -142,9 +142,8 @@ def test_differences_are_tested_from_eight_dancers_on(runs, table):
     assert ranking.index("Does attention help?") < ranking.index("Does the autoencoder help?")
     assert "corrected together (Holm)" in ranking
     headline = comparison.strategies_headline(found, "synthetic")
-    assert headline.startswith(
-        f"Attention (synthetic): it changes the frame accuracy on held-out dancers by {100 * row['mean']:.1f} ["
-    )
+    assert headline.startswith(f"Attention changes the frame accuracy on held-out dancers by {100 * row['mean']:.1f} [")
+    assert headline.endswith(" (synthetic footage).")
     assert "minus CNN. Difference" in comparison.intervals_text(found)
     alone = estimates(of_strategies(1), ["name"], **BOOTSTRAP)
     assert "one held-out dancer, so there are no intervals" in comparison.strategies_text(alone, one, 1 / 3)

@@ -103,7 +103,7 @@ def test_a_condition_that_changed_no_clip_is_marked_and_left_out():
     same = judge(RIGHT, unchanged={("low_resolution", 3.0)})
     scores = condition_scores(same, 50)
     row = table_5(scores, hardest_groups(same), describe(), CURVES[:0]).set_index("condition")
-    row = row.loc["Low resolution (360p): clips unchanged"]
+    row = row.loc["Low resolution (360p) (no effect on these clips)"]
     assert row["lost by frame (points)"] == row["worst style (correct)"] == "–"
     assert row["accuracy by frame (%)"].startswith("100.0")
     assert "Low resolution (360p)" not in set(loss_rows(scores)["condition"])
@@ -123,7 +123,7 @@ def test_rows_for_the_figures():
 def test_frames_of_the_sheet_are_named_and_marked():
     black, white = np.zeros((8, 6), np.uint8), np.ones((8, 6), np.uint8)
     frames = {Corruption(CLEAN): black, Corruption("rain", 3): white, Corruption("dropped_frames", 3): black}
-    assert list(named_frames(frames)) == ["Clean", "Rain effect", "Frame drop (20%):\nunchanged"]
+    assert list(named_frames(frames)) == ["Clean", "Rain effect", "Frame drop (20%)\n(no effect)"]
 
 
 def test_parameters_are_printed_with_their_digits():
@@ -149,9 +149,9 @@ def test_the_relative_performance_of_a_guess_is_not_printed():
 def test_gains_are_printed_with_their_tests():
     found = gains(JUDGED, judge({**RIGHT, CLEAN: 9}))
     table = gain_table(found).set_index("condition")
-    assert table.loc["Baseline (optimal)", "beyond clean (points)"] == "–"
+    assert table.loc["Baseline (optimal)", "gain minus clean gain (points)"] == "–"
     assert table.loc["Rain effect", "gain (points)"].startswith("10.0 [")
-    assert table.loc["Rain effect", "beyond clean (points)"].startswith("0.0 [")
+    assert table.loc["Rain effect", "gain minus clean gain (points)"].startswith("0.0 [")
     assert table.loc["Rain effect", "p of gain"] == "1.000"
     assert gain_table(gains(JUDGED, JUDGED[:0])).empty
 
@@ -168,7 +168,7 @@ def test_transfer_is_printed_by_family():
     assert table.loc["noise", "gain (points)"].startswith("5.0 [")
     assert table.loc["noise", "gain without this family (points)"].startswith("0.0")
     assert table.loc["light", "trained without this family (%)"] == "–"
-    assert table.loc["all families", "beyond clean (points)"] == "–"
+    assert table.loc["all families", "gain minus clean gain (points)"] == "–"
 
 
 def test_metrics_are_plain_and_have_every_branch():

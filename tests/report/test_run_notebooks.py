@@ -115,7 +115,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path):
     with pytest.raises(RunError, match="there is no notebook"):
         run_profile(write_profile(tmp_path), tmp_path / "notebooks", tmp_path / "run", progress=False)
     write_notebook(tmp_path / "notebooks" / "00_a_b.ipynb")
-    with pytest.raises(RunError, match="holds something else than a report"):
+    with pytest.raises(RunError, match="contains something other than a report"):
         run_profile(write_profile(tmp_path), tmp_path / "notebooks", tmp_path, progress=False)
 
 

@@ -67,7 +67,7 @@ def test_a_notebook_may_save_several_sections(tmp_path):
 
 def test_a_figure_on_synthetic_data_must_say_so(tmp_path):
     report = RunReport(tmp_path)
-    with pytest.raises(ValueError, match="samples shows data, but none of its titles says 'synthetic'"):
+    with pytest.raises(ValueError, match="samples shows data, but none of its titles contains 'synthetic'"):
         save(report, figures=[Picture("samples", figure("Frames"))])
     assert files(tmp_path) == []
     save(report, figures=[Picture("one", figure("Frames, Synthetic")), Picture("net", figure("A net"), on_data=False)])
@@ -83,7 +83,7 @@ def test_a_run_on_real_footage_remembers_its_name(tmp_path):
 
 def test_names_that_fit_no_file_or_are_taken_are_refused(tmp_path):
     report = RunReport(tmp_path)
-    with pytest.raises(ValueError, match="not fit for a file name"):
+    with pytest.raises(ValueError, match="not a valid file name"):
         save(report, section="../curate")
     with pytest.raises(ValueError, match="same name"):
         save(report, tables=[table(), table()])
@@ -144,5 +144,5 @@ def test_two_sections_fill_one_branch():
 
 @pytest.mark.parametrize("other", [{"data": {"clips": 4}}, {"data": 4}, {"data": {"clips": {"train": 2}}}])
 def test_sections_that_disagree_are_named(other):
-    with pytest.raises(ValueError, match=r"compare and evaluate disagree about data"):
+    with pytest.raises(ValueError, match=r"compare and evaluate give different values for data"):
         merge_metrics([("evaluate", {"data": {"clips": 3}}), ("compare", other)])

@@ -121,7 +121,7 @@ def test_other_settings_and_other_folders_are_refused_in_one_line(tmp_path, made
     assert "\n" not in str(refusal.value)
     (tmp_path / "holiday.mp4").write_bytes(b"mine")
     for other in (tmp_path, tmp_path / "holiday.mp4"):
-        with pytest.raises(ValueError, match="something else"):
+        with pytest.raises(ValueError, match="something other"):
             synthesize(other, TINY, progress=False)
     (tmp_path / SETTINGS_FILE).write_text("{")
     with pytest.raises(ValueError, match="studio.json cannot be read .*; choose another folder or delete it"):

@@ -181,7 +181,8 @@ def _label(axes: Axes, moment: str, reason: str, true_reason: str) -> None:
     """Label a frame with its time, the reason why it was dropped ("" if kept), and whether that was wrong."""
     label = f"{moment} {_spaced(reason)}".strip()
     if reason != true_reason:
-        label += f"\nwrong: {_spaced(true_reason) or 'good frame'}" if reason else f"\nmissed: {_spaced(true_reason)}"
+        mistake = f"truth: {_spaced(true_reason)}" if true_reason else "wrongly dropped"
+        label += f"\n{mistake}" if reason else f"\nmissed: {_spaced(true_reason)}"
     axes.set_xlabel(label, color=REASON_COLOURS.get(reason, INK), fontsize=8)
     if reason:
         colour = REASON_COLOURS[reason]

@@ -27,7 +27,7 @@ SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
 def _dots(
     axes: Axes, rows: pd.DataFrame, places: Sequence[float], colour: str, label: str | None, horizontal: bool, **style
 ) -> None:
-    """Draw means as dots with their intervals, along x if `horizontal`; a missing interval leaves the dot alone."""
+    """Draw means as dots with their intervals, along x if `horizontal`; without an interval only the dot is drawn."""
     means = rows["mean"].to_numpy(float)
     reach = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(float).T - means))
     style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label, **style}
@@ -68,7 +68,7 @@ def accuracy_bars(
         title: what was classified.
         source: "synthetic" or the name of the footage.
         chance: accuracy of guessing.
-        quoted: value of `group` whose numbers others published about other footage; drawn as open diamonds.
+        quoted: value of `group` with published numbers on other footage; drawn as open diamonds.
         group: column that puts several dots on one line, such as "unit".
     """
     names = list(dict.fromkeys(rows["name"]))
@@ -95,7 +95,7 @@ def accuracy_bars(
 
 @report_style
 def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
-    """Draw scores when one frame of every n is kept (Table 3), one panel per metric.
+    """Draw scores when every n-th frame is used for training (Table 3), one panel per metric.
 
     Lines and bands join neighbouring intervals only. Metrics with equal values, such as accuracy and macro recall of
     styles with equally many frames, share a panel.
@@ -105,7 +105,7 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
         source: "synthetic" or the name of the footage.
     """
     titles = _panel_titles(rows)
-    figure = new_figure(4.0, "Scores when one frame of every n is kept", source)
+    figure = new_figure(4.0, "Scores when every n-th frame is used for training", source)
     grid = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
     measured = sorted(rows["every"].unique())
     for axes, (metric, title) in zip(grid, titles.items(), strict=True):
@@ -130,7 +130,7 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
 
 
 def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
-    """Metrics that get a panel, with its title; metrics with equal values are named in one title."""
+    """Return the metrics that get a panel, with its title; metrics with equal values share a panel."""
     values = {
         metric: part.sort_values(["size", "every"])[["mean", "low", "high"]].to_numpy(float)
         for metric, part in rows.groupby("metric", sort=False)
@@ -201,7 +201,7 @@ def leakage_gap(
     fullest = max(views, key=list(rows["view"]).count)  # a short run may have fewer strategies in one view
     names = list(dict.fromkeys([*rows.loc[rows["view"] == fullest, "name"], *rows["name"]]))
     splits = list(dict.fromkeys(rows["split"]))
-    figure = new_figure(1.6 + 0.62 * len(names), "Accuracy by split: how much is leakage", source)
+    figure = new_figure(1.6 + 0.62 * len(names), "Accuracy by split: the leakage gap", source)
     grid = figure.subplots(1, len(views), squeeze=False, sharey=True)[0]
     for axes, view in zip(grid, views, strict=True):
         part = rows[rows["view"] == view]

@@ -51,12 +51,12 @@ def confusion_matrix(
     Args:
         matrix: int [c, c], true styles in rows, predicted styles in columns.
         abbreviations: one per style.
-        title: whose predictions these are.
+        title: source of the predictions.
         source: "synthetic" or the name of the footage.
         pairs: similar styles; their two cells are outlined.
 
     Raises:
-        ValueError: the matrix has another shape or no integers.
+        ValueError: the matrix has another shape or is not of integers.
     """
     figure = new_figure(7.0, title, source, width=7.6)
     axes = figure.subplots()
@@ -109,7 +109,7 @@ def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, s
     present = ~np.isnan(weights).all(axis=1)
     deviations = np.full(weights.shape, np.nan)
     deviations[present] = weights[present] - weights[present].mean(axis=0)
-    reach = float(np.abs(deviations[present]).max(initial=0.0)) or 1e-3  # any scale will do for equal weights
+    reach = float(np.abs(deviations[present]).max(initial=0.0)) or 1e-3  # arbitrary scale for equal weights
     figure = new_figure(1.7 + 0.32 * len(styles), title, source)
     axes = figure.subplots()
     axes.set_facecolor(PALE)  # visible where a style has no frames

@@ -1,4 +1,4 @@
-"""Figures of corrupted footage: how conditions look, how much accuracy each costs, and for which strategy (Table 5)."""
+"""Figures of corrupted footage: examples, and loss of accuracy by condition and strategy (Table 5)."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from dance_tf.report.figures.style import (
 )
 
 CLEAN = "clean"
-LIGHT_SHARE = 0.7  # of the value range is added above the largest value, so that text can be read on every colour
+LIGHT_SHARE = 0.7  # share of the value range added above the largest value, so that text is readable on every colour
 
 
 @report_style
@@ -46,8 +46,8 @@ def corruption_sheet(
 
 
 @report_style
-def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost under each condition") -> Figure:
-    """Draw the accuracy lost under each condition, largest loss first, with intervals and the values of the paper.
+def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Loss of accuracy under each condition") -> Figure:
+    """Draw the loss of accuracy under each condition, largest loss first, with intervals and the values of the paper.
 
     Args:
         rows: columns condition, mean, low, high: accuracy lost, as fractions; NaN rows are left out. An optional column
@@ -63,7 +63,7 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost 
     places = np.arange(len(rows))
     axes.errorbar(points[0], places, xerr=reach, fmt="o", color=BLUE, markersize=7, elinewidth=2, label="measured")
     if "paper" in rows:
-        axes.plot(100 * rows["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated there)")
+        axes.plot(100 * rows["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated)")
     for place, drop in enumerate(points[0]):
         axes.annotate(
             f"{drop:.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=9.5,
@@ -71,7 +71,7 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Accuracy lost 
         )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(yticks=places, yticklabels=rows["condition"], ylim=(len(rows) - 0.5, -0.5))
-    axes.set_xlabel("accuracy lost, percentage points")
+    axes.set_xlabel("loss of accuracy (percentage points)")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=3)
     return figure

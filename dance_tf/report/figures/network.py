@@ -23,7 +23,7 @@ class DrawnLayer:
     Attributes:
         name: the layer's name with spaces.
         kind: its class.
-        activation: name of its activation; empty if linear or none.
+        activation: name of its activation; empty if it is linear or absent.
         inside: classes of its sublayers with their counts; empty for a layer of Keras.
         shape: of its output without the batch: (height, width, channels) or (n,).
         weights: number of its weights.

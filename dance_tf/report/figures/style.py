@@ -51,7 +51,7 @@ P = ParamSpec("P")
 
 
 class ReportFigure(Figure):
-    """A figure outside of pyplot's global state (so that none is left open) that a notebook displays by itself."""
+    """A figure that notebooks display without pyplot, so that no figure stays open."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -60,7 +60,7 @@ class ReportFigure(Figure):
 
 
 def report_style(function: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Make a function draw in the style of the report, without a change of matplotlib's settings elsewhere."""
+    """Decorate a function so that it draws in the report's style; other matplotlib settings do not change."""
 
     @wraps(function)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:

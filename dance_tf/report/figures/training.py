@@ -44,7 +44,7 @@ def growth_stages(
     rows += [("target", targets, None)]
     count = len(targets)
     size = min(9.0 / count, 1.35)
-    title = "Reconstructions as the autoencoder grows"
+    title = "Reconstructions after each stage of the autoencoder"
     figure = new_figure(0.8 + size * len(rows), title, source, width=1.6 + size * count)
     for line, (name, images, error) in zip(figure.subplots(len(rows), count, squeeze=False), rows, strict=True):
         for axes, image in zip(line, images, strict=True):
@@ -56,7 +56,7 @@ def growth_stages(
 
 @report_style
 def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, float] | None = None) -> Figure:
-    """Draw the reconstruction error over the growth of the autoencoder, beside baselines.
+    """Draw the reconstruction error during the growth of the autoencoder, with baselines.
 
     Args:
         curves: columns stage, epoch (within the stage), loss and optionally val_loss, in order of training.
@@ -103,7 +103,7 @@ def training_curves(
         source: "synthetic" or the name of the footage.
         marks: run to epoch; runs that are not in it get no mark. The key of a single run is None.
         title: what was trained.
-        meaning: what the mark means: "stopped", "kept".
+        meaning: meaning of the mark: "stopped", "kept".
     """
     figure = new_figure(3.9, title, source)
     runs = [(None, history)] if "run" not in history else list(history.groupby("run", sort=False))

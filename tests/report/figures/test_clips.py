@@ -80,7 +80,7 @@ def test_a_film_strip_labels_wrong_decisions(frames, sound):
     figure = sound(clip_strip(frames(16), times, runs, kept, "Say So, dancer 3", "synthetic", truth=truth))
     labels = [axes.get_xlabel() for axes in figure.axes]
     assert labels[2] == "0.20 s blank"  # rightly dropped
-    assert labels[8] == "0.80 s no dancing\nwrong: good frame"
+    assert labels[8] == "0.80 s no dancing\nwrongly dropped"
     assert labels[9] == "0.90 s no dancing"
     assert labels[10] == "1.00 s\nmissed: no dancing"
     assert labels[12] == "1.20 s"

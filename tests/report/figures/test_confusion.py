@@ -49,8 +49,8 @@ def test_attention_is_shown_as_what_a_style_has_above_its_channel(random, sound)
     np.testing.assert_allclose(image.get_array(), weights - weights.mean(axis=0))
     reach = np.abs(weights - weights.mean(axis=0)).max()
     assert image.get_clim() == pytest.approx((-reach, reach))
-    told = axes.get_title("left")
-    assert f"between {weights.min():.2f} and {weights.max():.2f}" in told and f"at most {reach:.3f}" in told
+    title = axes.get_title("left")
+    assert f"between {weights.min():.2f} and {weights.max():.2f}" in title and f"at most {reach:.3f}" in title
     assert [label.get_text() for label in axes.get_yticklabels()] == STYLES
 
 
