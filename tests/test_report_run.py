@@ -162,7 +162,7 @@ def test_own_network_and_dotted_ablation_join_the_grid(finished):
         assert papermill(notebook, finished, finished / "own", networks=[f"{finished / 'own.py'}:tiny"]) == ""
     finally:
         (finished / "smoke.yaml").write_text(smoke)
-    assert "tiny" in set(pd.read_csv(finished / "own" / "tables" / "t2_strategies.csv")["strategy"])
+    assert "own:tiny" in set(pd.read_csv(finished / "own" / "tables" / "t2_strategies.csv")["strategy"])
     assert "lower learning rate" in (finished / "own" / "tables" / "ablations.csv").read_text()
 
 

@@ -1,6 +1,7 @@
 """Tables, sentences and metrics of the comparison of strategies, made from tidy tables of results."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,9 @@ def resolve_builder(network: str) -> str:
 
 
 def strategy_title(name: str) -> str:
-    """Return a strategy's title in the paper; a user's own network is named by its import path."""
-    return STRATEGIES[name].title if name in STRATEGIES else name
+    """Return a strategy's title in the paper; a user's own network is named by its file or module and its function."""
+    place, _, function = name.rpartition(":")
+    return STRATEGIES[name].title if name in STRATEGIES else f"{Path(place).stem}:{function}" if place else name
 
 
 def budget(runs: Sequence[Run]) -> dict[str, int]:

@@ -56,7 +56,9 @@ def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):
     clean = load_sequences(dataset, chosen, np.arange(len(dataset.frames)), config)
     np.testing.assert_array_equal(clean, dataset.frames[members])
     generator = np.random.default_rng([0, 0, 0])
-    moved = jitter_frames(clean.reshape(-1, 128, 128, 1), config.jitter, generator, alike=4).reshape(found.shape)
+    moved = jitter_frames(clean.reshape(-1, 128, 128, 1), config.jitter, generator, sequence_length=4).reshape(
+        found.shape
+    )
     np.testing.assert_array_equal(found, moved)
     repeated = members[:, 0] == members[:, 1]  # where a window would start before its clip
     assert repeated.any()
