@@ -43,9 +43,7 @@ def test_table_4_has_a_row_a_network_with_the_papers_value_beside_ours(costs, si
     assert (row["inference / CNN, paper"], row["inference / CNN"]) == pytest.approx((32.57 / 18.24, 7 / 4.5))
     assert row["network / CNN"] == 2.0 and row["similar styles confused (%)"] == "10.0 [5.0, 20.0]"
     assert wide.loc["CNN", ["attention (s)", "parameters"]].tolist() == ["–", 100]
-    assert wide.at["own.py:build", "feature extraction (s)"] == "–" and np.isnan(
-        wide.at["own.py:build", "size (MB), paper"]
-    )
+    assert wide.at["own:build", "feature extraction (s)"] == "–" and np.isnan(wide.at["own:build", "size (MB), paper"])
 
 
 def test_costs_in_words_and_in_metrics(costs, similar):
