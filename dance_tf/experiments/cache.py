@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +169,11 @@ class Experiment:
         waiting = [spec for folder, spec in distinct.items() if not (folder / "run.json").is_file()]
         print(f"{len(distinct) - len(waiting)} of {len(distinct)} runs from cache")
         run_specs(data, waiting, work, self.jobs, self.scheduler, progress)
-        for folder in distinct:
+        recorded = _recorded(self.records)
+        for folder, spec in distinct.items():
+            stale = recorded.get(_identity(spec), folder)
+            if stale.name != folder.name:  # made by other code or from other data
+                shutil.rmtree(stale)
             self._record(folder)
         return tuple(load_run(folders[spec], spec.name) for spec in specs)
 
@@ -265,7 +269,6 @@ def _identity(spec: RunSpec) -> str:
     return json.dumps(json.loads(json.dumps(spec.identity)), sort_keys=True)
 
 
-@lru_cache(maxsize=1)
 def _recorded(records: Path) -> dict[str, Path]:
     """Return the folder of each recorded run by the identity of its spec."""
     return {_identity(load_run(path.parent).spec): path.parent for path in sorted(records.glob("*/run.json"))}

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from dance_tf.report.build import portable, write_report
 from dance_tf.report.profile import ROOT, RunError, find_profile, load_profile, read_profile
-from dance_tf.report.section import RunReport, Section, write_whole
+from dance_tf.report.section import RunReport, Section, plain, write_whole
 
 ENGINE = "dance_tf"
 NEEDS_CLIPS = "needs_clips"  # tag of cells that are left out when the report is made from stored runs
@@ -78,9 +79,10 @@ def run_profile(
     if from_records and not (run_folder / "runs").is_dir():
         raise RunError(f"{run_folder} has no stored runs (runs/): make the report without --from-records first")
     report = RunReport(run_folder)
-    report.describe_run(
-        profile=profile.stem, parameters={key: portable(_as_parameter(value)) for key, value in parameters.items()}
-    )
+    described = {key: portable(_as_parameter(value)) for key, value in parameters.items()}
+    if not from_records and report.run.get("parameters") != plain(described):
+        shutil.rmtree(run_folder / "runs", ignore_errors=True)  # records of other settings
+    report.describe_run(profile=profile.stem, parameters=described)
     executed = run_folder / "executed"
     executed.mkdir(parents=True, exist_ok=True)
     orders = [int(path.name[:2]) for path in paths]

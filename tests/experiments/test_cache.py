@@ -171,3 +171,11 @@ def test_records_alone_give_the_same_table(runs, specs, experiment, tmp_path):
         recorded.run([dataclasses.replace(specs[0], fold=1)])
     with pytest.raises(DatasetError, match="no record other"):
         recorded.measure("other", lambda: None)
+
+
+def test_a_record_made_by_other_code_is_replaced(runs, specs, experiment):
+    stale = experiment.records / "made_by_other_code"
+    shutil.copytree(experiment.records / runs[0].key, stale)
+    shutil.rmtree(experiment.records / runs[0].key)
+    Experiment(experiment.run_folder).run(specs[:1], progress=False)
+    assert not stale.exists() and (experiment.records / runs[0].key / "test.csv").is_file()
