@@ -1,6 +1,8 @@
 """Small synthetic footage shared by the tests of several packages."""
 
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -135,3 +137,22 @@ def ramp_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def dance_file(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("dance") / "dance.mp4", dance(40), options={"crf": "20", "g": "10"})
+
+
+@pytest.fixture(scope="session")
+def papermill():
+    """Return a function that executes a notebook from the repository root, as a researcher does, and returns errors.
+
+    The folder holds the profile `smoke.yaml`.
+    """
+    yaml = pytest.importorskip("yaml")
+
+    def execute(notebook, folder, report, **parameters):
+        given = {"run_folder": str(report), "profile": str(folder / "smoke.yaml"), **parameters}
+        (folder / "given.yaml").write_text(yaml.safe_dump(given))
+        command = [sys.executable, "-m", "papermill", notebook, folder / "out.ipynb", "-f", folder / "given.yaml"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=1800, env=environment)
+        return done.stderr if done.returncode else ""
+
+    return execute

@@ -119,51 +119,13 @@ def test_every_notebook_ran_without_error_or_warning(finished):
                 assert output.get("name") != "stderr", (path.name, output.get("text"))
 
 
-def papermill(notebook, folder, report, **parameters):
-    """Execute a notebook from the repository root, as a researcher does, and return what went wrong."""
-    given = {"run_folder": str(report), "profile": str(folder / "smoke.yaml"), **parameters}
-    (folder / "given.yaml").write_text(yaml.safe_dump(given))
-    command = [sys.executable, "-m", "papermill", notebook, folder / "out.ipynb", "-f", folder / "given.yaml"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=1800, env=environment)
-    return done.stderr if done.returncode else ""
-
-
-def test_notebooks_run_from_the_repository_root_and_train_nothing_again(finished):
+def test_notebooks_run_from_the_repository_root_and_train_nothing_again(finished, papermill):
     sections = {path: path.read_bytes() for path in (finished / "report" / "sections").glob("*.json")}
     runs = {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")}
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         assert papermill(notebook, finished, finished / "report") == ""
     assert {path: path.read_bytes() for path in sections} == sections
     assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")} == runs
-
-
-OWN_NETWORK = """
-import keras
-
-def tiny(settings):
-    frames = keras.Input((128, 128, 1), dtype="uint8")
-    small = keras.layers.AveragePooling2D(16)(keras.layers.Rescaling(1 / 255)(frames))
-    logits = keras.layers.Dense(settings.classes)(keras.layers.Flatten()(small))
-    return keras.Model(frames, keras.layers.Softmax()(logits))
-"""
-
-
-def test_own_network_and_dotted_ablation_join_the_grid(finished):
-    (finished / "own.py").write_text(OWN_NETWORK)
-    row = {"name": "slower", "title": "lower learning rate", "changes": {"schedule.learning_rate": 0.01}}
-    (finished / "rows.yaml").write_text(yaml.safe_dump([row]))
-    smoke = (finished / "smoke.yaml").read_text()
-    shutil.copytree(finished / "report", finished / "own")  # beside it, where the paths to the data hold
-    changed = {**yaml.safe_load(smoke), "ablations": str(finished / "rows.yaml"), "ablation_rows": 1}
-    (finished / "smoke.yaml").write_text(yaml.safe_dump(changed))
-    [notebook] = (ROOT / "notebooks").glob("40_*.ipynb")
-    try:
-        assert papermill(notebook, finished, finished / "own", networks=[f"{finished / 'own.py'}:tiny"]) == ""
-    finally:
-        (finished / "smoke.yaml").write_text(smoke)
-    assert "own:tiny" in set(pd.read_csv(finished / "own" / "tables" / "t2_strategies.csv")["strategy"])
-    assert "lower learning rate" in (finished / "own" / "tables" / "ablations.csv").read_text()
 
 
 def test_report_from_records_has_the_same_metrics(finished):
