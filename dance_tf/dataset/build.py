@@ -17,7 +17,7 @@ from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import write_store
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import clip_key, render_arrays, truth_name, truth_text
+from dance_tf.synthesis.studio import clip_key, render_arrays
 from dance_tf.video.catalog import Catalog, Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
@@ -143,7 +143,7 @@ def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progre
     def curated_clips() -> Iterator[CuratedClip]:
         made = render_arrays(settings, jobs, progress)
         for indices, (clip, frames, timestamps, truth) in zip(settings.clips(), made, strict=True):
-            truths[truth_name(clip.clip_id)] = truth_text(truth, clip_key(settings, *indices))
+            truths[f"truth/{clip.clip_id}.json"] = truth.to_json(clip_key(settings, *indices))
             yield curate_frames(clip, frames, timestamps, truth.frames / truth.frame_rate)
 
     return write_arrays(Path(out), curated_clips(), KNOWN_STYLES, truths)

@@ -1,5 +1,6 @@
 """The performance of a style by a dancer: joint positions over time, with timing errors, looseness and mistakes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,16 +116,15 @@ def perform(
     style: Style,
     dancer: Dancer,
     times: np.ndarray,
-    still: tuple[tuple[float, float], ...] = (),
-    hidden: tuple[tuple[float, float], ...] = (),
+    still: Sequence[tuple[float, float]] = (),
+    hidden: Sequence[tuple[float, float]] = (),
     difficulty: float = 0.5,
 ) -> Performance:
     """Return a performance of a style, which starts on a random key of the choreography.
 
     Args:
         rng: random numbers of the clip.
-        style: the style.
-        dancer: the dancer.
+        style, dancer: what is danced, and by whom.
         times: float64 [n], seconds, ascending.
         still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
         hidden: further intervals without mistakes.
