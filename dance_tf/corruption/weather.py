@@ -72,7 +72,7 @@ def add_fog(
     sigma = scatter * min(height, width)
     foggy = np.empty_like(frames)
     result = np.empty((height, width), np.float32)
-    for i, second in enumerate(np.asarray(seconds, np.float64)):
+    for i, second in enumerate(seconds):
         corner = (start + velocity * second) % FOG_TILE.value + 1
         parts = [
             cv2.getRectSubPix(layer, small, (c[0] + (small[0] - 1) / 2, c[1] + (small[1] - 1) / 2))
@@ -156,7 +156,7 @@ def rain_on_lens(
     grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
     wet = np.empty_like(frames)
     focus = max(0.3, DROP_FOCUS.value * side)
-    for i, second in enumerate(np.asarray(seconds, np.float64)):
+    for i, second in enumerate(seconds):
         lens.copy_from(still)
         for k in np.flatnonzero(visible & running):
             fallen = pace[k] * (second + HALTS.value * np.sin(HALT_RATE.value * second + phase[k]))
