@@ -47,21 +47,13 @@ TOLERANCE = 0.002  # of mean F1; values within it are equally good
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """A clip with the fault of each frame.
+    """A clip with the fault of each frame."""
 
-    Attributes:
-        clip: where it is from.
-        frames: uint8 [n, h, w].
-        timestamps: float64 [n], seconds.
-        seconds: its length.
-        reasons: n entries, one of `filters.REASONS` or "".
-    """
-
-    clip: Clip
-    frames: np.ndarray
-    timestamps: np.ndarray
-    seconds: float
-    reasons: tuple[str, ...]
+    clip: Clip  # where it is from
+    frames: np.ndarray  # uint8 [n, h, w]
+    timestamps: np.ndarray  # float64 [n], seconds
+    seconds: float  # its length
+    reasons: tuple[str, ...]  # n entries, one of `filters.REASONS` or ""
 
 
 def judge(clips: Sequence[LabelledClip], settings: CurationSettings) -> tuple[ReasonScore, ...]:
