@@ -10,8 +10,8 @@ Writes one 720×1280 H.264 clip of a moving figure before a textured wall with s
 All readers may use all cores. Prints one JSON document: median wall times, their ratios, and CPU times. The exit status
 is 1 if a target is missed; standard error names each.
 
-Targets: ours at most 1.25 × decode_only, opencv_loop at least 2 × ours, by wall time, or by CPU time with `--by cpu` on a
-machine that others use. The last target needs many cores: OpenCV decodes on as many threads as we do, but converts on
+Targets: ours at most 1.25 × decode_only, opencv_loop at least 2 × ours, by wall time, or by CPU time with `--by cpu` on
+a machine that others use. The last target needs many cores: OpenCV decodes on as many threads as we do, but converts on
 one. `opencv_loop_over` of `decode_only` is the upper bound of that ratio.
 """
 
