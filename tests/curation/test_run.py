@@ -116,7 +116,7 @@ def test_a_part_holds_what_curation_in_memory_gives(make_dance, make_video, tmp_
     footage = read_footage(clip.path)
     expected = curate_frames(clip, footage.frames.copy(), footage.timestamps, footage.seconds)
     assert {frame.reason for frame in expected.dropped} == set(REASONS)
-    make(clip, tmp_path / "p.npy", ReadSettings())
+    make(clip, tmp_path / "p.npy", ReadSettings(threads=1))
     found = read_part(tmp_path / "p.npy")
     for name in ("frames", "timestamps", "background"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
