@@ -135,9 +135,9 @@ def _segments(
     Each segment is the indices among the kept frames int64 [n] (-1 for others), seconds float64 [n], pictures
     uint8 [n, h, w], and the aspect ratio of the pixels.
     """
-    from dance_tf.video.frames import FootageReader
+    from dance_tf.video.frames import open_footage
 
-    reader = FootageReader(path, replace(READ_DEFAULTS, threads=1))
+    reader = open_footage(path, replace(READ_DEFAULTS, threads=1))
     next_place = 0
     segment: list[tuple[int, float, np.ndarray]] = []
     for time, picture in reader.pictures():
@@ -151,7 +151,7 @@ def _segments(
             raise ReadError(f"{path.name}: its pictures change their size, so no clip can be made of them")
         segment.append((place, time, picture))
         if len(segment) == SEGMENT_FRAMES:
-            yield *(np.array(column) for column in zip(*segment, strict=True)), reader.source.pixel_aspect
+            yield *(np.array(column) for column in zip(*segment, strict=True)), reader.pixel_aspect
             segment = []
     if segment:
-        yield *(np.array(column) for column in zip(*segment, strict=True)), reader.source.pixel_aspect
+        yield *(np.array(column) for column in zip(*segment, strict=True)), reader.pixel_aspect

@@ -29,7 +29,7 @@ from dance_tf.model.layers import SpatialAttention, SqueezeExcitation
 from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
-from dance_tf.video.frames import FootageReader
+from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import ReadSettings
 
 HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these layers that a network has starts its head
@@ -143,11 +143,11 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
     """
     if not clips:
         raise ValueError("there are no clips to decode")
-    reader = FootageReader(clips[0], ReadSettings(threads=1))
+    reader = open_footage(clips[0], ReadSettings(threads=1))
     found = sum(1 for _ in islice(reader, frames))
     if not found:
         raise ValueError("there are no frames to decode")
-    width, height = reader.source.width, reader.source.height
+    width, height = reader.width, reader.height
     if found == frames:
         return Path(clips[0]), (width, height), False
     size = {"width": max(32, width - width % 2), "height": max(32, height - height % 2)}
@@ -159,7 +159,7 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
 
 def read_clip(path: Path | str, frames: int) -> np.ndarray:
     """Return the first frames of a clip, decoded on one thread: uint8 [frames, 128, 128, 1]."""
-    found = [frame for _, frame in islice(FootageReader(Path(path), ReadSettings(threads=1)), frames)]
+    found = [frame for _, frame in islice(open_footage(Path(path), ReadSettings(threads=1)), frames)]
     return np.stack(found)[..., None]
 
 

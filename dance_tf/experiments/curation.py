@@ -43,8 +43,7 @@ def frames_by_style(dataset: Dataset) -> pd.DataFrame:
 
 def filter_scores(workspace: Workspace) -> pd.DataFrame:
     """Return precision and recall of each filter on synthetic clips, whose faults are known; no rows for real ones."""
-    rows = [{name: getattr(score, name) for name in FILTER_COLUMNS} for score in workspace.score_filters()]
-    return pd.DataFrame(rows, columns=FILTER_COLUMNS)
+    return pd.DataFrame(list(workspace.score_filters()), columns=FILTER_COLUMNS)
 
 
 def background_distance(background: np.ndarray, plate: np.ndarray) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from dance_tf.experiments.corrupted_clips import (
     frames_under_corruptions,
     load_corrupted,
 )
-from dance_tf.video.frames import FootageReader, ReadError, read_footage
+from dance_tf.video.frames import ReadError, open_footage, read_footage
 from dance_tf.video.luma import fit_luma
 
 av = pytest.importorskip("av")
@@ -58,7 +58,7 @@ def clip(tmp_path_factory) -> HeldOutClip:
 
 
 def frames_of(clip: HeldOutClip) -> np.ndarray:
-    return np.stack([picture for _, picture in FootageReader(clip.path).pictures()])
+    return np.stack([picture for _, picture in open_footage(clip.path).pictures()])
 
 
 def squares(pictures: np.ndarray) -> np.ndarray:
