@@ -28,10 +28,10 @@ from dance_tf.experiments.training import (
     grown_folder,
     grows_autoencoder,
     key_of,
-    relative_cost,
     run_folder,
     train,
 )
+from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
 from dance_tf.video.workers import named_scheduler, worker_pool
 
@@ -88,6 +88,7 @@ class Run:
         """Load the trained Keras model from the cache."""
         import keras
 
+        strategy_of(self.spec.settings.strategy)  # registers the layers of a user's own network
         return keras.saving.load_model(self.folder / "model.keras")
 
 
@@ -161,7 +162,8 @@ class Experiment:
         waiting = [spec for folder, spec in distinct.items() if not (folder / "run.json").is_file()]
         print(f"{len(distinct) - len(waiting)} of {len(distinct)} runs from cache")
         self.grow(waiting)
-        self._parallel(train, sorted(waiting, key=relative_cost, reverse=True), "classifiers")
+        longest_first = sorted(waiting, key=lambda spec: spec.settings.sequence_length, reverse=True)
+        self._parallel(train, longest_first, "classifiers")
         for folder, spec in distinct.items():
             stale = recorded.get(_identity(spec), folder)
             if stale.name != folder.name:  # made by other code or from other data

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache
@@ -42,11 +42,6 @@ def run_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
 def grows_autoencoder(spec: RunSpec) -> bool:
     """Return whether a run needs a grown autoencoder."""
     return not spec.baseline and strategy_of(spec.settings.strategy).grows_autoencoder
-
-
-def relative_cost(spec: RunSpec) -> int:
-    """Return the approximate cost of a run relative to others: windows are whole sequences of frames."""
-    return spec.settings.network.sequence_length if strategy_of(spec.settings.strategy).sequence else 1
 
 
 @lru_cache(maxsize=2)
@@ -172,11 +167,21 @@ def _write_run(folder: Path, dataset: Dataset, spec: RunSpec, **numbers: object)
     write_text(folder / "run.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def pair_with_truth(dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> Predictions:
-    """Aggregate probabilities float32 [n, styles] of frames int64 [n] by clip, with the true styles."""
+def pair_with_truth(
+    dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray, styles: Sequence[str] = ()
+) -> Predictions:
+    """Aggregate probabilities float32 [n, styles] of frames int64 [n] by clip, with the true styles.
+
+    Args:
+        dataset: of the frames.
+        indices: of the frames.
+        probabilities: of the model's styles.
+        styles: of the model, all of the dataset's among them; by default the dataset's.
+    """
+    styles = tuple(styles or dataset.styles)
+    labels = np.array([styles.index(style) for style in dataset.styles])[dataset.clip_labels]
     ids = [clip.clip_id for clip in dataset.clips]
-    truth = dataset.clip_labels, dataset.dancers, dataset.styles
-    return Predictions.from_frames(probabilities, dataset.clip_index[indices], *truth, ids)
+    return Predictions.from_frames(probabilities, dataset.clip_index[indices], labels, dataset.dancers, styles, ids)
 
 
 def _stopwatch(unfinished: Path) -> Callable[[], float]:
