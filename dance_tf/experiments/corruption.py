@@ -244,16 +244,15 @@ def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
     table = judged.assign(
         correct=judged["predicted"].astype(str) == judged["style"].astype(str),
         dancer=judged["dancer"].where(judged["dancer"] != "", "clip " + judged["clip"]),
-        style=judged["style"].astype(str),
     )
     rows = []
     for name, own in table.groupby("name", sort=False):
         clean = own[own["condition"] == CLEAN]
         for level, part in own[own["condition"] != CLEAN].groupby(LEVEL, sort=False):
             for group in ("dancer", "style"):
-                by = part.groupby(group)
+                by = part.groupby(group, observed=True)
                 found = by["correct"].agg(accuracy="mean", predictions="size").assign(clips=by["clip"].nunique())
-                found["clean"] = clean.groupby(group)["correct"].mean().reindex(found.index)
+                found["clean"] = clean.groupby(group, observed=True)["correct"].mean().reindex(found.index)
                 loss = (found["clean"] - found["accuracy"]).dropna()
                 kinds = {"worst": found["accuracy"].idxmin()} | ({"losing": loss.idxmax()} if len(loss) else {})
                 for kind, member in kinds.items():

@@ -26,7 +26,7 @@ import sys
 import joblib
 from dance_tf.experiments.cache import Experiment
 if __name__ == "__main__":
-    Experiment(sys.argv[1], jobs=2).run(joblib.load(sys.argv[2]), progress=False)
+    Experiment(sys.argv[1], jobs=2).run(joblib.load(sys.argv[2]))
 """
 
 
@@ -44,7 +44,7 @@ def specs(tiny):
 def undisturbed(specs, tmp_path_factory, make_run_folder):
     """The runs in two processes of this machine, and how long they took."""
     folder, started = make_run_folder(tmp_path_factory.mktemp("undisturbed")), time.perf_counter()
-    return Experiment(folder, jobs=2).run(specs, progress=False), time.perf_counter() - started
+    return Experiment(folder, jobs=2).run(specs), time.perf_counter() - started
 
 
 def assert_same(found, expected):
@@ -69,7 +69,7 @@ def test_runs_killed_at_random_points_resume_to_the_same_table(specs, undisturbe
         time.sleep(chance.uniform(0.3, 1.0) * seconds)
         os.killpg(begun.pid, signal.SIGKILL)
         begun.wait()
-    assert_same(Experiment(folder, jobs=2).run(specs, progress=False), expected)
+    assert_same(Experiment(folder, jobs=2).run(specs), expected)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
@@ -91,7 +91,7 @@ def test_a_killed_dask_worker_changes_nothing(specs, undisturbed, tmp_path, make
 
         killer = threading.Thread(target=kill_one_in_training, daemon=True)
         killer.start()
-        found = Experiment(folder, scheduler=cluster.scheduler_address).run(specs, progress=False)
+        found = Experiment(folder, scheduler=cluster.scheduler_address).run(specs)
         killer.join(timeout=5)
     assert killed
     assert_same(found, expected)
