@@ -33,7 +33,7 @@ from dance_tf.experiments.training import (
 )
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
-from dance_tf.video.workers import named_scheduler, worker_pool
+from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 # columns of measurements that stay text, even if their values look like numbers
@@ -229,7 +229,7 @@ class Experiment:
         with worker_pool(max(self.jobs, 2)):
             parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
             done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
-            for _ in tqdm(done, total=len(specs), desc=title, unit="run"):
+            for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(True), unit="run"):
                 pass
 
 

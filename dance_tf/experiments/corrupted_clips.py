@@ -22,7 +22,7 @@ from dance_tf.experiments.training import key_of
 from dance_tf.model.provenance import source_hash
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import worker_pool
+from dance_tf.video.workers import bar_hidden, worker_pool
 
 TIMEOUT_SECONDS = 120.0  # for one condition on one clip
 MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and several copies are held
@@ -153,7 +153,8 @@ def corrupt_clips(
     with worker_pool(processes):
         parallel = joblib.Parallel(return_as="generator")
         reasons = parallel(joblib.delayed(_corrupt_clip)(clip, tuple(dict.fromkeys(corruptions))) for clip in clips)
-        reasons = list(tqdm(reasons, total=len(clips), desc="corrupted clips", unit="clip"))
+        hidden = bar_hidden(True)
+        reasons = list(tqdm(reasons, total=len(clips), desc="corrupted clips", disable=hidden, unit="clip"))
     refused = {clip.clip_id: reason for clip, reason in zip(clips, reasons, strict=True) if reason}
     if clips and len(refused) == len(clips):
         raise ReadError(f"none of the {len(clips)} held-out clips can be corrupted: {reasons[0]}")

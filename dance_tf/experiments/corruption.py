@@ -40,7 +40,7 @@ from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, H
 from dance_tf.experiments.training import key_of, one_thread
 from dance_tf.model.provenance import source_hash
 from dance_tf.model.train import TrainingSettings
-from dance_tf.video.workers import worker_pool
+from dance_tf.video.workers import bar_hidden, worker_pool
 
 BATCH = 128
 EVERYTHING = "all families"  # all conditions that training uses, taken together
@@ -80,7 +80,8 @@ def judge_corrupted(
         with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
             parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
             tables = parallel(joblib.delayed(_judge)(run, held_out, corruptions) for run, corruptions in todo.values())
-            found = dict(zip(todo, tqdm(tables, total=len(todo), desc="networks", unit="network"), strict=True))
+            bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
+            found = dict(zip(todo, bar, strict=True))
         parts = [found[run.key].assign(run=run.key, name=run.spec.name) for runs, _ in plan for run in runs]
         return pd.concat(parts, ignore_index=True)
 
