@@ -79,9 +79,7 @@ def backgrounds_by_camera(
     """
     moving, rows = moving_cameras(truths), []
     for moves, camera in CAMERAS.items():
-        chosen = {
-            clip.clip_id for clip in dataset.clips if clip.clip_id in truths and (clip.clip_id in moving) == moves
-        }
+        chosen = moving if moves else set(truths) - moving
         clips = {place: clip for place, clip in enumerate(dataset.clips) if clip.clip_id in chosen}
         if not clips:
             continue
