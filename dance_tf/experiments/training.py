@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import RunSpec, split_of, training_split
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
-from dance_tf.model.train import growth_key
+from dance_tf.model.settings import growth_settings
 from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 TIMES, STATE = "times.json", "state.json"  # attempts of a run; state.json is the last file of each checkpoint
@@ -129,8 +130,10 @@ def one_thread() -> None:
 
 def grown_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
     """Return the folder of a run's autoencoder: `autoencoder_1.keras` to `autoencoder_5.keras` and `growth.json`."""
-    key = growth_key(dataset, training_split(dataset, spec), spec.settings, spec.training_seed)
-    return Path(work) / "growth" / key_of(key, source_hash(*COMPUTED_BY), backend_versions())
+    split = training_split(dataset, spec)
+    parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
+    run = [dataset.content_hash, parts, asdict(growth_settings(spec.settings)), spec.training_seed]
+    return Path(work) / "growth" / key_of(run, source_hash(*COMPUTED_BY), backend_versions())
 
 
 @contextmanager
@@ -155,16 +158,15 @@ def _grow(data: str, spec: RunSpec, work: str) -> Path:
         if todo:
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             seconds = _stopwatch(unfinished)
-            growth = grow_autoencoder(
-                dataset, training_split(dataset, spec), spec.settings, unfinished, spec.training_seed
-            )
-            first = STAGES + 1 - len(growth.models)
-            histories = enumerate(growth.histories, start=first)
-            rows = [{"stage": stage, **row} for stage, history in histories for row in history.rows]
+            split = training_split(dataset, spec)
+            grown = grow_autoencoder(dataset, split, spec.settings, unfinished, spec.training_seed)
+            stages = range(STAGES + 1 - len(grown), STAGES + 1)
+            histories = zip(stages, grown, strict=True)
+            rows = [{"stage": stage, **row} for stage, (_, history) in histories for row in history.rows]
             with atomic_folder(folder) as partial:
-                for stage, model in enumerate(growth.models, start=first):
+                for stage, (model, _) in zip(stages, grown, strict=True):
                     model.save(partial / f"autoencoder_{stage}.keras")
-                summary = {"stages": list(range(first, STAGES + 1)), "seconds": seconds(), "rows": rows}
+                summary = {"stages": list(stages), "seconds": seconds(), "rows": rows}
                 (partial / "growth.json").write_text(json.dumps(summary))
             shutil.rmtree(unfinished)
     return folder

@@ -28,7 +28,7 @@ from dance_tf.experiments.corruption import (
     severity_levels,
 )
 from dance_tf.experiments.spec import RunSpec
-from dance_tf.model.train import training_settings
+from dance_tf.model.settings import training_settings
 
 STYLES = ("Tok", "TDS", "TMM")
 
