@@ -11,7 +11,22 @@ KERNELS = (("kernel", "kernel_initializer"), ("recurrent_kernel", "recurrent_ini
 
 def all_layers(layer: keras.Layer) -> list[keras.Layer]:
     """Return a layer and all layers inside it, each once, in an order that depends only on how they were made."""
-    return layer._flatten_layers()  # Keras has no public function for layers that are not models
+    found = [layer]
+    waiting = list(reversed(_inner_layers(layer)))
+    while waiting:
+        inner = waiting.pop()
+        if all(inner is not other for other in found):
+            found.append(inner)
+            waiting += _inner_layers(inner)
+    return found
+
+
+def _inner_layers(layer: keras.Layer) -> list[keras.Layer]:
+    if isinstance(layer, keras.Model):
+        return layer.layers
+    values = [value if isinstance(value, (list, tuple)) else [value] for value in vars(layer).values()]
+    inner = [each for value in values for each in value if isinstance(each, keras.Layer)]
+    return list({id(each): each for each in inner}.values())
 
 
 def initialize_weights(model: keras.Model, seed: int) -> None:
