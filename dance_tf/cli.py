@@ -276,7 +276,7 @@ def train(
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import find_reading, open_dataset
     from dance_tf.experiments.run import train_model
-    from dance_tf.model.train import training_settings
+    from dance_tf.model.settings import training_settings
 
     settings = training_settings(
         strategy=strategy,

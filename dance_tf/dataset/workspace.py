@@ -22,11 +22,8 @@ FILE = "workspace.json"
 class Workspace:
     """The data of a report.
 
-    Attributes:
-        footage: folder of clips.
-        dataset: the curated dataset.
-        work: folder of cached runs.
-        source: "synthetic", or the name of the footage folder.
+    Its folders are those of the clips, of the curated dataset and of cached runs. The source is "synthetic", or the
+    name of the footage folder.
     """
 
     footage: Path
@@ -73,8 +70,7 @@ def prepare_workspace(
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
         studio: settings of the made-up dancers.
-        jobs: number of processes.
-        scheduler: address of a Dask scheduler.
+        jobs, scheduler: as in `curate_folder`.
     """
     work = Path(work)
     if footage:

@@ -39,7 +39,7 @@ from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, HeldOutClip, find_held_out
 from dance_tf.experiments.training import key_of, one_thread
 from dance_tf.model.provenance import source_hash
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 from dance_tf.video.workers import bar_hidden, worker_pool
 
 BATCH = 128

@@ -16,7 +16,8 @@ from dance_tf.experiments.training import key_of, pair_with_truth
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
-from dance_tf.model.train import TrainingSettings, grow_autoencoder, predict, train_classifier
+from dance_tf.model.settings import TrainingSettings
+from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ def train_model(
     unfinished = out.with_name(f".{out.name}.unfinished") / key
     encoder = None
     if strategy_of(settings.strategy).grows_autoencoder:
-        grown = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)
-        encoder = grown.models[-1]
+        encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
     model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))

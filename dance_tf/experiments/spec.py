@@ -11,7 +11,7 @@ from dance_tf.dataset.batches import Jitter, View, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits
 from dance_tf.model.networks import NetworkSettings, strategy_of
-from dance_tf.model.train import Schedule, TrainingSettings, apply_changes, training_settings
+from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, training_settings
 
 PROPOSED = "cnn_ae_attention"
 BASELINE = "logistic_regression"

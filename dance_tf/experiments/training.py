@@ -22,7 +22,7 @@ from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import RunSpec, split_of, training_split
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
-from dance_tf.model.train import growth_key
+from dance_tf.model.settings import growth_settings
 
 # packages and modules whose source determines the numbers of a run
 COMPUTED_BY = ("corruption", "dataset", "model", "experiments.spec", "experiments.training")
@@ -63,8 +63,10 @@ def one_thread() -> None:
 
 def grown_folder(dataset: Dataset, spec: RunSpec, work: Path) -> Path:
     """Return the folder of a run's autoencoder: `autoencoder_1.keras` to `autoencoder_5.keras` and `growth.json`."""
-    key = growth_key(dataset, training_split(dataset, spec), spec.settings, spec.training_seed)
-    return Path(work) / "growth" / key_of(key, source_hash(*COMPUTED_BY), backend_versions())
+    split = training_split(dataset, spec)
+    parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
+    run = [dataset.content_hash, parts, asdict(growth_settings(spec.settings)), spec.training_seed]
+    return Path(work) / "growth" / key_of(run, source_hash(*COMPUTED_BY), backend_versions())
 
 
 @contextmanager
@@ -93,15 +95,12 @@ def grow(data: str, spec: RunSpec, work: str) -> Path:
         if todo:
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             seconds, split = _stopwatch(unfinished), training_split(dataset, spec)
-            growth = grow_autoencoder(dataset, split, spec.settings, unfinished, spec.training_seed)
-            stages = range(STAGES + 1 - len(growth.models), STAGES + 1)
-            rows = [
-                {"stage": stage, **row}
-                for stage, history in zip(stages, growth.histories, strict=True)
-                for row in history.rows
-            ]
+            grown = grow_autoencoder(dataset, split, spec.settings, unfinished, spec.training_seed)
+            stages = range(STAGES + 1 - len(grown), STAGES + 1)
+            histories = zip(stages, grown, strict=True)
+            rows = [{"stage": stage, **row} for stage, (_, history) in histories for row in history.rows]
             with atomic_folder(folder) as partial:
-                for stage, model in zip(stages, growth.models, strict=True):
+                for stage, (model, _) in zip(stages, grown, strict=True):
                     model.save(partial / f"autoencoder_{stage}.keras")
                 summary = {"stages": list(stages), "seconds": seconds(), "rows": rows}
                 (partial / "growth.json").write_text(json.dumps(summary))

@@ -20,8 +20,7 @@ from dance_tf.curation.filters import CuratedClip
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.experiments.cache import run_jobs
 from dance_tf.experiments.spec import Job
-from dance_tf.model.fit import Schedule
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import Schedule, TrainingSettings
 from dance_tf.video.catalog import Clip
 
 

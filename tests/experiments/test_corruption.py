@@ -29,7 +29,7 @@ from dance_tf.experiments.corruption import (
 )
 from dance_tf.experiments.spec import RunSpec
 from dance_tf.model.networks import NetworkSettings
-from dance_tf.model.train import TrainingSettings, training_settings
+from dance_tf.model.settings import TrainingSettings, training_settings
 
 STYLES = ("Tok", "TDS", "TMM")
 

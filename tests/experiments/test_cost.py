@@ -29,7 +29,7 @@ from dance_tf.experiments.cost import (
 )
 from dance_tf.experiments.spec import RunSpec
 from dance_tf.model.networks import STRATEGIES, NetworkSettings
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 
 FRAMES = np.random.default_rng(4).integers(0, 256, (70, 128, 128, 1), dtype=np.uint8)
 

@@ -13,9 +13,9 @@ from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments.run import evaluate_model, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
-from dance_tf.model.fit import Schedule
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
-from dance_tf.model.train import TrainingSettings, predict
+from dance_tf.model.settings import Schedule, TrainingSettings
+from dance_tf.model.train import predict
 
 SETTINGS = TrainingSettings(
     strategy="cnn",

@@ -20,7 +20,7 @@ from dance_tf.experiments.spec import (
     training_split,
 )
 from dance_tf.model.networks import STRATEGIES
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 
 ROWS = Path(__file__).resolve().parents[2] / "notebooks" / "ablations.yaml"
 

@@ -17,7 +17,8 @@ from dance_tf.dataset.arrays import gather
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments.run import evaluate_model, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
-from dance_tf.model.train import predict, training_settings
+from dance_tf.model.settings import training_settings
+from dance_tf.model.train import predict
 from dance_tf.serving import verdict as serving_verdict
 from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities, refusal
 from dance_tf.video.catalog import Clip
