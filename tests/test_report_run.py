@@ -19,7 +19,6 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.spec import leakage_specs
-from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import load_profile
 from dance_tf.report.settings import compared_settings
 
@@ -95,7 +94,7 @@ def test_metrics_follow_from_the_recorded_predictions(finished):
     fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
     specs = [
         spec
-        for view, strategies in (("difference", STRATEGIES), ("frame", profile.background_strategies))
+        for view, strategies in (("difference", profile.leakage_strategies), ("frame", profile.background_strategies))
         for strategy in strategies
         for spec in leakage_specs(compared_settings(profile, strategy, view), profile.compare_folds, **fields)
     ]
