@@ -19,7 +19,7 @@ from dance_tf.report.figures.style import (
     percent_axis,
     report_style,
 )
-from dance_tf.report.tables import VIEW_NAMES, percent_interval
+from dance_tf.report.tables import VIEW_NAMES, percents
 
 SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
 
@@ -213,7 +213,7 @@ def leakage_gap(
         _chance_line(axes, chance, horizontal=True, label=axes is grid[0])
         for _, gap in (gaps[gaps["view"] == view] if gaps is not None else rows[:0]).iterrows():
             axes.annotate(
-                f"gap {percent_interval(gap['mean'], gap['low'], gap['high'])}", (1.0, names.index(gap["name"])),
+                f"gap {percents(gap)}", (1.0, names.index(gap["name"])),
                 xycoords=("axes fraction", "data"), ha="right", va="center", color=INK, fontsize=9,
             )  # fmt: skip
         _name_lines(axes, names)
