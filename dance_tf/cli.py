@@ -203,10 +203,11 @@ def curate(
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
-    from dance_tf.video.settings import ReadLimits, ReadSettings
+    from dance_tf.video.settings import ReadSettings
 
-    limits = {name: value for name, value in (("seconds", max_seconds), ("pixels", max_pixels)) if value is not None}
-    read = ReadSettings(fit=fit, frames_per_second=frames_per_second, limits=ReadLimits(**limits))
+    limits = {"max_seconds": max_seconds, "max_pixels": max_pixels}
+    limits = {name: value for name, value in limits.items() if value is not None}
+    read = ReadSettings(fit=fit, frames_per_second=frames_per_second, **limits)
     check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
     start_tensorflow()
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
@@ -275,7 +276,7 @@ def train(
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import find_reading, open_dataset
     from dance_tf.experiments.run import train_model
-    from dance_tf.model.train import training_settings
+    from dance_tf.model.settings import training_settings
 
     settings = training_settings(
         strategy=strategy,
@@ -339,7 +340,7 @@ def classify(
     with DecodingProcess() as process:
         for clip in tqdm(found, desc="clips", unit="clip", file=sys.stderr, delay=1):
             try:
-                verdicts.append(classify_clip(bundle, clip, process=process))
+                verdicts.append(classify_clip(bundle, clip, process))
             except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
                 refused.append({"clip": str(clip), "reason": refusal(error)})
     lines = [

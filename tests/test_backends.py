@@ -12,7 +12,8 @@ import pytest
 from dance_tf.dataset.store import open_dataset
 from dance_tf.experiments.run import evaluate_model
 from dance_tf.model.bundle import load_bundle
-from dance_tf.model.train import TrainingSettings, predict
+from dance_tf.model.settings import TrainingSettings
+from dance_tf.model.train import predict
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,7 +41,8 @@ from pathlib import Path
 import keras, numpy as np
 from dance_tf.dataset.store import open_dataset
 from dance_tf.model.bundle import load_bundle
-from dance_tf.model.train import TrainingSettings, predict
+from dance_tf.model.settings import TrainingSettings
+from dance_tf.model.train import predict
 
 folder = Path(sys.argv[1])
 dataset = open_dataset(folder / "arrays")

@@ -13,7 +13,7 @@ from dance_tf.cli import DONE, FAILED, app
 from dance_tf.curation.filters import CurationSettings
 from dance_tf.curation.parts import part_name
 from dance_tf.video.catalog import Clip
-from dance_tf.video.settings import ReadLimits, ReadSettings
+from dance_tf.video.settings import ReadSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = ("synthesize", "curate", "train", "evaluate", "classify", "audit", "report")
@@ -136,8 +136,8 @@ class Called(Exception):
     [
         ((), ReadSettings()),
         (("--fit", "crop", "--frames-per-second", 12.5), ReadSettings(fit="crop", frames_per_second=12.5)),
-        (("--max-seconds", 3600), ReadSettings(limits=ReadLimits(seconds=3600.0))),
-        (("--max-pixels", 1_000_000), ReadSettings(limits=ReadLimits(pixels=1_000_000))),
+        (("--max-seconds", 3600), ReadSettings(max_seconds=3600.0)),
+        (("--max-pixels", 1_000_000), ReadSettings(max_pixels=1_000_000)),
     ],
 )
 def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options, expected, monkeypatch):
@@ -169,7 +169,7 @@ def test_invalid_limits_are_refused_in_one_line(options, tmp_path):
 
 def test_help_names_the_default_limits():
     text = " ".join(CliRunner().invoke(app, ["curate", "--help"], terminal_width=200).stdout.split())
-    assert f"{ReadLimits().seconds:g} by default" in text and f"{ReadLimits().pixels:,} by default" in text
+    assert f"{ReadSettings().max_seconds:g} by default" in text and f"{ReadSettings().max_pixels:,} by default" in text
 
 
 @pytest.mark.parametrize(("name", "file"), [("smoke", "smoke.yaml"), ("my.yaml", "my.yaml"), ("my.yml", "my.yml")])

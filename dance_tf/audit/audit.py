@@ -62,16 +62,13 @@ def audit_csv(
     """
     supports = None if supports is None else tuple(supports)
     check_classes(classes, supports)
-    # of two readings the one with fewer findings counts: a percent sign may be missing
-    return min((_audit_rows(rows, classes, supports, averaged) for rows in _read_table(Path(path))), key=len)
-
-
-def _audit_rows(
-    rows: Sequence[PublishedRow], classes: int, supports: tuple[int, ...] | None, averaged: bool
-) -> tuple[Finding, ...]:
-    """Audit each row, then the rows that are means of others (and so not the scores of one test set)."""
-    single = [audit_row(row, classes, supports, averaged or mean_of(row.label) is not None) for row in rows]
-    return (*itertools.chain.from_iterable(single), *audit_means(rows))
+    readings = []
+    for rows in _read_table(Path(path)):
+        findings: list[Finding] = []
+        for row in rows:  # a mean of others is not the scores of one test set
+            findings += audit_row(row, classes, supports, averaged or mean_of(row.label) is not None)
+        readings.append((*findings, *audit_means(rows)))
+    return min(readings, key=len)  # a percent sign may be missing: the reading with fewer findings counts
 
 
 def _read_table(path: Path) -> list[list[PublishedRow]]:

@@ -116,8 +116,7 @@ def feature_megabits(bits: int) -> float:
 def max_weights_described() -> int:
     """Return an upper estimate of the number of weights of the network in section 3.
 
-    Fully connected layers: 1536 to 400 to 150 to 12. Convolutions: 3 × 3 (the paper states no kernel size), two per
-    stage, in the CNN, an encoder and a decoder with 4 to 64 channels, which is more than the paper describes.
+    Convolutions: 3 × 3 (the paper states no kernel size), two per stage, in the CNN, an encoder and a decoder.
     """
     widths = (1536, 400, 150, 12)
     head = sum(before * after + after for before, after in zip(widths, widths[1:], strict=False))

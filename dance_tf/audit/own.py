@@ -25,11 +25,6 @@ class OwnAudit:
     findings: tuple[Finding, ...]
     runs: int = 0
 
-    def __add__(self, other: "OwnAudit") -> "OwnAudit":
-        """Return both together."""
-        findings = (*self.findings, *other.findings)
-        return OwnAudit(self.rows + other.rows, findings, self.runs + other.runs)
-
 
 def audit_confusions(confusions: Mapping[str, np.ndarray]) -> OwnAudit:
     """Audit the scores of runs with the class sizes of their test sets, and the means of runs that differ in fold only.
@@ -40,23 +35,20 @@ def audit_confusions(confusions: Mapping[str, np.ndarray]) -> OwnAudit:
         confusions: by name, int64 [styles, styles] of one run or [runs, styles, styles] of runs that differ in fold
             only; rows are the true styles.
     """
-    return sum((_audit_runs(name, np.asarray(matrices)) for name, matrices in confusions.items()), OwnAudit(0, ()))
-
-
-def _audit_runs(name: str, matrices: np.ndarray) -> OwnAudit:
-    matrices = matrices.reshape(-1, *matrices.shape[-2:])
-    classes, supports, scores = matrices.shape[-1], matrices.sum(axis=-1), scores_of_confusion(matrices)
-    rows = [_row(f"{name}, run {number}", run) for number, run in enumerate(scores, start=1)]
-    findings = [
-        finding
-        for row, support in zip(rows, supports.tolist(), strict=True)
-        for finding in audit_row(row, classes, tuple(support))
-    ]
-    if len(rows) > 1:
-        rows.append(_row(f"{name}, mean", scores.mean(axis=0)))
-        findings += audit_row(rows[-1], classes, _total_supports(supports), averaged=True)
-        findings += audit_means(rows)
-    return OwnAudit(len(rows), tuple(findings), runs=len(matrices))
+    count, findings, runs = 0, [], 0
+    for name, matrices in confusions.items():
+        matrices = np.asarray(matrices)
+        matrices = matrices.reshape(-1, *matrices.shape[-2:])
+        classes, supports, scores = matrices.shape[-1], matrices.sum(axis=-1), scores_of_confusion(matrices)
+        rows = [_row(f"{name}, run {number}", run) for number, run in enumerate(scores, start=1)]
+        for row, support in zip(rows, supports.tolist(), strict=True):
+            findings += audit_row(row, classes, tuple(support))
+        if len(rows) > 1:
+            rows.append(_row(f"{name}, mean", scores.mean(axis=0)))
+            findings += audit_row(rows[-1], classes, _total_supports(supports), averaged=True)
+            findings += audit_means(rows)
+        count, runs = count + len(rows), runs + len(matrices)
+    return OwnAudit(count, tuple(findings), runs)
 
 
 def _row(label: str, scores: Sequence[float]) -> PublishedRow:

@@ -4,7 +4,8 @@ All numbers are as printed: percentages and seconds with two decimals, megabytes
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,8 +16,7 @@ CNN, AE_ONLY, CNN_LSTM, CNN_AE = "CNN", "AE only", "CNN + LSTM", "CNN + AE"
 RESNET, PROPOSED = "ResNet", "CNN + AE + Attention"
 
 
-@dataclass(frozen=True)
-class StyleFrames:
+class StyleFrames(NamedTuple):
     """A row of Table 1: a dance style and its number of frames."""
 
     style: str
@@ -25,8 +25,7 @@ class StyleFrames:
     frames: int
 
 
-@dataclass(frozen=True)
-class RepeatScores:
+class RepeatScores(NamedTuple):
     """A row of Table 2: scores in percent of one strategy in one repeat ("experiment"), means over five folds."""
 
     experiment: int
@@ -38,12 +37,10 @@ class RepeatScores:
     f1: float
 
 
-@dataclass(frozen=True)
-class FrameIntervalScores:
+class FrameIntervalScores(NamedTuple):
     """A row of Table 3: scores in percent with one frame kept of every `interval`.
 
-    The row labels are images that the text does not contain. The text names "sets of 2, 3, 4, …, and 10 frames" and the
-    table has nine rows, so we assume this order. The frame sizes are missing.
+    The row labels are images. The text names "sets of 2, 3, 4, …, and 10 frames", so we assume this order.
     """
 
     interval: int
@@ -52,8 +49,7 @@ class FrameIntervalScores:
     kappa: float
 
 
-@dataclass(frozen=True)
-class ModelCost:
+class ModelCost(NamedTuple):
     """A row of Table 4: confusion of similar styles in percent, times for one video of 37 s, size, training time."""
 
     strategy: str
@@ -65,8 +61,7 @@ class ModelCost:
     inference_seconds: float
 
 
-@dataclass(frozen=True)
-class ConditionScores:
+class ConditionScores(NamedTuple):
     """A row of Table 5: scores in percent under one condition (corruption)."""
 
     condition: str
@@ -125,37 +120,25 @@ TABLE_4 = (
     ModelCost(PROPOSED, 4.30, 21.75, 3.28, 157.4, 4 * 60 + 52, 32.57),
 )
 
+_CONDITIONS = """\
+Baseline (optimal) | Clean data | High-quality frames, clear lighting, no compression | 97.14 | 97.30
+Mild compression | Standard social media compression | Mild lossy compression (25% quality) | 96.72 | 96.85
+Severe compression | Heavy lossy compression | Strong visual artifacts (15% quality) | 95.18 | 95.29
+Mild Gaussian noise | Low-level random noise | Added white noise with low intensity | 96.31 | 96.42
+Severe Gaussian noise | High-intensity random noise | Significant pixel-level disturbance | 93.85 | 93.92
+Mild motion blur | Slight motion blur | Simulating moderate camera movement | 95.95 | 96.07
+Severe motion blur | Heavy motion blur | Rapid camera movement causing streaking | 92.34 | 92.50
+Low light | Insufficient lighting | Reduced brightness (30% of standard light) | 94.83 | 94.91
+Backlight (strong) | Backlight without foreground lighting | Silhouetted dancer, obscured body details | 91.49 | 91.64
+Moving shadows | Dynamic shadows in background | Shadows interfering with body contours | 93.53 | 93.62
+Rain effect | Water droplets on lens | Simulated raindrops or dirt on camera lens | 94.12 | 94.24
+Mild fog/haze | Light atmospheric fog | Slight reduction in clarity | 95.08 | 95.19
+Heavy fog/haze | Severe environmental fog | Significant loss of visibility | 90.51 | 90.78
+Frame drop (20%) | Dropped frames | Random omission of 20% of frames | 94.44 | 94.66
+Low resolution (360p) | Reduced video resolution | Low pixel density, affecting fine movements | 91.37 | 91.58"""
 TABLE_5 = tuple(
-    ConditionScores(*row)
-    for row in (
-        ("Baseline (optimal)", "Clean data", "High-quality frames, clear lighting, no compression", 97.14, 97.30),
-        ("Mild compression", "Standard social media compression", "Mild lossy compression (25% quality)", 96.72, 96.85),
-        ("Severe compression", "Heavy lossy compression", "Strong visual artifacts (15% quality)", 95.18, 95.29),
-        ("Mild Gaussian noise", "Low-level random noise", "Added white noise with low intensity", 96.31, 96.42),
-        ("Severe Gaussian noise", "High-intensity random noise", "Significant pixel-level disturbance", 93.85, 93.92),
-        ("Mild motion blur", "Slight motion blur", "Simulating moderate camera movement", 95.95, 96.07),
-        ("Severe motion blur", "Heavy motion blur", "Rapid camera movement causing streaking", 92.34, 92.50),
-        ("Low light", "Insufficient lighting", "Reduced brightness (30% of standard light)", 94.83, 94.91),
-        (
-            "Backlight (strong)",
-            "Backlight without foreground lighting",
-            "Silhouetted dancer, obscured body details",
-            91.49,
-            91.64,
-        ),
-        ("Moving shadows", "Dynamic shadows in background", "Shadows interfering with body contours", 93.53, 93.62),
-        ("Rain effect", "Water droplets on lens", "Simulated raindrops or dirt on camera lens", 94.12, 94.24),
-        ("Mild fog/haze", "Light atmospheric fog", "Slight reduction in clarity", 95.08, 95.19),
-        ("Heavy fog/haze", "Severe environmental fog", "Significant loss of visibility", 90.51, 90.78),
-        ("Frame drop (20%)", "Dropped frames", "Random omission of 20% of frames", 94.44, 94.66),
-        (
-            "Low resolution (360p)",
-            "Reduced video resolution",
-            "Low pixel density, affecting fine movements",
-            91.37,
-            91.58,
-        ),
-    )
+    ConditionScores(*words, float(accuracy), float(f1))
+    for *words, accuracy, f1 in (line.split(" | ") for line in _CONDITIONS.splitlines())
 )
 
 TABLES = {1: TABLE_1, 2: TABLE_2, 3: TABLE_3, 4: TABLE_4, 5: TABLE_5}
@@ -206,20 +189,12 @@ ASSUMPTIONS = (
 
 
 def table_frame(number: int) -> pd.DataFrame:
-    """Return one of the five tables as a DataFrame, with one column for each field of its rows.
-
-    Raises:
-        ValueError: the paper has no table of this number.
-    """
-    if number not in TABLES:
-        raise ValueError(f"the paper has tables 1 to 5, not {number}")
-    return pd.DataFrame([asdict(row) for row in TABLES[number]])
+    """Return one of the five tables as a DataFrame, with one column for each field of its rows."""
+    return pd.DataFrame(TABLES[number])
 
 
 def as_large_as_table_1(settings: StudioSettings) -> StudioSettings:
-    """Return settings for synthetic clips with as many fault-free frames of each style as Table 1 lists.
-
-    The paper counts frames after curation, so frames with planted faults are added to these counts.
+    """Return settings for synthetic clips with as many frames without planted faults of each style as Table 1 lists.
 
     Raises:
         ValueError: there are more dancers than frames of a style.
@@ -230,8 +205,7 @@ def as_large_as_table_1(settings: StudioSettings) -> StudioSettings:
 
 def similar_pairs(styles: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Return the pairs of `SIMILAR_STYLES` in `styles`, as indices; ignore case and the kind of apostrophe."""
-    names = [style.replace("’", "'").lower() for style in styles]
-    pairs = [tuple(style.replace("’", "'").lower() for style in pair) for pair in SIMILAR_STYLES]
+    names, *pairs = ([style.replace("’", "'").lower() for style in several] for several in (styles, *SIMILAR_STYLES))
     return tuple((names.index(one), names.index(other)) for one, other in pairs if {one, other} <= set(names))
 
 

@@ -63,16 +63,7 @@ def findings_frame(findings: Sequence[Finding]) -> pd.DataFrame:
 
 
 class Bound(NamedTuple):
-    """The allowed range of one score.
-
-    Attributes:
-        rule: short name.
-        score: the bounded score.
-        allowed: the range, as fractions.
-        given: names of the scores that the range is computed from.
-        reason: explanation, the end of a sentence.
-        level: level of a violation.
-    """
+    """The allowed range (fractions) of a score, given other scores; `reason` is the end of a sentence."""
 
     rule: str
     score: str
@@ -115,11 +106,7 @@ def audit_row(
 
 
 def check_classes(classes: int, supports: tuple[int, ...] | None) -> None:
-    """Check the number of classes and their supports.
-
-    Raises:
-        AuditError: fewer than two classes, or supports that do not fit.
-    """
+    """Raise AuditError for fewer than two classes, or supports that do not fit."""
     if classes < 2:
         raise AuditError(f"{classes} classes: an audit needs at least 2")
     if supports is None:

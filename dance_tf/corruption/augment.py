@@ -34,11 +34,7 @@ SOURCE_RATE = 6.0
 
 
 def check_families(families: tuple[str, ...]) -> None:
-    """Check that families of conditions can be used for augmentation.
-
-    Raises:
-        ValueError: names those that cannot, and those that can.
-    """
+    """Raise ValueError if families of conditions cannot be used for augmentation; it names those that can."""
     unknown = [family for family in families if family not in SPATIAL_FAMILIES]
     if unknown:
         raise ValueError(f"no augmentation for {', '.join(unknown)}; there are {', '.join(SPATIAL_FAMILIES)}")
@@ -53,7 +49,7 @@ def augment_with_backgrounds(
     max_severity: float = MAX_SEVERITY,
     window: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apply random conditions to random frames of a batch, and to the backgrounds of these frames.
+    """Return frames and backgrounds of a batch with random conditions on random frames and their backgrounds.
 
     Each chosen frame (or window) gets one effect, all equally likely; those with the same effect share its severity,
     uniform from 0.5 to `max_severity`, and have different times: another place of the shadow, another patch of fog.
@@ -70,9 +66,6 @@ def augment_with_backgrounds(
         share: 0..1, probability that a frame (or window) is chosen.
         max_severity: up to 5.
         window: number of consecutive frames that get the same condition; divides n.
-
-    Returns:
-        Frames and backgrounds, new arrays.
 
     Raises:
         ValueError: an unknown family, another dtype or shape, or different shapes.
@@ -115,23 +108,17 @@ def small_effect(
     seconds: np.ndarray,
     generator: np.random.Generator,
     settings: Mapping[str, float],
-    source_side: int = SOURCE_SIDE,
 ) -> np.ndarray:
-    """Apply an effect to independent pictures as if they had been resized from `source_side` after it.
+    """Apply an effect to independent pictures as if they had been resized from `SOURCE_SIDE` after it.
 
     Args:
         effect: of a condition.
-        pictures: uint8 [n, h, w], without black bars.
+        pictures: uint8 [n, h, w], without black bars; those larger than `SOURCE_SIDE` are their own footage.
         seconds: float64 [n], the time of each.
         generator: for random effects.
         settings: keywords of the effect for the footage.
-        source_side: short side of the footage in pixels; larger pictures are their own footage.
-
-    Returns:
-        uint8 [n, h, w].
     """
-    ratio = max(1.0, source_side / min(pictures.shape[1:]))
-    settings = dict(settings)
+    ratio, settings = max(1.0, SOURCE_SIDE / min(pictures.shape[1:])), dict(settings)
     if effect is add_gaussian_noise:
         settings["sigma"] /= ratio  # the mean of ratio² pixels
     if effect is compress_h264:

@@ -19,17 +19,11 @@ from scipy.special import ndtri
 
 @dataclass(frozen=True)
 class Constant:
-    """A number of an effect that does not depend on the severity.
-
-    Attributes:
-        name: for the report.
-        unit: for the report.
-        value: a number, a word, or the two ends of a uniform distribution.
-    """
+    """A number of an effect that does not depend on the severity, with its name and unit for the report."""
 
     name: str
     unit: str
-    value: Any
+    value: Any  # a number, a word, or the two ends of a uniform distribution
 
     def __str__(self) -> str:
         """Return the value as text."""
@@ -44,15 +38,10 @@ SWAY = Constant("sway", "of the mean length, largest", 0.5)
 
 @dataclass(frozen=True, eq=False)
 class WholeClip:
-    """What the effects on some frames of a clip need of the others.
+    """What the effects on some frames of a clip need of the others."""
 
-    Attributes:
-        seconds: float64 [n], of all frames.
-        samples: uint8 [k, h, w], the frames at `light.sample_indices`.
-    """
-
-    seconds: np.ndarray
-    samples: np.ndarray
+    seconds: np.ndarray  # float64 [n], of all frames
+    samples: np.ndarray  # uint8 [k, h, w], the frames at `light.sample_indices`
 
 
 @lru_cache(maxsize=1)
@@ -82,13 +71,9 @@ def add_gaussian_noise(
 
 
 def motion_blur_kernel(length: float) -> np.ndarray:
-    """Return the horizontal point spread function of a camera that moves at constant speed during the exposure.
+    """Return the point spread function float32 [1, k], sum 1, of a camera that moves `length` pixels at constant speed.
 
-    Args:
-        length: in pixels; 1 or less is no blur.
-
-    Returns:
-        float32 [1, k], k odd, sum 1; the two ends have the weight of the part of the pixel that is covered.
+    k is odd; the two ends have the weight of the part of the pixel that is covered. A length of 1 or less is no blur.
     """
     length = max(float(length), 1.0)
     reach = int(np.ceil((length - 1) / 2))
@@ -99,18 +84,15 @@ def motion_blur_kernel(length: float) -> np.ndarray:
 def motion_blur_lengths(
     length: float, seconds: np.ndarray, generator: np.random.Generator, clip_seconds: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return how far the image moves during the exposure of each frame of a hand-held camera.
+    """Return how far the image moves during the exposure of each frame of a hand-held camera, float64 [n], pixels.
 
     The speed is a sum of three sines of 0.5 to 3 Hz, so neighbouring frames have similar blur.
 
     Args:
-        length: mean over the clip, in pixels.
+        length: mean over the clip, in pixels; each frame's is within 50 % of it.
         seconds: float64 [n] of the frames.
         generator: for rates and phases.
         clip_seconds: of all frames of the clip, if `seconds` are some of them.
-
-    Returns:
-        float64 [n], pixels, each within 50 % of `length`.
     """
     rates, phases = generator.uniform(*SWAY_RATES.value, 3), generator.uniform(0, 2 * np.pi, 3)
 
@@ -168,11 +150,9 @@ def lower_resolution(
 
 
 def kept_after_drops(count: int, generator: np.random.Generator, *, share: float) -> np.ndarray:
-    """Return the indices int64 of the frames that remain when some are lost at random, increasing.
+    """Return the indices int64 of the frames that remain of `count` when some are lost at random, increasing.
 
-    Args:
-        count: frames of the clip.
-        share: of the frames that are lost: round(share × count), a half rounded up, but at least one frame remains.
+    round(share × count) frames are lost, a half rounded up, but at least one remains.
     """
     lost = min(int(np.floor(share * count + 0.5)), max(count - 1, 0))
     return np.sort(generator.permutation(count)[lost:]).astype(np.int64)

@@ -29,19 +29,12 @@ SAME_TIME = 1e-6  # seconds
 
 @dataclass(frozen=True, eq=False)
 class FrameRequest:
-    """Frames of a clip under a condition.
+    """Frames of a clip under a condition."""
 
-    Attributes:
-        places: int64 [n], increasing, indices of kept frames.
-        condition: its name; None for unchanged frames.
-        severity: 0 to 5.
-        seed: for random conditions.
-    """
-
-    places: np.ndarray
-    condition: str | None = None
-    severity: float = 0.0
-    seed: int = 0
+    places: np.ndarray  # int64 [n], increasing, indices of kept frames
+    condition: str | None = None  # its name; None for unchanged frames
+    severity: float = 0.0  # 0 to 5
+    seed: int = 0  # for random conditions
 
     @property
     def coded(self) -> bool:
@@ -68,16 +61,13 @@ class FileCompression:
 def degrade_file(
     path: Path, seconds: np.ndarray, requests: Sequence[FrameRequest], heartbeat: Callable[[], None] = no_heartbeat
 ) -> list[np.ndarray]:
-    """Read a file once and return frames of it under conditions.
+    """Read a file once and return uint8 [n, 128, 128] for each request.
 
     Args:
         path: the file.
         seconds: float64 [n], times of the frames that curation kept.
         requests: which frames, under which conditions.
-        heartbeat: heartbeat.
-
-    Returns:
-        uint8 [n, 128, 128] for each request.
+        heartbeat: called often.
 
     Raises:
         ReadError: the file cannot be read, the picture size changes, or a kept frame is missing.
@@ -140,15 +130,14 @@ def _square(picture: np.ndarray, aspect: float) -> np.ndarray:
 def _segments(
     path: Path, kept_seconds: np.ndarray, heartbeat: Callable[[], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
-    """Read a clip at its own size, `SEGMENT_FRAMES` frames at a time.
+    """Yield a clip at its own size, `SEGMENT_FRAMES` frames at a time.
 
-    Yields:
-        Index among the kept frames int64 [n] (-1 for others), seconds float64 [n], pictures uint8 [n, h, w], and the
-        aspect ratio of the pixels.
+    Each segment is the indices among the kept frames int64 [n] (-1 for others), seconds float64 [n], pictures
+    uint8 [n, h, w], and the aspect ratio of the pixels.
     """
-    from dance_tf.video.frames import FootageReader
+    from dance_tf.video.frames import open_footage
 
-    reader = FootageReader(path, replace(READ_DEFAULTS, threads=1))
+    reader = open_footage(path, replace(READ_DEFAULTS, threads=1))
     next_place = 0
     segment: list[tuple[int, float, np.ndarray]] = []
     for time, picture in reader.pictures():
@@ -162,7 +151,7 @@ def _segments(
             raise ReadError(f"{path.name}: its pictures change their size, so no clip can be made of them")
         segment.append((place, time, picture))
         if len(segment) == SEGMENT_FRAMES:
-            yield *(np.array(column) for column in zip(*segment, strict=True)), reader.source.pixel_aspect
+            yield *(np.array(column) for column in zip(*segment, strict=True)), reader.pixel_aspect
             segment = []
     if segment:
-        yield *(np.array(column) for column in zip(*segment, strict=True)), reader.source.pixel_aspect
+        yield *(np.array(column) for column in zip(*segment, strict=True)), reader.pixel_aspect

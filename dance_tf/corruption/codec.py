@@ -16,16 +16,12 @@ FRAMES_PER_SECOND = 30.0
 def encode_h264(
     frames: np.ndarray, crf: float, rate: float = FRAMES_PER_SECOND, keyframe_interval: int = KEYFRAMES.value
 ) -> list:
-    """Encode gray frames with x264 (monochrome, full range, B-frames, one thread for reproducible bytes).
+    """Return packets (`av.Packet`) of frames uint8 [n, h, w] by x264: gray, full range, B-frames, in coding order.
 
     Args:
-        frames: uint8 [n, h, w], any size.
         crf: 0..51; 0 is lossless.
         rate: frames per second.
         keyframe_interval: frames between keyframes at most; 1 codes each frame on its own.
-
-    Returns:
-        Packets in coding order (`av.Packet`).
     """
     import av
 
@@ -35,7 +31,7 @@ def encode_h264(
     encoder.framerate = Fraction(rate).limit_denominator(1001)
     encoder.time_base = 1 / encoder.framerate
     encoder.gop_size = keyframe_interval
-    encoder.thread_count = 1
+    encoder.thread_count = 1  # for reproducible bytes
     # without cpu-independent the bytes differ between processors, and for small frames between calls
     encoder.options = {"crf": f"{crf:g}", "preset": PRESET.value, "x264-params": "cpu-independent=1"}
     packets = []
@@ -47,11 +43,7 @@ def encode_h264(
 
 
 def decode_h264(packets: list, shape: tuple[int, int, int]) -> np.ndarray:
-    """Decode packets to the luma of the frames, in order of time.
-
-    Args:
-        packets: the result of `encode_h264`.
-        shape: (n, h, w) of the frames.
+    """Decode the packets of `encode_h264` to the luma of the frames, uint8 of `shape` (n, h, w).
 
     Raises:
         RuntimeError: the number or size of the frames differs.
@@ -105,19 +97,12 @@ def _rate(seconds: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class CompressionMeasure:
-    """The effect of one CRF on a clip.
-
-    Attributes:
-        crf: the constant rate factor.
-        psnr: decibels, from the mean squared error over all frames; infinite if lossless.
-        bitrate: kbit/s of the encoded video, without a container.
-        bits_per_pixel: encoded bits for each pixel of each frame.
-    """
+    """The effect of one constant rate factor on a clip."""
 
     crf: float
-    psnr: float
-    bitrate: float
-    bits_per_pixel: float
+    psnr: float  # decibels, from the mean squared error over all frames; infinite if lossless
+    bitrate: float  # kbit/s of the encoded video, without a container
+    bits_per_pixel: float  # encoded bits for each pixel of each frame
 
 
 def psnr(reference: np.ndarray, degraded: np.ndarray) -> float:
@@ -127,14 +112,9 @@ def psnr(reference: np.ndarray, degraded: np.ndarray) -> float:
 
 
 def measure_compression(
-    frames: np.ndarray, crf_values: tuple[float, ...] = (38, 43), rate: float = FRAMES_PER_SECOND
+    frames: np.ndarray, crf_values: tuple[float, ...], rate: float = FRAMES_PER_SECOND
 ) -> tuple[CompressionMeasure, ...]:
-    """Encode frames at each CRF, and measure bit rate and quality.
-
-    Args:
-        frames: uint8 [n, h, w], n at least 1.
-        crf_values: the rate factors.
-        rate: frames per second, for the bitrate.
+    """Encode frames uint8 [n, h, w] at each CRF and at `rate` frames per second, and measure bit rate and quality.
 
     Raises:
         ValueError: no frames.

@@ -21,17 +21,11 @@ DEFAULT_RATE = 30.0  # frames per second of a clip without timestamps
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that depends on the severity.
+    """A number that depends on the severity."""
 
-    Attributes:
-        name: keyword of the effect.
-        unit: for the report.
-        values: at severities 0 (identity), 1, 2, 3, 4, 5; linear between them.
-    """
-
-    name: str
-    unit: str
-    values: tuple[float, float, float, float, float, float]
+    name: str  # keyword of the effect
+    unit: str  # for the report
+    values: tuple[float, float, float, float, float, float]  # at severities 0 (identity) to 5; linear between them
 
     def at(self, severity: float) -> float:
         """Return the value at a severity from 0 to 5."""
@@ -42,36 +36,23 @@ class Parameter:
 class Condition:
     """One row of Table 5.
 
-    Attributes:
-        name: identifier.
-        row: the paper's name in its "Condition type" column.
-        severity: the severity of the level that the paper names.
-        family: one of `FAMILIES`; conditions of one family are held out of training together.
-        kind: name of the effect at any level.
-        effect: function (frames uint8 [n, h, w], seconds [n], generator, **settings) -> frames; if not spatial,
-            (count, generator, **settings) -> indices of the frames that remain.
-        stream: name of the random stream, shared by the levels of one effect.
-        parameters: what depends on the severity.
-        constants: what does not.
-        spatial: True if it changes frames, False if it removes frames.
-        seeded: False if it is deterministic.
-        whole: True if the effect depends on other frames of the clip; it then has the keyword `clip`.
-        note: remark for readers of its results.
+    Its effect is a function (frames uint8 [n, h, w], seconds [n], generator, **settings) -> frames; if not spatial,
+    (count, generator, **settings) -> indices of the frames that remain.
     """
 
     name: str
-    row: str
-    severity: float
-    family: str
-    kind: str
+    row: str  # the paper's name in its "Condition type" column
+    severity: float  # of the level that the paper names
+    family: str  # one of `FAMILIES`; conditions of one family are held out of training together
+    kind: str  # name of the effect at any level
     effect: Callable
-    stream: str
-    parameters: tuple[Parameter, ...]
-    constants: tuple[Constant, ...] = ()
-    spatial: bool = True
-    seeded: bool = True
-    whole: bool = False
-    note: str = ""
+    stream: str  # name of the random stream, shared by the levels of one effect
+    parameters: tuple[Parameter, ...]  # what depends on the severity
+    constants: tuple[Constant, ...] = ()  # what does not
+    spatial: bool = True  # whether it changes frames; otherwise it removes frames
+    seeded: bool = True  # whether it is random
+    whole: bool = False  # whether the effect depends on other frames of the clip; it then has the keyword `clip`
+    note: str = ""  # remark for readers of its results
 
     def settings(self, severity: float) -> dict[str, float]:
         """Return the keywords of the effect at a severity from 0 to 5."""
@@ -192,18 +173,16 @@ def find_condition(name: str) -> Condition:
     Raises:
         ValueError: no such condition; the message lists all names.
     """
-    for condition in CONDITIONS:
-        if condition.name == name:
-            return condition
-    raise ValueError(f"no condition is called {name!r}; there are {', '.join(CONDITION_NAMES)}")
+    if name not in CONDITION_NAMES:
+        raise ValueError(f"no condition is called {name!r}; there are {', '.join(CONDITION_NAMES)}")
+    return CONDITIONS[CONDITION_NAMES.index(name)]
 
 
 def condition_table() -> pd.DataFrame:
     """Return one row for each condition and parameter.
 
-    Returns:
-        Columns: condition, family, paper_row, acts_on, parameter, unit, severity_1 .. severity_5, paper_severity,
-            paper_value, note.
+    Its columns are condition, family, paper_row, acts_on, parameter, unit, severity_1 .. severity_5, paper_severity,
+    paper_value and note.
     """
     return pd.DataFrame(
         {
@@ -226,8 +205,7 @@ def condition_table() -> pd.DataFrame:
 def constant_table() -> pd.DataFrame:
     """Return one row for each effect and constant.
 
-    Returns:
-        Columns: conditions (tuple of names), family, paper_rows (tuple), acts_on, parameter, unit, value (text).
+    Its columns are conditions (tuple of names), family, paper_rows (tuple), acts_on, parameter, unit and value (text).
     """
     effects: dict[Callable, list[Condition]] = {}
     for condition in CONDITIONS:
@@ -253,15 +231,10 @@ def _acts_on(condition: Condition) -> str:
 
 @dataclass(frozen=True)
 class Degraded:
-    """A clip under a condition.
+    """A clip under a condition."""
 
-    Attributes:
-        frames: uint8, the shape of the clip without lost frames.
-        kept_indices: int64, increasing, the frames of the clip that remain (all, if the condition is spatial).
-    """
-
-    frames: np.ndarray
-    kept_indices: np.ndarray
+    frames: np.ndarray  # uint8, the shape of the clip without lost frames
+    kept_indices: np.ndarray  # int64, increasing, the frames of the clip that remain (all, if the condition is spatial)
 
 
 def effect_generator(condition: Condition, seed: int) -> np.random.Generator:
@@ -318,9 +291,8 @@ def degrade(
         return Degraded(frames[kept], kept)
     if clip is not None and condition.whole:
         settings["clip"] = clip
-    channels = [frames] if frames.ndim == 3 else np.moveaxis(frames, -1, 0)
     changed = [
         condition.effect(np.ascontiguousarray(channel), seconds, effect_generator(condition, seed), **settings)
-        for channel in channels
+        for channel in ([frames] if frames.ndim == 3 else np.moveaxis(frames, -1, 0))
     ]
     return Degraded(changed[0] if frames.ndim == 3 else np.stack(changed, axis=-1), everything)

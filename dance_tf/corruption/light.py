@@ -58,10 +58,9 @@ def sample_indices(count: int) -> np.ndarray:
 
 
 def silhouettes(frames: np.ndarray, samples: np.ndarray | None = None) -> np.ndarray | None:
-    """Find the dancer by background subtraction.
+    """Find the dancer in frames uint8 [n, h, w] by background subtraction.
 
     Args:
-        frames: uint8 [n, h, w].
         samples: uint8 [k, h, w], the frames of the clip at `sample_indices`, if `frames` are some of its frames.
 
     Returns:
@@ -190,7 +189,7 @@ def cast_moving_shadows(
     phase = generator.uniform(0, 6.28, number)
     penumbra = max(0.1, SHADOW_EDGE.value * side)
     shaded = np.empty_like(frames)
-    for i, second in enumerate(np.asarray(seconds, np.float64)):
+    for i, second in enumerate(seconds):
         light = np.ones((size[1], size[0]), np.float32)
         # paths extend beyond the picture by the breadth of a shadow, so that no shadow appears suddenly
         x = (-0.4 + 1.8 * ((start + pace * second / 1.8) % 1.0)) * size[0]

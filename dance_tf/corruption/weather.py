@@ -34,15 +34,13 @@ SWERVE_RATE = Constant("rate of swerves", "radians a height", 9.0)
 def fog_texture(seed: int) -> np.ndarray:
     """Return a periodic cloud texture: noise whose amplitude falls with the power 1.7 of the frequency.
 
-    Returns:
-        float32 [128, 128], mean 0, standard deviation 1, within ±2; cached, so read-only.
+    It is float32 [128, 128], mean 0, standard deviation 1, within ±2; cached, so read-only.
     """
-    frequency = (
-        np.hypot(np.fft.fftfreq(FOG_TILE.value)[:, None], np.fft.rfftfreq(FOG_TILE.value)[None, :]) * FOG_TILE.value
-    )
+    side = FOG_TILE.value
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :]) * side
     amplitude = np.where(frequency > 0, np.maximum(frequency, 1.0), np.inf) ** -FOG_FALLOFF.value
-    spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((FOG_TILE.value, FOG_TILE.value))) * amplitude
-    texture = np.fft.irfft2(spectrum, s=(FOG_TILE.value, FOG_TILE.value))
+    spectrum = np.fft.rfft2(np.random.default_rng(seed).standard_normal((side, side))) * amplitude
+    texture = np.fft.irfft2(spectrum, s=(side, side))
     texture = np.clip(texture / texture.std(), -2, 2)
     return ((texture - texture.mean()) / texture.std()).clip(-2, 2).astype(np.float32)
 
@@ -68,19 +66,18 @@ def add_fog(
     start = generator.uniform(0, FOG_TILE.value, (2, 2))
     course = generator.uniform(0, 2 * np.pi, 2)
     pace = generator.uniform(*FOG_PACE.value, 2) * FOG_SIDE.value
-    velocity = (np.stack([np.cos(course), FOG_RISE.value * np.sin(course)], 1) * pace[:, None]).astype(np.float64)
+    velocity = np.stack([np.cos(course), FOG_RISE.value * np.sin(course)], 1) * pace[:, None]
     sigma = scatter * min(height, width)
     foggy = np.empty_like(frames)
     result = np.empty((height, width), np.float32)
-    for i, second in enumerate(np.asarray(seconds, np.float64)):
+    for i, second in enumerate(seconds):
         corner = (start + velocity * second) % FOG_TILE.value + 1
         parts = [
             cv2.getRectSubPix(layer, small, (c[0] + (small[0] - 1) / 2, c[1] + (small[1] - 1) / 2))
             for layer, c in zip(layers, corner, strict=True)
         ]
         unevenness = (parts[0] + parts[1]) * np.float32(PATCHINESS.value / 2**1.5)
-        through = np.exp(np.float32(-depth) * (1 + unevenness))
-        through = enlarge(through, height, width)
+        through = enlarge(np.exp(np.float32(-depth) * (1 + unevenness)), height, width)
         scene = cv2.GaussianBlur(frames[i], (0, 0), sigma) if sigma >= 0.3 else frames[i]
         np.subtract(scene.reshape(height, width), np.float32(AIRLIGHT.value), out=result)
         result *= through
@@ -89,46 +86,27 @@ def add_fog(
     return foggy
 
 
-def _drop(radius: float, magnify: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a drop as a lens: shift [2, s, s] px to the source of each pixel, cover [s, s] 0..1, shine [s, s]."""
+def _drop(radius: float, magnify: float) -> np.ndarray:
+    """Return a drop as a lens, float32 [4, s, s]: shift to the source of each pixel (x, y), cover 0..1, shine."""
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     distance = np.hypot(x, DROP_WIDTH.value * y) / radius
     cover = np.clip((1.0 - distance) * max(radius, 1.0) / 1.5 + 0.5, 0, 1)
-    # a drop shows the scene upside down and smaller: the source is on the other side of the drop's centre
-    shift = np.stack([-(1 + magnify) * x, -(1 + magnify) * y])
     shine = 1.0 + DROP_SHINE.value * y / reach - DROP_SHADE.value * np.clip(distance - 0.6, 0, 1) / 0.4
-    return shift, cover.astype(np.float32), shine.astype(np.float32)
+    # a drop shows the scene upside down and smaller: the source is on the other side of the drop's centre
+    return np.stack([-(1 + magnify) * x, -(1 + magnify) * y, cover, shine]).astype(np.float32)
 
 
-class _Lens:
-    """A wet lens: for each pixel the shift to its source, how much a drop covers it, and its brightness."""
-
-    def __init__(self, height: int, width: int):
-        self.shift = np.zeros((2, height, width), np.float32)
-        self.cover = np.zeros((height, width), np.float32)
-        self.shine = np.ones((height, width), np.float32)
-
-    def copy_from(self, other: "_Lens") -> None:
-        """Replace all drops by those of another lens."""
-        for name in ("shift", "cover", "shine"):
-            np.copyto(getattr(self, name), getattr(other, name))
-
-    def put(self, drop: tuple[np.ndarray, np.ndarray, np.ndarray], x: int, y: int) -> None:
-        """Add a drop with its centre at pixel (x, y), which may be outside the picture."""
-        shift, cover, shine = drop
-        height, width = self.cover.shape
-        reach = cover.shape[0] // 2
-        top, left = max(0, y - reach), max(0, x - reach)
-        bottom, right = min(height, y + reach + 1), min(width, x + reach + 1)
-        if top >= bottom or left >= right:
-            return
-        here = (slice(top, bottom), slice(left, right))
-        part = (slice(top - y + reach, bottom - y + reach), slice(left - x + reach, right - x + reach))
-        wet = cover[part] > self.cover[here]
-        np.copyto(self.shift[:, *here], shift[:, *part], where=wet)
-        np.copyto(self.shine[here], shine[part], where=wet)
-        np.copyto(self.cover[here], cover[part], where=wet)
+def _put(lens: np.ndarray, drop: np.ndarray, x: int, y: int) -> None:
+    """Add a drop with its centre at pixel (x, y), which may be outside the picture, to a lens float32 [4, h, w]."""
+    height, width = lens.shape[1:]
+    reach = drop.shape[1] // 2
+    top, left = max(0, y - reach), max(0, x - reach)
+    bottom, right = min(height, y + reach + 1), min(width, x + reach + 1)
+    if top < bottom and left < right:
+        here = lens[:, top:bottom, left:right]
+        part = drop[:, top - y + reach : bottom - y + reach, left - x + reach : right - x + reach]
+        np.copyto(here, part, where=part[2] > here[2])
 
 
 def rain_on_lens(
@@ -149,28 +127,27 @@ def rain_on_lens(
     phase = generator.uniform(0, 2 * np.pi, number)
     shapes = [_drop(max(r, 0.5), m) for r, m in zip(radii, generator.uniform(*DROP_SHRINKS.value, number), strict=True)]
     running = np.arange(number) < round(DROP_RUNNING.value * number)
-    still, lens = _Lens(height, width), _Lens(height, width)
+    still = np.zeros((4, height, width), np.float32)
+    still[3] = 1
+    lens = np.empty_like(still)
     visible = radii >= 0.5  # smaller ones are less than a pixel
     for k in np.flatnonzero(visible & ~running):
-        still.put(shapes[k], round(x[k]), round(np.clip(y[k], 0, 1) * height))
+        _put(still, shapes[k], round(x[k]), round(np.clip(y[k], 0, 1) * height))
     grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
     wet = np.empty_like(frames)
     focus = max(0.3, DROP_FOCUS.value * side)
-    for i, second in enumerate(np.asarray(seconds, np.float64)):
-        lens.copy_from(still)
+    for i, second in enumerate(seconds):
+        lens[:] = still
         for k in np.flatnonzero(visible & running):
             fallen = pace[k] * (second + HALTS.value * np.sin(HALT_RATE.value * second + phase[k]))
             row = (y[k] + 0.15 + fallen) % 1.3 - 0.15
-            lens.put(
-                shapes[k],
-                round(x[k] + SWERVE.value * side * np.sin(SWERVE_RATE.value * row + phase[k])),
-                round(row * height),
-            )
+            swerve = SWERVE.value * side * np.sin(SWERVE_RATE.value * row + phase[k])
+            _put(lens, shapes[k], round(x[k] + swerve), round(row * height))
         soft = cv2.GaussianBlur(frames[i], (0, 0), focus).reshape(height, width)
         around = cv2.addWeighted(frames[i], 1 - film, soft, film, 0).reshape(height, width)
-        sources = grid + lens.shift
+        sources = grid + lens[:2]
         inside = cv2.remap(soft, sources[0], sources[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        inside = inside.reshape(height, width) * lens.shine
-        result = around + lens.cover * (inside - around) + np.float32(0.5)
+        inside = inside.reshape(height, width) * lens[3]
+        result = around + lens[2] * (inside - around) + np.float32(0.5)
         wet[i] = np.clip(result, 0, 255, out=result)
     return wet

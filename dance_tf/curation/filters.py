@@ -14,7 +14,6 @@ from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import FrameFile
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import picture_area
-from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
 BLANK, BLURRED, NO_DANCING = "blank", "blurred", "no_dancing"
 REASONS = (BLANK, BLURRED, NO_DANCING)
@@ -108,7 +107,7 @@ def curate_frames(
         timestamps: float64 [n], seconds from the start.
         seconds: length of the clip.
         settings: the thresholds.
-        heartbeat: heartbeat, called for each frame.
+        heartbeat: called for each frame.
         held: the file that `frames` are in. Dropped frames are removed from it, and the result reads from it.
 
     Raises:
@@ -141,15 +140,11 @@ def curate_frames(
         reason, measure = next((reason, measure[index]) for reason, holds, measure in reasons if holds[index])
         dropped.append(DroppedFrame(int(index), float(timestamps[index]), reason, float(measure)))
     background = estimate_background(frames, np.flatnonzero(kept if kept.any() else ~kept))
-    if held is None:
-        remaining = frames[kept]
-    else:
-        if dropped:
-            held.keep(kept)
-        remaining = held.frames()
+    if held is not None and dropped:
+        held.keep(kept)
     return CuratedClip(
         clip,
-        remaining[..., None],
+        (frames[kept] if held is None else held.frames())[..., None],
         timestamps[kept],
         background.picture[..., None],
         background.valid,
@@ -196,55 +191,6 @@ def _long_runs(marked: np.ndarray, timestamps: np.ndarray, shortest: float) -> n
     return result
 
 
-def curate_clip(
-    clip: Clip,
-    read: ReadSettings = READ_DEFAULTS,
-    curation: CurationSettings = CURATION_DEFAULTS,
-    heartbeat: Callable[[], None] = no_heartbeat,
-) -> CuratedClip:
-    """Read and curate a clip in this process; `run.curate_in_subprocess` is safe against crashes of the decoder.
-
-    The frames are in a temporary file that is deleted with the result. Memory holds a few frames at a time and about
-    200 bytes for each frame of the clip.
-
-    Raises:
-        ReadError: the clip cannot be read.
-        FrameFileError: the folder for temporary files is full.
-    """
-    from dance_tf.video.frames import read_footage
-
-    with FrameFile() as held:
-        footage = read_footage(clip.path, read, heartbeat, held)
-        return curate_frames(clip, footage.frames, footage.timestamps, footage.seconds, curation, heartbeat, held)
-
-
-@dataclass(frozen=True)
-class ReasonScore:
-    """How well one filter finds its fault.
-
-    Attributes:
-        reason: one of `REASONS`.
-        planted: frames that have the fault.
-        dropped: frames dropped for it.
-        right: frames that are both.
-    """
-
-    reason: str
-    planted: int
-    dropped: int
-    right: int
-
-    @property
-    def precision(self) -> float:
-        """Right over dropped; NaN if nothing was dropped."""
-        return self.right / self.dropped if self.dropped else np.nan
-
-    @property
-    def recall(self) -> float:
-        """Right over planted; NaN if nothing was planted."""
-        return self.right / self.planted if self.planted else np.nan
-
-
 def frame_reasons(curated: CuratedClip) -> tuple[str, ...]:
     """Return for each frame that was read why it was dropped, or "" if it was kept."""
     reasons = [""] * curated.seen
@@ -253,26 +199,30 @@ def frame_reasons(curated: CuratedClip) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def score_curation(dropped: Sequence[Sequence[str]], truth: Sequence[Sequence[str]]) -> tuple[ReasonScore, ...]:
-    """Return the score of each filter, pooled over the frames of all clips, in the order of `REASONS`.
+def score_curation(
+    dropped: Sequence[Sequence[str]], truth: Sequence[Sequence[str]]
+) -> tuple[dict[str, str | int | float], ...]:
+    """Return how well each filter finds its fault, pooled over the frames of all clips, in the order of `REASONS`.
 
     Args:
         dropped: for each clip and frame the reason it was dropped, or "" (`frame_reasons`).
         truth: for each clip and frame the fault it has, or "".
 
+    Returns:
+        For each filter its reason, the numbers of frames planted (with the fault), dropped for it, and right (both);
+        precision and recall, NaN if there is nothing to divide by.
+
     Raises:
         ValueError: the number of clips, or of frames of a clip, differs.
     """
-    found = np.array([reason for clip in dropped for reason in clip], str)
     if [len(clip) for clip in dropped] != [len(clip) for clip in truth]:
         raise ValueError("dropped and truth have different numbers of clips or frames")
-    real = np.array([reason for clip in truth for reason in clip], str)
-    return tuple(
-        ReasonScore(
-            reason,
-            int((real == reason).sum()),
-            int((found == reason).sum()),
-            int(((found == reason) & (real == reason)).sum()),
-        )
-        for reason in REASONS
-    )
+    found, real = (np.array([reason for clip in clips for reason in clip], str) for clips in (dropped, truth))
+    scores = []
+    for reason in REASONS:
+        has, named = real == reason, found == reason
+        planted, count, right = int(has.sum()), int(named.sum()), int((has & named).sum())
+        counts = {"reason": reason, "planted": planted, "dropped": count, "right": right}
+        shares = {"precision": right / count if count else np.nan, "recall": right / planted if planted else np.nan}
+        scores.append(counts | shares)
+    return tuple(scores)

@@ -21,15 +21,14 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip, CurationSettings, DroppedFrame
-from dance_tf.video.catalog import Clip
-from dance_tf.video.clip import legible
+from dance_tf.video.catalog import Clip, legible
 from dance_tf.video.frames import BLOCK
 from dance_tf.video.settings import ReadSettings
 
@@ -46,22 +45,13 @@ class CurationRow:
 
     Attributes:
         path: absolute path of the file, the key of the table.
-        clip_id: name in the catalog; empty if it is not a clip.
-        style: its label.
-        dancer: who dances.
-        source: where it came from.
-        consent: what the dancer agreed to.
+        clip_id: name in the catalog, with the clip's labels after it; all empty if it is not a clip.
         status: "kept" (every frame), "partly kept" or "refused".
         reason: why not all of it was kept, in one line; empty for "kept".
         sha256: of its content; empty if it cannot be read.
-        seen: frames read.
-        kept: frames kept.
-        blank: frames dropped as blank.
-        blurred: frames dropped as blurred.
-        no_dancing: frames dropped because nobody dances.
+        seen: frames read; after it, those kept, and those dropped for each reason.
         seconds: length.
-        width: of the picture as displayed.
-        height: of the picture as displayed.
+        width: of the picture as displayed, like height.
         frame_rate: mean frames per second.
         room_known: whether the background is valid.
         part: file name of its part; empty for "refused".
@@ -95,10 +85,7 @@ class CurationRow:
 
 
 def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
-    """Write `curation.csv` atomically.
-
-    Earlier rows of the table about other files follow the new rows.
-    """
+    """Write `curation.csv` atomically; earlier rows of the table about other files follow the new rows."""
     paths = {row.path for row in rows}
     earlier = [row for row in read_rows(path) if row.path not in paths] if path.is_file() else []
     text = io.StringIO()
@@ -165,8 +152,9 @@ def content_sha256(path: Path) -> str:
 def part_name(clip: Clip, sha256: str, read: ReadSettings, curation: CurationSettings) -> str:
     """Return the file name of a part; threads and the limit on the length are ignored, as they change no frame."""
     labels = {**asdict(clip), "path": ""}
-    read = replace(read, threads=0, limits=replace(read.limits, seconds=math.inf))
-    what = [PART_FORMAT, sha256, labels, asdict(read), asdict(curation)]
+    limits = {"pixels": read.max_pixels, "seconds": math.inf, "decoded_bytes": 1 << 40, "broken_packets": 200}
+    reading = {**read.to_json(), "threads": 0, "limits": limits}  # the names of existing parts depend on all of these
+    what = [PART_FORMAT, sha256, labels, reading, asdict(curation)]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npy"
 
 
@@ -174,7 +162,7 @@ def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
     """Write both files of a part, each atomically.
 
     Raises:
-        PartError: it cannot be written (a full disk, for example).
+        PartError: they cannot be written, as to a full disk.
     """
     crc = 0
 

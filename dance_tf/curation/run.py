@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import os
 import queue
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import cv2
 from joblib import Parallel, delayed
 
-from dance_tf.curation.filters import (
-    CURATION_DEFAULTS,
-    REASONS,
-    CuratedClip,
-    CurationSettings,
-    curate_clip,
-    curate_frames,
-)
+from dance_tf.curation.filters import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import (
     KEPT,
     PARTLY_KEPT,
@@ -39,13 +31,12 @@ from dance_tf.curation.parts import (
     write_part,
 )
 from dance_tf.video.catalog import Catalog, Clip, Refusal
-from dance_tf.video.frames import FrameFile, FrameFileError
+from dance_tf.video.frames import FrameFile, FrameFileError, read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess, background_heartbeat
-from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.video.settings import FORMER_OPTIONS, READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import SchedulerError, cluster, named_scheduler
 
-MACHINE_SETTINGS = ("threads", "limits")  # they change no frame, so they are not stored with a model
 MAX_CLIP_BYTES = 2_000_000_000  # a clip is one record of the dataset, which cannot exceed 2 GiB
 
 
@@ -55,13 +46,19 @@ class CurationError(RuntimeError):
 
 def reading_to_json(read: ReadSettings, curation: CurationSettings) -> dict[str, dict[str, Any]]:
     """Return the settings that change the frames, as JSON types."""
-    chosen = {name: value for name, value in asdict(read).items() if name not in MACHINE_SETTINGS}
-    return {"read": chosen, "curation": asdict(curation)}
+    return {"read": read.to_json(), "curation": asdict(curation)}
 
 
 def reading_from_json(reading: Mapping[str, Any] | None) -> tuple[ReadSettings, CurationSettings]:
-    """Return the settings of `reading_to_json`; missing ones have their defaults, unknown ones are ignored."""
+    """Return the settings of `reading_to_json`; missing ones have their defaults, unknown ones are ignored.
+
+    Raises:
+        ReadError: an option of an earlier version is set, which this version does not have.
+    """
     stored = reading or {}
+    for name, only in FORMER_OPTIONS.items():
+        if (value := stored.get("read", {}).get(name, only)) != only:
+            raise ReadError(f"clips were read with {name} {value}, which this version cannot do: train the model again")
     return tuple(
         kind(**{field.name: part[field.name] for field in fields(kind) if field.name in part})
         for kind, part in ((ReadSettings, stored.get("read", {})), (CurationSettings, stored.get("curation", {})))
@@ -97,42 +94,6 @@ def failure_reason(error: Exception) -> str:
         return "needs more memory than a decoding process may take"
     line = " ".join(str(error).split())
     return line if isinstance(error, ReadError | LostProcess) else f"unexpected {type(error).__name__}: {line}"
-
-
-def curate_in_subprocess(
-    process: DecodingProcess,
-    clip: Clip,
-    folder: Path,
-    read: ReadSettings = READ_DEFAULTS,
-    curation: CurationSettings = CURATION_DEFAULTS,
-) -> CuratedClip:
-    """Read and curate a clip in a decoding process.
-
-    Args:
-        process: can be used again for the next clip, also after a crash.
-        clip: what to curate.
-        folder: for the kept frames. The frames of the result are memory-mapped from it.
-        read: how to read.
-        curation: the thresholds.
-
-    Raises:
-        ReadError: the clip cannot be read.
-        LostProcess: the decoder crashed or hung.
-        MemoryError: the clip needs more memory than the process may take.
-    """
-    path = folder / f"{uuid.uuid4().hex}.npy"
-    curated = process.call(_curate_to, path, clip, read, curation)
-    return replace(curated, frames=np.asarray(np.load(path, mmap_mode="r")))
-
-
-def _curate_to(
-    path: Path, clip: Clip, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
-) -> CuratedClip:
-    """Curate a clip and save its frames to a file; return the rest, which is small enough for a pipe."""
-    curated = curate_clip(clip, read, curation, heartbeat)
-    with background_heartbeat(heartbeat):
-        np.save(path, curated.frames)
-    return replace(curated, frames=curated.frames[:0].copy())
 
 
 def curate_footage(
@@ -253,20 +214,9 @@ def _curate_part(
     curation: CurationSettings,
     timeout_s: float,
 ) -> CurationRow:
-    """Make the part of one clip if it is missing, and return its row.
+    """Make the part of a clip if it is missing, and return its row.
 
-    Args:
-        clip: what to curate.
-        sha256: of its content; "" if it cannot be read.
-        fault: why it cannot be read; "" if it can.
-        original: the first clip with the same content.
-        out_parts: folder for the part.
-        read: how to read.
-        curation: the thresholds.
-        timeout_s: seconds without a heartbeat after which the clip is refused.
-
-    Raises:
-        PartError: no part can be written.
+    A clip that cannot be read (`fault` says why) or whose content is that of an earlier clip (`original`) has no part.
     """
     row = _empty_row(clip, sha256)
     if fault:
@@ -277,8 +227,8 @@ def _curate_part(
     part = out_parts / part_name(clip, sha256, read, curation)
     try:
         found = read_row(part)
-        if found.seconds > read.limits.seconds:  # made under another limit, which is not part of the name
-            return replace(row, reason=f"{found.seconds:,.0f} s long, over the limit of {read.limits.seconds:g} s")
+        if found.seconds > read.max_seconds:  # made under another limit, which is not part of the name
+            return replace(row, reason=f"{found.seconds:,.0f} s long, over the limit of {read.max_seconds:g} s")
         return found
     except PartError:
         pass
@@ -296,37 +246,27 @@ def _empty_row(clip: Clip, sha256: str) -> CurationRow:
     return CurationRow(str(clip.path), clip.clip_id, clip.style, clip.dancer, clip.source, clip.consent, sha256=sha256)
 
 
-class ClipFrames(FrameFile):
-    """The frames of one clip, at most as many as a record can hold."""
-
-    def append(self, frame: np.ndarray) -> None:
-        """Append a frame uint8 [h, w].
-
-        Raises:
-            ReadError: there are too many.
-            FrameFileError: the disk is full or not available.
-        """
-        if (len(self) + 1) * frame.nbytes > MAX_CLIP_BYTES:
-            raise ReadError(f"more than {len(self):,} frames, the most that one clip of a dataset can have")
-        super().append(frame)
-
-
 def make_part(
-    clip: Clip, sha256: str, part: Path, read: ReadSettings, curation: CurationSettings, heartbeat: Callable[[], None]
+    clip: Clip,
+    sha256: str,
+    part: Path,
+    read: ReadSettings,
+    curation: CurationSettings,
+    max_bytes: int | None = MAX_CLIP_BYTES,
+    *,
+    heartbeat: Callable[[], None],
 ) -> None:
     """Read and curate one clip in this process and write its part.
 
+    Memory holds a few frames at a time and about 200 bytes for each frame of the clip.
+
     Raises:
-        ReadError: the clip cannot be read, or the disk is too full for its frames.
+        ReadError: the clip cannot be read, has over `max_bytes` bytes of frames, or the disk is too full for them.
         PartError: no part can be written.
     """
-    import cv2
-
-    from dance_tf.video.frames import read_footage
-
-    cv2.setNumThreads(read.threads)
+    cv2.setNumThreads(read.threads or -1)  # -1: as many as OpenCV chooses
     try:
-        held = ClipFrames(part.parent)  # on the disk of the part: the folder for temporary files may be in memory
+        held = FrameFile(part.parent, max_bytes)  # on the disk of the part: that for temporary files may be in memory
     except FrameFileError as error:
         raise PartError(f"{part}: cannot be written ({error})") from error
     with held:

@@ -1,20 +1,14 @@
 """A dataset as plain NumPy files, for machines without TensorFlow and for frames that do not fit in memory."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip
-from dance_tf.dataset.dataset import (
-    ClipRecord,
-    Dataset,
-    DatasetError,
-    name_damaged_file,
-    order_styles,
-    record_from_json,
-)
+from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError, name_damaged_file, order_styles
 from dance_tf.dataset.output import atomic_folder
 
 DESCRIPTION = "dataset.json"
@@ -22,7 +16,7 @@ DESCRIPTION = "dataset.json"
 
 def record_clip(curated: CuratedClip) -> ClipRecord:
     """Return the record of a curated clip."""
-    reasons = sorted({frame.reason for frame in curated.dropped})
+    dropped = Counter(frame.reason for frame in curated.dropped)
     return ClipRecord(
         clip_id=curated.clip.clip_id,
         style=curated.clip.style,
@@ -30,7 +24,7 @@ def record_clip(curated: CuratedClip) -> ClipRecord:
         source=curated.clip.source,
         kept=len(curated.frames),
         seen=curated.seen,
-        dropped=tuple((reason, sum(frame.reason == reason for frame in curated.dropped)) for reason in reasons),
+        dropped=tuple(sorted(dropped.items())),
         background_valid=curated.background_valid,
         seconds=float(curated.seconds),
     )
@@ -53,16 +47,13 @@ def write_arrays(
     known_styles: tuple[str, ...] = (),
     texts: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write curated clips as NumPy files, one clip at a time, with one clip in memory.
+    """Write curated clips as NumPy files, with one clip in memory, and return the folder; an existing one is replaced.
 
     Args:
-        folder: output folder; an existing one is replaced.
-        curated_clips: the clips, in any order; those without a style or a frame are left out.
+        folder: output folder.
+        curated_clips: in any order; those without a style or a frame are left out.
         known_styles: labels that keep this order.
         texts: further text files, by path in the folder; read after the last clip.
-
-    Returns:
-        `folder`.
 
     Raises:
         DatasetError: no clip has a style and a frame.
@@ -99,7 +90,7 @@ def open_arrays(folder: Path, in_memory_bytes: int) -> Dataset:
     with name_damaged_file(folder / DESCRIPTION):
         description = json.loads((folder / DESCRIPTION).read_text())
         styles = tuple(description["styles"])
-        records = tuple(record_from_json(clip) for clip in description["clips"])
+        records = tuple(ClipRecord.from_json(clip) for clip in description["clips"])
         total = sum(record.kept for record in records)
     path = folder / "frames.raw"
     with name_damaged_file(path):

@@ -39,12 +39,9 @@ def apply_view(frames: np.ndarray, backgrounds: np.ndarray, view: View) -> np.nd
     A background that is not valid is subtracted as well: it is the best estimate, and the network expects differences.
 
     Args:
-        frames: uint8 [n, 128, 128, 1].
+        frames: uint8 [n, 128, 128, 1]; the result has this shape and type.
         backgrounds: uint8 [n, 128, 128, 1], the background of each frame's clip.
         view: "frame" (unchanged, as in the paper), or "difference" (absolute difference from the background).
-
-    Returns:
-        uint8 [n, 128, 128, 1].
 
     Raises:
         ValueError: an unknown view.
@@ -64,21 +61,17 @@ def jitter_frames(
     Frames are never mirrored, because the mirror image of some styles is not the same style.
 
     Args:
-        frames: uint8 [n, h, w, 1].
+        frames: uint8 [n, h, w, 1]; the result has this shape and type.
         jitter: maximum amounts.
         generator: source of the amounts.
         sequence_length: number of consecutive frames that change by the same amounts; divides n.
-
-    Returns:
-        uint8 [n, h, w, 1].
     """
     amounts = generator.uniform(-1, 1, (len(frames) // sequence_length, 6)).repeat(sequence_length, axis=0)
     height, width = frames.shape[1:3]
+    centre = (width - 1) / 2, (height - 1) / 2
     changed = np.empty_like(frames)
     for frame, out, (right, down, size, turn, light, bend) in zip(frames, changed, amounts, strict=True):
-        matrix = cv2.getRotationMatrix2D(
-            ((width - 1) / 2, (height - 1) / 2), turn * jitter.tilt, 1 + size * jitter.zoom
-        )
+        matrix = cv2.getRotationMatrix2D(centre, turn * jitter.tilt, 1 + size * jitter.zoom)
         matrix[:, 2] += (right * jitter.shift, down * jitter.shift)
         moved = cv2.warpAffine(frame[..., 0], matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
         levels = 255 * (np.arange(256) / 255) ** np.exp(bend * jitter.gamma) * (1 + light * jitter.gain)
@@ -92,7 +85,7 @@ def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.n
     Args:
         indices: int64 [n], sorted: frames to choose from.
         clips: int64, the clip of every frame of the dataset.
-        per_clip: maximum number of frames per clip.
+        per_clip: a clip with fewer frames gives all of them.
 
     Returns:
         int64 [m], sorted.
@@ -145,13 +138,9 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
     """Return one random frame of each `interval` consecutive frames of a clip (Table 3; the paper gives no method).
 
     Args:
-        indices: int64 [n], sorted: frames to choose from.
-        clips: int64, the clip of every frame of the dataset.
+        indices, clips: as in `sample_evenly`, like the result.
         interval: number of frames of which one is kept; the last group of a clip may have fewer.
         generator: source of the choice.
-
-    Returns:
-        int64 [m], sorted.
 
     Raises:
         ValueError: an interval below 1.
@@ -170,11 +159,8 @@ def downsample(frames: np.ndarray, size: int) -> np.ndarray:
     """Return frames at a lower resolution: shrunk to `size` pixels by area, and enlarged again.
 
     Args:
-        frames: uint8 [n, h, w, 1].
+        frames: uint8 [n, h, w, 1]; the result has this shape and type.
         size: side of the smaller picture in pixels; frames of that height or less are returned unchanged.
-
-    Returns:
-        uint8 [n, h, w, 1].
     """
     height, width = frames.shape[1:3]
     if size >= height:

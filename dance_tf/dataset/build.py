@@ -17,7 +17,7 @@ from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import write_store
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import clip_key, render_arrays, truth_name, truth_text
+from dance_tf.synthesis.studio import clip_key, render_arrays
 from dance_tf.video.catalog import Catalog, Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
@@ -30,19 +30,16 @@ class Curated:
     """The result of `curate_folder`.
 
     Attributes:
-        dataset: the dataset directory.
-        layout: layout of the footage folder, such as "manifest".
+        layout, clips: of the `Catalog` of the footage folder.
         rows: one per file.
-        clips: the clips of the footage folder.
         set_aside: new name of a `curation.csv` with other columns that was in the folder of parts; None if there
             was none.
     """
 
-    dataset: Path
     layout: str
     rows: tuple[CurationRow, ...]
-    clips: tuple[Clip, ...] = ()
-    set_aside: Path | None = None
+    clips: tuple[Clip, ...]
+    set_aside: Path | None
 
     def clip_path(self, row: CurationRow) -> Path:
         """Return the file of a row's clip, whose name need not be valid text as in the row."""
@@ -72,11 +69,7 @@ def curate_folder(
     Args:
         footage: a folder that `find_clips` understands.
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
-        jobs: clips at a time; None for one per core.
-        scheduler: address of a Dask scheduler.
-        read: how clips are read.
-        curation: the thresholds.
-        progress: called with each new row.
+        jobs, scheduler, read, curation, progress: as in `curate_footage`.
 
     Raises:
         CatalogError: the folder holds no footage.
@@ -99,7 +92,7 @@ def curate_folder(
     write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key, reading=reading)
     (out / "curation.csv").unlink(missing_ok=True)  # write_rows keeps the rows of other files
     write_rows(out / "curation.csv", rows)
-    return Curated(out, catalog.layout, rows, catalog.clips, set_aside)
+    return Curated(catalog.layout, rows, catalog.clips, set_aside)
 
 
 @contextmanager
@@ -143,7 +136,7 @@ def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progre
     def curated_clips() -> Iterator[CuratedClip]:
         made = render_arrays(settings, jobs, progress)
         for indices, (clip, frames, timestamps, truth) in zip(settings.clips(), made, strict=True):
-            truths[truth_name(clip.clip_id)] = truth_text(truth, clip_key(settings, *indices))
+            truths[f"truth/{clip.clip_id}.json"] = truth.to_json(clip_key(settings, *indices))
             yield curate_frames(clip, frames, timestamps, truth.frames / truth.frame_rate)
 
     return write_arrays(Path(out), curated_clips(), KNOWN_STYLES, truths)

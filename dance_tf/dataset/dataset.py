@@ -26,10 +26,7 @@ class ClipRecord:
     """A curated clip without its frames.
 
     Attributes:
-        clip_id: unique name within the dataset.
-        style: label; empty for a clip without one.
-        dancer: name of the dancer.
-        source: origin of the footage.
+        clip_id, style, dancer, source: as in `Clip`.
         kept: number of frames kept.
         seen: number of frames read.
         dropped: pairs (reason, number of frames), sorted by reason.
@@ -51,11 +48,11 @@ class ClipRecord:
         """Return the record under the names that stored files use."""
         return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
-
-def record_from_json(stored: dict[str, object]) -> ClipRecord:
-    """Return the record that `ClipRecord.to_json` gave."""
-    values = {name: stored[STORED_NAMES.get(name, name)] for name in ClipRecord.__dataclass_fields__}
-    return ClipRecord(**{**values, "dropped": tuple((reason, count) for reason, count in values["dropped"])})
+    @classmethod
+    def from_json(cls, stored: dict[str, object]) -> "ClipRecord":
+        """Return the record that `to_json` gave."""
+        values = {name: stored[STORED_NAMES.get(name, name)] for name in cls.__dataclass_fields__}
+        return cls(**{**values, "dropped": tuple(map(tuple, values["dropped"]))})
 
 
 @dataclass(frozen=True)
@@ -162,9 +159,6 @@ def order_styles(found: set[str], known: tuple[str, ...] = ()) -> tuple[str, ...
 def name_damaged_file(path: Path) -> Iterator[None]:
     """Turn errors of NumPy, JSON or TensorFlow about a damaged file into one line that names the file.
 
-    Args:
-        path: the file that is read, or the TFDS directory whose damaged file is to be found.
-
     Raises:
         DatasetError: for any other error than MemoryError.
     """
@@ -173,34 +167,8 @@ def name_damaged_file(path: Path) -> Iterator[None]:
     except (DatasetError, MemoryError):
         raise
     except Exception as error:
-        file = _find_damaged_file(path) if path.is_dir() else path
         # TensorFlow writes the node that failed before the message, and the operation after it
         why = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", " ".join(str(error).split())).strip() or type(error).__name__
         raise DatasetError(
-            f"{file} cannot be read ({why}): make the dataset again, with `curate` or `synthesize --arrays`"
+            f"{path} cannot be read ({why}): make the dataset again, with `curate` or `synthesize --arrays`"
         ) from error
-
-
-def _find_damaged_file(folder: Path) -> Path:
-    """Return the first file of a TFDS directory that is missing or damaged; the folder if each file can be read."""
-    for name in ("summary.json", "features.json", "dataset_info.json"):
-        try:
-            json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return folder / name
-    shards = {path.name for path in folder.glob("*.tfrecord-?????-of-?????")}
-    for stem, count in sorted({(name[: -len("00000-of-00000")], name[-5:]) for name in shards}):
-        for number in range(int(count)):
-            shard = folder / f"{stem}{number:05}-of-{count}"
-            if not _is_readable(shard):
-                return shard
-    return folder
-
-
-def _is_readable(shard: Path) -> bool:
-    import tensorflow as tf
-
-    try:
-        return sum(1 for _ in tf.data.TFRecordDataset(str(shard))) > 0
-    except tf.errors.OpError:
-        return False

@@ -85,27 +85,13 @@ class FolderKind:
             return False
         return isinstance(content, dict) and self.keys <= set(content)
 
-    def unexpected_files(self, folder: Path) -> list[str]:
-        """Return the names in a folder that no folder of this kind has."""
-        names = sorted(path.name for path in folder.iterdir())
-        return [name for name in names if not any(fnmatch(name, known) for known in (*self.files, *IGNORED_FILES))]
 
-
-DATASET = FolderKind(
-    "dataset of `curate`",
-    "summary.json",
-    frozenset({"styles", "frames", "key"}),
-    ("*.json", "*.csv", "*.tfrecord*", ".arrays"),
-)
-ARRAYS = FolderKind(
-    "dataset of `synthesize --arrays`",
-    "dataset.json",
-    frozenset({"styles", "clips"}),
-    ("*.json", "*.npy", "frames.raw", "truth"),
-)
-MODEL = FolderKind(
-    "model of `train`", "model.json", frozenset({"format", "styles"}), ("*.json", "model.*", "tensorboard")
-)
+SHARDS = ("*.json", "*.csv", "*.tfrecord*", ".arrays")
+DATASET = FolderKind("dataset of `curate`", "summary.json", frozenset({"styles", "frames", "key"}), SHARDS)
+NUMPY = ("*.json", "*.npy", "frames.raw", "truth")
+ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", frozenset({"styles", "clips"}), NUMPY)
+WEIGHTS = ("*.json", "model.*", "tensorboard")
+MODEL = FolderKind("model of `train`", "model.json", frozenset({"format", "styles"}), WEIGHTS)
 
 
 def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), beside: Sequence[str] = ()) -> Path:
@@ -135,10 +121,12 @@ def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), besid
         return out
     if not out.is_dir():
         raise PlaceError(f"{out} is a file: name a new folder")
-    if not kind.matches(out) and any(path.name not in IGNORED_FILES for path in out.iterdir()):
+    names = sorted(path.name for path in out.iterdir() if path.name not in IGNORED_FILES)
+    if names and not kind.matches(out):
         raise PlaceError(f"{out} contains something other than a {kind.name}: choose a new folder, or delete this one")
-    if unexpected := kind.unexpected_files(out):
-        raise PlaceError(f"{out} also holds {unexpected[0]}, which would be lost: move it, or name a new folder")
+    for name in names:
+        if not any(fnmatch(name, known) for known in kind.files):
+            raise PlaceError(f"{out} also holds {name}, which would be lost: move it, or name a new folder")
     return out
 
 

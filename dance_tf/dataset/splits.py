@@ -50,10 +50,8 @@ def make_splits(
     """Split a dataset into a test part and folds (section 4.2: 80 / 20, then five folds inside the 80).
 
     Args:
-        dataset: the dataset.
         group: "frame", "clip" or "dancer": what is never in two parts.
         folds: number of folds inside the training part.
-        seed: seed of the random choice.
         test_share: share of the groups in the test part.
         hold_out: names of test dancers, instead of a random choice; all their frames are the test part, whatever
             the group.
@@ -68,8 +66,7 @@ def make_splits(
         raise DatasetError(f"cannot split by {group!r}: use one of {', '.join(GROUPS)}")
     if folds < 2:
         raise DatasetError(f"{folds} folds cannot be cut: at least two folds are needed to train and to validate")
-    unknown = set(hold_out) - set(dataset.dancers)
-    if unknown:
+    if unknown := set(hold_out) - set(dataset.dancers):
         known = ", ".join(sorted(set(dataset.dancers)))
         raise DatasetError(f"no dancer {', '.join(sorted(unknown))} to hold out: the dataset has {known}")
     generator = np.random.default_rng(np.random.SeedSequence([seed, GROUPS.index(group)]))
@@ -91,11 +88,10 @@ def make_splits(
         folds = len(rest)
         note = f"{note}; {folds} folds" if note else f"{folds} {group}s are left beside the test part: {folds} folds"
     stratified = strata[rest].min() >= 0 and np.unique(strata[rest], return_counts=True)[1].min() >= folds
-    folding = (StratifiedKFold if stratified else KFold)(
-        folds, shuffle=True, random_state=int(generator.integers(2**31))
-    )
+    folding = StratifiedKFold if stratified else KFold
+    cut = folding(folds, shuffle=True, random_state=int(generator.integers(2**31))).split(rest, strata[rest])
     splits = []
-    for fold, (_, held) in enumerate(folding.split(rest, strata[rest])):
+    for fold, (_, held) in enumerate(cut):
         validation = np.isin(groups, rest[held]) & ~test
         parts = (np.flatnonzero(mask) for mask in (~validation & ~test, validation, test))
         splits.append(Split(group, fold, *parts, note=note))

@@ -26,6 +26,8 @@ CLIPS_PER_SHARD = 16
 IN_MEMORY_BYTES = 6 * 2**30
 FRAMES = "frames"
 BLOCK = 64  # frames compressed at a time
+LABELS = ("style", "dancer", "clip_id", "source")
+NUMBERS = {"index": np.int64, "timestamp": np.float64, "measure": np.float64}  # of a dropped frame
 MAX_BYTES = 2**31 - 1  # of a record: the limit of protocol buffers
 
 
@@ -43,10 +45,7 @@ def describe_features():
             "timestamps": array(None, dtype=np.float64),
             "room": array(128, 128, 1, dtype=np.uint8, encoding="zlib"),
             "room_known": np.bool_,
-            "style": tfds.features.Text(),
-            "dancer": tfds.features.Text(),
-            "clip_id": tfds.features.Text(),
-            "source": tfds.features.Text(),
+            **{name: tfds.features.Text() for name in LABELS},
             "seen": np.int64,
             "seconds": array(dtype=np.float64),
             "dropped": {
@@ -61,33 +60,24 @@ def describe_features():
 
 def to_example(curated: CuratedClip) -> dict[str, object]:
     """Return a clip in the form that TFDS encodes."""
+    dropped = {name: [getattr(frame, name) for frame in curated.dropped] for name in ("reason", *NUMBERS)}
     return {
         FRAMES: curated.frames,
         "timestamps": curated.timestamps,
         "room": curated.background,
         "room_known": bool(curated.background_valid),
-        "style": curated.clip.style,
-        "dancer": curated.clip.dancer,
-        "clip_id": curated.clip.clip_id,
-        "source": curated.clip.source,
+        **{name: getattr(curated.clip, name) for name in LABELS},
         "seen": curated.seen,
         "seconds": np.float64(curated.seconds),
-        "dropped": {
-            "index": np.array([frame.index for frame in curated.dropped], dtype=np.int64),
-            "timestamp": np.array([frame.timestamp for frame in curated.dropped], dtype=np.float64),
-            "reason": [frame.reason for frame in curated.dropped],
-            "measure": np.array([frame.measure for frame in curated.dropped], dtype=np.float64),
-        },
+        "dropped": {**dropped, **{name: np.array(dropped[name], dtype) for name, dtype in NUMBERS.items()}},
     }
 
 
 def from_example(example: dict[str, object]) -> CuratedClip:
     """Return the clip of `to_example`, without its path and consent."""
-    dropped = example["dropped"]
-    columns = zip(dropped["index"], dropped["timestamp"], dropped["reason"], dropped["measure"], strict=True)
-    labels = {name: example[name].decode() for name in ("style", "dancer", "clip_id", "source")}
+    dropped = (example["dropped"][name] for name in ("index", "timestamp", "reason", "measure"))
     return CuratedClip(
-        clip=Clip(path=Path(), **labels),
+        clip=Clip(path=Path(), **{name: example[name].decode() for name in LABELS}),
         frames=example[FRAMES],
         timestamps=example["timestamps"],
         background=example["room"],
@@ -95,7 +85,7 @@ def from_example(example: dict[str, object]) -> CuratedClip:
         seen=int(example["seen"]),
         dropped=tuple(
             DroppedFrame(int(index), float(timestamp), reason.decode(), float(measure))
-            for index, timestamp, reason, measure in columns
+            for index, timestamp, reason, measure in zip(*dropped, strict=True)
         ),
         seconds=float(example["seconds"]),
     )
@@ -160,7 +150,6 @@ def write_store(
         read: returns the `CuratedClip` of a part; it runs where the shard is written.
         known_styles: labels that keep this order.
         jobs: number of shards that are written at the same time (joblib's active backend; threads by default).
-        clips_per_shard: records in one shard.
         key: hash of the input; a directory that was written with the same key is left as it is.
         reading: how the clips were read (`reading_to_json`), for models trained on them; None if unknown.
 
@@ -184,9 +173,8 @@ def write_store(
         return Path(folder)
     groups = [parts[start : start + clips_per_shard] for start in range(0, len(parts), clips_per_shard)]
     with atomic_folder(Path(folder)) as partial:
-        template = tfds.core.ShardedFileTemplate(
-            data_dir=partial, dataset_name=NAME, split=SPLIT, filetype_suffix="tfrecord"
-        )
+        place = {"data_dir": partial, "dataset_name": NAME, "split": SPLIT, "filetype_suffix": "tfrecord"}
+        template = tfds.core.ShardedFileTemplate(**place)
         paths = [
             partial / Path(str(template.sharded_filepath(shard_index=number, num_shards=len(groups)))).name
             for number in range(len(groups))
@@ -215,11 +203,10 @@ def write_store(
 
 
 def open_dataset(folder: Path, in_memory_bytes: int = IN_MEMORY_BYTES) -> Dataset:
-    """Open the output of `curate` or `synthesize --arrays`.
+    """Open the output of `curate` or `synthesize --arrays`; more than `in_memory_bytes` of frames are memory-mapped.
 
     Args:
         folder: a TFDS dataset directory, or a folder of NumPy arrays.
-        in_memory_bytes: frames above this size are streamed from a memory map.
 
     Returns:
         the dataset, without the clips that have no style: they serve neither training nor scoring.
@@ -255,12 +242,23 @@ def find_reading(folder: Path) -> Mapping[str, object] | None:
 def read_store(folder: Path) -> Iterator[CuratedClip]:
     """Yield the labelled clips of a TFDS dataset directory, in the order of their records."""
     start_tensorflow()
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    in_order = tfds.ReadConfig(interleave_cycle_length=1)
+    for name in ("features.json", "dataset_info.json"):
+        with name_damaged_file(Path(folder) / name):
+            json.loads((Path(folder) / name).read_text(encoding="utf-8"))
     with name_damaged_file(Path(folder)):
-        builder = tfds.builder_from_directory(str(folder))
-        for example in tfds.as_numpy(builder.as_dataset(split=SPLIT, shuffle_files=False, read_config=in_order)):
-            curated = from_example(example)
-            if curated.clip.style:
-                yield curated
+        info = tfds.builder_from_directory(str(folder)).info
+        shards = [Path(str(path)) for path in info.splits[SPLIT].filepaths]
+        lengths = info.splits[SPLIT].shard_lengths
+    for shard, length in zip(shards, lengths, strict=True):
+        with name_damaged_file(shard):
+            records = 0
+            examples = tf.data.TFRecordDataset(str(shard)).map(info.features.deserialize_example)
+            for curated in map(from_example, tfds.as_numpy(examples)):
+                records += 1
+                if curated.clip.style:
+                    yield curated
+            if records != length:
+                raise ValueError(f"it holds {records} records, not {length}")

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dance_tf.curation.filters import ReasonScore, frame_reasons, score_curation
+from dance_tf.curation.filters import frame_reasons, score_curation
 from dance_tf.curation.parts import CurationRow, read_part, read_rows
 from dance_tf.dataset.build import curate_folder, parts_folder
 from dance_tf.dataset.dataset import Dataset, DatasetError
@@ -22,11 +22,8 @@ FILE = "workspace.json"
 class Workspace:
     """The data of a report.
 
-    Attributes:
-        footage: folder of clips.
-        dataset: the curated dataset.
-        work: folder of cached runs.
-        source: "synthetic", or the name of the footage folder.
+    Its folders are those of the clips, of the curated dataset and of cached runs. The source is "synthetic", or the
+    name of the footage folder.
     """
 
     footage: Path
@@ -56,8 +53,8 @@ class Workspace:
         path = self.footage / "truth" / f"{clip_id}.json"
         return truth_from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def score_filters(self) -> tuple[ReasonScore, ...]:
-        """Return precision and recall of the curation filters; empty for real footage."""
+    def score_filters(self) -> tuple[dict[str, str | int | float], ...]:
+        """Return the scores of the curation filters (`score_curation`); empty for real footage."""
         truths = [(row, self.truth(row.clip_id)) for row in self.rows() if row.part]
         pairs = [(frame_reasons(read_part(self.part(row))), truth.reasons()) for row, truth in truths if truth]
         return score_curation(*zip(*pairs, strict=True)) if pairs else ()
@@ -73,8 +70,7 @@ def prepare_workspace(
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
         studio: settings of the made-up dancers.
-        jobs: number of processes.
-        scheduler: address of a Dask scheduler.
+        jobs, scheduler: as in `curate_folder`.
     """
     work = Path(work)
     if footage:

@@ -37,13 +37,10 @@ class Estimate:
         return {"mean": self.mean, "interval": interval, "runs": self.runs}
 
 
-Scored = dict[str, Estimate]  # an estimate of each of `metrics.SCORES`
-
-
 def estimate_scores(
     runs: Sequence[Predictions], unit: str = "frame", resamples: int = 1000, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Return the mean over runs of each score, with intervals from a bootstrap over dancers.
+    """Return the mean over runs of each of `SCORES`, with intervals from a bootstrap over dancers.
 
     One draw of dancers serves all runs, since a dancer tested in several runs has the same influence on each. A run
     without any of the drawn dancers is left out of that draw's mean.
@@ -57,19 +54,7 @@ def estimate_scores(
     Raises:
         ValueError: no runs, a run without clips, runs with different styles, or an unknown unit.
     """
-    dancers, counts = confusion_by_dancer(runs, unit)
-    drawn = mean_scores(counts, draw_dancers(len(dancers), resamples, seed))
-    return _estimates(observed_scores(counts), drawn, len(dancers) > 1, len(runs))
-
-
-def summarise_runs(runs: Sequence[Predictions], resamples: int = 1000, seed: int = 0) -> dict[str, Scored]:
-    """Return `estimate_scores` by frame and by clip, keyed "frame" and "clip"."""
-    return {unit: estimate_scores(runs, unit, resamples, seed) for unit in UNITS}
-
-
-def summary_to_json(summary: Mapping[str, Mapping[str, Estimate]]) -> dict[str, dict[str, object]]:
-    """Return a summary as metrics.json has it: unit, then metric, then mean, interval, runs."""
-    return {unit: {name: found.to_json() for name, found in scores.items()} for unit, scores in summary.items()}
+    return _estimate([(1, runs)], unit, resamples, seed)
 
 
 def estimate_difference(
@@ -81,19 +66,25 @@ def estimate_difference(
 ) -> dict[str, Estimate]:
     """Return first minus second for the mean of each score; each draw of dancers serves both sides.
 
-    A draw that leaves a side without any dancer is dropped.
-
-    Raises:
-        ValueError: as `estimate_scores`, or the sides have different styles.
+    Args and Raises are those of `estimate_scores`; both sides must have the same styles.
     """
     if not first or not second:
         raise ValueError("both sides of a difference need at least one run")
-    dancers, counts = confusion_by_dancer([*first, *second], unit)
-    sides = counts[: len(first)], counts[len(first) :]
-    draw = draw_dancers(len(dancers), resamples, seed)
-    drawn = mean_scores(sides[0], draw) - mean_scores(sides[1], draw)
-    observed = observed_scores(sides[0]) - observed_scores(sides[1])
-    return _estimates(observed, drawn, len(dancers) > 1, min(len(first), len(second)))
+    return _estimate([(1, first), (-1, second)], unit, resamples, seed)
+
+
+def _estimate(sides: Sequence[Side], unit: str, resamples: int, seed: int) -> dict[str, Estimate]:
+    dancers, counts = confusion_by_dancer([run for _, runs in sides for run in runs], unit)
+    draws = draw_dancers(len(dancers), resamples, seed)
+    parts = np.split(counts, np.cumsum([len(runs) for _, runs in sides])[:-1])
+    observed, *drawn = sum(weight * mean_scores(part, draws) for (weight, _), part in zip(sides, parts, strict=True))
+    drawn = np.reshape(drawn, (-1, len(SCORES)))
+    drawn = drawn[~np.isnan(drawn).any(axis=1)]  # a draw may leave a side without any dancer
+    low = high = np.full(len(SCORES), np.nan)
+    if len(dancers) > 1 and len(drawn):
+        low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
+    numbers = zip(SCORES, np.stack([observed, low, high], axis=1).tolist(), strict=True)
+    return {name: Estimate(*values, min(len(runs) for _, runs in sides)) for name, values in numbers}
 
 
 def confusion_by_dancer(runs: Sequence[Predictions], unit: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -111,11 +102,6 @@ def confusion_by_dancer(runs: Sequence[Predictions], unit: str) -> tuple[tuple[s
     for run, found in zip(runs, counts, strict=True):
         np.add.at(found, [index[name] for name in run.groups], run.confusion_by_clip(unit))
     return dancers, counts
-
-
-def observed_scores(counts: np.ndarray) -> np.ndarray:
-    """Return the mean over runs of each run's scores: float64 [6] from [runs, dancers, classes, classes]."""
-    return scores_of_confusion(counts.sum(axis=1)).mean(axis=0)
 
 
 def mean_scores(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -139,18 +125,9 @@ def mean_scores(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def draw_dancers(dancers: int, resamples: int, seed: int) -> np.ndarray:
-    """Return how often each dancer is drawn: float64 [resamples, dancers]; rows sum to the number of dancers."""
-    generator = np.random.default_rng([seed, 0])
-    return generator.multinomial(dancers, np.full(dancers, 1 / dancers), size=resamples).astype(np.float64)
-
-
-def _estimates(observed: np.ndarray, drawn: np.ndarray, enough: bool, runs: int) -> dict[str, Estimate]:
-    drawn = drawn[~np.isnan(drawn).any(axis=1)]
-    low = high = np.full(len(SCORES), np.nan)
-    if enough and len(drawn):
-        low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    found = zip(SCORES, observed, low, high, strict=True)
-    return {name: Estimate(float(mean), float(least), float(most), runs) for name, mean, least, most in found}
+    """Return how often each dancer is drawn: float64 [1 + resamples, dancers]; each dancer once in the first row."""
+    draws = np.random.default_rng([seed, 0]).multinomial(dancers, np.full(dancers, 1 / dancers), size=resamples)
+    return np.concatenate([np.ones((1, dancers)), draws])
 
 
 @dataclass(frozen=True)
@@ -173,26 +150,6 @@ class DancerDifference:
     dancers: int
     runs: int = 1
 
-    @property
-    def tested(self) -> bool:
-        """Whether there were enough dancers for a test."""
-        return not math.isnan(self.p)
-
-    @property
-    def above(self) -> bool:
-        """Whether it is significantly above zero."""
-        return self.p < ALPHA and self.mean > 0
-
-    @property
-    def below(self) -> bool:
-        """Whether it is significantly below zero."""
-        return self.p < ALPHA and self.mean < 0
-
-    def to_json(self) -> dict[str, object]:
-        """Return mean, interval, p, dancers and runs; null where there was no test."""
-        interval, p = ([self.low, self.high], self.p) if self.tested else (None, None)
-        return {"mean": self.mean, "interval": interval, "p": p, "dancers": self.dancers, "runs": self.runs}
-
 
 def accuracy_by_dancer(runs: Sequence[Predictions], unit: str = "frame") -> dict[str, float]:
     """Return each dancer's accuracy, the mean over the runs that test the dancer."""
@@ -211,9 +168,9 @@ def compare_dancers(sides: Sequence[Side], unit: str = "frame") -> DancerDiffere
     a side are left out.
 
     Raises:
-        ValueError: no sides, a side without runs, or no dancer tested on all sides.
+        ValueError: a side without runs, or no dancer tested on all sides.
     """
-    if not sides or any(not runs for _, runs in sides):
+    if any(not runs for _, runs in sides):
         raise ValueError("every side of a difference needs at least one run")
     scores = [(weight, accuracy_by_dancer(runs, unit)) for weight, runs in sides]
     names = sorted(set.intersection(*(set(score) for _, score in scores)))
@@ -232,7 +189,7 @@ def compare_dancers(sides: Sequence[Side], unit: str = "frame") -> DancerDiffere
 
 def holm(found: Mapping[Hashable, DancerDifference]) -> dict[Hashable, DancerDifference]:
     """Correct p values for the number of tests (Holm 1979); differences without a test stay as they are."""
-    names = sorted((name for name in found if found[name].tested), key=lambda name: found[name].p)
+    names = sorted((name for name in found if not math.isnan(found[name].p)), key=lambda name: found[name].p)
     corrected, highest = dict(found), 0.0
     for rank, name in enumerate(names):
         highest = max(highest, min(1.0, (len(names) - rank) * found[name].p))

@@ -7,9 +7,6 @@ from dance_tf.dataset.batches import VIEWS, load_frames
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import GROUPS, make_splits
 
-# a block of 64 test hashes by 4,096 training hashes is 2 MB: it stays in the cache
-_TEST_BLOCK, _TRAINING_BLOCK = 64, 4096
-
 
 def hash_frames(frames: np.ndarray) -> np.ndarray:
     """Return the perceptual hash (pHash, as ImageHash computes it) of each frame.
@@ -30,8 +27,6 @@ def hash_frames(frames: np.ndarray) -> np.ndarray:
 def nearest_distances(test: np.ndarray, training: np.ndarray) -> np.ndarray:
     """Return the Hamming distance of each test hash to the nearest training hash.
 
-    Every pair is compared, block by block, in a few megabytes of memory.
-
     Args:
         test: uint64 [n].
         training: uint64 [m].
@@ -41,14 +36,8 @@ def nearest_distances(test: np.ndarray, training: np.ndarray) -> np.ndarray:
     """
     unique, rows = np.unique(np.asarray(test, dtype=np.uint64), return_inverse=True)
     training = np.unique(np.asarray(training, dtype=np.uint64))
-    nearest = np.full(len(unique), 65, dtype=np.int64)
-    for first in range(0, len(unique), _TEST_BLOCK):
-        block = unique[first : first + _TEST_BLOCK, None]
-        best = nearest[first : first + _TEST_BLOCK]  # a view: the minimum below is written through it
-        for start in range(0, len(training), _TRAINING_BLOCK):
-            distances = np.bitwise_count(block ^ training[None, start : start + _TRAINING_BLOCK])
-            np.minimum(best, distances.min(axis=1), out=best)
-    return nearest[rows]
+    nearest = [np.bitwise_count(training ^ one).min(initial=65) for one in unique]
+    return np.array(nearest, dtype=np.int64)[rows]
 
 
 def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, distance: int = 4) -> pd.DataFrame:

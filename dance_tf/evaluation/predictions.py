@@ -1,7 +1,7 @@
 """Predictions of a model on the clips of one part of a split."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,7 @@ from dance_tf.dataset.output import write_text
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Predictions of n clips: their mean probabilities and how many frames were predicted as each style.
-
-    This is all that a score needs: by clip from the probabilities, by frame from the counts.
+    """Predictions of n clips: mean probabilities for scores by clip, counts of frames for scores by frame.
 
     Attributes:
         styles: names of the classes, the order of all columns.
@@ -63,17 +61,15 @@ class Predictions:
         styles: Sequence[str],
         clip_ids: Sequence[str],
     ) -> "Predictions":
-        """Aggregate predictions of frames; clips without a frame are left out.
-
-        The paper proposes several frames a clip without a rule (section 1); we average their probabilities.
+        """Average the probabilities of each clip's frames; clips without a frame are left out.
 
         Args:
             probabilities: float32 [frames, classes].
-            clips: int64 [frames], the clip of each frame, an index into the following.
+            clips: int64 [frames], the clip of each frame, an index into labels, dancers and clip_ids.
             labels: int64 [clips], true class of each clip.
-            dancers: dancer of each clip.
+            dancers: of each clip.
             styles: names of the classes.
-            clip_ids: name of each clip.
+            clip_ids: of each clip.
         """
         probabilities = np.asarray(probabilities, dtype=np.float32)
         present, rows = np.unique(clips, return_inverse=True)
@@ -105,9 +101,6 @@ class Predictions:
 
         Args:
             unit: "frame" counts each frame, "clip" counts each clip once.
-
-        Raises:
-            ValueError: another unit.
         """
         if unit not in ("frame", "clip"):
             raise ValueError(f"unit is {unit!r}: use 'frame' or 'clip'")
@@ -120,47 +113,19 @@ class Predictions:
     def of_dancers(self, dancers: Collection[str]) -> "Predictions":
         """Return the clips of some dancers."""
         rows = np.flatnonzero(np.isin(self.dancers, list(dancers)))
-        return Predictions(
-            self.styles,
-            tuple(self.clip_ids[row] for row in rows),
-            tuple(self.dancers[row] for row in rows),
-            self.labels[rows],
-            self.probabilities[rows],
-            self.counts[rows],
-        )
+        names = {name: [getattr(self, name)[row] for row in rows] for name in ("clip_ids", "dancers")}
+        arrays = {name: getattr(self, name)[rows] for name in ("labels", "probabilities", "counts")}
+        return replace(self, **names, **arrays)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per clip: clip, dancer, style, then `p STYLE` and `n STYLE` of each style."""
-        table = pd.DataFrame({"clip": self.clip_ids, "dancer": self.dancers})
-        table["style"] = [self.styles[label] for label in self.labels]
+    def save(self, path: Path | str) -> None:
+        """Write a CSV file, whole or not at all: clip, dancer, style, then `p STYLE` and `n STYLE` of each style."""
+        styles = [self.styles[label] for label in self.labels]
+        table = pd.DataFrame({"clip": self.clip_ids, "dancer": self.dancers, "style": styles})
         # nine digits restore a float32 exactly
         shares = pd.DataFrame(self.probabilities, columns=[f"p {style}" for style in self.styles])
         frames = pd.DataFrame(self.counts, columns=[f"n {style}" for style in self.styles])
-        return pd.concat([table, shares.map(lambda share: f"{share:.9g}"), frames], axis=1)
-
-    @classmethod
-    def from_frame(cls, table: pd.DataFrame) -> "Predictions":
-        """Restore what `to_frame` returned.
-
-        Raises:
-            ValueError: columns are missing.
-        """
-        styles = tuple(name[2:] for name in table.columns if name.startswith("p "))
-        missing = {"clip", "dancer", "style", *(f"n {style}" for style in styles)} - set(table.columns)
-        if missing or not styles:
-            raise ValueError(f"not a table of predictions: {', '.join(sorted(missing)) or 'probabilities'} missing")
-        return cls(
-            styles=styles,
-            clip_ids=tuple(table["clip"].astype(str)),
-            dancers=tuple(table["dancer"].fillna("").astype(str)),
-            labels=np.array([styles.index(style) for style in table["style"].astype(str)], dtype=np.int64),
-            probabilities=table[[f"p {style}" for style in styles]].to_numpy(np.float64).astype(np.float32),
-            counts=table[[f"n {style}" for style in styles]].to_numpy(np.int64),
-        )
-
-    def save(self, path: Path | str) -> None:
-        """Write a CSV file, whole or not at all."""
-        write_text(Path(path), self.to_frame().to_csv(index=False, lineterminator="\n"))
+        table = pd.concat([table, shares.map(lambda share: f"{share:.9g}"), frames], axis=1)
+        write_text(Path(path), table.to_csv(index=False, lineterminator="\n"))
 
     @classmethod
     def load(cls, path: Path | str) -> "Predictions":
@@ -170,5 +135,16 @@ class Predictions:
             FileNotFoundError: the file does not exist.
             ValueError: the file does not contain predictions.
         """
-        text = {"clip": str, "dancer": str, "style": str}
-        return cls.from_frame(pd.read_csv(path, dtype=text, keep_default_na=False))
+        table = pd.read_csv(path, dtype=dict.fromkeys(("clip", "dancer", "style"), str), keep_default_na=False)
+        styles = tuple(name[2:] for name in table.columns if name.startswith("p "))
+        missing = {"clip", "dancer", "style", *(f"n {style}" for style in styles)} - set(table.columns)
+        if missing or not styles:
+            raise ValueError(f"not a table of predictions: {', '.join(sorted(missing)) or 'probabilities'} missing")
+        return cls(
+            styles=styles,
+            clip_ids=table["clip"],
+            dancers=table["dancer"],
+            labels=[styles.index(style) for style in table["style"]],
+            probabilities=table[[f"p {style}" for style in styles]].to_numpy(np.float64),
+            counts=table[[f"n {style}" for style in styles]],
+        )

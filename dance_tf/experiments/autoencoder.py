@@ -40,24 +40,22 @@ def load_grown(dataset: Dataset, spec: RunSpec, work: Path) -> GrownAutoencoder:
     """Load the autoencoder that was grown for a run."""
     folder = grown_folder(dataset, spec, work)
     summary = json.loads((folder / "growth.json").read_text())
-    models = {
-        stage: keras.saving.load_model(folder / f"autoencoder_{stage}.keras", compile=False)
-        for stage in summary["stages"]
-    }
+    files = {stage: folder / f"autoencoder_{stage}.keras" for stage in summary["stages"]}
+    models = {stage: keras.saving.load_model(file, compile=False) for stage, file in files.items()}
     rows = pd.DataFrame(summary["rows"])
     curves = rows[["stage", "epoch"]].assign(loss=rows["mean_squared_error"], val_loss=rows["val_mean_squared_error"])
     return GrownAutoencoder(models, curves)
 
 
 def reconstruction_errors(
-    dataset: Dataset, spec: RunSpec, work: Path, training_frames: int = 12, seed: int = 0, test_frames: int = 8
+    dataset: Dataset, spec: RunSpec, work: Path, training_frames: int, seed: int, test_frames: int = 8
 ) -> pd.DataFrame:
     """Return mean squared errors (gray levels in [0, 1]) on held-out frames.
 
     Args:
         dataset: the frames.
         spec: the run whose autoencoder is measured.
-        work: the cache it lies in.
+        work: the cache.
         training_frames: frames of each training clip that the principal components are computed from.
         seed: of the components' solver.
         test_frames: frames of each held-out clip.

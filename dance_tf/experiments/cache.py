@@ -8,20 +8,32 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.dataset.workspace import Workspace, open_workspace
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import RunSpec
-from dance_tf.experiments.training import COMPUTED_BY, grow_specs, key_of, run_folder, run_specs
+from dance_tf.experiments.training import (
+    COMPUTED_BY,
+    grow,
+    grown_folder,
+    grows_autoencoder,
+    key_of,
+    run_folder,
+    train,
+)
+from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
+from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 # columns of measurements that stay text, even if their values look like numbers
@@ -76,20 +88,15 @@ class Run:
         """Load the trained Keras model from the cache."""
         import keras
 
+        strategy_of(self.spec.settings.strategy)  # registers the layers of a user's own network
         return keras.saving.load_model(self.folder / "model.keras")
 
 
-def load_run(folder: Path, name: str = "") -> Run:
-    """Read a run from its folder.
-
-    Args:
-        folder: of the run, in the cache or among the records.
-        name: replaces the recorded name of the run in tables.
-    """
+def load_run(folder: Path) -> Run:
+    """Read a run from its folder, in the cache or among the records."""
     content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    spec = RunSpec.from_json({**content["spec"], **({"name": name} if name else {})})
     numbers = ("parameters", "best_epoch", "stopped_early", "seconds", "growth_seconds")
-    return Run(spec, folder, **{field: content[field] for field in numbers})
+    return Run(RunSpec.from_json(content["spec"]), folder, **{field: content[field] for field in numbers})
 
 
 class Experiment:
@@ -103,24 +110,17 @@ class Experiment:
 
     Args:
         run_folder: the report's folder, prepared by notebook 00.
-        jobs: parallel processes on this machine, one thread each.
+        jobs: parallel processes on this machine, one thread each; ignored if DANCE_TF_SCHEDULER names a Dask scheduler,
+            whose workers must have the dataset and the cache under the same paths.
         force: ignore the cache: train and measure again.
         from_records: read the records in `run_folder/runs` only; nothing is trained, and clips are not needed.
-        scheduler: address of a Dask scheduler; by default DANCE_TF_SCHEDULER's, if set.
     """
 
-    def __init__(
-        self,
-        run_folder: Path | str,
-        jobs: int = 1,
-        force: bool = False,
-        from_records: bool = False,
-        scheduler: str | None = None,
-    ):
+    def __init__(self, run_folder: Path | str, jobs: int = 1, force: bool = False, from_records: bool = False):
         self.run_folder = Path(run_folder)
         self.records = self.run_folder / "runs"
-        self.jobs, self.force, self.from_records, self.scheduler = jobs, force, from_records, scheduler
-        self._forced: set[str] = set()
+        self.jobs, self.force, self.from_records = jobs, force, from_records
+        self._forced: set[Path] = set()
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -139,12 +139,8 @@ class Experiment:
             return self.workspace.source
         return json.loads((self.run_folder / "run.json").read_text(encoding="utf-8"))["source"]
 
-    def run(self, specs: Sequence[RunSpec], progress: bool = True) -> tuple[Run, ...]:
-        """Train the runs that are not cached, in parallel, the longest first.
-
-        Args:
-            specs: the runs; equal ones are trained once.
-            progress: show a progress bar.
+    def run(self, specs: Sequence[RunSpec]) -> tuple[Run, ...]:
+        """Train the runs that are not cached, in parallel, the longest first; equal runs are trained once.
 
         Returns:
             One run per spec, in the same order, with the name of the spec.
@@ -152,38 +148,41 @@ class Experiment:
         Raises:
             DatasetError: with `from_records`, a run is not among the records.
         """
+        recorded = {_identity(run.spec): run.folder for run in self.recorded()}
         if self.from_records:
-            recorded = _recorded(self.records)
             missing = [spec for spec in specs if _identity(spec) not in recorded]
             if missing:
                 first = f"{missing[0].name}, split by {missing[0].split}, fold {missing[0].fold + 1}"
                 raise DatasetError(f"{len(missing)} of {len(specs)} runs have no record in {self.records} ({first})")
-            return tuple(load_run(recorded[_identity(spec)], spec.name) for spec in specs)
-        data, work = self.workspace.dataset, self.workspace.work
-        folders = {spec: run_folder(self.dataset, spec, work) for spec in dict.fromkeys(specs)}
+            return tuple(replace(load_run(recorded[_identity(spec)]), spec=spec) for spec in specs)
+        folders = {spec: run_folder(self.dataset, spec, self.workspace.work) for spec in specs}
         distinct = {folder: spec for spec, folder in folders.items()}
-        for folder in distinct if self.force else ():
-            if folder.name not in self._forced:
-                shutil.rmtree(folder, ignore_errors=True)
-                self._forced.add(folder.name)
+        for folder in distinct:
+            self._forget(folder)
         waiting = [spec for folder, spec in distinct.items() if not (folder / "run.json").is_file()]
         print(f"{len(distinct) - len(waiting)} of {len(distinct)} runs from cache")
-        run_specs(data, waiting, work, self.jobs, self.scheduler, progress)
-        recorded = _recorded(self.records)
+        self.grow(waiting)
+        longest_first = sorted(waiting, key=lambda spec: spec.settings.sequence_length, reverse=True)
+        self._parallel(train, longest_first, "classifiers")
         for folder, spec in distinct.items():
             stale = recorded.get(_identity(spec), folder)
             if stale.name != folder.name:  # made by other code or from other data
                 shutil.rmtree(stale)
-            self._record(folder)
-        return tuple(load_run(folders[spec], spec.name) for spec in specs)
+            for file in RECORD:
+                if (folder / file).is_file():
+                    _copy(folder / file, self.records / folder.name / file)
+        return tuple(replace(load_run(folders[spec]), spec=spec) for spec in specs)
 
     def recorded(self) -> tuple[Run, ...]:
         """Return all runs with a record in this report, from all notebooks."""
         return tuple(load_run(path.parent) for path in sorted(self.records.glob("*/run.json")))
 
-    def grow(self, specs: Sequence[RunSpec], progress: bool = True) -> None:
+    def grow(self, specs: Sequence[RunSpec]) -> None:
         """Grow each autoencoder that the runs need, once."""
-        grow_specs(self.workspace.dataset, specs, self.workspace.work, self.jobs, self.scheduler, progress)
+        growing = [spec for spec in specs if grows_autoencoder(spec)]
+        folders = {grown_folder(self.dataset, spec, self.workspace.work): spec for spec in growing}
+        missing = [spec for folder, spec in folders.items() if not (folder / "growth.json").is_file()]
+        self._parallel(grow, missing, "autoencoders")
 
     def measure(self, name: str, compute: Callable[[], object], *key: object):
         """Return the result of `compute` (a table, arrays or numbers), which is computed once for each key.
@@ -199,28 +198,39 @@ class Experiment:
         """
         if self.from_records:
             return _read_measurement(self.records, name)
-        cached = (
-            self.workspace.work
-            / "measurements"
-            / key_of(self.dataset.content_hash, name, source_hash(*COMPUTED_BY, "experiments", "evaluation"), list(key))
-        )
-        if self.force and cached.name not in self._forced:
-            shutil.rmtree(cached, ignore_errors=True)
-            self._forced.add(cached.name)
+        code = source_hash(*COMPUTED_BY, "experiments", "evaluation")
+        cached = self.workspace.work / "measurements" / key_of(self.dataset.content_hash, name, code, list(key))
+        self._forget(cached)
         if not cached.is_dir():
             with atomic_folder(cached) as partial:
                 _write_measurement(partial, name, compute())
+        for other in self.records.glob(f"{name}.*"):
+            other.unlink()
         for file in cached.iterdir():
-            for other in self.records.glob(f"{name}.*"):
-                other.unlink()
             _copy(file, self.records / file.name)
         return _read_measurement(cached, name)
 
-    def _record(self, folder: Path) -> None:
-        """Copy a run's small files into the report's folder."""
-        for name in RECORD:
-            if (folder / name).is_file():
-                _copy(folder / name, self.records / folder.name / name)
+    def _forget(self, folder: Path) -> None:
+        """Remove a cached result, once, if the cache is to be ignored."""
+        if self.force and folder not in self._forced:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._forced.add(folder)
+
+    def _parallel(self, step: Callable[[str, RunSpec, str], None], specs: Sequence[RunSpec], title: str) -> None:
+        """Call a step for each spec in a worker process, even for a single spec.
+
+        All runs then have the same number of threads, so their numbers do not depend on how many there are. joblib runs
+        the tasks of a single worker in the calling process, so there are always at least two workers.
+        """
+        if not specs:  # workers take seconds to start
+            return
+        data, work = str(self.workspace.dataset), str(self.workspace.work)
+        ahead = "2*n_jobs" if self.jobs > 1 or named_scheduler() else 1
+        with worker_pool(max(self.jobs, 2)):
+            parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
+            done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
+            for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(True), unit="run"):
+                pass
 
 
 def _copy(file: Path, to: Path) -> None:
@@ -266,9 +276,4 @@ def _read_measurement(folder: Path, name: str):
 
 
 def _identity(spec: RunSpec) -> str:
-    return json.dumps(json.loads(json.dumps(spec.identity)), sort_keys=True)
-
-
-def _recorded(records: Path) -> dict[str, Path]:
-    """Return the folder of each recorded run by the identity of its spec."""
-    return {_identity(load_run(path.parent).spec): path.parent for path in sorted(records.glob("*/run.json"))}
+    return json.dumps(spec.identity, sort_keys=True)

@@ -39,16 +39,17 @@ class Corruption:
         return f"{self.condition}-{key_of(asdict(self))}"
 
     @property
+    def level(self) -> dict[str, object]:
+        """Its columns in tables: condition, severity, seed."""
+        return {"condition": self.condition, "severity": self.severity, "seed": self.seed}
+
+    @property
     def temporal(self) -> bool:
         """Whether it removes frames and leaves the others unchanged."""
         return self.condition != CLEAN and not find_condition(self.condition).spatial
 
     def clip_seed(self, sha256: str) -> int:
-        """Return its seed for a clip, so that clips do not share one random pattern.
-
-        Args:
-            sha256: of the clip's file.
-        """
+        """Return its seed for a clip, from the hash of its file, so that clips do not share one random pattern."""
         return int.from_bytes(hashlib.sha256(f"{self.seed} {sha256}".encode()).digest()[:8], "little")
 
 

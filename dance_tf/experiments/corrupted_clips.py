@@ -44,34 +44,6 @@ class FrameSampling:
     background: int = 16
 
 
-SAMPLING = FrameSampling()
-
-
-@dataclass(frozen=True)
-class HeldOutClip:
-    """A held-out clip and its file.
-
-    Attributes:
-        clip_id: its name in the dataset.
-        dancer: empty where unknown.
-        style: its label.
-        path: of its file; None where curation.csv does not list the clip.
-        sha256: of the file when it was curated.
-        times: seconds from the start of the clip, of the frames that curation kept.
-        segments: of these frames (`Dataset.segments`); a window stays within one.
-        short_side: of the frames, in pixels.
-    """
-
-    clip_id: str
-    dancer: str
-    style: str
-    path: Path | None
-    sha256: str
-    times: tuple[float, ...]
-    segments: tuple[int, ...]
-    short_side: int
-
-
 @dataclass(frozen=True, eq=False)
 class CorruptedClip:
     """Frames of a clip under a corruption.
@@ -87,7 +59,49 @@ class CorruptedClip:
     background_valid: bool
 
 
-def find_held_out(experiment: Experiment, spec: RunSpec) -> tuple[HeldOutClip, ...]:
+@dataclass(frozen=True)
+class HeldOutClip:
+    """A held-out clip, its file, and its place in the cache.
+
+    Attributes:
+        clip_id: its name in the dataset.
+        dancer: empty where unknown.
+        style: its label.
+        path: of its file; None where curation.csv does not list the clip.
+        sha256: of the file when it was curated.
+        times: seconds from the start of the clip, of the frames that curation kept.
+        segments: of these frames (`Dataset.segments`); a window stays within one.
+        short_side: of the frames, in pixels.
+        work: folder of the cache.
+        sampling: frames that are used.
+    """
+
+    clip_id: str
+    dancer: str
+    style: str
+    path: Path | None
+    sha256: str
+    times: tuple[float, ...]
+    segments: tuple[int, ...]
+    short_side: int
+    work: Path
+    sampling: FrameSampling
+
+    def file(self, corruption: Corruption) -> Path:
+        """Return the file of the clip under a corruption."""
+        key = key_of(source_hash(*COMPUTED_BY), self.sha256, self.times, self.segments, asdict(self.sampling))
+        return self.work / "corrupted" / key / f"{corruption.key}.npz"
+
+    def load(self, corruption: Corruption) -> CorruptedClip:
+        """Read what `corrupt_clips` wrote."""
+        with np.load(self.file(corruption)) as content:
+            frames, background = content["frames"][..., None], content["background"][..., None]
+            return CorruptedClip(frames, background, bool(content["background_valid"]))
+
+
+def find_held_out(
+    experiment: Experiment, spec: RunSpec, sampling: FrameSampling = FrameSampling()
+) -> tuple[HeldOutClip, ...]:
     """Return the clips of a run's held-out part, in the order of the dataset."""
     workspace, dataset = experiment.workspace, experiment.dataset
     rows = {row.clip_id: row for row in workspace.rows() if row.part}
@@ -99,7 +113,8 @@ def find_held_out(experiment: Experiment, spec: RunSpec) -> tuple[HeldOutClip, .
         times, segments = (tuple(values[frames].tolist()) for values in (dataset.timestamps, dataset.segments))
         file = (workspace.clip_path(row).resolve(), row.sha256) if row else (None, "")
         side = min(int(row.width), int(row.height)) if row else 0
-        clips.append(HeldOutClip(record.clip_id, record.dancer, record.style, *file, times, segments, side))
+        place = record.clip_id, record.dancer, record.style, *file
+        clips.append(HeldOutClip(*place, times, segments, side, workspace.work, sampling))
     return tuple(clips)
 
 
@@ -125,22 +140,9 @@ def choose_frames(
 
 
 def corrupt_clips(
-    clips: Sequence[HeldOutClip],
-    corruptions: Sequence[Corruption],
-    work: Path,
-    sampling: FrameSampling = SAMPLING,
-    processes: int = 1,
-    progress: bool = True,
+    clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption], processes: int = 1
 ) -> dict[str, str]:
-    """Apply every corruption to every clip and write the results to the cache; existing files are kept.
-
-    Args:
-        clips: to be read, each in a subprocess.
-        corruptions: to apply.
-        work: folder of the cache.
-        sampling: frames of each clip.
-        processes: number of processes.
-        progress: show a progress bar.
+    """Apply every corruption to every clip, each in a subprocess, and write the results that the cache lacks.
 
     Returns:
         The reason for each clip that was refused, by its id.
@@ -148,38 +150,19 @@ def corrupt_clips(
     Raises:
         ReadError: all clips were refused.
     """
-    corruptions, refused = tuple(dict.fromkeys(corruptions)), {}
     with worker_pool(processes):
-        reasons = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_corrupt_clip)(clip, corruptions, str(work), sampling) for clip in clips
-        )
-        bar = tqdm(reasons, total=len(clips), desc="corrupted clips", disable=bar_hidden(progress), unit="clip")
-        for clip, reason in zip(clips, bar, strict=True):
-            if reason:
-                refused[clip.clip_id] = reason
+        parallel = joblib.Parallel(return_as="generator")
+        reasons = parallel(joblib.delayed(_corrupt_clip)(clip, tuple(dict.fromkeys(corruptions))) for clip in clips)
+        hidden = bar_hidden(True)
+        reasons = list(tqdm(reasons, total=len(clips), desc="corrupted clips", disable=hidden, unit="clip"))
+    refused = {clip.clip_id: reason for clip, reason in zip(clips, reasons, strict=True) if reason}
     if clips and len(refused) == len(clips):
-        raise ReadError(f"none of the {len(clips)} held-out clips can be corrupted: {next(iter(refused.values()))}")
+        raise ReadError(f"none of the {len(clips)} held-out clips can be corrupted: {reasons[0]}")
     return refused
 
 
-def corrupted_path(clip: HeldOutClip, corruption: Corruption, work: Path, sampling: FrameSampling) -> Path:
-    """Return the file of a clip under a corruption."""
-    key = key_of(source_hash(*COMPUTED_BY), clip.sha256, clip.times, clip.segments, asdict(sampling))
-    return Path(work) / "corrupted" / key / f"{corruption.key}.npz"
-
-
-def load_corrupted(clip: HeldOutClip, corruption: Corruption, work: Path, sampling: FrameSampling) -> CorruptedClip:
-    """Read what `corrupt_clips` wrote."""
-    with np.load(corrupted_path(clip, corruption, work, sampling)) as file:
-        frames = file["frames"][file["windows"]]
-        return CorruptedClip(frames[..., None], file["background"][..., None], bool(file["background_valid"]))
-
-
 def describe_corrupted(
-    experiment: Experiment,
-    spec: RunSpec,
-    corruptions: Sequence[Corruption],
-    sampling: FrameSampling = SAMPLING,
+    experiment: Experiment, spec: RunSpec, corruptions: Sequence[Corruption], sampling: FrameSampling
 ) -> pd.DataFrame:
     """Corrupt the held-out clips of a run and return what changed; recorded as `corrupted_clips`.
 
@@ -195,35 +178,28 @@ def describe_corrupted(
     """
 
     def compute() -> pd.DataFrame:
-        work, rows = experiment.workspace.work, []
-        clips = find_held_out(experiment, spec)
-        refused = corrupt_clips(clips, corruptions, work, sampling, experiment.jobs)
+        rows, clips = [], find_held_out(experiment, spec, sampling)
+        refused = corrupt_clips(clips, corruptions, experiment.jobs)
         clean = next(each for each in corruptions if each.condition == CLEAN)
         for clip in clips:
-            row = {name: getattr(clip, name) for name in ("dancer", "style", "short_side")}
-            row = {"clip": clip.clip_id, **row, "reason": refused.get(clip.clip_id, "")}
+            row = {"clip": clip.clip_id, "dancer": clip.dancer, "style": clip.style, "short_side": clip.short_side}
+            row["reason"] = refused.get(clip.clip_id, "")
             if row["reason"]:
                 rows.append({**row, "condition": CLEAN, "severity": 0.0, "seed": 0})
                 continue
-            before = load_corrupted(clip, clean, work, sampling)
+            before = clip.load(clean)
             for each in corruptions:
-                after = load_corrupted(clip, each, work, sampling)
+                after = clip.load(each)
                 same = np.array_equal(before.frames[:, -1], after.frames[:, -1])
                 same = same and np.array_equal(before.background, after.background)
-                level = {"condition": each.condition, "severity": each.severity, "seed": each.seed}
-                rows.append({**row, **level, "background_valid": int(after.background_valid), "changed": int(not same)})
+                found = {"background_valid": int(after.background_valid), "changed": int(not same)}
+                rows.append({**row, **each.level, **found})
         return pd.DataFrame(rows)
 
     corruptions = tuple(dict.fromkeys(corruptions))
     split = [spec.split, spec.fold, spec.folds, spec.seed]
-    return experiment.measure(
-        "corrupted_clips",
-        compute,
-        split,
-        [each.key for each in corruptions],
-        asdict(sampling),
-        source_hash(*COMPUTED_BY),
-    )
+    key = split, [each.key for each in corruptions], asdict(sampling), source_hash(*COMPUTED_BY)
+    return experiment.measure("corrupted_clips", compute, *key)
 
 
 def frames_under_corruptions(
@@ -282,36 +258,29 @@ def compression_table(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...
     return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})
 
 
-def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption], work: str, sampling: FrameSampling) -> str:
+def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption]) -> str:
     """Apply missing corruptions to a clip, reading its file once; return why it cannot be read, or an empty string."""
-    missing = [each for each in corruptions if not corrupted_path(clip, each, Path(work), sampling).is_file()]
+    missing = [each for each in corruptions if not clip.file(each).is_file()]
     if not missing:
         return ""
-    chosen = {
-        each: choose_frames(_remaining(each, clip), np.array(clip.segments), sampling, each.window) for each in missing
-    }
-    needed = {each: np.unique(np.concatenate([part.ravel() for part in chosen[each]])) for each in missing}
-    requests = [_request(each, clip, needed[each]) for each in missing]
+    segments = np.array(clip.segments)
+    chosen = [choose_frames(_remaining(each, clip), segments, clip.sampling, each.window) for each in missing]
+    needed = [np.unique(np.concatenate([part.ravel() for part in parts])) for parts in chosen]
+    requests = [_request(each, clip, places) for each, places in zip(missing, needed, strict=True)]
     try:
         with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
             found = _call(process, degrade_file, clip, np.array(clip.times), requests)
     except (ReadError, LostProcess, MemoryError) as error:
         return str(error).removeprefix(f"{clip.path.name if clip.path else ''}: ") or "it needs too much memory"
-    for each, squares in zip(missing, found, strict=True):
-        scored, background_frames = (np.searchsorted(needed[each], part) for part in chosen[each])
-        background = estimate_background(squares[background_frames])
-        used, places = np.unique(scored, return_inverse=True)
-        path = corrupted_path(clip, each, Path(work), sampling)
+    for each, parts, places, squares in zip(missing, chosen, needed, found, strict=True):
+        frames, background_frames = (squares[np.searchsorted(places, part)] for part in parts)
+        background = estimate_background(background_frames)
+        path = clip.file(each)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         with partial.open("wb") as file:
-            np.savez_compressed(
-                file,
-                frames=squares[used],
-                windows=places.reshape(scored.shape),
-                background=background.picture,
-                background_valid=background.valid,
-            )
+            backgrounds = {"background": background.picture, "background_valid": background.valid}
+            np.savez_compressed(file, frames=frames, **backgrounds)
         os.replace(partial, path)
     return ""
 

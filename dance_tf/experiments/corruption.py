@@ -1,13 +1,13 @@
 """Classifiers on corrupted clips: one table of predictions, and scores, losses and gains computed from it (Table 5).
 
 A run is a network under one corruption. The score of a condition is the mean over its runs (folds and seeds); a drop is
-the clean score minus that. Intervals come from a bootstrap over dancers, tests are paired t-tests over dancers. All
-conditions that are tested together are corrected together (Holm); clean footage is not one of them.
+the clean score minus that. Intervals come from a bootstrap over dancers (`resamples` draws, with `seed`), tests are
+paired t-tests over dancers. All conditions that are tested together are corrected together (Holm); clean footage is not
+one of them. `judged` is always the table of `judge_corrupted`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.corruption.conditions import CONDITIONS
-from dance_tf.dataset.batches import View, apply_view, downsample
+from dance_tf.dataset.batches import apply_view, downsample
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.evaluation.intervals import (
+    ALPHA,
     MIN_TESTED_DANCERS,
     UNITS,
     DancerDifference,
@@ -35,18 +36,10 @@ from dance_tf.evaluation.metrics import SCORES
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.cache import Experiment, Run, read_table, write_table
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
-from dance_tf.experiments.corrupted_clips import (
-    SAMPLING,
-    CorruptedClip,
-    FrameSampling,
-    HeldOutClip,
-    corrupted_path,
-    find_held_out,
-    load_corrupted,
-)
+from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, HeldOutClip, find_held_out
 from dance_tf.experiments.training import key_of, one_thread
-from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
+from dance_tf.model.settings import TrainingSettings
 from dance_tf.video.workers import bar_hidden, worker_pool
 
 BATCH = 128
@@ -61,7 +54,7 @@ def judge_corrupted(
     experiment: Experiment,
     plan: Sequence[tuple[Sequence[Run], Sequence[Corruption]]],
     clips: pd.DataFrame,
-    sampling: FrameSampling = SAMPLING,
+    sampling: FrameSampling,
 ) -> pd.DataFrame:
     """Classify the clips that `describe_corrupted` made; recorded as `corrupted_predictions`.
 
@@ -79,20 +72,16 @@ def judge_corrupted(
         severity changed any clip). style and predicted are categorical, with the dataset's styles.
     """
     accepted = list(dict.fromkeys(clips.loc[clips["reason"] == "", "clip"]))
-    spec, styles = plan[0][0][0].spec, plan[0][0][0].test.styles
+    first = plan[0][0][0]
 
     def compute() -> pd.DataFrame:
-        work = str(experiment.workspace.work)
-        held_out = tuple(clip for clip in find_held_out(experiment, spec) if clip.clip_id in accepted)
+        held_out = [clip for clip in find_held_out(experiment, first.spec, sampling) if clip.clip_id in accepted]
         todo = {run.key: (run, tuple(dict.fromkeys(corruptions))) for runs, corruptions in plan for run in runs}
         with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
             parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
-            tables = parallel(
-                joblib.delayed(_judge)(run, styles, held_out, corruptions, work, sampling)
-                for run, corruptions in todo.values()
-            )
-            tables = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
-            found = dict(zip(todo, tables, strict=True))
+            tables = parallel(joblib.delayed(_judge)(run, held_out, corruptions) for run, corruptions in todo.values())
+            bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
+            found = dict(zip(todo, bar, strict=True))
         parts = [found[run.key].assign(run=run.key, name=run.spec.name) for runs, _ in plan for run in runs]
         return pd.concat(parts, ignore_index=True)
 
@@ -102,35 +91,28 @@ def judge_corrupted(
     table = experiment.measure("corrupted_predictions", compute, key, accepted, asdict(sampling))
     changed = clips[clips["reason"] == ""].groupby(LEVEL, as_index=False, sort=False)["changed"].max()
     table = table.merge(changed, how="left", on=LEVEL)
-    same = table["condition"] == CLEAN
-    styles = pd.CategoricalDtype(list(styles))
-    return table.assign(changed=same | (table["changed"] > 0)).astype({"style": styles, "predicted": styles})
+    changed = (table["condition"] == CLEAN) | (table["changed"] > 0)
+    return table.assign(changed=changed).astype(dict.fromkeys(("style", "predicted"), _categories(first.test.styles)))
 
 
-def _judge(
-    run: Run,
-    styles: tuple[str, ...],
-    clips: tuple[HeldOutClip, ...],
-    corruptions: tuple[Corruption, ...],
-    work: str,
-    sampling: FrameSampling,
-) -> pd.DataFrame:
-    settings = run.spec.settings
-    length = settings.network.sequence_length if strategy_of(settings.strategy).sequence else 1
-    corruptions = tuple(each for each in corruptions if each.window >= length)
-    paths = [str(corrupted_path(clip, each, Path(), sampling)) for each in corruptions for clip in clips]
-    folder = Path(work) / "corrupted_predictions" / key_of(run.key, paths, source_hash("experiments.corruption"))
+def _categories(styles: Sequence[str]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(list(styles))
+
+
+def _judge(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]) -> pd.DataFrame:
+    settings, styles = run.spec.settings, run.test.styles
+    corruptions = [each for each in corruptions if each.window >= settings.sequence_length]
+    files = [clip.file(each).relative_to(clip.work) for each in corruptions for clip in clips]
+    key = key_of(run.key, files, source_hash("experiments.corruption"))
+    folder = clips[0].work / "corrupted_predictions" / key
     if not folder.is_dir():
         one_thread()
         model, tables = run.load_model(), []
         for each in corruptions:
-            shown = [load_corrupted(clip, each, Path(work), sampling) for clip in clips]
-            inputs = np.concatenate([network_inputs(clip, settings.view, length) for clip in shown])
-            flat = inputs.reshape(-1, *inputs.shape[-3:])
-            inputs = downsample(flat, settings.frame_size).reshape(inputs.shape)
+            shown = [network_inputs(clip.load(each), settings) for clip in clips]
             found = Predictions.from_frames(
-                model.predict(inputs, batch_size=BATCH, verbose=0),
-                np.repeat(np.arange(len(shown)), [len(clip.frames) for clip in shown]),
+                model.predict(np.concatenate(shown), batch_size=BATCH, verbose=0),
+                np.repeat(np.arange(len(shown)), [len(inputs) for inputs in shown]),
                 [styles.index(clip.style) for clip in clips],
                 [clip.dancer for clip in clips],
                 styles,
@@ -139,19 +121,19 @@ def _judge(
             truth = {"clip": found.clip_ids, "dancer": found.dancers, "style": [clip.style for clip in clips]}
             predicted = [styles[place] for place in found.predicted]
             counts = [" ".join(map(str, row)) for row in found.counts]
-            level = {"condition": each.condition, "severity": each.severity, "seed": each.seed}
-            tables.append(pd.DataFrame({**level, **truth, "predicted": predicted, "counts": counts}))
+            tables.append(pd.DataFrame({**each.level, **truth, "predicted": predicted, "counts": counts}))
         with atomic_folder(folder) as partial:
             write_table(partial / "predictions.csv.gz", pd.concat(tables))
     return read_table(folder / "predictions.csv.gz")
 
 
-def network_inputs(clip: CorruptedClip, view: View, length: int = 1) -> np.ndarray:
-    """Return a corrupted clip in a view: uint8 [n, 128, 128, 1], or [n, length, 128, 128, 1] for sequences."""
-    frames = clip.frames[:, -length:]
-    backgrounds = np.broadcast_to(clip.background, (frames[..., 0, 0, 0].size, *clip.background.shape))
-    found = apply_view(frames.reshape(-1, *clip.background.shape), backgrounds, view)
-    return found.reshape(frames.shape) if length > 1 else found
+def network_inputs(clip: CorruptedClip, settings: TrainingSettings) -> np.ndarray:
+    """Return the inputs of a network: uint8 [n, 128, 128, 1], or [n, length, 128, 128, 1] if it reads sequences."""
+    frames = clip.frames[:, -settings.sequence_length :]
+    flat = frames.reshape(-1, *clip.background.shape)
+    found = apply_view(flat, np.broadcast_to(clip.background, flat.shape), settings.view)
+    found = downsample(found, settings.frame_size)
+    return found.reshape(frames.shape) if settings.sequence_length > 1 else found
 
 
 def paper_levels(judged: pd.DataFrame) -> pd.DataFrame:
@@ -169,17 +151,12 @@ def severity_levels(judged: pd.DataFrame, conditions: Sequence[str]) -> pd.DataF
 def runs_of(judged: pd.DataFrame) -> list[Predictions]:
     """Return the predictions of each network under each corruption; only labels and counts of frames are kept."""
     styles = tuple(judged["style"].cat.categories)
-    return [
-        Predictions(
-            styles,
-            tuple(rows["clip"]),
-            tuple(rows["dancer"]),
-            rows["style"].cat.codes,
-            np.eye(len(styles))[rows["predicted"].cat.codes],
-            [row.split() for row in rows["counts"]],
-        )
-        for _, rows in judged.groupby(RUN, sort=False)
-    ]
+    found = []
+    for _, rows in judged.groupby(RUN, sort=False):
+        certain = np.eye(len(styles))[rows["predicted"].cat.codes]
+        counts = [row.split() for row in rows["counts"]]
+        found.append(Predictions(styles, rows["clip"], rows["dancer"], rows["style"].cat.codes, certain, counts))
+    return found
 
 
 def _split_clean(judged: pd.DataFrame) -> tuple[list[Predictions], dict[tuple[str, float], pd.DataFrame]]:
@@ -193,11 +170,6 @@ def _split_clean(judged: pd.DataFrame) -> tuple[list[Predictions], dict[tuple[st
 
 def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Return the scores of each model under each condition, and its drop from clean footage (Table 5).
-
-    Args:
-        judged: of `judge_corrupted`.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         One row per name, condition, severity, unit and metric: mean, low, high, runs; drop, drop_low, drop_high,
@@ -213,9 +185,8 @@ def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
             runs = clean if level[0] == CLEAN else runs_of(part)
             place = {"name": name, **dict(zip(LEVEL, level, strict=True)), "changed": bool(part["changed"].iloc[0])}
             for unit in UNITS:
-                found = estimate_scores(runs, unit, resamples, seed)
                 drops = estimate_difference(clean, runs, unit, resamples, seed) if runs is not clean else {}
-                for metric, estimate in found.items():
+                for metric, estimate in estimate_scores(runs, unit, resamples, seed).items():
                     row = {**place, "unit": unit, "metric": metric, **vars(estimate)}
                     if drop := drops.get(metric):
                         row |= {"drop": drop.mean, "drop_low": drop.low, "drop_high": drop.high, "drop_runs": drop.runs}
@@ -231,11 +202,6 @@ def corruption_means(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
 
     Reference: Hendrycks & Dietterich 2019; Michaelis et al. 2019.
 
-    Args:
-        judged: of `judge_corrupted`.
-        resamples: draws of dancers.
-        seed: of the draws.
-
     Returns:
         One row per name, summary ("mpc" or "rpc"), unit and metric: mean, low, high, runs, conditions (how many count).
         NaN where no condition counts, and for the rPC of a score that is 0 on clean footage.
@@ -244,9 +210,10 @@ def corruption_means(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
     for name, table in judged.groupby("name", sort=False):
         clean, levels = _split_clean(table)
         corrupted = {level: runs_of(part) for level, part in levels.items() if part["changed"].iloc[0]}
+        fewest = min(len(runs) for runs in (clean, *corrupted.values()))
         for unit in UNITS:
             dancers, counts = confusion_by_dancer([*clean, *(run for runs in corrupted.values() for run in runs)], unit)
-            draws = np.concatenate([np.ones((1, len(dancers))), draw_dancers(len(dancers), resamples, seed)])
+            draws = draw_dancers(len(dancers), resamples, seed)
             reference, place = mean_scores(counts[: len(clean)], draws), len(clean)
             by_condition: dict[str, list[np.ndarray]] = {}
             for (condition, _), runs in corrupted.items():
@@ -256,22 +223,19 @@ def corruption_means(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
             nothing = [np.full((1, *reference.shape), np.nan)]
             mean = np.mean([np.mean(scored, axis=0) for scored in by_condition.values() or nothing], axis=0)
             relative = np.divide(mean, reference, out=np.full_like(mean, np.nan), where=reference > 0)
-            runs = min(len(clean), *(len(runs) for runs in corrupted.values())) if corrupted else len(clean)
             for summary, values in (("mpc", mean), ("rpc", relative)):
                 for metric, (observed, *drawn) in zip(SCORES, values.T, strict=True):
                     drawn = np.array(drawn)[~np.isnan(drawn)]
                     enough = len(dancers) > 1 and len(drawn)
                     low, high = np.percentile(drawn, (2.5, 97.5)) if enough else (np.nan, np.nan)
-                    found = {"mean": observed, "low": low, "high": high, "runs": runs, "conditions": len(by_condition)}
+                    found = {"mean": observed, "low": low, "high": high, "runs": fewest}
+                    found["conditions"] = len(by_condition)
                     rows.append({"name": name, "summary": summary, "unit": unit, "metric": metric, **found})
     return pd.DataFrame(rows)
 
 
 def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
     """Return the dancer and the style that each condition affects most, by clip over all runs.
-
-    Args:
-        judged: of `judge_corrupted`.
 
     Returns:
         One row per name, condition, severity, group ("dancer" or "style") and kind ("worst": lowest accuracy; "losing":
@@ -289,9 +253,7 @@ def hardest_groups(judged: pd.DataFrame) -> pd.DataFrame:
             for group in ("dancer", "style"):
                 by = part.groupby(group, observed=True)
                 found = by["correct"].agg(accuracy="mean", predictions="size").assign(clips=by["clip"].nunique())
-                found.index = found.index.astype(str)
-                before = clean.groupby(group, observed=True)["correct"].mean()
-                found["clean"] = before.set_axis(before.index.astype(str)).reindex(found.index)
+                found["clean"] = clean.groupby(group, observed=True)["correct"].mean().reindex(found.index)
                 loss = (found["clean"] - found["accuracy"]).dropna()
                 kinds = {"worst": found["accuracy"].idxmin()} | ({"losing": loss.idxmax()} if len(loss) else {})
                 for kind, member in kinds.items():
@@ -307,8 +269,7 @@ def losses(judged: pd.DataFrame) -> pd.DataFrame:
     Conditions that changed no clip are left out.
     """
     clean, levels = _split_clean(judged[judged["changed"]])
-    conditions = {condition: part for (condition, _), part in levels.items()}
-    found = {name: compare_dancers([(1, clean), (-1, runs_of(part))]) for name, part in conditions.items()}
+    found = {condition: compare_dancers([(1, clean), (-1, runs_of(part))]) for (condition, _), part in levels.items()}
     return difference_rows(found, "condition")
 
 
@@ -332,10 +293,10 @@ def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> p
         return difference_rows({}, by).assign(kind="")
     if CLEAN not in groups:
         raise ValueError("clean footage is needed")
-    clean = _sides(first, second, by, CLEAN)
-    corrupted = {group: _sides(first, second, by, group) for group in groups if group != CLEAN}
+    sides = {group: _sides(first, second, by, group) for group in groups}
+    clean = sides.pop(CLEAN)
     own = difference_rows({CLEAN: compare_dancers(clean)}, by).assign(kind=TOTAL)
-    return pd.concat([own, *_gain_rows(corrupted, dict.fromkeys(corrupted, clean), by)], ignore_index=True)
+    return pd.concat([own, *_gain_rows(sides, dict.fromkeys(sides, clean), by)], ignore_index=True)
 
 
 def _sides(first: pd.DataFrame, second: pd.DataFrame, by: str, group: str) -> list[Side]:
@@ -358,13 +319,11 @@ def difference_rows(found: Mapping[str, DancerDifference], label: str) -> pd.Dat
         `HIGHER` or `LOWER` (significant at 5 % after the correction), `NOT_SIGNIFICANT`, or `TOO_FEW` (fewer than
         `MIN_TESTED_DANCERS`).
     """
-    corrected = holm(found)
     rows = []
-    for name, difference in found.items():
-        tested = corrected[name]
-        result = HIGHER if tested.above else LOWER if tested.below else NOT_SIGNIFICANT
+    for name, tested in holm(found).items():
+        result = (HIGHER if tested.mean > 0 else LOWER) if tested.p < ALPHA and tested.mean else NOT_SIGNIFICANT
         result = result if tested.dancers >= MIN_TESTED_DANCERS else TOO_FEW
-        rows.append({label: name, **vars(difference), "p_holm": tested.p, "result": result})
+        rows.append({label: name, **vars(found[name]), "p_holm": tested.p, "result": result})
     names = [field.name for field in fields(DancerDifference)]
     return pd.DataFrame(rows, columns=[label, *names, "p_holm", "result"])
 
@@ -375,12 +334,8 @@ def augmentation_transfer(
     """Compare training without corruptions, with all families, and with all families but one.
 
     Robustness carries over to the family that was left out where its gain is above zero, and above the gain on clean
-    footage. Conditions that changed no clip are left out.
-
-    Args:
-        judged: of `judge_corrupted`, first seed; names are those of `augmentation_specs`.
-        resamples: draws of dancers.
-        seed: of the draws.
+    footage. Conditions that changed no clip are left out. Only rows of the first seed with the names of
+    `augmentation_specs` are expected.
 
     Returns:
         Accuracies by frame: family ("clean", each family, `EVERYTHING`), training ("none", "all", "all but"), mean,
@@ -389,16 +344,17 @@ def augmentation_transfer(
     """
     family_of = {CLEAN: CLEAN} | {condition.name: condition.family for condition in CONDITIONS}
     judged = judged[judged["changed"]].assign(family=judged["condition"].map(family_of))
-    judged = judged[judged["family"].isin([CLEAN, *SPATIAL_FAMILIES])]
     order = [family for family in (CLEAN, *SPATIAL_FAMILIES) if (judged["family"] == family).any()]
+    judged = judged[judged["family"].isin(order)]
     judged = judged.sort_values("family", key=lambda column: column.map(order.index), kind="stable")
-    named = dict(list(judged.groupby("name", sort=False)))
     together = judged.assign(family=judged["family"].where(judged["family"] == CLEAN, EVERYTHING))
-    together = dict(list(together.groupby("name", sort=False)))
+    named, together = (dict(list(table.groupby("name", sort=False))) for table in (judged, together))
     without = {family: named[f"all but {family}"] for family in order if f"all but {family}" in named}
-    found = [gains(named["all"], named["none"], "family").assign(training="all")]
-    mean = gains(together["all"], together["none"], "family").assign(training="all")
-    found.append(mean[mean["family"] == EVERYTHING])
+    mean = gains(together["all"], together["none"], "family")
+    found = [
+        gains(named["all"], named["none"], "family").assign(training="all"),
+        mean[mean["family"] == EVERYTHING].assign(training="all"),
+    ]
     left_out, clean = (
         {family: _sides(own, named["none"], "family", group or family) for family, own in without.items()}
         for group in ("", CLEAN)

@@ -6,10 +6,12 @@ Everything is measured on one thread in new processes, so that neither caches no
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import keras
@@ -29,7 +31,7 @@ from dance_tf.model.layers import SpatialAttention, SqueezeExcitation
 from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
-from dance_tf.video.frames import FootageReader
+from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import ReadSettings
 
 HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these layers that a network has starts its head
@@ -40,7 +42,18 @@ MEMORY_PROCESSES = 2  # memory is measured in this many processes at once
 STEPS = ("extraction", "attention", "head", "network")
 SHARED = "all"  # name of the rows that hold for every network
 
-NetworkFile = tuple[str, str, View]  # strategy, path of model.keras, view
+
+class NetworkFile(NamedTuple):
+    """A stored network: its strategy, the path of `model.keras`, and its view."""
+
+    strategy: str
+    path: str
+    view: View
+
+    def load(self) -> keras.Model:
+        """Load the network."""
+        strategy_of(self.strategy)  # registers the layers of a user's own network
+        return keras.saving.load_model(self.path, compile=False)
 
 
 def cut_network(network: keras.Model) -> dict[str, keras.Model]:
@@ -49,18 +62,16 @@ def cut_network(network: keras.Model) -> dict[str, keras.Model]:
     Returns:
         "extraction": from frames to the feature maps before attention; without attention, to the fused vector.
         "attention": from those maps to weighted maps; absent without attention. "head": from the fused vector to
-        probabilities. With attention, flattening and normalisation between the two are in no part; their time is
-        negligible.
+        probabilities. With attention, flattening and normalisation between the two are in no part: their time is small.
     """
     names = [layer.name for layer in network.layers]
     first = next(network.get_layer(name) for name in HEAD_STARTS if name in names)
-    head = keras.Model(first.input, network.output, name="head")
     blocks = attention_blocks(network)
-    if not blocks:
-        return {"extraction": keras.Model(network.inputs, first.input, name="extraction"), "head": head}
-    maps = [block[0].input for block in blocks]
-    attention = keras.Model(maps, [block[-1].output for block in blocks], name="attention")
-    return {"extraction": keras.Model(network.inputs, maps, name="extraction"), "attention": attention, "head": head}
+    maps = [block[0].input for block in blocks] or first.input
+    parts = {"extraction": (network.inputs, maps), "head": (first.input, network.output)}
+    if blocks:
+        parts["attention"] = (maps, [block[-1].output for block in blocks])
+    return {name: keras.Model(inputs, outputs, name=name) for name, (inputs, outputs) in parts.items()}
 
 
 def attention_blocks(network: keras.Model) -> list[list[keras.layers.Layer]]:
@@ -81,6 +92,13 @@ def attention_inside(layer: SqueezeExcitation) -> keras.Model:
     return keras.Model(maps, keras.layers.Multiply(name="scale")([maps, weights]), name=layer.name)
 
 
+def held_out_attention(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
+    """Return `attention_weights` of a run's network, which has channel attention, on held-out frames."""
+    chosen = sample_evenly(split_of(dataset, run.spec).test, dataset.clip_index, frames_per_clip)
+    frames = load_frames(dataset, chosen, run.spec.settings.view)
+    return attention_weights(run.load_model(), frames, dataset.labels[chosen], len(dataset.styles))
+
+
 def attention_weights(
     network: keras.Model, frames: np.ndarray, labels: np.ndarray, styles: int
 ) -> dict[str, np.ndarray]:
@@ -99,25 +117,11 @@ def attention_weights(
     for layer, *_ in attention_blocks(network):
         probe = keras.Model(network.inputs, layer.weigh(layer.input))
         weights = probe.predict(frames, batch_size=128, verbose=0)[:, 0, 0].astype(np.float64)
-        counts = np.bincount(labels, minlength=styles)[:, None]
-        sums = np.zeros((styles, weights.shape[1]))
+        sums, counts = np.zeros((styles, weights.shape[1])), np.bincount(labels, minlength=styles)[:, None]
         np.add.at(sums, labels, weights)
-        path = layer.name.removesuffix("_attention")
-        found[path] = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+        found[layer.name.removesuffix("_attention")] = means
     return found
-
-
-def held_out_attention(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
-    """Return `attention_weights` of a run's network on held-out frames.
-
-    Args:
-        dataset: the frames.
-        run: of a strategy with channel attention.
-        frames_per_clip: frames of each clip.
-    """
-    chosen = sample_evenly(split_of(dataset, run.spec).test, dataset.clip_index, frames_per_clip)
-    frames = load_frames(dataset, chosen, run.spec.settings.view)
-    return attention_weights(run.load_model(), frames, dataset.labels[chosen], len(dataset.styles))
 
 
 def clip_files(workspace: Workspace) -> list[Path]:
@@ -143,11 +147,11 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
     """
     if not clips:
         raise ValueError("there are no clips to decode")
-    reader = FootageReader(clips[0], ReadSettings(threads=1))
+    reader = open_footage(clips[0], ReadSettings(threads=1))
     found = sum(1 for _ in islice(reader, frames))
     if not found:
         raise ValueError("there are no frames to decode")
-    width, height = reader.source.width, reader.source.height
+    width, height = reader.width, reader.height
     if found == frames:
         return Path(clips[0]), (width, height), False
     size = {"width": max(32, width - width % 2), "height": max(32, height - height % 2)}
@@ -159,7 +163,7 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
 
 def read_clip(path: Path | str, frames: int) -> np.ndarray:
     """Return the first frames of a clip, decoded on one thread: uint8 [frames, 128, 128, 1]."""
-    found = [frame for _, frame in islice(FootageReader(Path(path), ReadSettings(threads=1)), frames)]
+    found = [frame for _, frame in islice(open_footage(Path(path), ReadSettings(threads=1)), frames)]
     return np.stack(found)[..., None]
 
 
@@ -173,13 +177,6 @@ def in_subprocess(function: Callable, *arguments: object) -> object:
     """Call a function in a new process, and return its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
-
-
-def load_network(network: NetworkFile) -> keras.Model:
-    """Load a network; the module of a user's own network is imported first, since it registers the layers."""
-    strategy, path, _ = network
-    strategy_of(strategy)
-    return keras.saving.load_model(path, compile=False)
 
 
 def time_rounds(
@@ -196,19 +193,16 @@ def time_rounds(
         repeats: rounds.
 
     Returns:
-        By name, then step, the seconds of each round. Steps: "network" (all of it in one call), and of registered
-        strategies "extraction", "head" and, if there is any, "attention". Under `SHARED`: "decode" (resizing to
-        128 × 128 included) and "background" (estimation and subtraction).
+        By name, then step, the seconds of each round. Steps: those of `network_steps`; under `SHARED` "decode"
+        (resizing to 128 × 128 included) and "background" (estimation and subtraction).
     """
-    start_tensorflow()  # suppresses its warning that many networks were traced
-    one_thread()
-    cv2.setNumThreads(1)
+    _limit_threads()
     decoded = read_clip(clip, frames)
-    steps = {SHARED: {"decode": lambda: read_clip(clip, frames),
-                      "background": lambda: subtract_background(decoded, "difference")}}  # fmt: skip
-    inputs = {view: subtract_background(decoded, view) for _, _, view in networks.values()}
+    steps = {SHARED: {"decode": partial(read_clip, clip, frames)}}
+    steps[SHARED]["background"] = partial(subtract_background, decoded, "difference")
+    inputs = {network.view: subtract_background(decoded, network.view) for network in networks.values()}
     for name, network in networks.items():
-        steps[name] = network_steps(load_network(network), inputs[network[2]], cut=network[0] in STRATEGIES)
+        steps[name] = network_steps(network.load(), inputs[network.view], network.strategy in STRATEGIES)
     taken = {name: {step: [] for step in calls} for name, calls in steps.items()}
     for _ in range(repeats):
         for name, calls in steps.items():
@@ -219,50 +213,49 @@ def time_rounds(
     return taken
 
 
-def network_steps(network: keras.Model, frames: np.ndarray, cut: bool = True) -> dict[str, Callable[[], list]]:
+def _limit_threads() -> None:
+    start_tensorflow()  # suppresses its warning that many networks were traced
+    one_thread()
+    cv2.setNumThreads(1)
+
+
+def network_steps(network: keras.Model, frames: np.ndarray, cut: bool) -> dict[str, Callable[[], list]]:
     """Return calls that run a network, or a part of it, over a clip; each has run once, so that it is compiled.
 
-    A network that reads windows gets one window for each frame.
-
     Args:
-        network: reads frames, or windows of frames.
+        network: reads frames, or windows of frames; it gets one window for each frame.
         frames: uint8 [n, 128, 128, 1], in the network's view.
-        cut: whether its parts are timed too; only networks of `STRATEGIES` can be cut.
+        cut: whether the parts of `cut_network` are timed too; only networks of `STRATEGIES` can be cut.
+
+    Returns:
+        By step: "network" (all of it in one call), and "extraction", "attention" and "head", as far as there are any.
     """
     length = network.input_shape[1] if len(network.input_shape) == 5 else 1
     order = np.arange(len(frames))
     order = windows(order, order, np.zeros(len(frames), dtype=np.int64), length) if length > 1 else order
     batches = np.split(order, range(BATCH, len(order), BATCH))
     by_size = {len(batch): batch for batch in batches}
+    parts = cut_network(network) if cut else {}
+    reads: dict[str, Callable] = {"network": frames.__getitem__, "extraction": frames.__getitem__}
+    if cut:
+        maps = {size: parts["extraction"].predict_on_batch(frames[batch]) for size, batch in by_size.items()}
+        zeros = {size: np.zeros((size, parts["head"].input_shape[-1]), np.float32) for size in by_size}
+        reads |= {"attention": lambda batch: maps[len(batch)], "head": lambda batch: zeros[len(batch)]}
 
-    def read(model: keras.Model) -> Callable[[], list]:
-        return lambda: [model.predict_on_batch(frames[batch]) for batch in batches]
+    def run(step: str, model: keras.Model, chosen: Iterable[np.ndarray]) -> list:
+        return [model.predict_on_batch(reads[step](batch)) for batch in chosen]
 
-    def run(model: keras.Model, inputs: Mapping[int, object]) -> Callable[[], list]:
-        return lambda: [model.predict_on_batch(inputs[len(batch)]) for batch in batches]
-
-    for batch in by_size.values():  # the first call with each batch size compiles the model
-        network.predict_on_batch(frames[batch])
-    if not cut:
-        return {"network": read(network)}
-    parts = cut_network(network)
-    inputs = {"head": {size: np.zeros((size, parts["head"].input_shape[-1]), np.float32) for size in by_size}}
-    maps = {size: parts["extraction"].predict_on_batch(frames[batch]) for size, batch in by_size.items()}
-    if "attention" in parts:
-        inputs["attention"] = maps
-    for part, found in inputs.items():
-        for size in by_size:
-            parts[part].predict_on_batch(found[size])
-    later = {part: run(parts[part], found) for part, found in inputs.items()}
-    return {"network": read(network), "extraction": read(parts["extraction"]), **later}
+    models = {"network": network, **parts}
+    for step, model in models.items():
+        run(step, model, by_size.values())  # the first call with each batch size compiles the model
+    return {step: partial(run, step, model, batches) for step, model in models.items()}
 
 
 def measure_memory(network: NetworkFile, frames: np.ndarray) -> tuple[float, float]:
     """Return the peak memory of this process in 10⁶ bytes, before it loads a network and after it classified a clip."""
-    start_tensorflow()
-    one_thread()
+    _limit_threads()
     before = peak_memory()
-    network_steps(load_network(network), frames, cut=network[0] in STRATEGIES)["network"]()
+    network_steps(network.load(), frames, network.strategy in STRATEGIES)["network"]()
     return before, peak_memory()
 
 
@@ -300,27 +293,26 @@ def measure_costs(
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
     clip, (width, height), synthetic = timed_clip(clip_files(workspace), frames, workspace.work)
     decoded = read_clip(clip, frames)
-    networks: dict[str, NetworkFile] = {}
-    for name, (first, *_) in groups.items():
-        settings = first.spec.settings
-        networks[name] = (settings.strategy, str(first.folder / "model.keras"), settings.view)
+    networks = {
+        name: NetworkFile(first.spec.settings.strategy, str(first.folder / "model.keras"), first.spec.settings.view)
+        for name, (first, *_) in groups.items()
+    }
 
-    def memory(name: str) -> tuple[float, float]:
-        network = networks[name]
-        return in_subprocess(measure_memory, network, subtract_background(decoded, network[2]))
+    def memory(network: NetworkFile) -> tuple[float, float]:
+        return in_subprocess(measure_memory, network, subtract_background(decoded, network.view))
 
     with ThreadPoolExecutor(MEMORY_PROCESSES) as pool:
-        memories = dict(zip(networks, pool.map(memory, networks), strict=True))
+        memories = dict(zip(networks, pool.map(memory, networks.values()), strict=True))
     taken = in_subprocess(time_rounds, networks, str(clip), frames, repeats)
     shared = taken.pop(SHARED)
     before = {"frame": [shared["decode"]], "difference": [shared["decode"], shared["background"]]}
     samples = {(SHARED, f"{step}_seconds"): seconds for step, seconds in shared.items()}
     samples[SHARED, "idle_memory_mb"] = [idle for idle, _ in memories.values()]
-    for name, (_, path, view) in networks.items():
+    for name, network in networks.items():
         samples |= {(name, f"{step}_seconds"): taken[name].get(step, [np.nan]) for step in STEPS}
-        samples[name, "total_seconds"] = np.sum([taken[name]["network"], *before[view]], axis=0)
+        samples[name, "total_seconds"] = np.sum([taken[name]["network"], *before[network.view]], axis=0)
         samples[name, "training_seconds"] = [run.seconds + run.growth_seconds for run in groups[name]]
-        samples[name, "size_mb"] = [Path(path).stat().st_size / 1e6]
+        samples[name, "size_mb"] = [Path(network.path).stat().st_size / 1e6]
         samples[name, "parameters"] = [groups[name][0].parameters]
         samples[name, "peak_memory_mb"] = [memories[name][1]]
     described = {"machine": machine, "frames": frames, "width": width, "height": height, "synthetic": synthetic}

@@ -43,8 +43,7 @@ def frames_by_style(dataset: Dataset) -> pd.DataFrame:
 
 def filter_scores(workspace: Workspace) -> pd.DataFrame:
     """Return precision and recall of each filter on synthetic clips, whose faults are known; no rows for real ones."""
-    rows = [{name: getattr(score, name) for name in FILTER_COLUMNS} for score in workspace.score_filters()]
-    return pd.DataFrame(rows, columns=FILTER_COLUMNS)
+    return pd.DataFrame(list(workspace.score_filters()), columns=FILTER_COLUMNS)
 
 
 def background_distance(background: np.ndarray, plate: np.ndarray) -> tuple[float, float]:
@@ -79,20 +78,17 @@ def backgrounds_by_camera(
     """
     moving, rows = moving_cameras(truths), []
     for moves, camera in CAMERAS.items():
-        clips = [
-            (place, clip)
-            for place, clip in enumerate(dataset.clips)
-            if clip.clip_id in truths and (clip.clip_id in moving) == moves
-        ]
+        chosen = moving if moves else set(truths) - moving
+        clips = {place: clip for place, clip in enumerate(dataset.clips) if clip.clip_id in chosen}
         if not clips:
             continue
-        valid = sum(clip.background_valid for _, clip in clips)
+        valid = sum(clip.background_valid for clip in clips.values())
         found = [
             background_distance(dataset.backgrounds[place, ..., 0], plates[clip.clip_id])
-            for place, clip in clips
+            for place, clip in clips.items()
             if clip.clip_id in plates
         ]
-        levels, shares = np.array(found).T if found else (np.array([np.nan]), np.array([np.nan]))
+        levels, shares = np.transpose(found or [(np.nan, np.nan)])
         values = (camera, len(clips), valid, valid / len(clips), len(found), np.median(levels), shares.mean())
         rows.append(dict(zip(BACKGROUND_COLUMNS, values, strict=True)))
     return pd.DataFrame(rows, columns=BACKGROUND_COLUMNS)

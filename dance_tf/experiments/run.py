@@ -10,13 +10,14 @@ import numpy as np
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split
-from dance_tf.evaluation.intervals import Scored, summarise_runs, summary_to_json
+from dance_tf.evaluation.intervals import UNITS, estimate_scores
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.training import key_of, pair_with_truth
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
-from dance_tf.model.train import TrainingSettings, grow_autoencoder, predict, train_classifier
+from dance_tf.model.settings import TrainingSettings
+from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,22 @@ class Evaluation:
     """Scores of one model on one part of a dataset.
 
     Attributes:
-        summary: scores by frame and by clip, with intervals over dancers.
-        frames: frames scored.
-        clips: clips scored.
-        dancers: names of the dancers in these clips.
+        predictions: of the scored clips.
         note: a warning about the numbers; empty for none.
     """
 
-    summary: Mapping[str, Scored]
-    frames: int
-    clips: int
-    dancers: tuple[str, ...]
+    predictions: Predictions
     note: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the scores by frame and by clip, and the numbers of frames, clips and dancers behind them."""
-        scored = {"frames": self.frames, "clips": self.clips, "dancers": list(self.dancers), "note": self.note}
-        return {**summary_to_json(self.summary), "scored": scored}
+        found = self.predictions
+        scores = {unit: estimate_scores([found], unit) for unit in UNITS}
+        scored = {"frames": int(found.counts.sum()), "clips": len(found.labels), "dancers": sorted(set(found.dancers))}
+        return {
+            **{unit: {name: estimate.to_json() for name, estimate in each.items()} for unit, each in scores.items()},
+            "scored": {**scored, "note": self.note},
+        }
 
 
 def train_model(
@@ -57,7 +57,7 @@ def train_model(
     Args:
         dataset: frames and labels.
         split: training, validation and held-out frames.
-        settings: what to train and how.
+        settings: of the run.
         out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
         seed: of weights, batches and dropout.
         progress: show progress bars.
@@ -70,8 +70,7 @@ def train_model(
     unfinished = out.with_name(f".{out.name}.unfinished") / key
     encoder = None
     if strategy_of(settings.strategy).grows_autoencoder:
-        grown = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)
-        encoder = grown.models[-1]
+        encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
     model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
@@ -93,9 +92,8 @@ def train_model(
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(unfinished.parent)
-    return _evaluate(
-        pair_with_truth(dataset, split.test, predict(model, dataset, split.test, split.test, settings)), split.note
-    )
+    probabilities = predict(model, dataset, split.test, split.test, settings)
+    return Evaluation(pair_with_truth(dataset, split.test, probabilities), split.note)
 
 
 def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str] = ()) -> Evaluation:
@@ -105,29 +103,17 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
         DatasetError: the dataset lacks a dancer, or the model was not trained on a style.
     """
     described = bundle.description
-    strange = sorted(set(dataset.styles) - set(described.styles))
-    if strange:
+    if strange := sorted(set(dataset.styles) - set(described.styles)):
         raise DatasetError(f"the model was not trained on the style {', '.join(strange)}")
-    unknown = sorted(set(dancers) - set(dataset.dancers))
-    if unknown:
-        known = sorted(set(dataset.dancers))
+    known = sorted(set(dataset.dancers))
+    if unknown := sorted(set(dancers) - set(known)):
         raise DatasetError(f"no dancer {', '.join(unknown)} in the dataset: it has {', '.join(known)}")
-    chosen = np.isin(dataset.dancers, list(dancers) or list(set(dataset.dancers)))
-    indices = np.flatnonzero(chosen[dataset.clip_index])
-    places = np.array([described.styles.index(style) for style in dataset.styles])
+    indices = np.flatnonzero(np.isin(dataset.dancers, list(dancers) or known)[dataset.clip_index])
     network = NetworkSettings(sequence_length=described.sequence_length)
-    settings = TrainingSettings(
-        strategy=described.strategy, view=described.view, network=network, frame_size=described.frame_size
-    )
-    predictions = Predictions.from_frames(
-        predict(bundle.model, dataset, indices, indices, settings),
-        dataset.clip_index[indices],
-        places[dataset.clip_labels],
-        dataset.dancers,
-        described.styles,
-        tuple(clip.clip_id for clip in dataset.clips),
-    )
-    return _evaluate(predictions, _overlap(described, dataset, np.unique(dataset.clip_index[indices])))
+    settings = TrainingSettings(described.strategy, described.view, network, frame_size=described.frame_size)
+    probabilities = predict(bundle.model, dataset, indices, indices, settings)
+    predictions = pair_with_truth(dataset, indices, probabilities, described.styles)
+    return Evaluation(predictions, _overlap(described, dataset, np.unique(dataset.clip_index[indices])))
 
 
 def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -> str:
@@ -147,8 +133,3 @@ def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -
 
 def _measured_on(kind: str, dancers: Sequence[str]) -> str:
     return f"only the {kind} dancers ({', '.join(dancers) or 'none'}) measure how well it generalises"
-
-
-def _evaluate(predictions: Predictions, note: str) -> Evaluation:
-    frames, clips = int(predictions.counts.sum()), len(predictions.labels)
-    return Evaluation(summarise_runs([predictions]), frames, clips, tuple(sorted(set(predictions.dancers))), note)

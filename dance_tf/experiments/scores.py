@@ -1,21 +1,19 @@
 """The table of results, one row per run, part, unit and metric; estimates, and differences with their tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from dance_tf.evaluation.intervals import (
     UNITS,
-    Estimate,
     accuracy_by_dancer,
     compare_dancers,
     estimate_difference,
     estimate_scores,
     holm,
-    observed_scores,
 )
-from dance_tf.evaluation.metrics import SCORES
+from dance_tf.evaluation.metrics import SCORES, scores_of_confusion
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.spec import RunSpec
@@ -28,45 +26,41 @@ DESCRIPTION = ("name", "strategy", "split", "view", "frame_size", "interval", "f
 
 def describe(spec: RunSpec) -> dict[str, object]:
     """Return the columns that identify a run: those of `DESCRIPTION`."""
-    values = {
-        "strategy": spec.name if spec.baseline else spec.settings.strategy,
-        "view": spec.settings.view,
-        "frame_size": spec.settings.frame_size,
-    }
-    return {column: values[column] if column in values else getattr(spec, column) for column in DESCRIPTION}
+    values = {**vars(spec.settings), **vars(spec)} | ({"strategy": spec.name} if spec.baseline else {})
+    return {column: values[column] for column in DESCRIPTION}
 
 
 def predictions_of(runs: Sequence[Run], part: str) -> list[Predictions]:
     """Return the predictions of runs on a part; a baseline has none on validation."""
-    found = [run.validation if part == VALIDATION else run.test for run in runs]
+    found = (run.validation if part == VALIDATION else run.test for run in runs)
     return [predictions for predictions in found if predictions is not None]
+
+
+def _scored_parts(runs: Sequence[Run]) -> Iterator[tuple[dict[str, object], Predictions]]:
+    """Yield the columns `DESCRIPTION`, part and unit, and the predictions, of each run, part and unit."""
+    for run in runs:
+        for part in PARTS:
+            for predictions in predictions_of([run], part):
+                for unit in UNITS:
+                    yield {**describe(run.spec), "part": part, "unit": unit}, predictions
 
 
 def scores(runs: Sequence[Run]) -> pd.DataFrame:
     """Return every score of every run: `DESCRIPTION`, part, unit, metric, value (a fraction)."""
     rows = []
-    for run in runs:
-        for part in PARTS:
-            for predictions in predictions_of([run], part):
-                for unit in UNITS:
-                    matrices = predictions.confusion_by_clip(unit)[None]
-                    for metric, value in zip(SCORES, observed_scores(matrices), strict=True):
-                        rows.append(
-                            {**describe(run.spec), "part": part, "unit": unit, "metric": metric, "value": value}
-                        )
+    for place, predictions in _scored_parts(runs):
+        values = scores_of_confusion(predictions.confusion_by_clip(place["unit"]).sum(axis=0))
+        rows += [{**place, "metric": metric, "value": value} for metric, value in zip(SCORES, values, strict=True)]
     return pd.DataFrame(rows)
 
 
 def dancer_scores(runs: Sequence[Run]) -> pd.DataFrame:
     """Return the accuracy of every run on every dancer: `DESCRIPTION`, part, unit, dancer, metric, value."""
-    rows = []
-    for run in runs:
-        for part in PARTS:
-            for predictions in predictions_of([run], part):
-                for unit in UNITS:
-                    for dancer, value in accuracy_by_dancer([predictions], unit).items():
-                        place = {"part": part, "unit": unit, "dancer": dancer, "metric": "accuracy"}
-                        rows.append({**describe(run.spec), **place, "value": value})
+    rows = [
+        {**place, "dancer": dancer, "metric": "accuracy", "value": value}
+        for place, predictions in _scored_parts(runs)
+        for dancer, value in accuracy_by_dancer([predictions], place["unit"]).items()
+    ]
     return pd.DataFrame(rows)
 
 
@@ -108,7 +102,6 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
 def differences(
     runs: Sequence[Run],
     questions: Mapping[str, tuple[object, object]],
-    by: str = "name",
     resamples: int = 1000,
     seed: int = 0,
     parts: Sequence[str] = PARTS,
@@ -118,8 +111,7 @@ def differences(
 
     Args:
         runs: finished runs.
-        questions: what is asked, and the two groups: the first's accuracy minus the second's.
-        by: column of `DESCRIPTION` that names the groups.
+        questions: what is asked, and the names of two groups: the first's accuracy minus the second's.
         resamples: draws of dancers.
         seed: of the draws.
         parts: that are compared; with `units`, the family of tests that p values are corrected for.
@@ -130,7 +122,7 @@ def differences(
         then of the test t_mean, t_low, t_high, p, p_holm (corrected for all rows), dancers. t_mean weighs dancers
         equally.
     """
-    groups = {key[0]: group for key, group in group_runs(runs, (by,)).items()}
+    groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
     rows, tests = [], {}
     for question, (first, second) in questions.items():
         for part in parts:
@@ -138,9 +130,9 @@ def differences(
             if not all(sides):
                 continue
             for unit in units:
-                found: Estimate = estimate_difference(*sides, unit, resamples, seed)["accuracy"]
+                found = estimate_difference(*sides, unit, resamples, seed)["accuracy"]
                 test = compare_dancers([(1, sides[0]), (-1, sides[1])], unit)
-                tests[len(rows)] = test
+                tests[len(tests)] = test
                 place = {"question": question, "first": first, "second": second, "part": part, "unit": unit}
                 tested = {"t_mean": test.mean, "t_low": test.low, "t_high": test.high, "p": test.p}
                 rows.append({**place, **vars(found), **tested, "dancers": test.dancers})
@@ -151,9 +143,8 @@ def differences(
 def leakage_gaps(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Return the leakage gap: held-out accuracy under the split by frame minus that under the split by dancer.
 
-    The paper never says what its folds are split by (section 4.2). Under the split by frame, neighbours of a test frame
-    are in training; by clip, the dancer, clothes and background of a test clip; by dancer, nothing of a test dancer.
-    Both splits test people of one data set, so each draw of dancers serves both sides.
+    Under the split by frame, neighbours of a test frame are in training; by clip, the dancer, clothes and background of
+    a test clip; by dancer, nothing of a test dancer. Each draw of dancers serves both sides.
 
     Args:
         runs: of `leakage_specs`.
@@ -174,10 +165,8 @@ def leakage_gaps(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> p
         dancers = {name for predictions in honest for name in predictions.dancers}
         kappa = estimate_scores(leaking, "frame", resamples, seed)["kappa"].mean
         same = [predictions.of_dancers(dancers) for predictions in leaking]
-        for unit, first, counted in (
-            *((unit, leaking, unit) for unit in UNITS),
-            ("frame, same dancers", same, "frame"),
-        ):
+        compared = {unit: (leaking, unit) for unit in UNITS} | {"frame, same dancers": (same, "frame")}
+        for unit, (first, counted) in compared.items():
             found = estimate_difference(first, honest, counted, resamples, seed)["accuracy"]
             interval = {} if len(dancers) > 1 else {"low": np.nan, "high": np.nan}
             place = {"strategy": strategy, "view": view, "unit": unit}

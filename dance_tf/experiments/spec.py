@@ -11,7 +11,7 @@ from dance_tf.dataset.batches import Jitter, View, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits
 from dance_tf.model.networks import NetworkSettings, strategy_of
-from dance_tf.model.train import Schedule, TrainingSettings, apply_changes, training_settings
+from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, training_settings
 
 PROPOSED = "cnn_ae_attention"
 BASELINE = "logistic_regression"
@@ -54,10 +54,7 @@ class RunSpec:
 
     @property
     def training_seed(self) -> int:
-        """Seed of weights and batches: one for each fold and repeat, the same for every strategy.
-
-        If all folds had the same seed, they would share its effect, and intervals would not include it.
-        """
+        """Seed of weights and batches: one for each fold and repeat, so that intervals include its effect."""
         return int(np.random.SeedSequence([self.seed, self.repeat, self.fold]).generate_state(1)[0] >> 1)
 
     @property
@@ -75,13 +72,9 @@ class RunSpec:
             content["settings"] = {name: content["settings"][name] for name in kept}
         return content
 
-    def to_json(self) -> dict[str, object]:
-        """Return all fields, including nested settings."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, content: Mapping[str, object]) -> "RunSpec":
-        """Return the spec from the result of `to_json`."""
+        """Return the spec from its `asdict`, read from JSON."""
         settings = dict(content["settings"])
         parts = {"network": NetworkSettings, "schedule": Schedule, "growth": Schedule, "jitter": Jitter}
         settings |= {name: kind(**settings[name]) for name, kind in parts.items()}
@@ -113,14 +106,7 @@ def training_split(dataset: Dataset, spec: RunSpec) -> Split:
 
 
 def fold_specs(settings: TrainingSettings, run_folds: int, repeats: int = 1, **fields: object) -> tuple[RunSpec, ...]:
-    """Return one run for each fold and repeat, in the order of the repeats.
-
-    Args:
-        settings: settings of the network and its training.
-        run_folds: number of folds that are run.
-        repeats: number of repeats, each with its own seed.
-        fields: other fields of `RunSpec`.
-    """
+    """Return one run for each fold and repeat, in the order of the repeats; `fields` are others of `RunSpec`."""
     return tuple(
         RunSpec(settings, fold=fold, repeat=repeat, **fields) for repeat in range(repeats) for fold in range(run_folds)
     )
@@ -137,18 +123,16 @@ def comparison_settings(
 ) -> TrainingSettings:
     """Return the settings of a run for comparisons.
 
+    Fields that the strategy does not use have their defaults, so that runs which differ only in such fields are equal.
+
     Args:
         strategy: a key of `STRATEGIES`, or the import path of a builder.
-        view: input of the network: the "frame", or its "difference" from the background.
+        view: "frame" or "difference".
         resnet_width: channels of ResNet-18's first stage.
         resnet_depth: 18 or 50.
         imagenet_weights: start ResNet-50 from ImageNet weights.
         sequence_length: consecutive frames that CNN + LSTM reads.
         recipe: arguments of `training_settings`.
-
-    Returns:
-        settings; fields that the strategy does not use have their defaults, so that runs which differ only in such
-        fields are equal.
     """
     settings = training_settings(strategy, view, **recipe)
     own = {}
@@ -181,11 +165,11 @@ class Ablation:
 
 
 def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
-    """Read the rows of a YAML file: a list of mappings with name, title and changes.
+    """Read a YAML file: a list of mappings with name, title and changes.
 
     Args:
-        path: path of the file.
-        rows: number of rows to read; 0 for all.
+        path: of the file.
+        rows: number of rows to return; 0 for all.
 
     Raises:
         ValueError: a row is incomplete, a name occurs twice, or a change is not a setting.
@@ -228,9 +212,8 @@ def frame_interval_specs(
 def leakage_specs(settings: TrainingSettings, run_folds: int, folds: int = 5, **fields: object) -> tuple[RunSpec, ...]:
     """Return runs of one network under each split.
 
-    An epoch samples a fixed number of frames per clip, and under the split by frame all clips are in training. There
-    this number is smaller, so that epochs have about the same length under all splits and the gap is not caused by
-    longer training.
+    Under the split by frame all clips are in training, so fewer frames of each are sampled: epochs have about the same
+    length under all splits, and the gap is not caused by longer training.
     """
     rest = 1 - HELD_OUT_SHARE
     shorter = replace(

@@ -1,7 +1,7 @@
 """The progressively grown autoencoder (section 3.3): up to five encoder and five decoder stages, 1024 numbers between.
 
 A network of any number of stages reads and writes whole frames. Growth adds one encoder stage after the last and one
-decoder stage before the first; all other stages keep their weights.
+decoder stage before the first; all other stages keep their weights (`copy_weights`), and the new ones are initialised.
 """
 
 import keras
@@ -19,7 +19,7 @@ def encode(frames, stages: int = STAGES, factor: int = 2):
     Args:
         frames: float [batch, 128, 128, 1], gray levels in [0, 1].
         stages: 1 to 5.
-        factor: how many times the resolution of the input is lowered first; 1 for not at all.
+        factor: how many times the resolution of the input is lowered first.
 
     Returns:
         float [batch, 128 / 2^stages, 128 / 2^stages, filters]: 4 × 4 × 64 with all five stages.
@@ -37,10 +37,9 @@ def encode(frames, stages: int = STAGES, factor: int = 2):
 
 def decode(code, stages: int = STAGES):
     """Return frames float [batch, 128, 128, 1] in (0, 1) from the feature map of `encode`."""
-    outputs = code
     for stage in range(stages, 1, -1):
-        outputs = DecoderStage(ENCODER_FILTERS[stage - 2], name=f"decoder_{stage}")(outputs)
-    return DecoderStage(1, activation="sigmoid", normalize=False, name="decoder_1")(outputs)
+        code = DecoderStage(ENCODER_FILTERS[stage - 2], name=f"decoder_{stage}")(code)
+    return DecoderStage(1, activation="sigmoid", normalize=False, name="decoder_1")(code)
 
 
 def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> keras.Model:
@@ -56,20 +55,6 @@ def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> k
     model = keras.Model(frames, decode(encode(levels, stages, factor), stages), name=f"autoencoder_{stages}")
     initialize_weights(model, seed)
     return model
-
-
-def grow(model: keras.Model, stages: int, factor: int = 2, seed: int = 0) -> keras.Model:
-    """Return a larger autoencoder that keeps all weights of `model` bit for bit.
-
-    Args:
-        model: autoencoder of fewer stages; not changed.
-        stages: of the new one.
-        factor: low-resolution factor.
-        seed: of the added stages' weights ("each layer is initialized individually", section 3.3).
-    """
-    grown = build_autoencoder(stages, factor, seed)
-    copy_weights(model, grown)
-    return grown
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dance_tf.dataset.batches import View, load_frames, sample_evenly
+from dance_tf.dataset.batches import View, downsample, load_frames, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 
@@ -20,9 +20,7 @@ def linear_baseline(
     """Return the probabilities float32 [n, styles] of a logistic regression on 32×32 frames.
 
     Args:
-        dataset: frames and labels.
         split: its training and validation parts are both learnt from, since nothing is chosen on the latter.
-        view: "frame" or "difference".
         indices: int64 [n], frames to classify.
         frames_per_clip: frames of each clip to learn from.
     """
@@ -44,13 +42,8 @@ def _shrink(frames: np.ndarray) -> np.ndarray:
 
 def low_resolution_error(frames: np.ndarray, factor: int = 2) -> float:
     """Return the mean squared error, gray levels in [0, 1], of frames uint8 [n, 128, 128, 1] shrunk and enlarged."""
-    errors = []
-    for frame in frames[..., 0]:
-        side = frame.shape[0]
-        small = cv2.resize(frame, (side // factor, side // factor), interpolation=cv2.INTER_AREA)
-        restored = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-        errors.append(np.mean((restored.astype(np.float32) - frame) ** 2))
-    return float(np.mean(errors)) / 255**2
+    pairs = zip(downsample(frames, 128 // factor), frames, strict=True)
+    return float(np.mean([np.mean((after.astype(np.float32) - before) ** 2) for after, before in pairs])) / 255**2
 
 
 def principal_components_error(train: np.ndarray, test: np.ndarray, components: int = 1024, seed: int = 0) -> float:

@@ -27,15 +27,12 @@ class ModelDescription:
 
     Attributes:
         styles: labels in the order of the outputs.
-        strategy: a key of `STRATEGIES`, or the import path of a user's own network.
-        view: input of the network: "frame", or "difference" from the background.
-        sequence_length: frames it reads at once; 1 for a network of single frames.
-        frame_size: side in pixels that frames are shrunk to before they are enlarged again; 128 leaves them unchanged.
+        strategy, view, sequence_length, frame_size: as in `TrainingSettings`.
         data_hash: content hash of the dataset it was trained on.
         held_out: dancers of that dataset that it was not trained on.
         learnt_clips: `Dataset.clip_hashes` of the clips with training or validation frames; empty if not recorded.
         learnt_dancers: dancers of these clips.
-        settings: training settings, as JSON values.
+        settings: `TrainingSettings`, as JSON values.
         reading: how clips were read (fit, curation thresholds), as JSON values.
         thresholds: operating points by name, such as the confidence below which a verdict is doubtful.
     """
@@ -77,8 +74,7 @@ def load_bundle(folder: Path) -> ModelBundle:
     Raises:
         ModelError: no model, a damaged one, or one of another format.
     """
-    folder = Path(folder)
-    described, weights = folder / "model.json", folder / "model.keras"
+    described, weights = Path(folder) / "model.json", Path(folder) / "model.keras"
     if not described.is_file() or not weights.is_file():
         raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET {folder}`")
     with _model_error(described):
@@ -86,9 +82,8 @@ def load_bundle(folder: Path) -> ModelBundle:
         if content.pop("format") != FORMAT:
             raise ModelError(f"{folder} was written by another version of dance_tf: train it again")
         content.pop("keras")
-        description = ModelDescription(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
-        )
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+        description = ModelDescription(**values)
     with _model_error(weights):
         with zipfile.ZipFile(weights) as archive:  # Keras does not check the checksums of all parts
             if damaged := archive.testzip():

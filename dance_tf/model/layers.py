@@ -1,5 +1,7 @@
 """Layers of the networks, written with `keras` and `keras.ops` alone, so that every Keras backend runs them."""
 
+import inspect
+
 import keras
 import numpy as np
 from keras import ops
@@ -11,11 +13,9 @@ def all_layers(layer: keras.Layer) -> list[keras.Layer]:
     """Return a layer and all layers inside it, each once, in an order that depends only on how they were made."""
     found = [layer]
     waiting = list(reversed(_inner_layers(layer)))
-    seen = set()
     while waiting:
         inner = waiting.pop()
-        if id(inner) not in seen:
-            seen.add(id(inner))
+        if all(inner is not other for other in found):
             found.append(inner)
             waiting += _inner_layers(inner)
     return found
@@ -50,27 +50,60 @@ def _sublayer(parent: keras.Layer, kind: type[keras.Layer], *arguments, **option
     return kind(*arguments, dtype=parent.dtype_policy, trainable=parent.trainable, **options)
 
 
-def _normalization(parent: keras.Layer) -> keras.layers.BatchNormalization:
-    # Keras' momentum of 0.99 needs hundreds of batches before validation uses the statistics of the training frames
-    return _sublayer(parent, keras.layers.BatchNormalization, momentum=0.9, name="normalization")
+class _Layer(keras.layers.Layer):
+    """A layer with an attribute for each argument, whose output has the shape of its input."""
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        arguments = list(inspect.signature(type(self).__init__).parameters)[1:-1]  # without self and kwargs
+        return {**super().get_config(), **{name: getattr(self, name) for name in arguments}}
+
+
+class _Stage(_Layer):
+    """Layers in a row, which the initializer of a subclass makes in this order, and an activation after them."""
+
+    activation = "linear"
+
+    def __init__(self, filters: int, normalize: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.normalize = normalize
+
+    def _convolution(self, name: str, **options) -> keras.layers.Conv2D:
+        return _sublayer(self, keras.layers.Conv2D, self.filters, 3, padding="same", name=name, **options)
+
+    def _normalization(self) -> keras.layers.BatchNormalization:
+        # Keras' momentum of 0.99 needs hundreds of batches before validation uses the statistics of the training frames
+        return _sublayer(self, keras.layers.BatchNormalization, momentum=0.9, name="normalization")
+
+    def build(self, input_shape):
+        for layer in all_layers(self)[1:]:
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, inputs):
+        for layer in all_layers(self)[1:]:
+            inputs = layer(inputs)
+        return keras.activations.get(self.activation)(inputs)
+
+    def compute_output_shape(self, input_shape):
+        for layer in all_layers(self)[1:]:
+            input_shape = layer.compute_output_shape(input_shape)
+        return tuple(input_shape)
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class SqueezeExcitation(keras.layers.Layer):
+class SqueezeExcitation(_Layer):
     """Channel attention: scale each channel by a weight computed from the means of all channels.
 
     Args:
         ratio: squeeze ratio; the hidden layer has `max(1, channels // ratio)` units.
 
-    Shapes:
-        input and output: float [batch, height, width, channels].
-
-    Example:
-        >>> SqueezeExcitation(ratio=4)(keras.ops.ones((2, 4, 4, 32))).shape
-        (2, 4, 4, 32)
-
-    Reference:
-        Squeeze-and-excitation (Hu et al. 2018); section 3.4 of the paper, which gives no ratio.
+    Shapes: input and output float [batch, height, width, channels].
+    Example: `SqueezeExcitation(ratio=4)(keras.ops.ones((2, 4, 4, 32))).shape` is (2, 4, 4, 32).
+    Reference: Squeeze-and-excitation (Hu et al. 2018); section 3.4 of the paper, which gives no ratio.
     """
 
     def __init__(self, ratio: int = 8, **kwargs):
@@ -87,7 +120,6 @@ class SqueezeExcitation(keras.layers.Layer):
         self.expand = _sublayer(self, keras.layers.Dense, channels, activation="sigmoid", name="expand")
         self.reduce.build((batch, 1, 1, channels))
         self.expand.build((batch, 1, 1, units))
-        self.built = True
 
     def weigh(self, inputs):
         """Return attention weights float [batch, 1, 1, channels] in (0, 1) for [batch, height, width, channels]."""
@@ -96,30 +128,18 @@ class SqueezeExcitation(keras.layers.Layer):
     def call(self, inputs):
         return inputs * self.weigh(inputs)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "ratio": self.ratio}
-
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class SpatialAttention(keras.layers.Layer):
+class SpatialAttention(_Layer):
     """Spatial attention: scale each place by a weight computed from the mean and the maximum over its channels.
 
     Args:
         kernel_size: side of the convolution over the two maps.
 
-    Shapes:
-        input and output: float [batch, height, width, channels].
-
-    Example:
-        >>> SpatialAttention()(keras.ops.ones((2, 4, 4, 32))).shape
-        (2, 4, 4, 32)
-
-    Reference:
-        The spatial half of CBAM (Woo et al. 2018). The paper mentions "spatial attention" beside Table 4 without a
-        description, so it is off by default.
+    Shapes: input and output float [batch, height, width, channels].
+    Example: `SpatialAttention()(keras.ops.ones((2, 4, 4, 32))).shape` is (2, 4, 4, 32).
+    Reference: The spatial half of CBAM (Woo et al. 2018). The paper mentions "spatial attention" beside Table 4 and
+        does not describe it, so it is off by default.
     """
 
     def __init__(self, kernel_size: int = 3, **kwargs):
@@ -130,21 +150,14 @@ class SpatialAttention(keras.layers.Layer):
         options = {"padding": "same", "activation": "sigmoid", "name": "convolution"}
         self.convolution = _sublayer(self, keras.layers.Conv2D, 1, self.kernel_size, **options)
         self.convolution.build((*input_shape[:-1], 2))
-        self.built = True
 
     def call(self, inputs):
         maps = [ops.mean(inputs, axis=-1, keepdims=True), ops.max(inputs, axis=-1, keepdims=True)]
         return inputs * self.convolution(ops.concatenate(maps, axis=-1))
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "kernel_size": self.kernel_size}
-
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class EncoderStage(keras.layers.Layer):
+class EncoderStage(_Stage):
     """One stage of the encoder: a 3×3 convolution of stride 2, batch normalisation, ReLU.
 
     Args:
@@ -152,47 +165,24 @@ class EncoderStage(keras.layers.Layer):
         normalize: use batch normalisation. The paper names none; background-subtracted frames are mostly black, and
             without it five stages learn nothing from them in a laptop's time.
 
-    Shapes:
-        input: float [batch, height, width, channels]; output: float [batch, height / 2, width / 2, filters].
-
-    Example:
-        >>> EncoderStage(4)(keras.ops.ones((1, 128, 128, 1))).shape
-        (1, 64, 64, 4)
-
-    Reference:
-        Section 3.3: 128 × 128 × 1 "progressively reducing to 4 × 4 × 64 through five layers".
+    Shapes: input float [batch, height, width, channels], output float [batch, height / 2, width / 2, filters].
+    Example: `EncoderStage(4)(keras.ops.ones((1, 128, 128, 1))).shape` is (1, 64, 64, 4).
+    Reference: Section 3.3: 128 × 128 × 1 "progressively reducing to 4 × 4 × 64 through five layers".
     """
 
+    activation = "relu"
+
     def __init__(self, filters: int, normalize: bool = True, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.normalize = normalize
-
-    def build(self, input_shape):
-        options = {"strides": 2, "padding": "same", "kernel_initializer": "he_normal", "name": "convolution"}
+        super().__init__(filters, normalize, **kwargs)
         # the normalisation has a bias of its own
-        options["use_bias"] = not self.normalize
-        self.convolution = _sublayer(self, keras.layers.Conv2D, self.filters, 3, **options)
-        self.convolution.build(input_shape)
-        if self.normalize:
-            self.normalization = _normalization(self)
-            self.normalization.build(self.convolution.compute_output_shape(input_shape))
-        self.built = True
-
-    def call(self, inputs, training=None):
-        outputs = self.convolution(inputs)
-        return ops.relu(self.normalization(outputs, training=training) if self.normalize else outputs)
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return (batch, height and -(-height // 2), width and -(-width // 2), self.filters)
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "normalize": self.normalize}
+        options = {"strides": 2, "kernel_initializer": "he_normal", "use_bias": not normalize}
+        self.convolution = self._convolution("convolution", **options)
+        if normalize:
+            self.normalization = self._normalization()
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class DecoderStage(keras.layers.Layer):
+class DecoderStage(_Stage):
     """One stage of the decoder: nearest-neighbour upsampling by 2, a 3×3 convolution, batch normalisation.
 
     Args:
@@ -200,50 +190,23 @@ class DecoderStage(keras.layers.Layer):
         activation: at the end; the outermost stage uses "sigmoid".
         normalize: use batch normalisation before the activation; the outermost stage has none.
 
-    Shapes:
-        input: float [batch, height, width, channels]; output: float [batch, 2 × height, 2 × width, filters].
-
-    Example:
-        >>> DecoderStage(4)(keras.ops.ones((1, 32, 32, 8))).shape
-        (1, 64, 64, 4)
-
-    Reference:
-        Section 3.3 does not describe the decoder; its Figure 1 has upsampling layers (Odena et al. 2016 compare them
-        with transposed convolutions).
+    Shapes: input float [batch, height, width, channels], output float [batch, 2 × height, 2 × width, filters].
+    Example: `DecoderStage(4)(keras.ops.ones((1, 32, 32, 8))).shape` is (1, 64, 64, 4).
+    Reference: Section 3.3 does not describe the decoder; its Figure 1 has upsampling layers (Odena et al. 2016
+        compare them with transposed convolutions).
     """
 
     def __init__(self, filters: int, activation: str = "relu", normalize: bool = True, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
+        super().__init__(filters, normalize, **kwargs)
         self.activation = activation
-        self.normalize = normalize
-
-    def build(self, input_shape):
-        options = {"padding": "same", "use_bias": not self.normalize, "name": "convolution"}
         self.upsampling = _sublayer(self, keras.layers.UpSampling2D, 2, name="upsampling")
-        self.convolution = _sublayer(self, keras.layers.Conv2D, self.filters, 3, **options)
-        self.convolution.build(self.upsampling.compute_output_shape(input_shape))
-        if self.normalize:
-            self.normalization = _normalization(self)
-            self.normalization.build(self.compute_output_shape(input_shape))
-        self.built = True
-
-    def call(self, inputs, training=None):
-        outputs = self.convolution(self.upsampling(inputs))
-        outputs = self.normalization(outputs, training=training) if self.normalize else outputs
-        return keras.activations.get(self.activation)(outputs)
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return (batch, height and 2 * height, width and 2 * width, self.filters)
-
-    def get_config(self):
-        own = {"filters": self.filters, "activation": self.activation, "normalize": self.normalize}
-        return {**super().get_config(), **own}
+        self.convolution = self._convolution("convolution", use_bias=not normalize)
+        if normalize:
+            self.normalization = self._normalization()
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class ConvolutionStage(keras.layers.Layer):
+class ConvolutionStage(_Stage):
     """One stage of the CNN path: two 3×3 convolutions with ReLU, then 2×2 max-pooling.
 
     Args:
@@ -251,68 +214,31 @@ class ConvolutionStage(keras.layers.Layer):
         normalize: use batch normalisation after the pooling, where it costs a quarter of what it costs before. The
             paper names none; with it plain SGD needs tens of epochs instead of hundreds.
 
-    Shapes:
-        input: float [batch, height, width, channels]; output: float [batch, height // 2, width // 2, filters].
-
-    Example:
-        >>> ConvolutionStage(4)(keras.ops.ones((1, 64, 64, 2))).shape
-        (1, 32, 32, 4)
-
-    Reference:
-        Section 3.2: "two convolutional layers followed by a max-pooling layer".
+    Shapes: input float [batch, height, width, channels], output float [batch, height // 2, width // 2, filters].
+    Example: `ConvolutionStage(4)(keras.ops.ones((1, 64, 64, 2))).shape` is (1, 32, 32, 4).
+    Reference: Section 3.2: "two convolutional layers followed by a max-pooling layer".
     """
 
     def __init__(self, filters: int, normalize: bool = True, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.normalize = normalize
-
-    def build(self, input_shape):
-        options = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
-        self.steps = [
-            _sublayer(self, keras.layers.Conv2D, self.filters, 3, name=f"{place}_convolution", **options)
-            for place in ("first", "second")
-        ]
+        super().__init__(filters, normalize, **kwargs)
+        options = {"activation": "relu", "kernel_initializer": "he_normal"}
+        # model files name the weights by this list and its order
+        self.steps = [self._convolution(f"{place}_convolution", **options) for place in ("first", "second")]
         self.steps.append(_sublayer(self, keras.layers.MaxPooling2D, 2, name="pooling"))
-        if self.normalize:
-            self.steps.append(_normalization(self))
-        shape = tuple(input_shape)
-        for step in self.steps:
-            step.build(shape)
-            shape = step.compute_output_shape(shape)
-        self.built = True
-
-    def call(self, inputs, training=None):
-        outputs = inputs
-        for step in self.steps:
-            is_normalization = isinstance(step, keras.layers.BatchNormalization)
-            outputs = step(outputs, training=training) if is_normalization else step(outputs)
-        return outputs
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return (batch, height and height // 2, width and width // 2, self.filters)
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "normalize": self.normalize}
+        if normalize:
+            self.steps.append(self._normalization())
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class LowerResolution(keras.layers.Layer):
+class LowerResolution(_Layer):
     """Shrink frames by a factor and enlarge them again: the autoencoder's low-resolution input.
 
     Args:
         factor: how many times smaller; 1 leaves frames unchanged.
 
-    Shapes:
-        input and output: float [batch, height, width, channels]; height and width must be multiples of `factor`.
-
-    Example:
-        >>> LowerResolution(2)(keras.ops.ones((1, 128, 128, 1))).shape
-        (1, 128, 128, 1)
-
-    Reference:
-        Section 3.2 uses "low-resolution frames" without a size; the factor is our setting.
+    Shapes: input and output float [batch, height, width, channels]; height and width must be multiples of `factor`.
+    Example: `LowerResolution(2)(keras.ops.ones((1, 128, 128, 1))).shape` is (1, 128, 128, 1).
+    Reference: Section 3.2 uses "low-resolution frames" without a size; the factor is our setting.
     """
 
     def __init__(self, factor: int = 2, **kwargs):
@@ -327,29 +253,17 @@ class LowerResolution(keras.layers.Layer):
         small = ops.average_pool(inputs, self.factor, strides=self.factor, padding="valid")
         return ops.image.resize(small, inputs.shape[1:3], interpolation="bilinear", data_format="channels_last")
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
-
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class FrameStandardization(keras.layers.Layer):
+class FrameStandardization(_Layer):
     """Bring each frame to mean 0 and standard deviation 1, so that light and clothing matter less.
 
     Args:
         floor: smallest standard deviation to divide by, so that the noise of an empty frame stays small.
 
-    Shapes:
-        input and output: float [batch, height, width, channels].
-
-    Example:
-        >>> FrameStandardization()(keras.ops.ones((1, 128, 128, 1))).shape
-        (1, 128, 128, 1)
-
-    Reference:
-        Section 3 says that frames are "standardized" and does not say how; this is our reading.
+    Shapes: input and output float [batch, height, width, channels].
+    Example: `FrameStandardization()(keras.ops.ones((1, 128, 128, 1))).shape` is (1, 128, 128, 1).
+    Reference: Section 3 says that frames are "standardized" and does not say how; this is our reading.
     """
 
     def __init__(self, floor: float = 1 / 128, **kwargs):
@@ -360,9 +274,3 @@ class FrameStandardization(keras.layers.Layer):
         mean = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=(1, 2, 3), keepdims=True))
         return (inputs - mean) / ops.maximum(deviation, self.floor)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "floor": self.floor}

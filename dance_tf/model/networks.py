@@ -6,7 +6,8 @@ All read uint8 frames and return softmax probabilities. The CNN path gives 512 f
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -66,14 +67,12 @@ class Strategy:
     """A row of the paper's comparison.
 
     Attributes:
-        name: on the command line.
         title: in tables.
         build: from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out.
         grows_autoencoder: whether an autoencoder is grown first and its encoder reused.
         sequence: whether the model reads [batch, sequence_length, 128, 128, 1].
     """
 
-    name: str
     title: str
     build: Callable[[NetworkSettings], keras.Model]
     grows_autoencoder: bool = False
@@ -92,16 +91,7 @@ def cnn_path(levels, settings: NetworkSettings):
     """
     outputs = FrameStandardization(name="standardized")(levels)
     for stage, filters in enumerate(CNN_FILTERS, start=1):
-        normalize = settings.normalize and stage > 1
-        outputs = ConvolutionStage(filters, normalize=normalize, name=f"cnn_{stage}")(outputs)
-    return outputs
-
-
-def attend(features, path: str, settings: NetworkSettings):
-    """Return a path's last feature map after channel attention (Figure 3) and, if set, spatial attention."""
-    outputs = SqueezeExcitation(settings.squeeze_ratio, name=f"{path}_attention")(features)
-    if settings.spatial_attention:
-        outputs = SpatialAttention(name=f"{path}_spatial_attention")(outputs)
+        outputs = ConvolutionStage(filters, settings.normalize and stage > 1, name=f"cnn_{stage}")(outputs)
     return outputs
 
 
@@ -111,8 +101,8 @@ def head(features, settings: NetworkSettings):
     for number, units in enumerate(HEAD_UNITS, start=1):
         if settings.dropout:
             outputs = keras.layers.Dropout(settings.dropout, name=f"dropout_{number}")(outputs)
-        dense = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"dense_{number}")
-        outputs = dense(outputs)
+        options = {"activation": "relu", "kernel_initializer": "he_normal", "name": f"dense_{number}"}
+        outputs = keras.layers.Dense(units, **options)(outputs)
     logits = keras.layers.Dense(settings.classes, name="logits")(outputs)
     if settings.gated_logits:
         gates = keras.layers.Dense(settings.classes, activation="sigmoid", name="gates")(outputs)
@@ -133,21 +123,21 @@ def build_hybrid(
         name: of the model.
         cnn: use the CNN path.
         autoencoder: use the encoder.
-        attention: use channel attention at the end of each path (section 3.4).
+        attention: use channel attention (Figure 3) and, if set, spatial attention at the end of each path.
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     levels = gray_levels(frames)
-    vectors = []
-    if cnn:
-        features = cnn_path(levels, settings)
-        features = attend(features, "cnn", settings) if attention else features
-        vectors.append(keras.layers.Flatten(name="cnn_vector")(features))
+    factor, vectors = settings.low_resolution_factor, []
+    for path in [path for path, used in (("cnn", cnn), ("encoder", autoencoder)) if used]:
+        features = cnn_path(levels, settings) if path == "cnn" else encode(levels, factor=factor)
+        if attention:
+            features = SqueezeExcitation(settings.squeeze_ratio, name=f"{path}_attention")(features)
+            if settings.spatial_attention:
+                features = SpatialAttention(name=f"{path}_spatial_attention")(features)
+        vectors.append(keras.layers.Flatten(name=f"{path}_vector")(features))
     if autoencoder:
-        features = encode(levels, factor=settings.low_resolution_factor)
-        features = attend(features, "encoder", settings) if attention else features
-        vector = keras.layers.Flatten(name="encoder_vector")(features)
         normalization = {"momentum": 0.9, "epsilon": CODE_EPSILON, "name": "encoder_normalization"}
-        vectors.append(keras.layers.BatchNormalization(**normalization)(vector))
+        vectors[-1] = keras.layers.BatchNormalization(**normalization)(vectors[-1])
     fused = keras.layers.Concatenate(name="fusion")(vectors) if len(vectors) > 1 else vectors[0]
     return keras.Model(frames, head(fused, settings), name=name)
 
@@ -195,10 +185,9 @@ def build_resnet(settings: NetworkSettings) -> keras.Model:
     if settings.resnet_depth == 18 and settings.imagenet_weights:
         raise ValueError("there are no ImageNet weights for the gray ResNet-18: set resnet_depth to 50")
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    if settings.resnet_depth == 50:
-        vector = _resnet_50(gray_levels(frames), settings.imagenet_weights)
-    else:
-        vector = _resnet_18(gray_levels(frames), settings.resnet_width)
+    levels = gray_levels(frames)
+    shallow = settings.resnet_depth == 18
+    vector = _resnet_18(levels, settings.resnet_width) if shallow else _resnet_50(levels, settings.imagenet_weights)
     logits = keras.layers.Dense(settings.classes, name="logits")(vector)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
     return keras.Model(frames, probabilities, name="resnet")
@@ -252,20 +241,16 @@ def _basic_block(inputs, filters: int, strides: int, name: str):
 
 
 def _hybrid(name: str, title: str, **paths: bool) -> Strategy:
-    build = partial(build_hybrid, name=name, **paths)
-    return Strategy(name, title, build, grows_autoencoder=paths.get("autoencoder", False))
+    return Strategy(title, partial(build_hybrid, name=name, **paths), paths.get("autoencoder", False))
 
 
 STRATEGIES: dict[str, Strategy] = {
-    strategy.name: strategy
-    for strategy in (
-        Strategy("resnet", "ResNet", build_resnet),
-        _hybrid("cnn", "CNN", cnn=True),
-        _hybrid("ae", "AE only", autoencoder=True),
-        Strategy("cnn_lstm", "CNN + LSTM", build_cnn_lstm, sequence=True),
-        _hybrid("cnn_ae", "CNN + AE", cnn=True, autoencoder=True),
-        _hybrid("cnn_ae_attention", "CNN + AE + Attention", cnn=True, autoencoder=True, attention=True),
-    )
+    "resnet": Strategy("ResNet", build_resnet),
+    "cnn": _hybrid("cnn", "CNN", cnn=True),
+    "ae": _hybrid("ae", "AE only", autoencoder=True),
+    "cnn_lstm": Strategy("CNN + LSTM", build_cnn_lstm, sequence=True),
+    "cnn_ae": _hybrid("cnn_ae", "CNN + AE", cnn=True, autoencoder=True),
+    "cnn_ae_attention": _hybrid("cnn_ae_attention", "CNN + AE + Attention", cnn=True, autoencoder=True, attention=True),
 }
 
 
@@ -304,7 +289,7 @@ def strategy_of(name: str) -> Strategy:
 def _own_strategy(name: str, modified_ns: int) -> Strategy:
     """Import a user's builder; `modified_ns` makes the cache forget a file that was edited."""
     place, _, function = name.rpartition(":")
-    try:
+    with _one_line_error(f"strategy {name!r} cannot be imported"):
         if place.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(place).stem, place)
             module = importlib.util.module_from_spec(spec)
@@ -312,35 +297,36 @@ def _own_strategy(name: str, modified_ns: int) -> Strategy:
         else:
             module = importlib.import_module(place)
         builder = getattr(module, function)
-    except Exception as error:
-        raise ValueError(f"strategy {name!r} cannot be imported ({_one_line(error)})") from error
 
     def build(settings: NetworkSettings) -> keras.Model:
-        try:
+        with _one_line_error(f"strategy {name!r} failed to build a network"):
             model = builder(settings)
-        except Exception as error:
-            raise ValueError(f"strategy {name!r} failed to build a network ({_one_line(error)})") from error
-        _check_network(model, name, settings.classes)
+        _check_network(model, f"strategy {name!r} must", settings.classes)
         return model
 
     build(NetworkSettings())
-    return Strategy(name, function, build)
+    return Strategy(function, build)
 
 
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+@contextmanager
+def _one_line_error(what: str) -> Iterator[None]:
+    """Turn any error of a user's code into a ValueError of one line."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{what} ({type(error).__name__}: {' '.join(str(error).split())})") from error
 
 
-def _check_network(model: object, name: str, classes: int) -> None:
+def _check_network(model: object, must: str, classes: int) -> None:
     """Raise ValueError unless a user's network reads frames and returns probabilities."""
     if not isinstance(model, keras.Model):
-        raise ValueError(f"strategy {name!r} must return a keras.Model, not a {type(model).__name__}")
+        raise ValueError(f"{must} return a keras.Model, not a {type(model).__name__}")
     wanted = {"inputs": [("uint8", (None, *FRAME_SHAPE))], "outputs": [("float32", (None, classes))]}
     for side, expected in wanted.items():
         tensors = getattr(model, side, None) or []
         found = [(keras.backend.standardize_dtype(tensor.dtype), tuple(tensor.shape)) for tensor in tensors]
         if found != expected:
-            raise ValueError(f"strategy {name!r} must have the {side} {expected}, not {found}")
+            raise ValueError(f"{must} have the {side} {expected}, not {found}")
     sums = ops.convert_to_numpy(model(np.zeros((1, *FRAME_SHAPE), np.uint8))).sum(axis=-1)
     if not np.allclose(sums, 1, atol=1e-3):
-        raise ValueError(f"strategy {name!r} must end with a softmax: its outputs sum to {sums[0]:.3g}, not 1")
+        raise ValueError(f"{must} end with a softmax: its outputs sum to {sums[0]:.3g}, not 1")

@@ -30,8 +30,7 @@ def source_hash(*packages: str) -> str:
             raise ValueError(f"dance_tf has no package {package!r}")
         for path in files:
             content = path.read_bytes()
-            digest.update(f"{path.relative_to(PACKAGE_ROOT).as_posix()}\n{len(content)}\n".encode())
-            digest.update(content)
+            digest.update(f"{path.relative_to(PACKAGE_ROOT).as_posix()}\n{len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
@@ -41,8 +40,8 @@ def strategy_hash(name: str) -> str:
     Raises:
         ValueError: a module that cannot be found.
     """
-    place, separator, _ = name.rpartition(":")
-    if not separator:
+    place, _, _ = name.rpartition(":")
+    if not place:
         return ""
     if not place.endswith(".py"):
         module = importlib.util.find_spec(place)

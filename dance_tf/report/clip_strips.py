@@ -15,7 +15,7 @@ from dance_tf.dataset.build import parts_folder
 from dance_tf.report.figures.clips import choose_frames, clip_strip
 from dance_tf.report.section import png
 from dance_tf.video.catalog import Clip
-from dance_tf.video.frames import FootageReader
+from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import worker_pool
@@ -60,9 +60,9 @@ def strip_frames(
 def _pick_frames(
     path: Path, read: ReadSettings, chosen: frozenset[int], heartbeat: Callable[[], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    reader = FootageReader(path, read, heartbeat)
+    reader = open_footage(path, read, heartbeat)
     picked = [frame for place, frame in enumerate(reader) if place in chosen]
-    if reader.source.broken and read.threads != 1:  # as in `read_footage`: several threads may give other frames
+    if reader.broken and read.threads != 1:  # as in `read_footage`: several threads may give other frames
         return _pick_frames(path, replace(read, threads=1), chosen, heartbeat)
     if len(picked) != len(chosen):
         raise ReadError(f"{path.name}: has fewer frames than at curation")

@@ -2,7 +2,7 @@
 
 from dance_tf.dataset.batches import View
 from dance_tf.experiments.spec import comparison_settings
-from dance_tf.model.train import TrainingSettings, training_settings
+from dance_tf.model.settings import TrainingSettings, training_settings
 from dance_tf.report.profile import Profile
 
 

@@ -4,20 +4,19 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dance_tf.curation.filters import CuratedClip, CurationSettings
-from dance_tf.curation.run import curate_in_subprocess, failure_reason, reading_from_json
+from dance_tf.curation.filters import CuratedClip
+from dance_tf.curation.parts import read_part
+from dance_tf.curation.run import failure_reason, make_part, reading_from_json
 from dance_tf.dataset.batches import apply_view, downsample, windows
 from dance_tf.dataset.dataset import find_segments
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
-from dance_tf.video.settings import ReadSettings
 
 BATCH = 128
 CHUNK = 2048  # frames (or windows) in one call of the network
@@ -74,21 +73,13 @@ class Verdict:
         }
 
 
-def classify_clip(
-    bundle: ModelBundle,
-    path: Path,
-    read_settings: ReadSettings | None = None,
-    curation_settings: CurationSettings | None = None,
-    process: DecodingProcess | None = None,
-) -> Verdict:
-    """Read, curate and classify a clip; its probabilities are the mean over the frames that curation kept.
+def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> Verdict:
+    """Read and curate a clip like the model's training clips, and classify it by the mean over its kept frames.
 
     Args:
         bundle: the model.
         path: video file or folder of images.
-        read_settings: how to read; None for those of the model's training clips.
-        curation_settings: what to drop; None for those of the model's training clips.
-        process: subprocess that decodes and curates, reusable for further clips; None starts one for this clip.
+        process: subprocess that decodes and curates, reusable for further clips.
 
     Raises:
         VerdictError: curation leaves no frame.
@@ -98,34 +89,30 @@ def classify_clip(
     """
     started = time.perf_counter()
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
-    read, curation = reading_from_json(bundle.description.reading)
-    context = DecodingProcess() if process is None else nullcontext(process)
-    with context as decoding, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        curated = curate_in_subprocess(
-            decoding, clip, Path(folder), read_settings or read, curation_settings or curation
-        )
-        return _verdict(bundle, path, curated, started)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        part = Path(folder) / "clip.npy"
+        process.call(make_part, clip, "", part, *reading_from_json(bundle.description.reading), None)
+        return _verdict(bundle, path, read_part(part), started)
 
 
 def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
+    styles, view = bundle.description.styles, bundle.description.view
     dropped = dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
     if not len(curated.frames):
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
         raise VerdictError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    probabilities = frame_probabilities(bundle, curated.frames, curated.background, segments).mean(
-        axis=0, dtype=np.float64
-    )
-    best = int(probabilities.argmax())
-    styles = bundle.description.styles
+    by_frame = frame_probabilities(bundle, curated.frames, curated.background, segments)
+    probabilities = dict(zip(styles, by_frame.mean(axis=0, dtype=np.float64).tolist(), strict=True))
+    best = max(styles, key=probabilities.get)
     notes = ()
-    if not curated.background_valid and bundle.description.view == "difference":
+    if not curated.background_valid and view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
     return Verdict(
         clip=str(path),
-        style=styles[best],
-        confidence=float(probabilities[best]),
-        probabilities={style: float(value) for style, value in zip(styles, probabilities, strict=True)},
+        style=best,
+        confidence=probabilities[best],
+        probabilities=probabilities,
         seen=curated.seen,
         used=len(curated.frames),
         dropped=dropped,

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dance_tf.synthesis.poses import CONTROLS
+from dance_tf.synthesis.choreography import CONTROLS, Arm
 
 SIDES = ("left", "right")
-JOINTS = ("pelvis", "waist", "chest", "neck", "head") + tuple(
-    f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "toe")
-)
+_PARTS = ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "toe")
+JOINTS = ("pelvis", "waist", "chest", "neck", "head", *(f"{side}_{part}" for side in SIDES for part in _PARTS))
 JOINT = {name: index for index, name in enumerate(JOINTS)}
-_CONTROL = {name: index for index, name in enumerate(CONTROLS)}
 
 TURNOUT = 18.0  # degrees that each foot points outwards
 STRAIGHT = 0.995  # maximum distance of hip and ankle, as a share of the leg's length: a standing leg bends slightly
@@ -19,44 +17,24 @@ STRAIGHT = 0.995  # maximum distance of hip and ankle, as a share of the leg's l
 
 @dataclass(frozen=True)
 class Body:
-    """Lengths of a body in metres, between joint centres by default.
+    """Lengths of a body in metres, between joint centres by default."""
 
-    Attributes:
-        height: sole to crown.
-        thigh, shin, ankle, foot: hip to knee, knee to ankle, ankle above the floor, ankle to toe.
-        torso, neck, head: pelvis to neck, neck to centre of the head, half the head's height.
-        shoulder, hip: half the distance between the shoulders, between the hips.
-        upper_arm, forearm, hand: shoulder to elbow, elbow to wrist, wrist to the middle of the fingers.
-        girth: factor on the thickness of limbs and trunk.
-    """
-
-    height: float
-    thigh: float
-    shin: float
-    ankle: float
-    foot: float
-    torso: float
-    neck: float
-    head: float
-    shoulder: float
-    hip: float
+    height: float  # sole to crown
+    leg: float  # hip to ankle with the knee straight; the knee is in the middle
+    ankle: float  # above the floor
+    foot: float  # ankle to toe
+    torso: float  # pelvis to neck
+    neck: float  # neck to centre of the head
+    shoulder: float  # half the distance between the shoulders
+    hip: float  # half the distance between the hips
     upper_arm: float
     forearm: float
-    hand: float
-    girth: float
-
-    @property
-    def leg(self) -> float:
-        """Hip to ankle with the knee straight, metres."""
-        return self.thigh + self.shin
+    hand: float  # wrist to the middle of the fingers
+    girth: float  # factor on the thickness of limbs and trunk
 
 
 def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: float = 1.0, girth: float = 1.0) -> Body:
-    """Return a body of average adult proportions, scaled by part; longer legs make a shorter torso.
-
-    Args:
-        height: metres.
-        legs, arms, shoulders, girth: factors on the average.
+    """Return a body of average adult proportions times factors; longer legs make a shorter torso.
 
     Reference:
         Winter 2009, chapter 4 (segment lengths as shares of stature).
@@ -65,13 +43,11 @@ def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: floa
     trunk = height * (1 - 0.039 - 0.112) - leg
     return Body(
         height=height,
-        thigh=0.5 * leg,
-        shin=0.5 * leg,
+        leg=leg,
         ankle=0.039 * height,
         foot=0.11 * height,
         torso=0.88 * trunk,
         neck=0.12 * trunk + 0.056 * height,
-        head=0.068 * height,
         shoulder=0.108 * height * shoulders,
         hip=0.052 * height,
         upper_arm=0.172 * height * arms,
@@ -83,17 +59,12 @@ def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: floa
 
 @dataclass(frozen=True)
 class Motion:
-    """Joint positions and orientations of a body over time.
+    """Joint positions and orientations of a body over time; columns of orientations: left, up, forward of the part."""
 
-    Attributes:
-        joints: float64 [n, 21, 3], metres, in the order of `JOINTS`.
-        pelvis, chest, head: float64 [n, 3, 3], orientations; the columns are left, up and forward of the part.
-    """
-
-    joints: np.ndarray
-    pelvis: np.ndarray
-    chest: np.ndarray
-    head: np.ndarray
+    joints: np.ndarray  # float64 [n, 21, 3], metres, in the order of `JOINTS`
+    pelvis: np.ndarray  # float64 [n, 3, 3]
+    chest: np.ndarray  # float64 [n, 3, 3]
+    head: np.ndarray  # float64 [n, 3, 3]
 
 
 def rotation(axis: str, degrees: np.ndarray) -> np.ndarray:
@@ -122,15 +93,15 @@ def _arm_directions(arm: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarra
     return upper, np.cos(bend)[:, None] * upper + np.sin(bend)[:, None] * hinge
 
 
-def _knee(hip: np.ndarray, ankle: np.ndarray, pole: np.ndarray, thigh: float, shin: float) -> np.ndarray:
-    """Return the knee [n, 3] of a two-bone leg that bends towards `pole`."""
+def _knee(hip: np.ndarray, ankle: np.ndarray, pole: np.ndarray, bone: float) -> np.ndarray:
+    """Return the knee [n, 3] of a leg of two equal bones that bends towards `pole`."""
     leg = ankle - hip
-    length = np.clip(np.linalg.norm(leg, axis=1), abs(thigh - shin) + 1e-3, thigh + shin)
-    along = (thigh**2 - shin**2 + length**2) / (2 * length)
+    length = np.clip(np.linalg.norm(leg, axis=1), 1e-3, 2 * bone)
+    along = length**2 / (2 * length)
     axis = leg / np.maximum(np.linalg.norm(leg, axis=1), 1e-9)[:, None]
     across = pole - (pole * axis).sum(axis=1)[:, None] * axis
     across /= np.maximum(np.linalg.norm(across, axis=1), 1e-9)[:, None]
-    return hip + along[:, None] * axis + np.sqrt(np.maximum(thigh**2 - along**2, 0.0))[:, None] * across
+    return hip + along[:, None] * axis + np.sqrt(np.maximum(bone**2 - along**2, 0.0))[:, None] * across
 
 
 def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion:
@@ -144,9 +115,8 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
         body: lengths.
         origin: float64 [n, 2], the dancer's place, x and z in metres.
     """
-    value = {name: controls[:, index] for name, index in _CONTROL.items()}
+    value = dict(zip(CONTROLS, controls.T, strict=True))
     count = len(controls)
-    joints = np.zeros((count, len(JOINTS), 3))
     turn = rotation("y", value["facing"])
     place = np.stack([origin[:, 0], np.zeros(count), origin[:, 1]], axis=1)
 
@@ -172,45 +142,35 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
         height = np.minimum(height, ankles[side][:, 1] + reach - hip[:, 1])
     pelvis = local(body.leg * value["sway"], height, hips_back)
 
-    half = pelvis_frame @ rotation("y", 0.5 * value["twist"]) @ rotation("z", -0.5 * value["lean"])
-    half = half @ rotation("x", 0.35 * value["bow"])
-    chest_frame = half @ rotation("y", 0.5 * value["twist"]) @ rotation("z", -0.5 * value["lean"])
-    chest_frame = chest_frame @ rotation("x", 0.35 * value["bow"])
+    twist, lean = rotation("y", 0.5 * value["twist"]), rotation("z", -0.5 * value["lean"])
+    bow = rotation("x", 0.35 * value["bow"])
+    half = pelvis_frame @ twist @ lean @ bow
+    chest_frame = half @ twist @ lean @ bow
     head_frame = chest_frame @ rotation("y", value["look"]) @ rotation("z", -value["tilt"])
     # dancers look at the camera, also when they bow
     head_frame = head_frame @ rotation("x", value["nod"] - 0.6 * value["bow"])
-    joints[:, JOINT["pelvis"]] = pelvis
-    joints[:, JOINT["waist"]] = waist = pelvis + _apply(half, np.array([0, 0.42 * body.torso, 0]))
-    joints[:, JOINT["chest"]] = waist + _apply(chest_frame, np.array([0, 0.33 * body.torso, 0]))
-    joints[:, JOINT["neck"]] = neck = waist + _apply(chest_frame, np.array([0, 0.58 * body.torso, 0]))
-    joints[:, JOINT["head"]] = neck + _apply(head_frame, np.array([0, body.neck, 0.012]))
-
+    waist = pelvis + _apply(half, np.array([0, 0.42 * body.torso, 0]))
+    chest, neck = (waist + _apply(chest_frame, np.array([0, share * body.torso, 0])) for share in (0.33, 0.58))
+    head = neck + _apply(head_frame, np.array([0, body.neck, 0.012]))
+    joints = [pelvis, waist, chest, neck, head]
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        arm = np.stack([value[f"{side}_{part}"] for part in ("lift", "swing", "roll", "bend")], axis=1)
+        arm = np.stack([value[f"{side}_{part}"] for part in Arm._fields], axis=1)
         upper, fore = _arm_directions(arm, sign)
         shrug = 0.035 * body.height * np.clip((arm[:, 0] - 80) / 90, 0, 1)  # a raised arm lifts the shoulder
         offset = np.stack([np.full(count, sign * body.shoulder), shrug - 0.03 * body.height, 0 * shrug], axis=1)
         shoulder = neck + _apply(chest_frame, offset)
         elbow = shoulder + body.upper_arm * _apply(chest_frame, upper)
         wrist = elbow + body.forearm * _apply(chest_frame, fore)
+        hand = wrist + body.hand * _apply(chest_frame, fore)
         hip = pelvis + _apply(pelvis_frame, np.array([sign * body.hip, 0.0, 0.0]))
         out = _apply(turn @ rotation("y", np.full(count, sign * TURNOUT)), np.array([0.0, 0.0, 1.0]))
         pole = _apply(turn, np.array([sign * 0.3, 0.0, 1.0]))
+        knee = _knee(hip, ankles[side], pole, 0.5 * body.leg)
         droop = np.clip(value[f"{side}_foot_lift"] / 0.25, 0, 1)
         toe = ankles[side] + body.foot * (out * (1 - 0.35 * droop)[:, None])
         toe[:, 1] += -0.55 * body.ankle - 0.45 * body.foot * droop
-        for part, where in (
-            ("shoulder", shoulder),
-            ("elbow", elbow),
-            ("wrist", wrist),
-            ("hand", wrist + body.hand * _apply(chest_frame, fore)),
-            ("hip", hip),
-            ("knee", _knee(hip, ankles[side], pole, body.thigh, body.shin)),
-            ("ankle", ankles[side]),
-            ("toe", toe),
-        ):
-            joints[:, JOINT[f"{side}_{part}"]] = where
-    return Motion(joints=joints, pelvis=pelvis_frame, chest=chest_frame, head=head_frame)
+        joints += [shoulder, elbow, wrist, hand, hip, knee, ankles[side], toe]
+    return Motion(joints=np.stack(joints, axis=1), pelvis=pelvis_frame, chest=chest_frame, head=head_frame)
 
 
 Colour = tuple[float, float, float]
@@ -227,14 +187,7 @@ BOTTOMS = ("trousers", "leggings", "shorts", "wide trousers", "skirt")
 
 @dataclass(frozen=True)
 class Outfit:
-    """Clothes and hair of a dancer; colours are RGB, 0 to 255.
-
-    Attributes:
-        sleeve: covered share of the arm.
-        hem: lower end of the top on the trunk, 0 (hips) to 1 (neck).
-        stripes: number of stripes on the top.
-        bottom, hair_style: one of `BOTTOMS`, one of `HAIR_STYLES`.
-    """
+    """Clothes and hair of a dancer; colours are RGB, 0 to 255."""
 
     skin: Colour
     hair: Colour
@@ -242,43 +195,30 @@ class Outfit:
     trim: Colour
     lower: Colour
     shoes: Colour
-    sleeve: float
-    hem: float
-    stripes: int
-    bottom: str
-    hair_style: str
+    sleeve: float  # covered share of the arm
+    hem: float  # lower end of the top on the trunk, 0 (hips) to 1 (neck)
+    stripes: int  # on the top
+    bottom: str  # one of `BOTTOMS`
+    hair_style: str  # one of `HAIR_STYLES`
 
 
 @dataclass(frozen=True)
 class Dancer:
-    """One made-up person.
+    """One made-up person."""
 
-    Attributes:
-        name: "d01", "d02", …
-        skill: 0 (beginner) to 1 (teacher).
-        body, outfit: lengths and clothes in all clips.
-        amplitude: float64 [len(CONTROLS)], factor on the size of each movement.
-        habits: float64 [len(CONTROLS)], added to every pose: degrees and leg lengths.
-        sharpness: moving share of the time between two poses; small for fast movements.
-        lag: seconds by which the arms follow the trunk.
-        lateness, sloppiness: mean and standard deviation of the delay behind the beat, seconds.
-        bounce: factor on the style's bounce.
-        turning, travel: how far the dancer turns to both sides, degrees, and moves around, metres.
-    """
-
-    name: str
-    skill: float
+    name: str  # "d01", "d02", …
+    skill: float  # 0 (beginner) to 1 (teacher)
     body: Body
     outfit: Outfit
-    amplitude: np.ndarray
-    habits: np.ndarray
-    sharpness: float
-    lag: float
-    lateness: float
-    sloppiness: float
-    bounce: float
-    turning: float
-    travel: float
+    amplitude: np.ndarray  # float64 [len(CONTROLS)], factor on the size of each movement
+    habits: np.ndarray  # float64 [len(CONTROLS)], added to every pose: degrees and leg lengths
+    sharpness: float  # moving share of the time between two poses; small for fast movements
+    lag: float  # seconds by which the arms follow the trunk
+    lateness: float  # mean delay behind the beat, seconds
+    sloppiness: float  # standard deviation of this delay, seconds
+    bounce: float  # factor on the style's bounce
+    turning: float  # how far the dancer turns to both sides, degrees
+    travel: float  # how far the dancer moves around, metres
 
 
 def dancer_name(index: int) -> str:
@@ -286,23 +226,13 @@ def dancer_name(index: int) -> str:
     return f"d{index + 1:02d}"
 
 
-def control_spread() -> np.ndarray:
-    """Return float64 [len(CONTROLS)]: the effect of one standard deviation of clumsiness on each control."""
-    by_ending = {
-        "_lift": 11.0, "_swing": 15.0, "_roll": 15.0, "_bend": 16.0, "_foot_out": 0.03, "_foot_forward": 0.04,
-        "_foot_lift": 0.0, "bow": 5.0, "lean": 5.0, "twist": 6.0, "nod": 6.0, "tilt": 6.0, "look": 9.0,
-        "sway": 0.03, "push": 0.02, "sink": 0.025, "hip": 4.0, "facing": 6.0,
-    }  # fmt: skip
-    spread = np.zeros(len(CONTROLS))
-    for index, name in enumerate(CONTROLS):
-        ending = max((ending for ending in by_ending if name.endswith(ending)), key=len)
-        spread[index] = by_ending[ending]
-    return spread
-
-
-def skill_of(index: int, offset: float) -> float:
-    """Return the skill in [0.1, 1] of a dancer: a golden-ratio sequence, which covers the range for any number."""
-    return 0.1 + 0.9 * ((offset + index * 0.6180339887498949) % 1.0)
+# effect of one standard deviation of clumsiness on the controls by the end of their names
+_SPREADS = {
+    "_foot_out": 0.03, "_foot_forward": 0.04, "_foot_lift": 0.0, "_lift": 11.0, "_swing": 15.0, "_roll": 15.0,
+    "_bend": 16.0, "bow": 5.0, "lean": 5.0, "twist": 6.0, "nod": 6.0, "tilt": 6.0, "look": 9.0, "sway": 0.03,
+    "push": 0.02, "sink": 0.025, "hip": 4.0, "facing": 6.0,
+}  # fmt: skip
+SPREAD = np.array([next(_SPREADS[end] for end in _SPREADS if name.endswith(end)) for name in CONTROLS])
 
 
 def _outfit(rng: np.random.Generator) -> Outfit:
@@ -323,21 +253,19 @@ def _outfit(rng: np.random.Generator) -> Outfit:
 
 
 def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
-    """Return a dancer of the set of a seed.
+    """Return dancer `index`, from 0, of the set of a seed.
 
     Args:
-        seed: of the set.
-        index: from 0.
         difficulty: 0 to 1; how far dancers deviate from the choreography and from each other.
     """
     offset = float(np.random.default_rng([seed, 11]).random())
     rng = np.random.default_rng([seed, 12, index])
-    skill = skill_of(index, offset)
+    skill = 0.1 + 0.9 * ((offset + index * 0.6180339887498949) % 1.0)  # golden ratio: even for any number of dancers
     clumsy = 1.0 - skill
     arms = np.array([name.startswith(("left_", "right_")) and "foot" not in name for name in CONTROLS])
     amplitude = np.where(arms, rng.normal(1.0, 0.05), rng.normal(1.0, 0.12))
     amplitude *= 1.0 - 0.18 * clumsy * (0.2 + 0.8 * difficulty)
-    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * control_spread() * (0.05 + 0.4 * difficulty) * (0.5 + 0.5 * clumsy)
+    habits = rng.normal(0.0, 1.0, len(CONTROLS)) * SPREAD * (0.05 + 0.4 * difficulty) * (0.5 + 0.5 * clumsy)
     return Dancer(
         name=dancer_name(index),
         skill=skill,

@@ -15,18 +15,12 @@ MARGIN = 0.16  # of width and height: drawn part of the room outside of each sid
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera in front of the dancer.
+    """A pinhole camera in front of the dancer."""
 
-    Attributes:
-        position: x, y, z in metres, world axes.
-        yaw, pitch: rotation to the right and downwards, degrees.
-        focal: focal length in frame heights.
-    """
-
-    position: tuple[float, float, float]
-    yaw: float
-    pitch: float
-    focal: float
+    position: tuple[float, float, float]  # x, y, z in metres, world axes
+    yaw: float  # rotation to the right, degrees
+    pitch: float  # rotation downwards, degrees
+    focal: float  # focal length in frame heights
 
     def axes(self) -> np.ndarray:
         """Return float64 [3, 3]: the rows are right, down and ahead in world axes."""
@@ -82,22 +76,14 @@ def framing_path(
 
 
 def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int, height: int) -> list[Snapshot]:
-    """Return the projection of a body in each frame, after framing.
-
-    Args:
-        motion: of n frames.
-        camera: the camera.
-        maps: float64 [n, 2, 3] of `framing_path`.
-        width, height: of a frame, pixels.
-    """
+    """Return the projection of a body in each frame of `width` × `height` pixels, after framing by `framing_path`."""
     joints = motion.joints
     floor = joints[:, [JOINT["left_toe"], JOINT["right_toe"], JOINT["pelvis"]]].copy()
     floor[:, :2] += 0.35 * (joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]]] - floor[:, :2])
     floor[:, :, 1] = 0.0
     pixels, scale, distance = camera.project(np.concatenate([joints, floor], axis=1), width, height)
     pixels = np.einsum("nij,nkj->nki", maps[:, :, :2], pixels) + maps[:, None, :, 2]
-    zoom = np.hypot(maps[:, 0, 0], maps[:, 1, 0])[:, None]
-    scale = scale * zoom
+    scale = scale * np.hypot(maps[:, 0, 0], maps[:, 1, 0])[:, None]
     count = joints.shape[1]
     # depth in pixels: how much nearer than the hips
     nearer = (distance[:, JOINT["pelvis"], None] - distance[:, :count]) * scale[:, :count]
@@ -117,27 +103,17 @@ NOISE_SIDE = 1024
 
 @dataclass(frozen=True)
 class Finish:
-    """Post-processing of the frames of one clip.
+    """Post-processing of the frames of one clip; the defaults change nothing."""
 
-    Attributes:
-        gamma, contrast: of the tone curve.
-        warmth: relative gain of red and loss of blue.
-        softness: share of a blurred copy in the frame, 0 to 1.
-        vignette: darkening of the corners, 0 to 1.
-        noise: standard deviation, gray levels.
-        caption, caption_at: text or "", and its height as a share of the frame.
-        sticker: colour and position, or None.
-    """
-
-    gamma: float
-    contrast: float
-    warmth: float
-    softness: float
-    vignette: float
-    noise: float
-    caption: str
-    caption_at: float
-    sticker: tuple[tuple[int, int, int], float, float] | None
+    gamma: float = 1.0  # of the tone curve
+    contrast: float = 1.0  # of the tone curve
+    warmth: float = 0.0  # relative gain of red and loss of blue
+    softness: float = 0.0  # share of a blurred copy in the frame, 0 to 1
+    vignette: float = 0.0  # darkening of the corners, 0 to 1
+    noise: float = 0.0  # standard deviation, gray levels
+    caption: str = ""
+    caption_at: float = 0.9  # share of the frame's height
+    sticker: tuple[tuple[int, int, int], float, float] | None = None  # colour and position
 
     def table(self) -> np.ndarray:
         """Return the tone curves uint8 [1, 256, 3], RGB."""
@@ -150,18 +126,19 @@ class Finish:
 def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
     """Return the random post-processing of one clip; many clips get noise only."""
     filtered, captioned, stuck = rng.random(3) < np.array([0.45, 0.35, 0.2])
-    gamma, contrast, warmth = np.exp(rng.normal(0, 0.13)), rng.uniform(0.88, 1.15), rng.normal(0, 0.06)
-    softness, vignette = rng.choice([0.0, 0.5]), rng.uniform(0, 0.35)
+    look = {
+        "gamma": float(np.exp(rng.normal(0, 0.13))),
+        "contrast": float(rng.uniform(0.88, 1.15)),
+        "warmth": float(rng.normal(0, 0.06)),
+        "softness": float(rng.choice([0.0, 0.5])),
+        "vignette": float(rng.uniform(0, 0.35)),
+    }
     noise = rng.uniform(1.0, 2.0 + 6.0 * difficulty)
     caption, place = CAPTIONS[rng.integers(len(CAPTIONS))], rng.choice([0.1, 0.16, 0.84, 0.9])
     colour = tuple(int(part) for part in rng.integers(40, 256, 3))
     x, y = rng.choice([0.14, 0.86]), rng.uniform(0.12, 0.88)
     return Finish(
-        gamma=float(gamma) if filtered else 1.0,
-        contrast=float(contrast) if filtered else 1.0,
-        warmth=float(warmth) if filtered else 0.0,
-        softness=float(softness) if filtered else 0.0,
-        vignette=float(vignette) if filtered else 0.0,
+        **(look if filtered else {}),
         noise=float(noise),
         caption=caption if captioned else "",
         caption_at=float(place),

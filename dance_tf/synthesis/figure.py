@@ -1,4 +1,10 @@
-"""A dressed dancer: its body parts, and the order in which they are painted."""
+"""A dressed dancer: its shaded, anti-aliased body parts, and the order in which they are painted.
+
+Each part is computed per pixel inside its bounding box: coverage from the distance to its outline, brightness from its
+surface normal. Pictures are float32 [3, h, w], RGB, 0 to 255 (colour planes are three times as fast as pixels), and are
+changed in place. Points are (x, y, z) in pixels, x right, y down, z towards the viewer. Colours include the tint of the
+light.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +13,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import JOINT, Body, Outfit
-from dance_tf.synthesis.shading import Light, cast_shadow, paint_capsule, paint_head, paint_loft
+from dance_tf.synthesis.body import JOINT, SIDES, Body, Outfit
 
 LOFT_STEPS = 768
 SOFT_STEPS = 9  # width of the transition between two colours of the trunk: about two pixels of a frame 768 high
@@ -16,29 +21,214 @@ SOFT_STEPS = 9  # width of the transition between two colours of the trunk: abou
 _TRUNK = np.array([0.0, 0.10, 0.20, 0.42, 0.62, 0.80, 0.90, 0.96, 1.0])
 _TRUNK_WIDE = np.array([0.118, 0.178, 0.176, 0.142, 0.158, 0.174, 0.166, 0.125, 0.062]) / 0.17
 _TRUNK_DEEP = np.array([0.085, 0.120, 0.120, 0.098, 0.112, 0.112, 0.092, 0.070, 0.060]) / 0.17
+_HAIRLINE = 0.42  # lower end of the hair on the face, 0 (brow) to 1 (crown)
 
 
+@dataclass(frozen=True)
+class Light:
+    """One directional light with ambient light."""
+
+    direction: tuple[float, float, float]  # unit vector towards the light
+    ambient: float  # brightness of the surroundings
+    diffuse: float  # brightness of the light
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)  # RGB factors
+
+
+def _around(picture: np.ndarray, points: tuple[np.ndarray, ...], wide: float, high: float) -> tuple[np.ndarray, ...]:
+    """Return the part of a picture within `wide` and `high` pixels of all points (a view), and its x [w] and y [h, 1].
+
+    It is empty if it lies outside the picture.
+    """
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    x0, y0 = max(int(min(xs) - wide), 0), max(int(min(ys) - high), 0)
+    x1 = max(min(int(max(xs) + wide) + 2, picture.shape[2]), x0)
+    y1 = max(min(int(max(ys) + high) + 2, picture.shape[1]), y0)
+    x, y = np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32)[:, None]
+    return picture[:, y0:y1, x0:x1], x, y
+
+
+def _blend(part: np.ndarray, cover: np.ndarray, brightness: np.ndarray, colour: np.ndarray) -> None:
+    """Blend colour [3, 1, 1] or [3, h, w] × brightness [h, w] into a part of a picture, with opacity `cover` [h, w]."""
+    part *= 1.0 - cover
+    part += (cover * brightness) * colour
+
+
+def _tube_brightness(step: np.ndarray, side: np.ndarray, front: np.ndarray, slant: float, light: Light) -> np.ndarray:
+    """Return the brightness [h, w] of a tube along `step` [3], where its normal is `side` across and `front`.
+
+    `slant` is the component of the light's direction across the tube.
+    """
+    axis = step / max(float(np.sqrt(step @ step)), 1e-6)
+    normal = np.array([0.0, 0.0, 1.0]) - axis[2] * axis
+    length = float(np.sqrt(normal @ normal))
+    normal = normal / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
+    lit = front * np.float32(np.dot(normal, light.direction))
+    lit += side * np.float32(slant)
+    np.maximum(lit, 0.0, out=lit)
+    # edges get less ambient light, which separates an arm from the trunk behind it
+    return (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.62 + 0.38 * front)
+
+
+def paint_capsule(
+    picture: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    radii: tuple[float, float, float],
+    colour: np.ndarray,
+    light: Light,
+) -> None:
+    """Paint a limb: a capsule whose radius changes along its axis.
+
+    Args:
+        radii: at the start, added in the middle, at the end, pixels.
+        colour: float32 [3, 1, 1].
+    """
+    first, belly, last = radii
+    reach = max(first, last) + max(belly, 0.0) + 1.0
+    part, x, y = _around(picture, (start, end), reach, reach)
+    step = end - start
+    flat = float(step[0] ** 2 + step[1] ** 2)
+    x, y = x - np.float32(start[0]), y - np.float32(start[1])
+    if flat > 1e-3:
+        along = np.clip(x * np.float32(step[0] / flat) + y * np.float32(step[1] / flat), 0.0, 1.0)
+    else:
+        along = np.zeros((len(y), len(x)), np.float32)
+    side = y * np.float32(step[0]) - x * np.float32(step[1])
+    x = x - along * np.float32(step[0])
+    y = y - along * np.float32(step[1])
+    radius = np.float32(first) + np.float32(last - first) * along
+    if belly:
+        radius += np.float32(4 * belly) * along * (1.0 - along)
+    distance = np.sqrt(x * x + y * y)
+    cover = np.clip(radius - distance + 0.5, 0.0, 1.0)
+    # no shading of the round ends, so that a joint of two limbs shows no seam
+    length = max(float(np.sqrt(flat)), 1e-3)
+    side *= np.float32(1.0 / length) / radius
+    np.clip(side, -1.0, 1.0, out=side)
+    front = np.sqrt(1.0 - side * side)
+    slant = (step[0] * light.direction[1] - step[1] * light.direction[0]) / length
+    _blend(part, cover, _tube_brightness(step, side, front, slant, light), colour)
+
+
+def paint_loft(
+    picture: np.ndarray,
+    spine: tuple[np.ndarray, np.ndarray, np.ndarray],
+    widths: np.ndarray,
+    colours: np.ndarray,
+    light: Light,
+) -> None:
+    """Paint a trunk or a skirt: a tube of changing width around a bent axis.
+
+    Args:
+        spine: points at the bottom, in the middle and at the top.
+        widths: float32 [m], half widths in pixels from bottom to top.
+        colours: float32 [3, m], from bottom to top.
+    """
+    bottom, middle, top = spine
+    step = top - bottom
+    length = max(float(np.hypot(step[0], step[1])), 4.0)
+    ux, uy = float(step[0]) / length, float(step[1]) / length
+    px, py = -uy, ux
+    bow = float((middle[0] - 0.5 * (bottom[0] + top[0])) * px + (middle[1] - 0.5 * (bottom[1] + top[1])) * py)
+    reach = float(widths.max()) + abs(bow) + 1.0
+    part, x, y = _around(picture, (bottom, top), reach, reach)
+    x, y = x - np.float32(bottom[0]), y - np.float32(bottom[1])
+    along = x * np.float32(ux) + y * np.float32(uy)
+    across = x * np.float32(px) + y * np.float32(py)
+    over = np.maximum(-along, along - np.float32(length))  # pixels beyond either end
+    along *= np.float32(1.0 / length)
+    np.clip(along, 0.0, 1.0, out=along)
+    if bow:
+        across -= np.float32(4 * bow) * along * (1.0 - along)
+    index = (along * np.float32(len(widths) - 1)).astype(np.intp)
+    width = widths[index]
+    side = across / width
+    cover = np.clip(width - np.abs(across) + 0.5, 0.0, 1.0) * np.clip(0.5 - over, 0.0, 1.0)
+    front = np.sqrt(np.maximum(1.0 - side * side, 0.0))
+    slant = px * light.direction[0] + py * light.direction[1]
+    _blend(part, cover, _tube_brightness(step, side, front, slant, light), colours[:, index])
+
+
+def paint_head(
+    picture: np.ndarray,
+    centre: np.ndarray,
+    radii: tuple[float, float],
+    frame: np.ndarray,
+    colours: tuple[np.ndarray, np.ndarray],
+    light: Light,
+) -> None:
+    """Paint a head with hair and a face.
+
+    Args:
+        radii: half width and half height, pixels.
+        frame: float64 [3, 3], orientation; the columns are left, up and forward of the head in world axes (y up).
+        colours: of skin and hair, float32 [3, 1, 1].
+    """
+    (wide, high), (skin, hair) = radii, colours
+    # apparent half height: smaller for a head bent forwards
+    high = float(np.hypot(high * np.hypot(frame[0, 1], frame[1, 1]), wide * frame[2, 1]))
+    reach = max(wide, high) + 1.0
+    part, x, y = _around(picture, (centre,), reach, reach)
+    tip = np.hypot(frame[0, 1], frame[1, 1])
+    up_x, up_y = (frame[0, 1] / tip, -frame[1, 1] / tip) if tip > 1e-3 else (0.0, -1.0)
+    x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
+    u = (x * np.float32(-up_y) + y * np.float32(up_x)) * np.float32(1 / wide)
+    v = (x * np.float32(up_x) + y * np.float32(up_y)) * np.float32(1 / high)
+    square = u * u + v * v
+    cover = np.clip((1.0 - np.sqrt(square)) * np.float32(0.5 * (wide + high)) + 0.5, 0.0, 1.0)
+    front = np.sqrt(np.maximum(1.0 - square, 0.0))
+    right = v * np.float32(up_x) - u * np.float32(up_y)
+    down = v * np.float32(up_y) + u * np.float32(up_x)
+    lit = right * np.float32(light.direction[0]) + down * np.float32(light.direction[1])
+    lit += front * np.float32(light.direction[2])
+    np.maximum(lit, 0.0, out=lit)
+    brightness = (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.66 + 0.34 * front)
+    left, above, ahead = (
+        right * np.float32(frame[0, k]) - down * np.float32(frame[1, k]) + front * np.float32(frame[2, k])
+        for k in range(3)
+    )
+    hairy = (above > np.float32(_HAIRLINE) - 0.25 * np.abs(left)) | (ahead < 0.06 + 0.5 * above)
+    face = np.where(hairy, hair, skin)
+    if frame[2, 2] > 0.1:
+        eyes = (np.abs(np.abs(left) - 0.36) < 0.13) & (np.abs(above - 0.08) < 0.085) & (ahead > 0)
+        brows = (np.abs(np.abs(left) - 0.37) < 0.17) & (np.abs(above - 0.27) < 0.045) & (ahead > 0)
+        mouth = (np.abs(left) < 0.22) & (np.abs(above + 0.48) < 0.06) & (ahead > 0)
+        face[:, eyes] *= 0.22
+        face[:, brows & ~hairy] = 0.6 * hair[:, :, 0]
+        face[:, mouth] *= np.array([[0.75], [0.42], [0.42]], np.float32)
+    _blend(part, cover, brightness, face)
+
+
+def cast_shadow(picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], strength: float) -> None:
+    """Darken the floor around `centre` by a soft ellipse (radii: standard deviations in pixels)."""
+    part, x, y = _around(picture, (centre,), 2.6 * radii[0], 2.6 * radii[1])
+    across = np.exp(-0.5 * ((x - np.float32(centre[0])) / np.float32(radii[0])) ** 2)
+    along = np.exp(-0.5 * ((y - np.float32(centre[1])) / np.float32(radii[1])) ** 2)
+    part *= 1.0 - np.float32(strength) * along * across
+
+
+# thickness added to the leg, its width at the ankle (shares of the body's height), and its colour
+_LEGS = {
+    "trousers": (0.006, 0.026, "lower"),
+    "leggings": (0.0, 0.019, "lower"),
+    "shorts": (0.0, 0.018, "skin"),
+    "wide trousers": (0.012, 0.046, "lower"),
+    "skirt": (0.0, 0.018, "skin"),
+}
 Painter = Callable[[np.ndarray], None]
 Part = tuple[float, Painter]  # depth and painter
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A body in one frame.
+    """A body in one frame; orientations are in the camera's axes, y up."""
 
-    Attributes:
-        points: float64 [21, 3], pixels: x, y down, and z towards the viewer on the same scale.
-        scale: float64 [21], pixels per metre at each joint.
-        shadows: float64 [3, 2], pixels: floor below the left foot, the right foot, the hips.
-        pelvis, chest, head: float64 [3, 3], orientations in world axes.
-    """
-
-    points: np.ndarray
-    scale: np.ndarray
-    shadows: np.ndarray
-    pelvis: np.ndarray
-    chest: np.ndarray
-    head: np.ndarray
+    points: np.ndarray  # float64 [21, 3], pixels: x, y down, and z towards the viewer on the same scale
+    scale: np.ndarray  # float64 [21], pixels per metre at each joint
+    shadows: np.ndarray  # float64 [3, 2], pixels: floor below the left foot, the right foot, the hips
+    pelvis: np.ndarray  # float64 [3, 3], orientation
+    chest: np.ndarray  # float64 [3, 3], orientation
+    head: np.ndarray  # float64 [3, 3], orientation
 
 
 def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale: float, body: Body) -> np.ndarray:
@@ -67,9 +257,8 @@ def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
     colours[:] = outfit.top
     if outfit.stripes:
         colours[(where * outfit.stripes * 2).astype(int) % 2 == 1] = outfit.trim
-    waistband = min(outfit.hem, 0.27)
     colours[where < outfit.hem] = outfit.skin  # a cropped top
-    colours[where < waistband] = outfit.lower
+    colours[where < min(outfit.hem, 0.27)] = outfit.lower
     return cv2.blur((colours * tint).astype(np.float32), (1, SOFT_STEPS), borderType=cv2.BORDER_REPLICATE)
 
 
@@ -87,13 +276,13 @@ class Figure:
         self._skirt = np.tile(self._tint["lower"][:, :, 0], (1, LOFT_STEPS))
 
     def paint(self, picture: np.ndarray, shot: Snapshot) -> None:
-        """Paint the dancer into `picture` (float32 [3, h, w], RGB, changed in place), distant parts first."""
+        """Paint the dancer into a picture, distant parts first."""
         size = self.body.height * float(shot.scale.mean())
         for foot in shot.shadows[:2]:
             cast_shadow(picture, foot, (0.065 * size, 0.017 * size), 0.42)
         cast_shadow(picture, shot.shadows[2], (0.16 * size, 0.032 * size), 0.34)
         parts: list[Part] = []
-        for side in ("left", "right"):
+        for side in SIDES:
             parts += self._leg(shot, side) + self._arm(shot, side)
         parts += self._trunk_and_head(shot)
         for _, paint in sorted(parts, key=lambda part: part[0]):
@@ -104,14 +293,14 @@ class Figure:
     ) -> Painter:
         """Return the painter of a capsule from one joint to another; widths are shares of the body's height."""
         a, b = JOINT[first], JOINT[last]
-        start, end = shot.points[a], shot.points[b]
+        start = shot.points[a]
+        end = start + to * (shot.points[b] - start)
         thick = self.body.height * (0.35 + 0.65 * self.body.girth)
         radii = (
             widths[0] * thick * shot.scale[a],
             widths[1] * thick * shot.scale[a],
             (widths[0] + (widths[2] - widths[0]) * to) * thick * shot.scale[b],
         )
-        end = start + to * (end - start)
         return partial(paint_capsule, start=start, end=end, radii=radii, colour=self._tint[colour], light=self.light)
 
     def _depth(self, shot: Snapshot, *joints: str) -> float:
@@ -119,18 +308,14 @@ class Figure:
 
     def _leg(self, shot: Snapshot, side: str) -> list[Part]:
         hip, knee, ankle, toe = (f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe"))
-        bottom = self.outfit.bottom
-        covered = {"trousers": 0.006, "leggings": 0.0, "shorts": 0.0, "wide trousers": 0.012, "skirt": 0.0}[bottom]
-        long_legs = bottom in ("trousers", "leggings", "wide trousers")
-        skin = "lower" if long_legs else "skin"
+        covered, flare, colour = _LEGS[self.outfit.bottom]
         upper, lower = self._depth(shot, hip, knee), self._depth(shot, knee, ankle)
-        flare = {"trousers": 0.026, "leggings": 0.019, "wide trousers": 0.046}.get(bottom, 0.018)
         parts = [
             (lower - 1.0, self._limb(shot, ankle, toe, (0.023, 0.004, 0.019), "shoes")),
-            (lower, self._limb(shot, knee, ankle, (0.031 + covered, 0.005, flare), skin)),
-            (upper, self._limb(shot, hip, knee, (0.053 + covered, 0.003, 0.033 + covered), skin)),
+            (lower, self._limb(shot, knee, ankle, (0.031 + covered, 0.005, flare), colour)),
+            (upper, self._limb(shot, hip, knee, (0.053 + covered, 0.003, 0.033 + covered), colour)),
         ]
-        if bottom == "shorts":
+        if self.outfit.bottom == "shorts":
             parts.append((upper + 0.1, self._limb(shot, hip, knee, (0.058, 0.004, 0.052), "lower", to=0.55)))
         return parts
 
@@ -138,8 +323,7 @@ class Figure:
         shoulder, elbow, wrist, hand = (f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hand"))
         upper, lower = self._depth(shot, shoulder, elbow), self._depth(shot, elbow, wrist)
         sleeve, near = self.outfit.sleeve, 0.02 * self.body.height * float(shot.scale.mean())
-        long_sleeve = sleeve > 0.9
-        cloth = "top" if long_sleeve else "skin"
+        cloth = "top" if sleeve > 0.9 else "skin"
         parts = [
             (lower + near, self._limb(shot, elbow, wrist, (0.0225, 0.003, 0.0165), cloth)),
             (lower + near + 0.1, self._limb(shot, wrist, hand, (0.015, 0.009, 0.013), "skin")),
@@ -161,40 +345,25 @@ class Figure:
         middle = 0.5 * (crotch + neck) + 0.75 * (waist - (pelvis + 0.42 * (neck - pelvis)))
         depth = self._depth(shot, "pelvis", "waist", "chest", "neck")
         here = depth + 0.012 * height
-        paint_trunk = partial(
-            paint_loft, spine=(crotch, middle, neck), widths=widths, colours=self._trunk, light=self.light
-        )
+        spine = (crotch, middle, neck)
+        trunk = partial(paint_loft, spine=spine, widths=widths, colours=self._trunk, light=self.light)
         yoke = self._limb(shot, "left_shoulder", "right_shoulder", (0.034, 0.012, 0.034), "top")
-        parts = [(here, paint_trunk), (here - 0.01, yoke)]
+        parts = [(here, trunk), (here - 0.01, yoke)]
         if self.outfit.bottom == "skirt":
             knees = 0.5 * (shot.points[JOINT["left_knee"]] + shot.points[JOINT["right_knee"]])
             distance = abs(float(shot.points[JOINT["left_knee"], 0] - shot.points[JOINT["right_knee"], 0]))
             end = pelvis + 0.72 * (knees - pelvis)
             top = pelvis + 0.3 * (waist - pelvis)
             flare = np.linspace(0.36 * distance + 0.075 * height, float(widths[int(0.2 * LOFT_STEPS)]), LOFT_STEPS)
-            skirt = partial(
-                paint_loft,
-                spine=(end, 0.5 * (end + top), top),
-                widths=flare.astype(np.float32),
-                colours=self._skirt,
-                light=self.light,
-            )
-            legs = max(self._depth(shot, f"{side}_hip", f"{side}_knee") for side in ("left", "right"))
+            spine, flare = (end, 0.5 * (end + top), top), flare.astype(np.float32)
+            skirt = partial(paint_loft, spine=spine, widths=flare, colours=self._skirt, light=self.light)
+            legs = max(self._depth(shot, f"{side}_hip", f"{side}_knee") for side in SIDES)
             parts.append((max(here, legs) + 0.2, skirt))
         above = max(self._depth(shot, "neck", "head"), depth)
         parts.append((above + 0.005 * height, self._limb(shot, "neck", "head", (0.031, 0.0, 0.03), "skin", to=0.7)))
-        radii = (0.046 * height, 0.066 * height)
-        paint_it = partial(
-            paint_head,
-            centre=head,
-            radii=radii,
-            frame=shot.head,
-            skin=self._tint["skin"],
-            hair=self._tint["hair"],
-            hairline=0.42,
-            light=self.light,
-        )
-        parts.append((above + 0.01 * height, paint_it))
+        radii, colours = (0.046 * height, 0.066 * height), (self._tint["skin"], self._tint["hair"])
+        face = partial(paint_head, centre=head, radii=radii, frame=shot.head, colours=colours, light=self.light)
+        parts.append((above + 0.01 * height, face))
         return parts + self._hair(shot, above, height)
 
     def _hair(self, shot: Snapshot, above: float, height: float) -> list[Part]:

@@ -1,41 +1,37 @@
 """The performance of a style by a dancer: joint positions over time, with timing errors, looseness and mistakes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dance_tf.synthesis.body import JOINTS, Dancer, Motion, control_spread, place_joints
-from dance_tf.synthesis.choreography import STYLES, Style, key_sequence
-from dance_tf.synthesis.poses import CONTROLS, DOWN, NEUTRAL, Foot, Pose
+from dance_tf.synthesis.body import JOINTS, SIDES, SPREAD, Dancer, Motion, place_joints
+from dance_tf.synthesis.choreography import CONTROLS, DOWN, NEUTRAL, STYLES, Arm, Foot, Pose, Style
 from dance_tf.synthesis.truth import Mistake
 
 MISTAKES = ("wrong pose", "wrong side", "arm forgotten", "frozen", "late")
-ARM_CONTROLS = {
-    side: [CONTROLS.index(f"{side}_{part}") for part in ("lift", "swing", "roll", "bend")] for side in ("left", "right")
-}
-_FEET = [index for index, name in enumerate(CONTROLS) if "_foot_" in name]
-_TRUNK = [
-    index for index in range(len(CONTROLS)) if index not in (*ARM_CONTROLS["left"], *ARM_CONTROLS["right"], *_FEET)
-]
+_ARMS = {side: [CONTROLS.index(f"{side}_{part}") for part in Arm._fields] for side in SIDES}
+_FEET = {side: [CONTROLS.index(f"{side}_foot_{part}") for part in Foot._fields] for side in SIDES}
+_TRUNK = [index for index, name in enumerate(CONTROLS) if not name.startswith(SIDES)]
 SETTLING = 0.4  # seconds to stop dancing, and to start again
 _IDLE = Pose(DOWN, DOWN, sway=0.03, hip=-3, left_foot=Foot(0.11), right_foot=Foot(0.14, 0.05))
 
 
 def affected_joints(danced: np.ndarray, taught: np.ndarray) -> tuple[str, ...]:
     """Return the joints at which controls [k, c] visibly differ: arms from the elbow, legs from the knee, the trunk."""
-    differs = (np.abs(danced - taught) > 2.5 * np.maximum(control_spread(), 0.03)).any(axis=0)
+    differs = (np.abs(danced - taught) > 2.5 * np.maximum(SPREAD, 0.03)).any(axis=0)
     found: list[str] = []
-    for side in ("left", "right"):
-        if differs[ARM_CONTROLS[side]].any():
+    for side in SIDES:
+        if differs[_ARMS[side]].any():
             found += [f"{side}_{part}" for part in ("elbow", "wrist", "hand")]
-        if any(differs[index] for index in _FEET if CONTROLS[index].startswith(side)):
+        if differs[_FEET[side]].any():
             found += [f"{side}_{part}" for part in ("knee", "ankle", "toe")]
     if differs[_TRUNK].any():
         found += ["pelvis", "waist", "chest", "neck", "head"]
     return tuple(joint for joint in JOINTS if joint in found)
 
 
-def add_mistakes(
+def _add_mistakes(
     rng: np.random.Generator,
     style: Style,
     skill: float,
@@ -44,25 +40,14 @@ def add_mistakes(
     window: tuple[float, float],
     hidden: list[tuple[float, float]],
 ) -> tuple[np.ndarray, np.ndarray, tuple[Mistake, ...]]:
-    """Add mistakes to a sequence of key poses; dancers of less skill make more of them.
+    """Return key poses [k, len(CONTROLS)] and their arrivals [k] with mistakes in `window`, and the mistakes in order.
 
-    Args:
-        rng: random numbers of the performance.
-        style: the style.
-        skill: 0 to 1; no mistakes at 1.
-        arrivals: float64 [k], seconds at which the dancer reaches the poses.
-        poses: [k], the correct poses.
-        window: (start, end) of the clip in seconds; mistakes lie inside.
-        hidden: intervals (start, end) in seconds without mistakes.
-
-    Returns:
-        Key poses float64 [k, len(CONTROLS)] and their arrivals float64 [k], both with mistakes, and the mistakes in the
-        order of time, with at least one correct key between two of them.
+    Dancers of less skill make more of them. At least one correct key is between two of them.
     """
     taught = np.stack([pose.vector() for pose in poses])
     controls, moved = taught.copy(), arrivals.copy()
     chance = 0.16 * (1.0 - skill) ** 1.3
-    others = [pose for other in STYLES if other is not style for phrase in other.phrases for pose in phrase.poses]
+    others = [pose for other in STYLES if other is not style for pose in other.poses]
     found: list[Mistake] = []
     key = 1
     while key < len(poses) - 3:
@@ -80,7 +65,7 @@ def add_mistakes(
         elif kind == "wrong side":
             controls[span] = np.stack([pose.mirrored().vector() for pose in poses[span]])
         elif kind == "arm forgotten":
-            controls[span, ARM_CONTROLS[("left", "right")[side]]] = DOWN
+            controls[span, _ARMS[SIDES[side]]] = DOWN
         elif kind == "frozen":
             controls[span] = controls[key - 1]
         else:
@@ -96,19 +81,12 @@ def add_mistakes(
 
 @dataclass(frozen=True)
 class Performance:
-    """One performance of one dancer.
+    """One performance of one dancer."""
 
-    Attributes:
-        motion: joints and orientations at every timestamp.
-        mistakes: errors of the dancer.
-        beats: times of the beats, seconds.
-        phase: beat of the choreography at time 0.
-    """
-
-    motion: Motion
+    motion: Motion  # joints and orientations at every timestamp
     mistakes: tuple[Mistake, ...]
-    beats: tuple[float, ...]
-    phase: float
+    beats: tuple[float, ...]  # seconds
+    phase: float  # beat of the choreography at time 0
 
 
 def minimum_jerk(progress: np.ndarray) -> np.ndarray:
@@ -138,44 +116,39 @@ def perform(
     style: Style,
     dancer: Dancer,
     times: np.ndarray,
-    still: tuple[tuple[float, float], ...] = (),
-    hidden: tuple[tuple[float, float], ...] = (),
+    still: Sequence[tuple[float, float]] = (),
+    hidden: Sequence[tuple[float, float]] = (),
     difficulty: float = 0.5,
-    mistakes: bool = True,
 ) -> Performance:
     """Return a performance of a style, which starts on a random key of the choreography.
 
     Args:
         rng: random numbers of the clip.
-        style: the style.
-        dancer: the dancer.
+        style, dancer: what is danced, and by whom.
         times: float64 [n], seconds, ascending.
         still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
         hidden: further intervals without mistakes.
         difficulty: 0 to 1, size of the looseness.
-        mistakes: False gives the same performance without mistakes.
     """
-    beat = 60.0 / (style.tempo * float(rng.normal(1.0, 0.01)))
-    starts = [beat for beat, _ in style.keys()]
-    phase = starts[rng.integers(len(starts))] + float(rng.uniform(0.0, 1.0))
-    first, last = phase + times[0] / beat - 8.0, phase + times[-1] / beat + 8.0
-    key_beats, poses = key_sequence(style, first, last)
+    beat, taught = 60.0 / (style.tempo * float(rng.normal(1.0, 0.01))), style.poses
+    phase = rng.integers(len(taught)) + float(rng.uniform(0.0, 1.0))
+    key_beats = np.arange(np.ceil(phase + times[0] / beat - 8.0), np.floor(phase + times[-1] / beat + 8.0) + 1)
+    poses = [taught[int(number) % len(taught)] for number in key_beats]
     arrivals = (key_beats - phase) * beat + dancer.lateness
     arrivals = arrivals + np.clip(rng.normal(0, dancer.sloppiness, len(arrivals)), -0.1, 0.1)
-    loose = rng.normal(0.0, 1.0, (len(poses), len(CONTROLS))) * control_spread()
+    loose = rng.normal(0.0, 1.0, (len(poses), len(CONTROLS))) * SPREAD
     loose *= (1.0 - dancer.skill) * (0.1 + 0.8 * difficulty) + 0.08
     turn_rate, turn_start, walk_start = rng.uniform(0.05, 0.12), *rng.uniform(0, 2 * np.pi, 2)
     excluded = [(start - SETTLING, end + SETTLING) for start, end in still] + list(hidden)
     window = (float(times[0]), float(times[-1]) - dancer.lag)  # the arms follow later
-    skill = dancer.skill if mistakes else 1.0
-    keys, arrivals, found = add_mistakes(rng, style, skill, arrivals, poses, window, excluded)
+    keys, arrivals, found = _add_mistakes(rng, style, dancer.skill, arrivals, poses, window, excluded)
 
     neutral = NEUTRAL.vector()
     values = neutral + dancer.amplitude * (keys - neutral) + dancer.habits + loose
     moving = np.append(beat, np.diff(arrivals)) * dancer.sharpness
     controls = interpolate_keys(times, arrivals, values, moving)
     late_arms = interpolate_keys(times - dancer.lag, arrivals, values, moving)
-    for side in ARM_CONTROLS.values():
+    for side in _ARMS.values():
         controls[:, side] = late_arms[:, side]
     beat_now = phase + times / beat
     dip = style.bounce * dancer.bounce * (0.5 + 0.5 * np.cos(2 * np.pi * beat_now))
@@ -199,5 +172,5 @@ def perform(
         motion=place_joints(controls, dancer.body, wander),
         mistakes=tuple(one._replace(end=one.end + dancer.lag) for one in found),
         beats=tuple(round(float(moment), 4) for moment in beats),
-        phase=float(phase % style.beats),
+        phase=float(phase % len(taught)),
     )

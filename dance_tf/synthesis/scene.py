@@ -6,8 +6,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from dance_tf.synthesis.body import Colour
 from dance_tf.synthesis.camera import MARGIN, Camera
-from dance_tf.synthesis.shading import Light
+from dance_tf.synthesis.figure import Light
 
 WALLS = ("paint", "two tones", "stripes", "bricks", "panels")
 FLOORS = ("planks", "tiles", "carpet", "concrete")
@@ -108,7 +109,7 @@ class Cuboid:
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
-    colour: tuple[float, float, float]
+    colour: Colour
     bands: int = 0
 
 
@@ -121,85 +122,65 @@ class Hanging:
     bottom: float
     top: float
     kind: str
-    colour: tuple[float, float, float]
+    colour: Colour
 
 
 @dataclass(frozen=True)
 class Room:
-    """The room of a dancer; the origin is the dancer's place.
+    """The room of a dancer; the origin is the dancer's place, and distances are in metres."""
 
-    Attributes:
-        turn: rotation of the room's axes, degrees.
-        back, left, right, ceiling: distances of the walls and the ceiling, metres.
-        wall, floor: patterns.
-        paint, trim, ground: colours of wall and floor.
-        furniture, hangings: objects on the floor and on the back wall.
-        rug: half sizes and colour, or None.
-        light: light of room and dancer.
-        lamp: position in metres and strength of a lamp.
-        camera: the camera.
-        seed: of posters and other details.
-    """
-
-    turn: float
+    turn: float  # rotation of the room's axes, degrees
     back: float
     left: float
     right: float
     ceiling: float
-    wall: str
-    floor: str
-    paint: tuple[float, float, float]
-    trim: tuple[float, float, float]
-    ground: tuple[float, float, float]
+    wall: str  # one of `WALLS`
+    floor: str  # one of `FLOORS`
+    paint: Colour
+    trim: Colour
+    ground: Colour
     furniture: tuple[Cuboid, ...]
-    hangings: tuple[Hanging, ...]
-    rug: tuple[float, float, tuple[float, float, float]] | None
-    light: Light
-    lamp: tuple[float, float, float, float]
+    hangings: tuple[Hanging, ...]  # on the back wall
+    rug: tuple[float, float, Colour] | None  # half sizes and colour
+    light: Light  # of room and dancer
+    lamp: tuple[float, float, float, float]  # position and strength
     camera: Camera
-    seed: int
+    seed: int  # of posters and other details
 
 
 def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -> tuple[Cuboid, ...]:
     """Return up to five pieces of furniture along the back and side walls, away from the dancer."""
     found: list[Cuboid] = []
-
-    def colour() -> tuple[float, float, float]:
-        return FABRICS[rng.integers(len(FABRICS))]
-
     for _ in range(int(rng.integers(2, 6))):
         kind = rng.choice(["wardrobe", "cabinet", "shelf", "bed", "sofa", "stool", "plant"])
         side = rng.choice([-1.0, 1.0])
         wall = left if side < 0 else right
         wide, tall, deep = {
-            "wardrobe": (0.9, 1.9, 0.5), "cabinet": (1.0, 0.75, 0.42), "shelf": (0.5, 1.7, 0.28), 
-            "bed": (1.2, 0.5, 1.9),
-            "sofa": (1.5, 0.42, 0.8), "stool": (0.36, 0.45, 0.36), "plant": (0.26, 0.3, 0.26),
+            "wardrobe": (0.9, 1.9, 0.5), "cabinet": (1.0, 0.75, 0.42), "shelf": (0.5, 1.7, 0.28),
+            "bed": (1.2, 0.5, 1.9), "sofa": (1.5, 0.42, 0.8), "stool": (0.36, 0.45, 0.36), "plant": (0.26, 0.3, 0.26),
         }[kind]  # fmt: skip
         wide, tall = wide * rng.uniform(0.85, 1.15), tall * rng.uniform(0.85, 1.15)
         x1 = wall - 0.02 if rng.random() < 0.6 else wall - rng.uniform(0.0, 0.6)
-        x0 = x1 - wide
-        z0 = -back + 0.01
+        x0, z0 = x1 - wide, -back + 0.01
         z1 = z0 + deep
         if x0 < 0.55 and z1 > -0.55:  # in the dancer's way
             continue
         low, high = (side * x0, side * x1) if side > 0 else (-x1, -x0)
         if any(low < other.high[0] and other.low[0] < high for other in found):
             continue
-        tone = colour()
+        colour = FABRICS[rng.integers(len(FABRICS))]
         bands = {"wardrobe": 2, "cabinet": 3, "shelf": 7}.get(kind, 0)
-        found.append(Cuboid((low, 0.0, z0), (high, tall, z1), tone, bands))
+        found.append(Cuboid((low, 0.0, z0), (high, tall, z1), colour, bands))
         if kind == "sofa":
-            found.append(Cuboid((low, tall, z0), (high, tall + 0.4, z0 + 0.25), tone))
+            found.append(Cuboid((low, tall, z0), (high, tall + 0.4, z0 + 0.25), colour))
         elif kind == "bed":
-            found.append(Cuboid((low, tall, z0), (high, tall + 0.12, z0 + 0.45), colour()))
+            cushion = FABRICS[rng.integers(len(FABRICS))]
+            found.append(Cuboid((low, tall, z0), (high, tall + 0.12, z0 + 0.45), cushion))
         elif kind == "plant":
             for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)):
                 middle = 0.5 * (low + high) + rng.uniform(-0.08, 0.08)
-                green = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0)
-                found.append(
-                    Cuboid((middle - size, tall + height - 0.3, z0), (middle + size, tall + height, z1), green)
-                )
+                green, top = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0), tall + height
+                found.append(Cuboid((middle - size, top - 0.3, z0), (middle + size, top, z1), green))
     return tuple(found)
 
 
@@ -227,9 +208,7 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     back, left, right = rng.uniform(0.75, 2.4), rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6)
     angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
     toward = np.array([np.sin(np.radians(angle)), 0.0, np.cos(np.radians(angle))]) * np.cos(np.radians(rise))
-    level = rng.uniform(0.85, 1.2)
-    share = rng.uniform(0.4, 0.62)
-    warm = rng.normal(0, 0.05)
+    level, share, warm = rng.uniform(0.85, 1.2), rng.uniform(0.4, 0.62), rng.normal(0, 0.05)
     light = Light(
         direction=(float(toward[0]), float(-np.sin(np.radians(rise))), float(toward[2])),
         ambient=level * share,
@@ -238,8 +217,7 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     )
     distance, high = rng.uniform(2.3, 3.7), rng.uniform(0.65, 1.45)
     yaw = rng.normal(0, 5.0) * (0.4 + 0.6 * 2 * difficulty)
-    size = rng.uniform(0.53, 0.53 + 0.16 * (0.4 + 1.2 * difficulty))
-    aim = rng.uniform(0.80, 0.98)
+    size, aim = rng.uniform(0.53, 0.53 + 0.16 * (0.4 + 1.2 * difficulty)), rng.uniform(0.80, 0.98)
     camera = Camera(
         position=(float(-distance * np.tan(np.radians(yaw))), high, float(distance)),
         yaw=float(yaw),
@@ -276,26 +254,20 @@ BAND = 64  # rows traced at once: limits the memory
 
 
 def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the first surfaces that the rays [3, n] from `origin` [3] hit.
+    """Return distance, surface and axis of its normal [n] where the rays [3, n] from `origin` [3] first hit.
 
-    Returns:
-        distance [n], surface [n] (0 floor, 1 ceiling, 2 back, 3 left, 4 right, 5 and above: furniture), and the axis
-        [n] of the surface's normal.
+    Surfaces are 0 floor, 1 ceiling, 2 back, 3 left, 4 right, 5 and above: furniture.
     """
     inverse = 1.0 / np.where(np.abs(rays) < 1e-6, np.float32(1e-6), rays)
     planes = ((1, 0.0), (1, room.ceiling), (2, -room.back), (0, -room.left), (0, room.right))
     count = rays.shape[1]
-    distance = np.full(count, np.inf, np.float32)
-    surface = np.zeros(count, np.int8)
-    normal = np.zeros(count, np.int8)
+    distance, (surface, normal) = np.full(count, np.inf, np.float32), np.zeros((2, count), np.int8)
     for number, (axis, where) in enumerate(planes):
         along = np.float32(where - origin[axis]) * inverse[axis]
         nearer = (along > 0) & (along < distance)
         distance[nearer], surface[nearer], normal[nearer] = along[nearer], number, axis
     for number, block in enumerate(room.furniture):
-        first = np.zeros(count, np.float32)
-        last = distance.copy()
-        axis_of = np.zeros(count, np.int8)
+        first, last, axis_of = np.zeros(count, np.float32), distance.copy(), np.zeros(count, np.int8)
         for axis in range(3):  # slab method
             one = np.float32(block.low[axis] - origin[axis]) * inverse[axis]
             two = np.float32(block.high[axis] - origin[axis]) * inverse[axis]
@@ -359,11 +331,10 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
     colours[surface == 1] = 0.3 * paint + 160
     for number, axis in ((2, 0), (3, 2), (4, 2)):
         on = surface == number
-        colours[on] = wall_colour(points[axis, on], points[1, on], room.wall, paint, trim)
+        painted = wall_colour(points[axis, on], points[1, on], room.wall, paint, trim)
         if number == 2:
-            painted = colours[on]
             shine[on] = _hang_on(room, painted, points[0, on], points[1, on])
-            colours[on] = painted
+        colours[on] = painted
     shade = np.ones(rays.shape[1], np.float32)
     ground = np.flatnonzero(surface == 0)
     for number, block in enumerate(room.furniture):
@@ -395,25 +366,21 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
 
 
 def draw_room(room: Room, width: int, height: int) -> np.ndarray:
-    """Return the camera's picture of an empty room, uint8 [h', w', 3], RGB, with `MARGIN` around the frame.
-
-    Args:
-        room: the room.
-        width, height: of a frame, pixels.
-    """
-    columns = np.arange(round(width * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)
-    rows = np.arange(round(height * (1 + 2 * MARGIN)) * FINE, dtype=np.float32)
-    x = (columns + 0.5) / FINE - MARGIN * width - width / 2
-    y = (rows + 0.5) / FINE - MARGIN * height - height / 2
+    """Return the camera's picture of an empty room, uint8 [h', w', 3], RGB, with `MARGIN` around the frame."""
+    columns, rows = (round(side * (1 + 2 * MARGIN)) for side in (width, height))
+    x, y = (
+        (np.arange(count * FINE, dtype=np.float32) + 0.5) / FINE - MARGIN * side - side / 2
+        for count, side in ((columns, width), (rows, height))
+    )
     turn = np.radians(room.turn)
     into = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]], np.float32)
     right, down, ahead = (room.camera.axes() @ into.T).astype(np.float32)[:, :, None, None]
     origin = into @ np.array(room.camera.position, np.float32)
     bands = []
-    for top in range(0, len(rows), BAND * FINE):
-        below = y[top : top + BAND * FINE, None]
+    for top in range(0, rows, BAND):
+        below = y[top * FINE : (top + BAND) * FINE, None]
         rays = x * right + below * down + np.float32(room.camera.focal * height) * ahead
         colours = _colours_along(room, into, origin, rays.reshape(3, -1))
-        size = (len(columns) // FINE, len(below) // FINE)
-        bands.append(cv2.resize(colours.reshape(len(below), len(columns), 3), size, interpolation=cv2.INTER_AREA))
+        size = (columns, len(below) // FINE)
+        bands.append(cv2.resize(colours.reshape(len(below), len(x), 3), size, interpolation=cv2.INTER_AREA))
     return np.concatenate(bands)

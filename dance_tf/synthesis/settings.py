@@ -12,31 +12,21 @@ GENERATOR = 3  # raise it when the same settings give other pictures; unfinished
 class StudioSettings:
     """Settings that determine the clips.
 
-    Attributes:
-        styles: number of styles; `choreography.select_styles` chooses them.
-        dancers: number of dancers; each dances every style once.
-        seconds: length of each clip.
-        seed: of all random numbers.
-        frame_rate: frames per second.
-        width, height: of a frame in pixels, even numbers.
-        difficulty: 0 (similar, precise dancers) to 1 (large differences of dancers, framing and light).
-        faults: whether clips have blank, blurred and idle frames.
-        good_frames: for each of the twelve styles, the number of frames without fault in the clips of all dancers, such
-            as the counts of Table 1; replaces `seconds`. Empty: every clip has a length of `seconds`.
-
     Raises:
         ValueError: an invalid setting.
     """
 
-    styles: int = 12
-    dancers: int = 20
-    seconds: float = 8.0
-    seed: int = 0
-    frame_rate: float = 30.0
-    width: int = 432
-    height: int = 768
-    difficulty: float = 0.5
-    faults: bool = True
+    styles: int = 12  # their number; `choreography.select_styles` chooses them
+    dancers: int = 20  # each dances every style once
+    seconds: float = 8.0  # length of each clip
+    seed: int = 0  # of all random numbers
+    frame_rate: float = 30.0  # frames per second
+    width: int = 432  # of a frame in pixels, even
+    height: int = 768  # of a frame in pixels, even
+    difficulty: float = 0.5  # 0 (similar, precise dancers) to 1 (large differences of dancers, framing and light)
+    faults: bool = True  # whether clips have blank, blurred and idle frames
+    # for each of the twelve styles, the number of frames without fault in the clips of all dancers, such as the counts
+    # of Table 1; replaces `seconds`. Empty: every clip has a length of `seconds`
     good_frames: tuple[int, ...] = ()
 
     def __post_init__(self):

@@ -18,7 +18,7 @@ from dance_tf.synthesis.body import dancer_name
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import GENERATOR, StudioSettings
 from dance_tf.synthesis.take import RenderedClip, clip_id, render_clip
-from dance_tf.synthesis.truth import ClipTruth, read_truths
+from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import fit_luma
 from dance_tf.video.workers import bar_hidden, worker_pool
@@ -64,7 +64,7 @@ def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> s
 def _write_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
     """Write one clip and its truth, unless they exist; the truth, written last, shows that the clip is complete."""
     name = clip_id(style_index, dancer_index)
-    video, truth = out / f"{name}.mp4", out / truth_name(name)
+    video, truth = out / f"{name}.mp4", out / "truth" / f"{name}.json"
     key = clip_key(settings, style_index, dancer_index)
     if video.exists() and truth.exists() and _stored_key(truth) == key:
         return
@@ -77,7 +77,7 @@ def _write_clip(out: Path, settings: StudioSettings, style_index: int, dancer_in
         os.replace(part, video)
     finally:
         part.unlink(missing_ok=True)
-    _write_atomic(truth, truth_text(rendered.truth, key))
+    _write_atomic(truth, rendered.truth.to_json(key))
 
 
 def _stored_key(truth: Path) -> str | None:
@@ -86,16 +86,6 @@ def _stored_key(truth: Path) -> str | None:
         return json.loads(truth.read_text(encoding="utf-8"))["key"]
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def truth_name(name: str) -> str:
-    """Return the path of a clip's truth in the folder of clips or arrays."""
-    return f"truth/{name}.json"
-
-
-def truth_text(truth: ClipTruth, key: str) -> str:
-    """Return the content of a truth file: the `clip_key` and the truth."""
-    return json.dumps({"key": key, **json.loads(truth.to_json())}, indent=1)
 
 
 def _claim(out: Path, settings: StudioSettings) -> None:
@@ -187,13 +177,9 @@ def render_arrays(
     yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
 
 
-def read_settings(footage: Path) -> StudioSettings | None:
-    """Return the settings of a folder of made-up clips; None for real clips, or another version of the generator."""
-    path = Path(footage) / SETTINGS_FILE
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if record.pop("generator", None) != GENERATOR:
-        return None
-    return StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
+def _plate(settings: StudioSettings, style: int, dancer: int) -> tuple[str, np.ndarray | None]:
+    rendered = render_clip(style, dancer, settings)
+    return rendered.clip_id, None if rendered.truth.camera_moves else shrink(rendered.plate())
 
 
 def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
@@ -204,21 +190,17 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
         jobs: number of processes.
 
     Returns:
-        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips.
+        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, and
+        for clips of another version of the generator.
     """
-    settings = read_settings(footage)
-    if settings is None:
+    path = Path(footage) / SETTINGS_FILE
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.pop("generator", None) != GENERATOR:
         return {}
-    still = {name for name, truth in read_truths(footage).items() if not truth.camera_moves}
-    wanted: dict[int, list[int]] = {}
-    for style, dancer in settings.clips():
-        if clip_id(style, dancer) in still:
-            wanted.setdefault(dancer, []).append(style)
-    # one job per dancer, so that each room is drawn once
+    settings = StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
     with worker_pool(jobs):
-        drawn = joblib.Parallel()(joblib.delayed(_draw_plates)(settings, *job) for job in wanted.items())
-    return {name: plate for plates in drawn for name, plate in plates.items()}
-
-
-def _draw_plates(settings: StudioSettings, dancer: int, styles: list[int]) -> dict[str, np.ndarray]:
-    return {clip_id(style, dancer): shrink(render_clip(style, dancer, settings).plate()) for style in styles}
+        # a batch is a dancer, so that each room is drawn once
+        drawn = joblib.Parallel(batch_size=settings.styles)(
+            joblib.delayed(_plate)(settings, *indices) for indices in settings.clips()
+        )
+    return {name: plate for name, plate in drawn if plate is not None}

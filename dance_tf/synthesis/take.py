@@ -29,31 +29,18 @@ def clip_id(style_index: int, dancer_index: int) -> str:
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """One made-up clip. Its frames are drawn one at a time when `frames` is iterated.
+    """One made-up clip. Its frames are drawn one at a time when `frames` is iterated."""
 
-    Attributes:
-        clip_id: unique name.
-        truth: ground truth.
-        timestamps: float64 [n], seconds.
-        settings: of the set.
-        indices: of style and dancer.
-        maps: float64 [n, 2, 3], affine, from the picture of the room to each frame.
-        snapshots: the dancer in each frame.
-        figure: the dressed dancer.
-        finish: colour grading, captions and noise.
-        plan: appearance of the faults.
-    """
-
-    clip_id: str
+    clip_id: str  # unique name
     truth: ClipTruth
-    timestamps: np.ndarray
-    settings: StudioSettings
-    indices: tuple[int, int]
-    maps: np.ndarray
-    snapshots: list[Snapshot]
-    figure: Figure
-    finish: Finish
-    plan: FaultPlan
+    timestamps: np.ndarray  # float64 [n], seconds
+    settings: StudioSettings  # of the set
+    indices: tuple[int, int]  # of style and dancer
+    maps: np.ndarray  # float64 [n, 2, 3], affine, from the picture of the room to each frame
+    snapshots: list[Snapshot]  # the dancer in each frame
+    figure: Figure  # the dressed dancer
+    finish: Finish  # colour grading, captions and noise
+    plan: FaultPlan  # appearance of the faults
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield each frame, uint8 [height, width, 3], RGB; every iteration gives the same bytes."""
@@ -63,9 +50,7 @@ class RenderedClip:
         background = None
         for index, reason in enumerate(self.truth.reasons()):
             if reason == BLANK:
-                frame = np.empty((height, width, 3), np.uint8)
-                frame[:] = self.plan.blank_colour
-                yield finisher.add_noise(frame, rng)
+                yield finisher.add_noise(np.full((height, width, 3), self.plan.blank_colour, np.uint8), rng)
                 continue
             if background is None or not self.still:
                 background = self._background(index)
@@ -99,11 +84,10 @@ class RenderedClip:
     def _with_dancer(self, background: np.ndarray, shot: Snapshot) -> np.ndarray:
         """Return the background with the dancer; only the pixels around the dancer are processed."""
         reach = 0.16 * self.figure.body.height * float(shot.scale.mean())
-        low = np.minimum(shot.points[:, :2].min(axis=0), shot.shadows.min(axis=0)) - reach * np.array([2.8, 1.0])
-        high = np.maximum(shot.points[:, :2].max(axis=0), shot.shadows.max(axis=0)) + reach * np.array([2.8, 1.0])
+        points, rim = np.concatenate([shot.points[:, :2], shot.shadows]), reach * np.array([2.8, 1.0])
         size = [self.settings.width, self.settings.height]
-        x0, y0 = np.clip(low, 0, size).astype(int)
-        x1, y1 = np.clip(high + 1, 0, size).astype(int)
+        x0, y0 = np.clip(points.min(axis=0) - rim, 0, size).astype(int)
+        x1, y1 = np.clip(points.max(axis=0) + rim + 1, 0, size).astype(int)
         frame = background.copy()
         if x1 <= x0 or y1 <= y0:
             return frame
@@ -127,7 +111,8 @@ def planned_frames(style_index: int, dancer_index: int, settings: StudioSettings
 
     def plan(frames: int, wanted: bool) -> FaultPlan:
         rng = np.random.default_rng((settings.seed, style_index, dancer_index, 34))
-        return plan_faults(rng, frames, settings.frame_rate, wanted)
+        found = plan_faults(rng, frames, settings.frame_rate)
+        return found if wanted else replace(found, faults=())
 
     if not settings.good_frames:
         frames = round(settings.seconds * settings.frame_rate)
@@ -144,13 +129,7 @@ def planned_frames(style_index: int, dancer_index: int, settings: StudioSettings
 
 
 def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -> RenderedClip:
-    """Return the clip of one dancer in one style.
-
-    Args:
-        style_index: into `STYLES`.
-        dancer_index: from 0; may exceed `settings.dancers`.
-        settings: of the set.
-    """
+    """Return the clip of a dancer, from 0 and perhaps above `settings.dancers`, in a style of `STYLES`."""
     style = STYLES[style_index]
     # one stream per subject, so that a change to one leaves the others as they are
     camera_rng, dance_rng, finish_rng = (
@@ -160,13 +139,10 @@ def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -
     timestamps = np.arange(frames) / settings.frame_rate
     dancer = make_dancer(settings.seed, dancer_index, settings.difficulty)
     room = make_room(settings.seed, dancer_index, settings.difficulty)
-    spans = {
-        reason: tuple((timestamps[fault.first], timestamps[fault.last]) for fault in plan.spans(reason))
-        for reason in (BLANK, BLURRED, NO_DANCING)
-    }
-    still, hidden = spans[NO_DANCING], spans[BLANK] + spans[BLURRED]
-    if plan.absent:
-        still, hidden = (), hidden + still
+    still, hidden = [], []
+    for first, last, reason in plan.faults:
+        stands = reason == NO_DANCING and not plan.absent
+        (still if stands else hidden).append((timestamps[first], timestamps[last]))
     danced = perform(dance_rng, style, dancer, timestamps, still, hidden, settings.difficulty)
     moves = bool(camera_rng.random() < 0.1 + 0.3 * settings.difficulty)
     size = (settings.width, settings.height)

@@ -35,23 +35,14 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True)
 class FaultPlan:
-    """The faults of a clip and their appearance.
+    """The faults of a clip and their appearance."""
 
-    Attributes:
-        faults: in the order of time, without overlap.
-        blank_colour: RGB of blank frames.
-        blur: standard deviation of the defocus, as a share of the frame's height.
-        streak: length of the motion blur, as a share of the frame's height; 0 for a defocus instead.
-        streak_angle: direction of the motion blur, degrees.
-        absent: in frames without dancing, True shows no dancer, False a standing one.
-    """
-
-    faults: tuple[Fault, ...]
-    blank_colour: tuple[int, int, int]
-    blur: float
-    streak: float
-    streak_angle: float
-    absent: bool
+    faults: tuple[Fault, ...]  # in the order of time, without overlap
+    blank_colour: tuple[int, int, int]  # RGB
+    blur: float  # standard deviation of the defocus, as a share of the frame's height
+    streak: float  # length of the motion blur, as a share of the frame's height; 0 for a defocus instead
+    streak_angle: float  # direction of the motion blur, degrees
+    absent: bool  # in frames without dancing, True shows no dancer, False a standing one
 
     @property
     def frames(self) -> int:
@@ -63,15 +54,8 @@ class FaultPlan:
         return tuple(fault for fault in self.faults if fault.reason == reason)
 
 
-def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float, wanted: bool = True) -> FaultPlan:
-    """Plan the faults of a clip: each kind in about two of five clips, and at most a third of the clip in all.
-
-    Args:
-        rng: random numbers of the clip.
-        frames: length of the clip in frames.
-        frame_rate: frames per second.
-        wanted: False plans none, with the same number of random numbers.
-    """
+def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float) -> FaultPlan:
+    """Plan the faults of a clip of that many frames: each kind in about two of five clips, at most a third in all."""
     has_blank, has_blur, has_pause = rng.random(3) < 0.4
     shares = rng.uniform(0.03, 0.1, 3)
     place = rng.uniform(0.0, 1.0, 2)
@@ -100,7 +84,7 @@ def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float, wanted
     faults.sort()
     separate = all(one.last < two.first for one, two in zip(faults, faults[1:], strict=False))
     short = sum(fault.last - fault.first + 1 for fault in faults) <= frames / 3
-    usable = wanted and separate and short and all(fault.last < frames for fault in faults)
+    usable = separate and short and all(fault.last < frames for fault in faults)
     return FaultPlan(
         faults=tuple(faults) if usable else (),
         blank_colour=colour,
@@ -127,30 +111,18 @@ def defocus(frame: np.ndarray, plan: FaultPlan) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ClipTruth:
-    """The ground truth of a clip.
-
-    Attributes:
-        style, dancer: labels.
-        skill: of the dancer, 0 to 1.
-        frames: length in frames.
-        frame_rate: frames per second.
-        faults: in the order of time, without overlap.
-        mistakes: errors of the dancer, in the order of time; none where the dancing cannot be seen.
-        beats: seconds of every beat of the music within the clip.
-        phase: beat of the choreography at time 0.
-        camera_moves: whether the camera shakes or zooms.
-    """
+    """The ground truth of a clip."""
 
     style: str
     dancer: str
-    skill: float
-    frames: int
+    skill: float  # of the dancer, 0 to 1
+    frames: int  # length in frames
     frame_rate: float
-    faults: tuple[Fault, ...]
-    mistakes: tuple[Mistake, ...]
-    beats: tuple[float, ...]
-    phase: float
-    camera_moves: bool
+    faults: tuple[Fault, ...]  # in the order of time, without overlap
+    mistakes: tuple[Mistake, ...]  # in the order of time; none where the dancing cannot be seen
+    beats: tuple[float, ...]  # seconds of every beat of the music within the clip
+    phase: float  # beat of the choreography at time 0
+    camera_moves: bool  # whether the camera shakes or zooms
 
     def reasons(self) -> list[str]:
         """Return for each frame the reason to drop it, or "" for a good frame."""
@@ -159,10 +131,10 @@ class ClipTruth:
             found[first : last + 1] = [reason] * (last + 1 - first)
         return found
 
-    def to_json(self) -> str:
-        """Return the truth as a JSON document, which `truth_from_json` reads."""
+    def to_json(self, key: str) -> str:
+        """Return the content of a truth file, which `truth_from_json` reads: the `clip_key` and the truth."""
         named = {name: [item._asdict() for item in getattr(self, name)] for name in ("faults", "mistakes")}
-        return json.dumps({**asdict(self), **named}, indent=1)
+        return json.dumps({"key": key, **asdict(self), **named}, indent=1)
 
 
 def truth_from_json(text: str) -> ClipTruth:

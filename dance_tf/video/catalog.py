@@ -19,25 +19,10 @@ cannot detect that two clips show the same person.
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from os.path import isdir, isfile, islink
 from pathlib import Path
-
-from dance_tf.video.clip import (
-    COMMON_SUFFIXES,
-    STILL_SUFFIXES,
-    VIDEO_SUFFIXES,
-    Clip,
-    Refusal,
-    clip_id,
-    is_clip,
-    is_image_sequence,
-    is_side_file,
-    legible,
-    list_folder,
-    refusal_reason,
-)
 
 MANIFEST = "manifest.csv"
 TIKTOK_FOLDERS = frozenset(("TikTok_dataset", "TikTok_Raw_Videos"))
@@ -45,9 +30,56 @@ SPLITS = frozenset(("train", "val", "test", "valid", "validation"))
 DERIVED = frozenset(("masks", "densepose"))  # images of the TikTok dataset that are computed from a sequence
 MAX_RENAMING_ROUNDS = 5
 
+COMMON_SUFFIXES = frozenset(
+    ".3g2 .3gp .apng .asf .avi .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg"
+    " .mts .mxf .obu .ogm .ogv .qt .rm .ts .vob .webm .webp .wmv .y4m".split()
+)
+RARE_SUFFIXES = frozenset(
+    ".264 .265 .266 .amv .av1 .divx .dv .evo .f4v .insv .lrv .m1v .m2p .m2t .mj2 .mk3d .mkv3d .mod .mp2v .mpe .mpv .nsv"
+    " .nut .ogx .rmvb .tod .trp .tp .vc1 .vro .vvc .wtv .xvid".split()
+)
+VIDEO_SUFFIXES = COMMON_SUFFIXES | RARE_SUFFIXES
+IMAGE_SUFFIXES = frozenset(  # images of a sequence; the file header says whether a `.webp` is one
+    ".avif .bmp .j2k .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx .pgm .png .pnm .ppm .psd .qoi .sgi .tga .tif .tiff".split()
+)
+STILL_SUFFIXES = IMAGE_SUFFIXES | frozenset(".arw .cr2 .cr3 .dng .exr .hdr .heic .heif .ico .jxl .nef .svg".split())
+SIDE_SUFFIXES = frozenset(
+    ".aae .ass .csv .doc .docx .htm .html .ini .ipynb .json .log .md .nfo .npy .npz .pdf .py .rst .rtf .srt .ssa .sub"
+    " .thm .toml .txt .vtt .xls .xlsx .xml .xmp .yaml .yml".split()
+)
+
 
 class CatalogError(ValueError):
     """No clip can be found; the message gives the reason in one line."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording of one dancer who dances one style.
+
+    Attributes:
+        path: a video file, or a folder with an image sequence.
+        style: label of the dance style; empty if unlabelled.
+        dancer: name of the dancer; empty if unlabelled.
+        clip_id: unique name within a catalog: the path relative to the footage folder, without extension, with "/".
+        source: origin of the footage; free text.
+        consent: what the dancer agreed to; free text.
+    """
+
+    path: Path
+    style: str = ""
+    dancer: str = ""
+    clip_id: str = ""
+    source: str = ""
+    consent: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file or folder that is not a clip, and the reason in one line."""
+
+    path: Path
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -69,27 +101,21 @@ def find_clips(footage: Path) -> Catalog:
     """List the clips of a file or folder; only the manifest, `dance_name.txt` files and WebP headers are read.
 
     Args:
-        footage: a folder in one of the layouts above, or one video file.
+        footage: a folder in one of the layouts above, its manifest, or one video file.
 
     Raises:
         CatalogError: the path does not exist, the manifest is unreadable, or there is no clip.
     """
     footage = Path(footage)
     try:
-        exists = footage.exists()
-    except OSError as error:
-        raise CatalogError(f"{footage}: cannot be read ({error.strerror})") from error
-    if not exists:
-        raise CatalogError(f"{footage}: no such file or folder")
-    if footage.is_file() and footage.name != MANIFEST:
-        return Catalog((Clip(footage, clip_id=legible(footage.stem)),), (), "single")
-    if footage.name == MANIFEST:
-        footage = footage.parent
-    listing = _Listing(footage)
-    try:
+        if footage.is_file() and footage.name != MANIFEST:
+            return Catalog((Clip(footage, clip_id=legible(footage.stem)),), (), "single")
+        if not footage.exists():
+            raise CatalogError(f"{footage}: no such file or folder")
+        listing = _Listing(footage.parent if footage.name == MANIFEST else footage)
         layout = listing.read()
     except OSError as error:
-        raise CatalogError(f"{footage}: cannot be listed ({error.strerror})") from error
+        raise CatalogError(f"{footage}: cannot be read ({error.strerror})") from error
     if not listing.clips and not listing.refused:
         raise CatalogError(
             f"{footage}: no clips found; expected {MANIFEST} (path, style, dancer, source), "
@@ -104,15 +130,65 @@ def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
     Returns:
         paths of clips, and refused files; a folder without any clip is refused as a whole.
     """
+    if not isdir(path) or is_image_sequence(path):
+        return [path], []
     try:
-        if not path.is_dir() or is_image_sequence(path):
-            return [path], []
         catalog = find_clips(path)
     except CatalogError as error:
         return [], [Refusal(path, str(error).removeprefix(f"{path}: "))]
-    except OSError:
-        return [path], []  # reading the clip will report the error
     return [clip.path for clip in catalog.clips], list(catalog.refused)
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Return the entries of a folder sorted by name, without hidden files and files of the operating system."""
+    unwanted = (".", "__MACOSX")
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(unwanted) and path.name not in ("Thumbs.db", "desktop.ini")
+    )
+
+
+def is_image_sequence(folder: Path) -> bool:
+    """Return whether a folder holds still images and no videos; False if it cannot be listed."""
+    files = [path for path in _entries(folder) if isfile(path)]
+    images = {path for path in files if is_sequence_image(path)}
+    return bool(images) and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in files if path not in images)
+
+
+def is_sequence_image(path: Path) -> bool:
+    """Return whether a file may be an image of a sequence; the header of a WebP file says whether it is animated."""
+    if path.suffix.lower() != ".webp":
+        return path.suffix.lower() in IMAGE_SUFFIXES
+    try:
+        with open(path, "rb") as file:
+            head = file.read(21)
+    except OSError:
+        return False
+    # https://developers.google.com/speed/webp/docs/riff_container: only the extended format has an animation flag
+    animated = head[12:16] == b"VP8X" and len(head) == 21 and bool(head[20] & 0x02)
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and not animated
+
+
+def is_clip(path: Path) -> bool:
+    """Return whether a file or folder may be a clip; a file with an unknown extension may be one."""
+    if isdir(path):
+        return is_image_sequence(path)
+    return path.suffix.lower() not in SIDE_SUFFIXES | STILL_SUFFIXES and not is_sequence_image(path)
+
+
+def refusal_reason(path: Path) -> str:
+    """Return why a path that is not a clip by its name or place is refused."""
+    if isdir(path):
+        return "a folder at a place where the layout has no clips"
+    if path.suffix.lower() in STILL_SUFFIXES or is_sequence_image(path):
+        return "a single image among videos"
+    return "at a place where the layout has no clips"
+
+
+def legible(name: str) -> str:
+    r"""Return a file name with each byte that is not UTF-8 (a lone surrogate in Python) written as `\xe9`."""
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", name)
 
 
 class _Listing:
@@ -132,7 +208,7 @@ class _Listing:
         if is_image_sequence(root):
             self.clips.append(Clip(root, clip_id=root.resolve().name))
             return "single"
-        names = {path.name for path in list_folder(root) if path.is_dir()}
+        names = {path.name for path in list_folder(root) if isdir(path)}
         if (names | {root.name}) & TIKTOK_FOLDERS:
             self._read_tiktok(root)
             return "tiktok"
@@ -143,42 +219,42 @@ class _Listing:
             self._read_styles()
             return "styles"
         for path in list_folder(root):
-            with self._guard(path):
-                if is_clip(path):
-                    self.clips.append(Clip(path, clip_id=clip_id(root, path)))
-                else:
-                    self._refuse_files(path)
+            self._take(path)
         return "loose"
 
-    def _add(self, path: Path, style: str, dancer: str, source: str = "", consent: str = "") -> None:
-        name = clip_id(self.root, path)
+    def _clip_id(self, path: Path) -> str:
+        relative = path.relative_to(self.root if path.is_relative_to(self.root) else path.anchor)
+        return (relative if isdir(path) else relative.with_suffix("")).as_posix()
+
+    def _add(self, path: Path, style: str, dancer: str, source: str = "", consent: str = "", named: str = "") -> None:
+        name = named or self._clip_id(path)
         self.clips.append(Clip(path, style, dancer or (name if style else ""), name, source, consent))
+
+    def _take(self, path: Path, style: str = "", dancer: str = "", source: str = "") -> None:
+        """Add a clip, or refuse what is not one."""
+        if is_clip(path):
+            self._add(path, style, dancer, source)
+        else:
+            self._refuse_files(path)
 
     def _refuse(self, path: Path, reason: str = "") -> None:
         self.refused.append(Refusal(path, reason or refusal_reason(path)))
 
     def _refuse_files(self, path: Path) -> None:
         """Refuse each file below a path; an image sequence, and a link to a folder, is refused as one."""
-        with self._guard(path):
-            if path.is_dir() and not path.is_symlink() and not is_image_sequence(path):
-                for inner in list_folder(path):
-                    self._refuse_files(inner)
-            elif not is_side_file(path):
-                self._refuse(path)
-
-    @contextmanager
-    def _guard(self, path: Path) -> Iterator[None]:
-        """Refuse a path that the system cannot read, and continue with the others."""
-        try:
-            yield
-        except OSError as error:
-            self._refuse(path, f"cannot be read ({error.strerror})")
+        if isdir(path) and not islink(path) and not is_image_sequence(path):
+            for inner in self._list(path):
+                self._refuse_files(inner)
+        elif not _is_side_file(path):
+            self._refuse(path)
 
     def _list(self, folder: Path) -> list[Path]:
         """List a folder; one that cannot be listed is refused and counts as empty."""
-        with self._guard(folder):
+        try:
             return list_folder(folder)
-        return []
+        except OSError as error:
+            self._refuse(folder, f"cannot be read ({error.strerror})")
+            return []
 
     def _read_manifest(self) -> None:
         manifest, seen = self.root / MANIFEST, set()
@@ -195,86 +271,87 @@ class _Listing:
             if not any(cells.values()):
                 continue
             path = self.root / cells.get("path", "")
-            with self._guard(path):  # for example, a name too long for the system
-                if not cells.get("path"):
-                    self._refuse(manifest, f"a row without a path ({cells})")
-                elif path in seen:
-                    self._refuse(path, f"listed twice in {MANIFEST}")
-                elif not path.exists():
-                    self._refuse(path, f"listed in {MANIFEST}, but there is no such file")
-                elif path.is_dir() and not is_image_sequence(path):
-                    self._refuse(path, "a folder without images")
-                else:
-                    seen.add(path)
-                    self._add(path, *(cells.get(name, "") for name in ("style", "dancer", "source", "consent")))
+            try:
+                exists = path.exists()
+            except OSError as error:  # for example, a name too long for the system
+                self._refuse(path, f"cannot be read ({error.strerror})")
+                continue
+            if not cells.get("path"):
+                self._refuse(manifest, f"a row without a path ({cells})")
+            elif path in seen:
+                self._refuse(path, f"listed twice in {MANIFEST}")
+            elif not exists:
+                self._refuse(path, f"listed in {MANIFEST}, but there is no such file")
+            elif isdir(path) and not is_image_sequence(path):
+                self._refuse(path, "a folder without images")
+            else:
+                seen.add(path)
+                self._add(path, *(cells.get(name, "") for name in ("style", "dancer", "source", "consent")))
 
     def _read_tiktok(self, folder: Path) -> None:
         """List the sequences and raw videos of the TikTok dataset (Kaggle `yasaminjafarian/tiktokdataset`)."""
         raw, sequence = folder.name.startswith("seq_"), re.fullmatch(r"\d+", folder.name)
-        name_file = folder / "dance_name.txt"
-        style, has_images = "", False
-        with self._guard(name_file):
-            style = name_file.read_text("utf-8", errors="replace").strip() if raw and name_file.is_file() else ""
-        with self._guard(folder):
-            has_images = is_image_sequence(folder)
-        if has_images:  # one refusal for all of its images
+        name_file, style = folder / "dance_name.txt", ""
+        if raw and isfile(name_file):
+            try:
+                style = name_file.read_text("utf-8", errors="replace").strip()
+            except OSError as error:
+                self._refuse(name_file, f"cannot be read ({error.strerror})")
+        if has_images := is_image_sequence(folder):  # one refusal for all of its images
             self._refuse(folder)
         for path in self._list(folder):
-            with self._guard(path):
-                if path.is_dir():
-                    if sequence and path.name == "images" and is_image_sequence(path):
-                        name = folder.relative_to(self.root).as_posix()
-                        self.clips.append(Clip(path, "", name, name, "TikTok dataset (Kaggle), image sequence"))
-                    elif sequence and path.name == "images":
+            name = self._clip_id(folder if sequence else path)
+            if isdir(path):
+                if sequence and path.name == "images":
+                    if is_image_sequence(path):
+                        self._add(path, "", name, "TikTok dataset (Kaggle), image sequence", named=name)
+                    else:
                         self._refuse(path, "a folder without images")
-                    elif raw or path.is_symlink():  # a link may lead to a parent folder, without end
-                        self._refuse(path)
-                    elif not (sequence and path.name in DERIVED):
-                        self._read_tiktok(path)
-                elif raw and is_clip(path):
-                    name = clip_id(self.root, path)
-                    self.clips.append(Clip(path, style, name, name, "TikTok dataset (Kaggle), raw video"))
-                elif not is_side_file(path) and not (has_images and path.suffix.lower() in STILL_SUFFIXES):
+                elif raw or islink(path):  # a link may lead to a parent folder, without end
                     self._refuse(path)
+                elif not (sequence and path.name in DERIVED):
+                    self._read_tiktok(path)
+            elif raw and is_clip(path):
+                self._add(path, style, name, "TikTok dataset (Kaggle), raw video")
+            elif not _is_side_file(path) and not (has_images and path.suffix.lower() in STILL_SUFFIXES):
+                self._refuse(path)
 
     def _read_getari(self) -> None:
         """List the clips of GETARI (Mendeley `s2gv9d6gpb/2`), whose top folders are splits."""
         for split in list_folder(self.root):
-            if split.name not in SPLITS or not split.is_dir():
+            if split.name not in SPLITS or not isdir(split):
                 self._refuse_files(split)
                 continue
             for style in self._list(split):
-                for path in self._list(style) if style.is_dir() else (style,):
-                    with self._guard(path):
-                        if style.is_dir() and is_clip(path):
-                            self._add(path, style.name, "", f"GETARI (Mendeley), {split.name}")
-                        else:
-                            self._refuse_files(path)
+                if not isdir(style):
+                    self._refuse_files(style)
+                    continue
+                for path in self._list(style):
+                    self._take(path, style.name, source=f"GETARI (Mendeley), {split.name}")
 
     def _read_styles(self) -> None:
         """List the clips of `<style>/<dancer>_*.ext` and `<style>/<dancer>/*.ext`."""
         for style in list_folder(self.root):
-            with self._guard(style):
-                if style.is_dir():
-                    for path in list_folder(style):
-                        with self._guard(path):
-                            self._read_style_entry(style.name, path)
-                elif not is_side_file(style):
-                    self._refuse(style, "lies outside the folder of any style")
+            if not isdir(style) and not _is_side_file(style):
+                self._refuse(style, "lies outside the folder of any style")
+            for path in self._list(style) if isdir(style) else ():
+                dancer, separator, _ = path.stem.partition("_")
+                if isdir(path) and not is_image_sequence(path):
+                    for inner in self._list(path):
+                        self._take(inner, style.name, path.name)
+                else:
+                    self._take(path, style.name, dancer if separator or isdir(path) else "")
 
-    def _read_style_entry(self, style: str, path: Path) -> None:
-        if is_clip(path):
-            dancer, separator, _ = path.stem.partition("_")
-            self._add(path, style, dancer if separator or path.is_dir() else "")
-        elif path.is_dir():
-            for inner in list_folder(path):
-                with self._guard(inner):
-                    if is_clip(inner):
-                        self._add(inner, style, path.name)
-                    else:
-                        self._refuse_files(inner)
-        elif not is_side_file(path):
-            self._refuse(path)
+
+def _entries(folder: Path) -> list[Path]:
+    """Return the entries of a folder; none if it cannot be listed."""
+    with suppress(OSError):
+        return list_folder(folder)
+    return []
+
+
+def _is_side_file(path: Path) -> bool:
+    return path.suffix.lower() in SIDE_SUFFIXES and not isdir(path)
 
 
 def _has_styles(root: Path) -> bool:
@@ -283,24 +360,16 @@ def _has_styles(root: Path) -> bool:
     They are if one of them holds a clip, directly or one folder further down. If only unknown extensions are found,
     any folder that is not an image sequence counts as a style, unless videos lie beside it.
     """
-    folders, clips_beside = [], False
-    for path in list_folder(root):
-        with suppress(OSError):
-            if _is_known_clip(path):
-                clips_beside = True
-            elif path.is_dir():
-                folders.append(path)
-    for folder in folders:
-        with suppress(OSError):
-            for inner in list_folder(folder):
-                with suppress(OSError):
-                    if _is_known_clip(inner) or inner.is_dir() and any(map(_is_known_clip, list_folder(inner))):
-                        return True
-    return bool(folders) and not clips_beside
+    beside = list_folder(root)
+    folders = [path for path in beside if isdir(path) and not is_image_sequence(path)]
+    inside = [inner for folder in folders for inner in _entries(folder)]
+    if any(map(_is_known_clip, inside)) or any(_is_known_clip(path) for inner in inside for path in _entries(inner)):
+        return True
+    return bool(folders) and not any(map(_is_known_clip, beside))
 
 
 def _is_known_clip(path: Path) -> bool:
-    return is_image_sequence(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+    return is_image_sequence(path) if isdir(path) else path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _make_ids_unique(clips: list[Clip]) -> tuple[Clip, ...]:
@@ -312,23 +381,14 @@ def _make_ids_unique(clips: list[Clip]) -> tuple[Clip, ...]:
         replace(clip, style=legible(clip.style), dancer=legible(clip.dancer), clip_id=legible(clip.clip_id))
         for clip in clips
     ]
-    common = [clip.path.suffix.lower() in COMMON_SUFFIXES or clip.path.is_dir() for clip in clips]
+    common = [clip.path.suffix.lower() in COMMON_SUFFIXES or isdir(clip.path) for clip in clips]
     # a new id may equal that of another file (a.mp4, a.mov and a.mp4.avi), so this is repeated
     for _ in range(MAX_RENAMING_ROUNDS):
-        renamed = _add_extensions(clips, common)
-        if renamed == clips:
-            break
-        clips = renamed
+        counts = Counter(clip.clip_id for clip in clips)
+        common_counts = Counter(clip.clip_id for clip, is_common in zip(clips, common, strict=True) if is_common)
+        for place, (clip, is_common) in enumerate(zip(clips, common, strict=True)):
+            if (common_counts if is_common else counts)[clip.clip_id] > 1:
+                name = clip.clip_id + legible(clip.path.suffix)
+                dancer = name if clip.dancer == clip.clip_id else clip.dancer
+                clips[place] = replace(clip, dancer=dancer, clip_id=name)
     return tuple(clips)
-
-
-def _add_extensions(clips: list[Clip], common: list[bool]) -> list[Clip]:
-    counts = Counter(clip.clip_id for clip in clips)
-    common_counts = Counter(clip.clip_id for clip, is_common in zip(clips, common, strict=True) if is_common)
-    renamed = []
-    for clip, is_common in zip(clips, common, strict=True):
-        if (common_counts if is_common else counts)[clip.clip_id] > 1:
-            name = clip.clip_id + legible(clip.path.suffix)
-            clip = replace(clip, dancer=name if clip.dancer == clip.clip_id else clip.dancer, clip_id=name)
-        renamed.append(clip)
-    return renamed

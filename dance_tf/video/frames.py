@@ -7,17 +7,16 @@ timestamps, so variable frame rates and edit lists are respected.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from dance_tf.video.decode import VideoSource
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
-from dance_tf.video.stills import ImageSequenceSource, ReadError, Source, WebpSource, is_webp
+from dance_tf.video.stills import FootageReader, ImageSequenceReader, ReadError, WebpReader
 
 BLOCK = 256  # frames moved at a time
 
@@ -27,24 +26,26 @@ class FrameFileError(RuntimeError):
 
 
 class FrameFile(AbstractContextManager):
-    """Frames of one shape in a temporary file.
+    """Frames of one shape in a temporary file, whose number is not known in advance; closed at the end of a `with`.
 
-    The number of frames is not known in advance, so this is not a `.npy` file. The file has no name while it is open,
-    so a killed process leaves nothing behind. Its space is freed when it is closed and all its arrays are deleted.
+    The file has no name while it is open, so a killed process leaves nothing behind. Its space is freed when it is
+    closed and all its arrays, which stay valid, are deleted.
 
     Args:
         folder: where to put the file; None for the system's temporary folder.
+        max_bytes: of all frames; None for no limit.
 
     Raises:
         FrameFileError: the file cannot be created.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, max_bytes: int | None = None) -> None:
         try:
             # some systems name the file for a moment; `parts.remove_stale` deletes files with such names
             self._file = tempfile.TemporaryFile(dir=folder, prefix=".", suffix=".tmp", buffering=0)
         except OSError as error:
             raise FrameFileError(f"{folder or tempfile.gettempdir()}: cannot be written ({error.strerror})") from error
+        self._max_bytes = max_bytes
         self._shape: tuple[int, ...] = (0, 0)
         self._count = 0
 
@@ -56,11 +57,11 @@ class FrameFile(AbstractContextManager):
         """Write a frame uint8 [h, w] after the others.
 
         Raises:
+            ReadError: there are more frames than the file may hold.
             FrameFileError: the disk is full or removed.
-            ValueError: the frame's shape differs from the earlier ones.
         """
-        if self._count and frame.shape != self._shape:
-            raise ValueError(f"a frame of shape {frame.shape} after frames of shape {self._shape}")
+        if self._max_bytes is not None and (self._count + 1) * frame.nbytes > self._max_bytes:
+            raise ReadError(f"more than {self._count:,} frames, the most that one clip of a dataset can have")
         self._shape = frame.shape
         self._write(np.ascontiguousarray(frame, np.uint8))
         self._count += 1
@@ -92,13 +93,9 @@ class FrameFile(AbstractContextManager):
             self._write(frames[places[first : first + BLOCK]])
         self._count = len(places)
 
-    def close(self) -> None:
-        """Close the file; its arrays stay valid."""
-        self._file.close()
-
     def __exit__(self, *_: object) -> None:
         """Close the file."""
-        self.close()
+        self._file.close()
 
     def _write(self, frames: np.ndarray) -> None:
         left = memoryview(frames).cast("B")
@@ -132,47 +129,28 @@ class Footage:
     warnings: tuple[str, ...]
 
 
-class FootageReader:
-    """Reads a clip frame by frame, in memory that does not grow with the clip's length.
-
-    Iterate over it to get (seconds from the first frame, uint8 [size, size]); `source` then has the clip's size, rate,
-    length and warnings.
-
-    Args:
-        path: a video file, an animated image, or a folder with an image sequence.
-        settings: how to read it.
-        heartbeat: called for each frame.
+def open_footage(
+    path: Path, settings: ReadSettings = READ_DEFAULTS, heartbeat: Callable[[], None] = no_heartbeat
+) -> FootageReader:
+    """Return a reader of a video file, an animated image, or a folder with an image sequence.
 
     Raises:
-        ReadError: the file does not exist; on iteration, the clip cannot be read or exceeds a limit.
+        ReadError: there is no such file.
     """
+    from dance_tf.video.decode import VideoReader
 
-    def __init__(
-        self, path: Path, settings: ReadSettings = READ_DEFAULTS, heartbeat: Callable[[], None] = no_heartbeat
-    ) -> None:
-        path = Path(path)
-        try:
-            if path.is_dir():
-                kind = ImageSequenceSource
-            elif not path.is_file():
-                raise ReadError(f"{path.name}: no such file")
-            else:
-                kind = WebpSource if is_webp(path) else VideoSource
-        except OSError as error:
-            raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
-        self.source: Source = kind(path, settings, heartbeat)
-
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield (seconds from the first frame, uint8 [size, size])."""
-        return self.source.frames()
-
-    def pictures(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield (seconds from the first frame, uint8 [h, w]): upright pictures at the clip's own size.
-
-        `source.pixel_aspect` has the displayed shape of their pixels.
-        """
-        self.source.full_size = True
-        return self.source.frames()
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return ImageSequenceReader(path, settings, heartbeat)
+        if not path.is_file():
+            raise ReadError(f"{path.name}: no such file")
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
+    is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
+    return (WebpReader if is_webp else VideoReader)(path, settings, heartbeat)
 
 
 def read_footage(
@@ -181,7 +159,7 @@ def read_footage(
     heartbeat: Callable[[], None] = no_heartbeat,
     held: FrameFile | None = None,
 ) -> Footage:
-    """Read a whole clip as gray squares (16 KiB a frame), into memory or into a file.
+    """Read a whole clip as gray squares (16 KiB a frame) into a temporary file.
 
     A file with decoding errors is read again on one thread, because the decoded pictures may depend on the number of
     threads. A file that needs too much memory is too, because each thread holds frames.
@@ -190,32 +168,34 @@ def read_footage(
         path: a video file, an animated image, or a folder with an image sequence.
         settings: how to read it.
         heartbeat: called for each frame.
-        held: stores the frames instead of memory; frames in it are removed first.
+        held: stores the frames instead of a file of their own; frames in it are removed first.
 
     Raises:
         ReadError: the clip cannot be read or exceeds a limit; the message is one line.
-        FrameFileError: `held` cannot store the frames.
+        FrameFileError: the frames cannot be stored.
         MemoryError: decoding on one thread needs more memory than there is.
     """
-    reader = FootageReader(path, settings, heartbeat)
-    source, times, frames = reader.source, [], [] if held is None else held
-    frames.clear()
+    if held is None:
+        with FrameFile() as held:
+            return read_footage(path, settings, heartbeat, held)
+    reader, times = open_footage(path, settings, heartbeat), []
+    held.clear()
     try:
         for time, frame in reader:
             times.append(time)
-            frames.append(frame)
-        if not (source.broken and settings.threads != 1 and isinstance(source, VideoSource)):
-            return Footage(
-                np.stack(frames) if held is None else held.frames(),
-                np.array(times, np.float64),
-                source.width,
-                source.height,
-                source.frame_rate,
-                source.seconds,
-                tuple(source.warnings),
-            )
+            held.append(frame)
     except MemoryError:
         if settings.threads == 1:
-            raise MemoryError(f"{Path(path).name}: decoding it needs more memory than there is") from None
-    del frames  # frees memory
+            raise MemoryError(f"{reader.path.name}: decoding it needs more memory than there is") from None
+    else:
+        if not reader.broken or settings.threads == 1:
+            return Footage(
+                held.frames(),
+                np.array(times, np.float64),
+                reader.width,
+                reader.height,
+                reader.frame_rate,
+                reader.seconds,
+                tuple(reader.warnings),
+            )
     return read_footage(path, replace(settings, threads=1), heartbeat, held)

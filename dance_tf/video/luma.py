@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -21,9 +22,7 @@ LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 RGB_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JPEG
 
 
-def fit_luma(
-    luma: np.ndarray, size: int = 128, fit: Fit = "pad", pixel_aspect: float = 1.0, quick: bool = False
-) -> np.ndarray:
+def fit_luma(luma: np.ndarray, size: int = 128, fit: Fit = "pad", pixel_aspect: float = 1.0) -> np.ndarray:
     """Scale a gray picture into a square by area averaging; its displayed aspect ratio is kept.
 
     Args:
@@ -31,47 +30,35 @@ def fit_luma(
         size: side of the square, in pixels.
         fit: "pad" keeps the whole picture between black bars; "crop" fills the square with the picture's middle.
         pixel_aspect: width of a pixel over its height as displayed.
-        quick: halve large pictures first: two to four times as fast; the extra rounding adds a bias of about +0.14
-            gray levels, at most 1.
 
     Returns:
         [size, size], of the input's dtype.
 
     Raises:
-        ValueError: an empty picture, an unknown fit, or a pixel aspect that is not a positive number.
+        ValueError: an empty picture, or a pixel aspect that is not a positive number.
     """
     height, width = luma.shape
-    if height == 0 or width == 0:
-        raise ValueError("cannot fit an empty picture into a square")
-    if not (pixel_aspect > 0 and np.isfinite(pixel_aspect)):
-        raise ValueError(f"pixel aspect must be positive, not {pixel_aspect}")
+    if height == 0 or width == 0 or not 0 < pixel_aspect < np.inf:
+        raise ValueError(f"a picture of {height}×{width} pixels of aspect {pixel_aspect} does not fit into a square")
     displayed_width = width * pixel_aspect
-    if fit == "pad":
-        scale = size / max(displayed_width, height)
-        inner_width = min(size, max(1, round(displayed_width * scale)))
-        inner_height = min(size, max(1, round(height * scale)))
-        inner = _resize(luma, inner_width, inner_height, quick)
-        if inner.shape == (size, size):
-            return inner
-        square = np.zeros((size, size), luma.dtype)
-        top, left = (size - inner_height) // 2, (size - inner_width) // 2
-        square[top : top + inner_height, left : left + inner_width] = inner
-        return square
     if fit == "crop":
         side = min(displayed_width, height)
         kept_width = min(width, max(1, round(side / pixel_aspect)))
         kept_height = min(height, max(1, round(side)))
         top, left = (height - kept_height) // 2, (width - kept_width) // 2
-        return _resize(luma[top : top + kept_height, left : left + kept_width], size, size, quick)
-    raise ValueError(f'fit must be "pad" or "crop", not {fit!r}')
+        return _resize(luma[top : top + kept_height, left : left + kept_width], size, size)
+    scale = size / max(displayed_width, height)
+    inner_width = min(size, max(1, round(displayed_width * scale)))
+    inner_height = min(size, max(1, round(height * scale)))
+    square = np.zeros((size, size), luma.dtype)
+    top, left = (size - inner_height) // 2, (size - inner_width) // 2
+    square[top : top + inner_height, left : left + inner_width] = _resize(luma, inner_width, inner_height)
+    return square
 
 
-def _resize(luma: np.ndarray, width: int, height: int, quick: bool) -> np.ndarray:
+def _resize(luma: np.ndarray, width: int, height: int) -> np.ndarray:
     if luma.shape == (height, width):
         return luma.copy()
-    rows, columns = luma.shape
-    if quick and rows >= 4 * height and columns >= 4 * width and rows % 2 == columns % 2 == 0:
-        luma = cv2.resize(luma, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
     # OpenCV averages areas only if both sides shrink, so a side that grows is resized in a second step
     shrunk_width, shrunk_height = min(width, luma.shape[1]), min(height, luma.shape[0])
     if luma.dtype == np.uint8 and all(
@@ -152,12 +139,10 @@ def orientation_from_matrix(matrix: bytes) -> Orientation:
     A stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y). An invalid matrix (all zeros) counts as upright.
     """
     values = np.frombuffer(matrix, "=i4").astype(np.float64)
-    if values.size < 9:
+    if values.size < 9 or not values[[0, 1, 3, 4]].any():
         return UPRIGHT
     a, b, c, d = values[[0, 1, 3, 4]]
     straight, turned = abs(a) + abs(d), abs(b) + abs(c)
-    if straight == 0 and turned == 0:
-        return UPRIGHT
     exact = min(straight, turned) <= 0.01 * max(straight, turned)
     if turned > straight:
         return Orientation(transpose=True, mirror=c < 0, flip=b < 0, exact=exact)
@@ -173,28 +158,19 @@ def frame_orientation(frame: VideoFrame) -> Orientation:
 
 
 def gray_square(
-    frame: VideoFrame,
-    size: int,
-    fit: Fit,
-    pixel_aspect: float = 1.0,
-    orientation: Orientation = UPRIGHT,
-    quick: bool = False,
+    frame: VideoFrame, size: int, fit: Fit, pixel_aspect: float = 1.0, orientation: Orientation = UPRIGHT
 ) -> np.ndarray:
-    """Convert a decoded frame to gray values 0-255, upright, in a square.
+    """Convert a decoded frame to gray values 0-255, upright, in a square; transparent parts become white.
 
     The plane is shrunk first, then stretched to full range and turned: both commute with area averaging and are fast
-    on 128×128 pixels. Shrinking blends the two fields of interlaced frames. Transparent parts become white.
+    on 128×128 pixels. Shrinking blends the two fields of interlaced frames.
 
     Returns:
         uint8 [size, size].
     """
     luma, black, white = _luma_plane(frame)
-    square = fit_luma(luma, size, fit, pixel_aspect, quick)
-    if luma.dtype != np.uint8 or black != 0 or white != 255:
-        # the bars of a padded square are 0, below any black, and stay 0
-        levels = _gray_levels(luma.dtype.itemsize, black, white)
-        square = cv2.LUT(square, levels) if square.dtype == np.uint8 else levels[square]
-    return square if orientation == UPRIGHT else orientation.apply(square)
+    # the bars of a padded square are 0, below any black, and stay 0
+    return orientation.apply(_stretch(fit_luma(luma, size, fit, pixel_aspect), black, white))
 
 
 def gray_picture(frame: VideoFrame, orientation: Orientation = UPRIGHT) -> np.ndarray:
@@ -206,29 +182,12 @@ def gray_picture(frame: VideoFrame, orientation: Orientation = UPRIGHT) -> np.nd
         uint8 [h, w], a copy.
     """
     luma, black, white = _luma_plane(frame)
-    if luma.dtype != np.uint8 or black != 0 or white != 255:
-        luma = _gray_levels(luma.dtype.itemsize, black, white)[luma]
-    return orientation.apply(np.array(luma))
+    return orientation.apply(_stretch(np.array(luma), black, white))
 
 
-@dataclass(frozen=True)
-class _PlaneLayout:
-    """Where a pixel format stores its luma; cached, because PyAV creates objects for each query."""
-
-    without_luma: bool
-    transparent: bool
-    alpha_plane: int
-    dtype: str
-    first: int
-    step: int
-    bits: int
-    shift: int
-    full_range: bool
-    gray: bool
-
-
-@lru_cache(maxsize=64)
-def _plane_layout(name: str) -> _PlaneLayout:
+@lru_cache(maxsize=64)  # PyAV creates objects for each query
+def _plane_layout(name: str) -> SimpleNamespace:
+    """Return where a pixel format stores its luma."""
     from av import VideoFormat
 
     layout = VideoFormat(name)
@@ -241,7 +200,7 @@ def _plane_layout(name: str) -> _PlaneLayout:
         ("p010", "p012", "p016", "p210", "p212", "p216", "p410", "p412", "p416", "y210", "y212")
     )
     in_pixels = len(components) > 1 and not layout.is_planar and not packed
-    return _PlaneLayout(
+    return SimpleNamespace(
         without_luma=in_pixels
         or not 8 <= bits <= 16
         or (layout.is_rgb or layout.has_palette or layout.is_bit_stream)
@@ -279,7 +238,7 @@ def _luma_plane(frame: VideoFrame) -> tuple[np.ndarray, int, int]:
     return luma, black, white
 
 
-def _plane(frame: VideoFrame, layout: _PlaneLayout, number: int, first: int) -> np.ndarray:
+def _plane(frame: VideoFrame, layout: SimpleNamespace, number: int, first: int) -> np.ndarray:
     """Return the values of one component, without a copy if they are in native byte order."""
     plane = frame.planes[number]
     rows = np.frombuffer(plane, layout.dtype).reshape(plane.height, -1)
@@ -294,6 +253,14 @@ def _weighted_rgb(frame: VideoFrame, transparent: bool) -> np.ndarray:
         weight = pixels[..., 3].astype(np.float32) / 255
         gray = gray * weight + 255 * (1 - weight)
     return np.rint(gray).astype(np.uint8)
+
+
+def _stretch(values: np.ndarray, black: int, white: int) -> np.ndarray:
+    """Map black to 0 and white to 255."""
+    if values.dtype == np.uint8 and (black, white) == (0, 255):
+        return values
+    levels = _gray_levels(values.dtype.itemsize, black, white)
+    return cv2.LUT(values, levels) if values.dtype == np.uint8 else levels[values]
 
 
 @lru_cache(maxsize=16)

@@ -1,5 +1,4 @@
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -13,7 +12,7 @@ def messages(rule):
 
 def change_row(monkeypatch, table, position, **values):
     rows = list(getattr(published, table))
-    rows[position] = replace(rows[position], **values)
+    rows[position] = rows[position]._replace(**values)
     monkeypatch.setattr(published, table, tuple(rows))
 
 

@@ -28,7 +28,3 @@ def test_the_class_sizes_of_a_mean_are_used_if_those_of_its_runs_are_similar(mon
     for second in ([11, 10], [20, 10]):
         audit_confusions({"runs": np.array([np.diag([10, 10]), np.diag(second)])})
     assert supports == [(10, 10), (11, 10), (21, 20), (10, 10), (20, 10), None]
-
-
-def test_results_add_up():
-    assert OwnAudit(2, (), runs=1) + OwnAudit(3, (), runs=2) == OwnAudit(5, (), runs=3)

@@ -39,8 +39,6 @@ def test_rows_of_the_tables():
     assert [row.experiment for row in TABLE_2 if row.strategy == published.PROPOSED] == [1, 2, 3]
     assert [row.interval for row in TABLE_3] == list(range(2, 11))
     assert round(TABLE_5[0].accuracy - min(row.accuracy for row in TABLE_5), 2) == published.WORST_DROP
-    with pytest.raises(ValueError, match="tables 1 to 5"):
-        table_frame(6)
 
 
 def test_styles_and_conditions_named_in_the_text():

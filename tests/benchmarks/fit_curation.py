@@ -17,7 +17,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -28,7 +28,6 @@ from dance_tf.curation.filters import (
     CURATION_DEFAULTS,
     NO_DANCING,
     CurationSettings,
-    ReasonScore,
     curate_frames,
     frame_reasons,
     score_curation,
@@ -47,24 +46,16 @@ TOLERANCE = 0.002  # of mean F1; values within it are equally good
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """A clip with the fault of each frame.
+    """A clip with the fault of each frame."""
 
-    Attributes:
-        clip: where it is from.
-        frames: uint8 [n, h, w].
-        timestamps: float64 [n], seconds.
-        seconds: its length.
-        reasons: n entries, one of `filters.REASONS` or "".
-    """
-
-    clip: Clip
-    frames: np.ndarray
-    timestamps: np.ndarray
-    seconds: float
-    reasons: tuple[str, ...]
+    clip: Clip  # where it is from
+    frames: np.ndarray  # uint8 [n, h, w]
+    timestamps: np.ndarray  # float64 [n], seconds
+    seconds: float  # its length
+    reasons: tuple[str, ...]  # n entries, one of `filters.REASONS` or ""
 
 
-def judge(clips: Sequence[LabelledClip], settings: CurationSettings) -> tuple[ReasonScore, ...]:
+def judge(clips: Sequence[LabelledClip], settings: CurationSettings) -> tuple[dict, ...]:
     """Return the score of each filter for some thresholds, pooled over the frames of the clips."""
     found = [
         frame_reasons(curate_frames(clip.clip, clip.frames, clip.timestamps, clip.seconds, settings)) for clip in clips
@@ -72,16 +63,16 @@ def judge(clips: Sequence[LabelledClip], settings: CurationSettings) -> tuple[Re
     return score_curation(found, [clip.reasons for clip in clips])
 
 
-def mean_f1(scores: Sequence[ReasonScore]) -> float:
+def mean_f1(scores: Sequence[Mapping]) -> float:
     """Return the mean F1 of the filters, without those that have nothing to find and find nothing.
 
     Raises:
         ValueError: no filter has anything to find.
     """
-    counted = [score for score in scores if score.dropped + score.planted]
+    counted = [score for score in scores if score["dropped"] + score["planted"]]
     if not counted:
         raise ValueError("these clips have no fault to fit thresholds on")
-    return float(np.mean([2 * score.right / (score.dropped + score.planted) for score in counted]))
+    return float(np.mean([2 * score["right"] / (score["dropped"] + score["planted"]) for score in counted]))
 
 
 def fit_thresholds(
@@ -184,7 +175,7 @@ def main() -> None:
     judged = {
         f"{which} on {where}": {
             "mean_f1": mean_f1(scores),
-            "filters": [{**asdict(score), "precision": score.precision, "recall": score.recall} for score in scores],
+            "filters": scores,
         }
         for which, settings in (("defaults", CURATION_DEFAULTS), ("fitted", fitted))
         for where, clips in (("fitting clips", training), ("other clips", others))

@@ -191,21 +191,24 @@ def test_background_subtraction_leaves_as_much_as_in_a_degraded_clip(name, monke
     assert np.mean(found) == pytest.approx(np.mean(expected), rel=0.4)
 
 
-def test_parameters_in_pixels_are_scaled_to_small_pictures():
+def test_parameters_in_pixels_are_scaled_to_small_pictures(monkeypatch):
     flat, generator = np.full((6, 80, 60), 128, np.uint8), np.random.default_rng(0)
     for side, sigma in ((240, 5.0), (40, 20.0)):  # four times as large, and smaller than the pictures
-        noisy = small_effect(add_gaussian_noise, flat, np.zeros(6), generator, {"sigma": 20.0}, side)
+        monkeypatch.setattr(augment, "SOURCE_SIDE", side)
+        noisy = small_effect(add_gaussian_noise, flat, np.zeros(6), generator, {"sigma": 20.0})
         assert (noisy.astype(float) - 128).std() == pytest.approx(sigma, rel=0.03)
     detail = np.random.default_rng(1).integers(0, 256, (6, 80, 60), dtype=np.uint8)
-    coded = small_effect(compress_h264, detail, np.array([9.0, 2, 7, 1, 8, 0]), None, {"crf": 38.0}, 240)
+    monkeypatch.setattr(augment, "SOURCE_SIDE", 240)
+    coded = small_effect(compress_h264, detail, np.array([9.0, 2, 7, 1, 8, 0]), None, {"crf": 38.0})
     expected = compress_h264(detail, np.arange(6) / SOURCE_RATE, None, crf=38.0 - 14.0, keyframe_interval=1)
     np.testing.assert_array_equal(coded, expected)
-    assert np.array_equal(small_effect(compress_h264, detail, np.zeros(6), None, {"crf": 30.0}, 1 << 20), detail)
     quality = [
-        psnr(detail, small_effect(lower_resolution, detail, np.zeros(6), None, {"inverse_side": 1 / lines}, 240))
+        psnr(detail, small_effect(lower_resolution, detail, np.zeros(6), None, {"inverse_side": 1 / lines}))
         for lines in (240, 200, 120, 60)
     ]
     assert quality[0] == float("inf") and (np.diff(quality) < 0).all() and quality[3] < 20
+    monkeypatch.setattr(augment, "SOURCE_SIDE", 1 << 20)
+    assert np.array_equal(small_effect(compress_h264, detail, np.zeros(6), None, {"crf": 30.0}), detail)
 
 
 def test_wrong_batches_are_refused_and_empty_ones_come_back():

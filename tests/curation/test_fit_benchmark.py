@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.curation.filters import BLANK, BLURRED, CURATION_DEFAULTS, NO_DANCING, ReasonScore
+from dance_tf.curation.filters import BLANK, BLURRED, CURATION_DEFAULTS, NO_DANCING
 from dance_tf.video.catalog import Clip
 
 
@@ -37,7 +37,8 @@ def test_each_threshold_moves_to_the_middle_of_the_best_values(fit):
 
 
 def test_mean_f1_ignores_filters_with_nothing_to_find(fit):
-    scores = [ReasonScore(BLANK, 4, 4, 4), ReasonScore(BLURRED, 3, 5, 2), ReasonScore(NO_DANCING, 0, 0, 0)]
+    counts = {BLANK: (4, 4, 4), BLURRED: (3, 5, 2), NO_DANCING: (0, 0, 0)}
+    scores = [dict(zip(("planted", "dropped", "right"), each, strict=True)) for each in counts.values()]
     assert fit.mean_f1(scores) == pytest.approx((1 + 2 * 2 / 8) / 2)
     with pytest.raises(ValueError, match="no fault"):
         fit.mean_f1(scores[2:])

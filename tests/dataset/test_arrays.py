@@ -5,7 +5,7 @@ import pytest
 
 from dance_tf.curation.filters import DroppedFrame
 from dance_tf.dataset.arrays import open_arrays, record_clip, write_arrays
-from dance_tf.dataset.dataset import ClipRecord, DatasetError, record_from_json
+from dance_tf.dataset.dataset import ClipRecord, DatasetError
 
 LARGE = 2**30
 
@@ -34,7 +34,7 @@ def test_a_record_counts_the_dropped_frames_by_reason(clips):
         seconds=0.8,
     )
     assert list(record.to_json()) == "clip_id style dancer source kept seen dropped room_known seconds".split()
-    assert record_from_json(record.to_json()) == record
+    assert ClipRecord.from_json(record.to_json()) == record
 
 
 def test_clips_without_a_style_or_a_frame_are_left_out(tmp_path, clips):

@@ -1,10 +1,11 @@
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from dance_tf.evaluation.metrics import class_scores, confusion, pair_confusion, score, scores_of_confusion
+from dance_tf.evaluation.metrics import SCORES, class_scores, pair_confusion, scores_of_confusion
 
 # three classes; 10, 6 and 4 frames; worked by hand below
 MATRIX = np.array([[8, 1, 1], [2, 4, 0], [0, 1, 3]])
@@ -12,11 +13,9 @@ LABELS = np.repeat(np.repeat(np.arange(3), 3), MATRIX.ravel())
 PREDICTED = np.repeat(np.tile(np.arange(3), 3), MATRIX.ravel())
 
 
-def test_confusion_has_a_row_for_each_truth():
-    matrix = confusion(LABELS, PREDICTED, 3)
-    assert matrix.dtype == np.int64
-    np.testing.assert_array_equal(matrix, MATRIX)
-    np.testing.assert_array_equal(matrix, reference.confusion_matrix(LABELS, PREDICTED))
+def score(labels, predicted, classes):
+    matrix = reference.confusion_matrix(labels, predicted, labels=range(classes))
+    return SimpleNamespace(**dict(zip(SCORES, scores_of_confusion(matrix), strict=True)))
 
 
 def test_scores_of_a_worked_example():
@@ -29,7 +28,6 @@ def test_scores_of_a_worked_example():
     assert ours.f1 == pytest.approx((16 / 20 + 8 / 12 + 6 / 8) / 3)
     chance = (10 * 10 + 6 * 6 + 4 * 4) / 400
     assert ours.kappa == pytest.approx((0.75 - chance) / (1 - chance))
-    assert list(ours.to_json()) == ["accuracy", "precision", "sensitivity", "specificity", "f1", "kappa"]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -90,12 +88,3 @@ def test_pair_confusion_counts_both_directions_and_all_pairs_together():
     four = np.array([[9, 1, 0, 0], [0, 10, 0, 0], [5, 0, 5, 0], [0, 0, 3, 7]])
     assert pair_confusion(four, [(0, 1), (2, 3)]) == pytest.approx((1 + 3) / 40)
     assert pair_confusion(np.zeros((3, 3), int), [(0, 1)]) == 0
-
-
-def test_what_cannot_be_scored_is_refused():
-    with pytest.raises(ValueError, match="no predictions"):
-        score(np.array([], int), np.array([], int), 3)
-    with pytest.raises(ValueError, match=r"must both be \[n\]"):
-        confusion(np.array([0, 1]), np.array([0]), 2)
-    with pytest.raises(ValueError, match=r"predicted run from 0 to 2, outside 0\.\.1"):
-        confusion(np.array([0, 1]), np.array([0, 2]), 2)

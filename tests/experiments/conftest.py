@@ -8,9 +8,8 @@ import pytest
 
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.dataset.workspace import FILE
-from dance_tf.model.fit import Schedule
 from dance_tf.model.networks import NetworkSettings
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import Schedule, TrainingSettings
 
 
 @pytest.fixture(scope="session")

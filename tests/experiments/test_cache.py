@@ -12,7 +12,7 @@ import pytest
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.store import open_dataset
-from dance_tf.experiments import training
+from dance_tf.experiments import cache, training
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.scores import estimates
 from dance_tf.experiments.spec import RunSpec, split_of
@@ -38,7 +38,7 @@ def experiment(tmp_path_factory, make_run_folder):
 
 @pytest.fixture(scope="module")
 def runs(experiment, specs):
-    return experiment.run(specs, progress=False)
+    return experiment.run(specs)
 
 
 def test_each_run_is_in_its_folder_and_has_a_record(runs, specs, experiment):
@@ -80,14 +80,14 @@ def test_predictions_are_those_of_the_stored_model_on_the_right_frames(runs, exp
 
 
 def test_a_second_time_nothing_is_trained(runs, specs, experiment, monkeypatch, capsys):
-    monkeypatch.setattr(training, "worker_pool", lambda *_: pytest.fail("trained again"))
-    again = Experiment(experiment.run_folder, jobs=2).run(specs[::-1], progress=False)
+    monkeypatch.setattr(cache, "worker_pool", lambda *_: pytest.fail("trained again"))
+    again = Experiment(experiment.run_folder, jobs=2).run(specs[::-1])
     assert [run.folder for run in again] == [run.folder for run in runs[::-1]]
     assert "4 of 4 runs from cache" in capsys.readouterr().out
 
 
 def test_one_process_ends_in_the_numbers_of_two(runs, specs, tmp_path, make_run_folder):
-    (found,) = Experiment(make_run_folder(tmp_path), jobs=1).run(specs[2:3], progress=False)
+    (found,) = Experiment(make_run_folder(tmp_path), jobs=1).run(specs[2:3])
     assert found.key == runs[2].key
     np.testing.assert_array_equal(found.test.probabilities, runs[2].test.probabilities)
     for one, other in zip(found.load_model().weights, runs[2].load_model().weights, strict=True):
@@ -96,7 +96,7 @@ def test_one_process_ends_in_the_numbers_of_two(runs, specs, tmp_path, make_run_
 
 def test_force_trains_again(runs, specs, experiment):
     before = (runs[2].folder / "run.json").stat().st_mtime_ns
-    Experiment(experiment.run_folder, jobs=2, force=True).run(specs[2:3], progress=False)
+    Experiment(experiment.run_folder, jobs=2, force=True).run(specs[2:3])
     assert (runs[2].folder / "run.json").stat().st_mtime_ns > before
 
 
@@ -177,5 +177,5 @@ def test_a_record_made_by_other_code_is_replaced(runs, specs, experiment):
     stale = experiment.records / "made_by_other_code"
     shutil.copytree(experiment.records / runs[0].key, stale)
     shutil.rmtree(experiment.records / runs[0].key)
-    Experiment(experiment.run_folder).run(specs[:1], progress=False)
+    Experiment(experiment.run_folder).run(specs[:1])
     assert not stale.exists() and (experiment.records / runs[0].key / "test.csv").is_file()

@@ -19,11 +19,9 @@ from dance_tf.experiments.corrupted_clips import (
     choose_frames,
     compression_table,
     corrupt_clips,
-    corrupted_path,
     frames_under_corruptions,
-    load_corrupted,
 )
-from dance_tf.video.frames import FootageReader, ReadError, read_footage
+from dance_tf.video.frames import ReadError, open_footage, read_footage
 from dance_tf.video.luma import fit_luma
 
 av = pytest.importorskip("av")
@@ -47,9 +45,8 @@ def write_clip(path, title="bar"):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
         container.mux(stream.encode(None))
     times = read_footage(path).timestamps[4:]  # as if curation had dropped the first four frames
-    return HeldOutClip(
-        path.stem, "d1", "Tok", path, content_sha256(path), tuple(times.tolist()), (0,) * len(times), WIDTH
-    )
+    frames = tuple(times.tolist()), (0,) * len(times)
+    return HeldOutClip(path.stem, "d1", "Tok", path, content_sha256(path), *frames, WIDTH, path.parent, SAMPLING)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +55,7 @@ def clip(tmp_path_factory) -> HeldOutClip:
 
 
 def frames_of(clip: HeldOutClip) -> np.ndarray:
-    return np.stack([picture for _, picture in FootageReader(clip.path).pictures()])
+    return np.stack([picture for _, picture in open_footage(clip.path).pictures()])
 
 
 def squares(pictures: np.ndarray) -> np.ndarray:
@@ -66,8 +63,9 @@ def squares(pictures: np.ndarray) -> np.ndarray:
 
 
 def corrupted(clip, corruption, work, sampling=SAMPLING):
-    corrupt_clips([clip], [corruption], work, sampling, progress=False)
-    return load_corrupted(clip, corruption, work, sampling)
+    clip = replace(clip, work=work, sampling=sampling)
+    corrupt_clips([clip], [corruption])
+    return clip.load(corruption)
 
 
 @pytest.mark.parametrize(
@@ -143,15 +141,15 @@ def test_lost_frames_leave_the_others_unchanged(clip, tmp_path):
 
 
 def test_existing_files_are_kept_and_missing_ones_are_made_equal(clip, tmp_path):
-    corruptions = paper_corruptions(2)
-    corrupt_clips([clip], corruptions, tmp_path, SAMPLING, progress=False)
-    paths = [corrupted_path(clip, each, tmp_path, SAMPLING) for each in corruptions]
+    corruptions, clip = paper_corruptions(2), replace(clip, work=tmp_path)
+    corrupt_clips([clip], corruptions)
+    paths = [clip.file(each) for each in corruptions]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
-    frames = load_corrupted(clip, corruptions[3], tmp_path, SAMPLING).frames
+    frames = clip.load(corruptions[3]).frames
     assert len(before) == len(corruptions)
     paths[3].unlink()
-    corrupt_clips([clip], corruptions, tmp_path, SAMPLING, progress=False)
-    np.testing.assert_array_equal(load_corrupted(clip, corruptions[3], tmp_path, SAMPLING).frames, frames)
+    corrupt_clips([clip], corruptions)
+    np.testing.assert_array_equal(clip.load(corruptions[3]).frames, frames)
     for path in paths[:3] + paths[4:]:
         assert (path.stat().st_mtime_ns, path.read_bytes()) == before[path]
     assert not list(tmp_path.rglob("*.partial"))
@@ -159,37 +157,35 @@ def test_existing_files_are_kept_and_missing_ones_are_made_equal(clip, tmp_path)
 
 def test_seeds_and_clips_have_patterns_of_their_own(clip, tmp_path):
     names = ("rain", "backlight", "moving_shadows", "heavy_fog", "dropped_frames")
-    other_file = write_clip(tmp_path / "other.mkv", "another title")
-    copy = replace(clip, clip_id="copy", path=tmp_path / "copy.mkv")
+    other_file = replace(write_clip(tmp_path / "other.mkv", "another title"), work=tmp_path)
+    copy = replace(clip, clip_id="copy", path=tmp_path / "copy.mkv", work=tmp_path / "again")
     copy.path.write_bytes(clip.path.read_bytes())
-    corruptions = [Corruption(name, 5, seed) for name in names for seed in (0, 1)]
-    corrupt_clips([clip, other_file], corruptions, tmp_path / "work", SAMPLING, progress=False)
-    corrupt_clips([copy], corruptions, tmp_path / "again", SAMPLING, progress=False)
+    clip = replace(clip, work=tmp_path)
+    corrupt_clips([clip, other_file, copy], [Corruption(name, 5, seed) for name in names for seed in (0, 1)])
     for name in names:
         first, second = Corruption(name, 5), Corruption(name, 5, 1)
-        one = load_corrupted(clip, first, tmp_path / "work", SAMPLING).frames
-        np.testing.assert_array_equal(one, load_corrupted(copy, first, tmp_path / "again", SAMPLING).frames)
-        assert (one != load_corrupted(clip, second, tmp_path / "work", SAMPLING).frames).any(), name
-        assert (one != load_corrupted(other_file, first, tmp_path / "work", SAMPLING).frames).any(), name
+        one = clip.load(first).frames
+        np.testing.assert_array_equal(one, copy.load(first).frames)
+        assert (one != clip.load(second).frames).any(), name
+        assert (one != other_file.load(first).frames).any(), name
 
 
 def test_clips_that_cannot_be_used_are_refused_by_name(clip, tmp_path):
+    clip = replace(clip, work=tmp_path, sampling=FrameSampling(30, 30))
     changed = write_clip(tmp_path / "changed.mkv")
     changed.path.write_bytes(changed.path.read_bytes() + b"\0")
     gone = replace(clip, clip_id="gone", path=tmp_path / "gone.mkv")
     longer = replace(clip, clip_id="longer", times=(*clip.times, clip.times[-1] + 1), segments=(0,) * 21)
     unlisted = replace(clip, clip_id="unlisted", path=None, sha256="")
-    wanted = [Corruption(CLEAN)], tmp_path, FrameSampling(30, 30)
-    refused = corrupt_clips([changed, gone, longer, unlisted, clip], *wanted, progress=False)
-    assert refused == {
+    assert corrupt_clips([changed, gone, longer, unlisted, clip], [Corruption(CLEAN)]) == {
         "changed": "the file has changed since it was curated",
         "gone": "No such file or directory",
         "longer": "1 frames that curation kept are not there",
         "unlisted": "curation.csv does not list it",
     }
-    assert load_corrupted(clip, *wanted[0], *wanted[1:]).frames.shape[0] == 20
+    assert clip.load(Corruption(CLEAN)).frames.shape[0] == 20
     with pytest.raises(ReadError, match="none of the 1 held-out clips"):
-        corrupt_clips([changed], *wanted, progress=False)
+        corrupt_clips([changed], [Corruption(CLEAN)])
 
 
 def test_a_missing_frame_does_not_hide_those_after_it(clip):
@@ -211,10 +207,11 @@ def test_a_clip_that_crashes_native_code_is_refused(clip, tmp_path, monkeypatch)
     import crashes_on_other_clips
 
     monkeypatch.setattr(corrupted_clips, "degrade_file", crashes_on_other_clips.fragile)
+    clip = replace(clip, work=tmp_path)
     other = replace(clip, clip_id="other", times=clip.times[:-1], segments=clip.segments[:-1])
-    refused = corrupt_clips([other, clip], [Corruption(CLEAN)], tmp_path, SAMPLING, progress=False)
+    refused = corrupt_clips([other, clip], [Corruption(CLEAN)])
     assert refused == {"other": "the decoder crashed (SIGABRT)"}
-    assert load_corrupted(clip, Corruption(CLEAN), tmp_path, SAMPLING).frames.shape[0] == 3
+    assert clip.load(Corruption(CLEAN)).frames.shape[0] == 3
 
 
 def test_one_frame_under_every_condition(clip):

@@ -12,7 +12,7 @@ from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments import corruption as module
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.conditions import CLEAN, Corruption
-from dance_tf.experiments.corrupted_clips import CorruptedClip, HeldOutClip
+from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, HeldOutClip
 from dance_tf.experiments.corruption import (
     EVERYTHING,
     augmentation_transfer,
@@ -28,7 +28,8 @@ from dance_tf.experiments.corruption import (
     severity_levels,
 )
 from dance_tf.experiments.spec import RunSpec
-from dance_tf.model.train import training_settings
+from dance_tf.model.networks import NetworkSettings
+from dance_tf.model.settings import TrainingSettings, training_settings
 
 STYLES = ("Tok", "TDS", "TMM")
 
@@ -259,9 +260,10 @@ def test_levels_of_the_table_and_of_the_curves():
 def test_network_inputs_are_frames_or_windows_in_a_view():
     frames = np.full((2, 3, 128, 128, 1), 90, np.uint8)
     clip = CorruptedClip(frames, np.full((128, 128, 1), 60, np.uint8), True)
-    assert network_inputs(clip, "frame").shape == (2, 128, 128, 1)
-    assert network_inputs(clip, "frame", 2).shape == (2, 2, 128, 128, 1)
-    assert (network_inputs(clip, "frame") == 90).all() and (network_inputs(clip, "difference") != 90).all()
+    pair = replace(TrainingSettings("cnn_lstm", "frame"), network=NetworkSettings(sequence_length=2))
+    assert network_inputs(clip, TrainingSettings("cnn", "frame")).shape == (2, 128, 128, 1)
+    assert network_inputs(clip, pair).shape == (2, 2, 128, 128, 1) and (network_inputs(clip, pair) == 90).all()
+    assert (network_inputs(clip, TrainingSettings("cnn", "difference")) != 90).all()
 
 
 class StubModel:
@@ -274,19 +276,21 @@ class StubModel:
 @pytest.fixture
 def experiment(monkeypatch, tmp_path):
     """An experiment whose clips need no files; `measured` has what was computed."""
-    clips = tuple(HeldOutClip(name, f"of {name}", "TDS", None, "", (), (), 0) for name in ("a", "b", "gone"))
-    monkeypatch.setattr(module, "find_held_out", lambda experiment, spec: clips)
+    clips = [
+        HeldOutClip(name, f"of {name}", "TDS", None, "", (), (), 0, tmp_path, FrameSampling())
+        for name in ("a", "b", "gone")
+    ]
+    monkeypatch.setattr(module, "find_held_out", lambda *_: clips)
     monkeypatch.setattr(module, "joblib", SimpleNamespace(Parallel=lambda **_: list, delayed=lambda step: step))
     monkeypatch.setattr(Run, "load_model", lambda run: StubModel())
 
-    def load(clip, corruption, work, sampling):
+    def load(clip, corruption):
         level = int(corruption.condition == CLEAN or clip.clip_id == "a")
         shape = (2, corruption.window, 128, 128, 1)
         return CorruptedClip(np.full(shape, level, np.uint8), np.zeros(shape[2:], np.uint8), True)
 
-    monkeypatch.setattr(module, "load_corrupted", load)
-    workspace = SimpleNamespace(work=tmp_path)
-    return SimpleNamespace(workspace=workspace, jobs=1, measure=lambda name, compute, *key: compute())
+    monkeypatch.setattr(HeldOutClip, "load", load)
+    return SimpleNamespace(jobs=1, measure=lambda name, compute, *key: compute())
 
 
 def run_of(key, tmp_path, strategy="cnn"):
@@ -306,7 +310,9 @@ def test_networks_classify_the_clips_that_were_not_refused(experiment, tmp_path)
         columns=["clip", "reason", "condition", "severity", "background_valid", "changed"],
     )
     main, sequence = run_of("main", tmp_path), run_of("sequence", tmp_path, "cnn_lstm")
-    table = judge_corrupted(experiment, [([main], [clean, *rain]), ([sequence], [clean, rain[0]])], clips)
+    table = judge_corrupted(
+        experiment, [([main], [clean, *rain]), ([sequence], [clean, rain[0]])], clips, FrameSampling()
+    )
     asked = table.groupby(["run", "condition", "seed"], sort=False).size()
     assert dict(asked) == {
         ("main", CLEAN, 0): 2, ("main", "rain", 0): 2, ("main", "rain", 1): 2, ("sequence", CLEAN, 0): 2

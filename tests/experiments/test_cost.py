@@ -14,6 +14,7 @@ from dance_tf.experiments import cost
 from dance_tf.experiments.cost import (
     BATCH,
     SHARED,
+    NetworkFile,
     attention_blocks,
     attention_weights,
     cut_network,
@@ -28,7 +29,7 @@ from dance_tf.experiments.cost import (
 )
 from dance_tf.experiments.spec import RunSpec
 from dance_tf.model.networks import STRATEGIES, NetworkSettings
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 
 FRAMES = np.random.default_rng(4).integers(0, 256, (70, 128, 128, 1), dtype=np.uint8)
 
@@ -116,7 +117,7 @@ def test_the_background_is_subtracted_as_in_curation():
 @pytest.mark.parametrize("strategy", ["cnn_lstm", "cnn_ae_attention"])
 def test_every_step_runs_over_the_whole_clip(strategy):
     whole = build(strategy)
-    steps = network_steps(whole, FRAMES)
+    steps = network_steps(whole, FRAMES, cut=True)
     assert set(steps) == {"network", "extraction", "head", *(["attention"] if strategy.endswith("attention") else [])}
     for step in steps.values():
         sizes = [len(part[0] if isinstance(part, list) else part) for part in step()]
@@ -128,7 +129,7 @@ def test_every_step_runs_over_the_whole_clip(strategy):
 def test_every_step_is_timed_once_a_round_and_a_users_network_as_a_whole(network, clip, tmp_path):
     own = tmp_path / "own.py"
     own.write_text("from dance_tf.model.networks import STRATEGIES\nbuild = STRATEGIES['cnn'].build\n")
-    networks = {"a": ("cnn", network, "frame"), "b": (f"{own}:build", network, "difference")}
+    networks = {"a": NetworkFile("cnn", network, "frame"), "b": NetworkFile(f"{own}:build", network, "difference")}
     taken = time_rounds(networks, str(clip), 5, 2)
     steps = {"a": {"network", "extraction", "head"}, "b": {"network"}, SHARED: {"decode", "background"}}
     assert {name: set(found) for name, found in taken.items()} == steps

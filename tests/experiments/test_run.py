@@ -13,9 +13,9 @@ from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments.run import evaluate_model, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
-from dance_tf.model.fit import Schedule
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
-from dance_tf.model.train import TrainingSettings, predict
+from dance_tf.model.settings import Schedule, TrainingSettings
+from dance_tf.model.train import predict
 
 SETTINGS = TrainingSettings(
     strategy="cnn",
@@ -69,7 +69,7 @@ def test_scoring_again_names_training_clips_and_dancers(trained, dataset):
     assert others.note == ""
     assert others.to_json()["frame"] == evaluation.to_json()["frame"]
     everyone = evaluate_model(bundle, dataset)
-    assert everyone.clips == 10
+    assert len(everyone.predictions.labels) == 10
     assert everyone.note == (
         "the model was trained on 6 of the 10 scored clips and on dancers with the names dancer0, dancer2, dancer4; "
         "only the other dancers (dancer1, dancer3) measure how well it generalises"
@@ -129,7 +129,7 @@ def test_sequences_of_any_length_are_scored(dataset):
     network = NetworkSettings(classes=2, sequence_length=3)
     described = ModelDescription(dataset.styles, "cnn_lstm", "frame", sequence_length=3)
     evaluation = evaluate_model(ModelBundle(build_cnn_lstm(network), described), dataset, ("dancer0",))
-    assert evaluation.clips == 2
+    assert len(evaluation.predictions.labels) == 2
 
 
 def test_unknown_dancers_and_styles_are_refused_in_one_line(trained, dataset, blob_clips):

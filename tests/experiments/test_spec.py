@@ -1,7 +1,7 @@
 """Run specifications and the grids made of them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,14 @@ from dance_tf.experiments.spec import (
     training_split,
 )
 from dance_tf.model.networks import STRATEGIES
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 
 ROWS = Path(__file__).resolve().parents[2] / "notebooks" / "ablations.yaml"
 
 
 def test_json_restores_a_spec(tiny):
     spec = RunSpec(replace(tiny, augment=("noise",)), name="x", fold=2, interval=3)
-    assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert RunSpec.from_json(json.loads(json.dumps(asdict(spec)))) == spec
     assert (spec.title, RunSpec(tiny).name) == ("CNN + AE", "cnn_ae")
 
 

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import math
 
@@ -8,15 +7,20 @@ import pytest
 
 from dance_tf.corruption.augment import augment_with_backgrounds
 from dance_tf.dataset.batches import Jitter, apply_view, jitter_frames, load_frames, sample_random, windows
-from dance_tf.model.fit import FrameSequence, InputConfig, Schedule, fit, load_sequences
+from dance_tf.model.fit import FrameSequence, fit, load_sequences
 from dance_tf.model.layers import ConvolutionStage, EncoderStage
+from dance_tf.model.networks import NetworkSettings
+from dance_tf.model.settings import Schedule, TrainingSettings
 from dance_tf.model.train import seed_everything
 
 SEED = 4
-CROSS_ENTROPY = "sparse_categorical_crossentropy"
 LEARNS = Schedule(epochs=4, learning_rate=0.02, momentum=0.9, decay="cosine", patience=10)
-CONFIG = InputConfig(view="difference", batch_size=5, frames_per_clip=3, jitter=Jitter(8, 0.15, 5, 0.2, 0.7))
+SETTINGS = TrainingSettings("cnn", batch_size=5, frames_per_clip=3, jitter=Jitter(8, 0.15, 5, 0.2, 0.7))
 FAMILIES = ("noise", "light")
+
+
+def of_sequences(length: int, **options) -> TrainingSettings:
+    return TrainingSettings("cnn_lstm", "frame", NetworkSettings(sequence_length=length), **options)
 
 
 @pytest.fixture(scope="module")
@@ -26,40 +30,37 @@ def indices(dataset):
 
 
 def test_a_batch_depends_only_on_seed_epoch_and_number(dataset, indices):
-    epochs = FrameSequence(dataset, indices, CONFIG, seed=7)
-    epochs.start_epoch(4)
+    epochs, autoencoder = (FrameSequence(dataset, indices, SETTINGS, 7, reconstruct) for reconstruct in (False, True))
+    for each in (epochs, autoencoder):
+        each.start_epoch(4)
     order = sample_random(indices, dataset.clip_index, 3, np.random.default_rng([7, 4]))
     assert len(order) == 33 and epochs.num_batches == 7
     for number in (6, 0):
         chosen = order[5 * number : 5 * number + 5]
         expected = load_frames(dataset, chosen, "difference")
-        expected = jitter_frames(expected, CONFIG.jitter, np.random.default_rng([7, 4, number]))
+        expected = jitter_frames(expected, SETTINGS.jitter, np.random.default_rng([7, 4, number]))
         found, labels = epochs[number]
         assert found.dtype == np.uint8 and len(found) == (3 if number == 6 else 5)
         np.testing.assert_array_equal(found, expected)
         np.testing.assert_array_equal(labels, dataset.labels[chosen])
-
-
-def test_the_target_of_an_autoencoder_is_its_input(dataset, indices):
-    inputs, target = FrameSequence(dataset, indices, dataclasses.replace(CONFIG, target="frame"), seed=0)[1]
-    assert target.dtype == np.float32
-    np.testing.assert_allclose(target, inputs / 255, rtol=1e-6)
+        inputs, target = autoencoder[number]
+        assert target.dtype == np.float32
+        np.testing.assert_array_equal(inputs, expected)
+        np.testing.assert_allclose(target, expected / 255, rtol=1e-6)
 
 
 def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):
-    config = dataclasses.replace(CONFIG, view="frame", sequence_length=4, jitter=Jitter(shift=8))
+    settings, every = of_sequences(4, batch_size=5, frames_per_clip=3, jitter=Jitter(shift=8)), np.arange(84)
     chosen = sample_random(indices, dataset.clip_index, 3, np.random.default_rng([0, 0]))[:5]
-    found, labels = FrameSequence(dataset, indices, config, seed=0)[0]
+    found, labels = FrameSequence(dataset, indices, settings, seed=0)[0]
     assert found.shape == (5, 4, 128, 128, 1) and len(labels) == 5
-    members = windows(chosen, np.arange(len(dataset.frames)), dataset.segments, 4)
+    members = windows(chosen, every, dataset.segments, 4)
     assert (dataset.clip_index[members] == dataset.clip_index[chosen][:, None]).all()
-    clean = load_sequences(dataset, chosen, np.arange(len(dataset.frames)), config)
+    clean = load_sequences(dataset, chosen, every, settings)
     np.testing.assert_array_equal(clean, dataset.frames[members])
     generator = np.random.default_rng([0, 0, 0])
-    moved = jitter_frames(clean.reshape(-1, 128, 128, 1), config.jitter, generator, sequence_length=4).reshape(
-        found.shape
-    )
-    np.testing.assert_array_equal(found, moved)
+    moved = jitter_frames(clean.reshape(-1, 128, 128, 1), settings.jitter, generator, sequence_length=4)
+    np.testing.assert_array_equal(found, moved.reshape(found.shape))
     repeated = members[:, 0] == members[:, 1]  # where a window would start before its clip
     assert repeated.any()
     np.testing.assert_array_equal(found[repeated, 0], found[repeated, 1])
@@ -67,25 +68,22 @@ def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):
 
 @pytest.mark.parametrize("view", ["difference", "frame"])
 def test_frames_are_corrupted_before_background_subtraction(dataset, view):
-    config = InputConfig(view=view, batch_size=8, frames_per_clip=6, augment=FAMILIES)
-    frames = FrameSequence(dataset, np.arange(24), config, seed=4)
+    settings = TrainingSettings("cnn", view, batch_size=8, frames_per_clip=6, augment=FAMILIES)
+    frames = FrameSequence(dataset, np.arange(24), settings, seed=4)
     found, labels = frames[1]
     chosen = frames.order[8:16]
     pairs = dataset.frames[chosen], dataset.backgrounds[dataset.clip_index[chosen]]
     changed = augment_with_backgrounds(*pairs, np.random.default_rng([4, 0, 1]), FAMILIES)
     np.testing.assert_array_equal(found, apply_view(*changed, view))
     np.testing.assert_array_equal(labels, dataset.labels[chosen])
-    assert (
-        0 < (found != load_sequences(dataset, chosen, np.arange(len(dataset.frames)), config)).any((1, 2, 3)).sum() < 8
-    )
+    assert 0 < (found != load_sequences(dataset, chosen, np.arange(84), settings)).any((1, 2, 3)).sum() < 8
 
 
 def test_all_frames_of_a_window_are_corrupted_or_none(dataset):
-    config = InputConfig(view="frame", batch_size=12, frames_per_clip=6, sequence_length=3, augment=FAMILIES)
-    frames = FrameSequence(dataset, np.arange(24), config, seed=1)
-    changed = (frames[0][0] != load_sequences(dataset, frames.order[:12], np.arange(len(dataset.frames)), config)).any(
-        (2, 3, 4)
-    )
+    settings = of_sequences(3, batch_size=12, frames_per_clip=6, augment=FAMILIES)
+    frames = FrameSequence(dataset, np.arange(24), settings, seed=1)
+    clean = load_sequences(dataset, frames.order[:12], np.arange(84), settings)
+    changed = (frames[0][0] != clean).any((2, 3, 4))
     assert changed.shape == (12, 3) and changed.any() and not changed.all()
     np.testing.assert_array_equal(changed.all(axis=1), changed.any(axis=1))
 
@@ -125,10 +123,10 @@ def train(dataset, tmp_path):
     learnt = np.setdiff1d(np.arange(len(dataset.frames)), held)
 
     def run(schedule: Schedule = LEARNS, folder: str = "run", frozen: bool = False, **options):
-        frames = Recording(dataset, learnt, InputConfig(view="frame", batch_size=8, frames_per_clip=3), seed=SEED)
-        validation = (dataset.frames[held], dataset.labels[held])
-        model = small_network(frozen)
-        return fit(model, frames, validation, schedule, tmp_path / folder, SEED, CROSS_ENTROPY, **options)
+        settings = TrainingSettings("cnn", "frame", batch_size=8, frames_per_clip=3)
+        frames = Recording(dataset, learnt, settings, seed=SEED)
+        given = small_network(frozen), frames, (dataset.frames[held], dataset.labels[held]), schedule, tmp_path / folder
+        return fit(*given, SEED, "sparse_categorical_crossentropy", **options)
 
     return run
 
@@ -275,30 +273,3 @@ def test_each_epoch_has_its_learning_rate_and_its_own_dropout(train, monkeypatch
     train(Schedule(3, 0.1, decay="cosine"))
     np.testing.assert_allclose([rate for rate, *_ in ran], [0.1, 0.075, 0.025], rtol=1e-6)
     assert len({seed for _, *seeds in ran for seed in seeds}) == 6
-
-
-def test_rates_and_optimizers_of_schedules():
-    assert [Schedule(4, 0.1).rate(epoch) for epoch in range(4)] == [0.1] * 4
-    cosine = [Schedule(4, 0.1, decay="cosine").rate(epoch) for epoch in range(4)]
-    np.testing.assert_allclose(cosine, [0.1, 0.05 * (1 + math.sqrt(0.5)), 0.05, 0.05 * (1 - math.sqrt(0.5))])
-    assert Schedule().rate(0) == 0.001  # the paper's
-    optimizer = Schedule(4, 0.1, 0.8).build_optimizer()
-    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.8
-    assert isinstance(Schedule(optimizer="adam").build_optimizer(), keras.optimizers.Adam)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"optimizer": "lion"}, "unknown optimizer 'lion': use one of sgd, adam"),
-        ({"decay": "linear"}, "unknown decay 'linear': use one of constant, cosine"),
-        ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
-        ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
-        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
-        ({"epochs": -1}, "-1 epochs with a patience of 10 is not a valid schedule"),
-        ({"patience": 0}, "30 epochs with a patience of 0 is not a valid schedule"),
-    ],
-)
-def test_an_invalid_schedule_is_refused(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        Schedule(**wrong)

@@ -12,7 +12,7 @@ from dance_tf.audit.published import TABLE_1, TABLE_2, TABLE_3
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import RunSpec
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 from dance_tf.report.paper import (
     PRINTED,
     accuracy_rows,

@@ -9,7 +9,7 @@ import pytest
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION
 from dance_tf.experiments.spec import BASELINE, RunSpec
-from dance_tf.model.train import TrainingSettings
+from dance_tf.model.settings import TrainingSettings
 from dance_tf.report.sentences import (
     better_view,
     data_text,

@@ -11,18 +11,20 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
-from dance_tf.curation import run as curation_apart
-from dance_tf.curation.filters import CurationSettings, curate_clip
+from dance_tf.curation.filters import CurationSettings, curate_frames
+from dance_tf.curation.run import reading_to_json
 from dance_tf.dataset.arrays import gather
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments.run import evaluate_model, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
-from dance_tf.model.train import predict, training_settings
+from dance_tf.model.settings import training_settings
+from dance_tf.model.train import predict
 from dance_tf.serving import verdict as serving_verdict
 from dance_tf.serving.verdict import VerdictError, classify_clip, frame_probabilities, refusal
 from dance_tf.video.catalog import Clip
+from dance_tf.video.frames import read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess
-from dance_tf.video.settings import ReadLimits, ReadSettings
+from dance_tf.video.settings import ReadSettings
 from dance_tf.video.stills import ReadError
 
 STYLES = ("dark", "bright", "brightest")
@@ -116,9 +118,16 @@ def test_the_chunk_size_makes_no_difference(bundles, monkeypatch):
         monkeypatch.undo()
 
 
-def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip):
-    verdict = classify_clip(bundles["frame"], clip)
-    curated = curate_clip(Clip(clip))
+@pytest.fixture(scope="module")
+def process():
+    with DecodingProcess() as process:
+        yield process
+
+
+def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip, process):
+    verdict = classify_clip(bundles["frame"], clip, process)
+    footage = read_footage(clip)
+    curated = curate_frames(Clip(clip), footage.frames, footage.timestamps, footage.seconds)
     assert (verdict.seen, verdict.used) == (25, len(curated.frames))
     assert verdict.dropped["blank"] == 5 and sum(verdict.dropped.values()) == 25 - verdict.used
     assert verdict.used >= 15
@@ -135,12 +144,14 @@ def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip)
     assert json.loads(json.dumps(document)) == document
 
 
-def test_reading_and_curation_can_be_set(bundles, clip):
-    sparse = classify_clip(bundles["frame"], clip, ReadSettings(frames_per_second=5))
-    assert sparse.seen == pytest.approx(12, abs=1)
+def test_a_clip_is_read_and_curated_like_those_the_model_learnt_from(bundles, clip, process):
     lenient = CurationSettings(blank_entropy=-1, blur_relative=0, blur_absolute=0, still_energy=-1)
-    whole = classify_clip(bundles["frame"], clip, curation_settings=lenient)
-    assert (whole.used, dict(whole.dropped)) == (25, {})
+    reading = reading_to_json(ReadSettings(frames_per_second=5), lenient)
+    bundle = dataclasses.replace(
+        bundles["frame"], description=dataclasses.replace(bundles["frame"].description, reading=reading)
+    )
+    sparse = classify_clip(bundle, clip, process)
+    assert sparse.used == sparse.seen == pytest.approx(12, abs=1) and dict(sparse.dropped) == {}
 
 
 @pytest.fixture
@@ -153,18 +164,17 @@ def faults(monkeypatch):
 
 
 def test_a_clip_that_kills_the_subprocess_does_not_affect_the_others(bundles, clip, faults, monkeypatch):
-    working = curation_apart._curate_to
     with DecodingProcess() as process:
-        before = classify_clip(bundles["frame"], clip, process=process)
+        before = classify_clip(bundles["frame"], clip, process)
         process_id = process.call(faults.process_id)
-        assert classify_clip(bundles["frame"], clip, process=process).probabilities == before.probabilities
+        assert classify_clip(bundles["frame"], clip, process).probabilities == before.probabilities
         assert process.call(faults.process_id) == process_id  # one subprocess for all clips
-        monkeypatch.setattr("dance_tf.curation.run._curate_to", faults.crash)
-        with pytest.raises(LostProcess, match="SIGSEGV") as lost:
-            classify_clip(bundles["frame"], clip, process=process)
+        with monkeypatch.context() as patch:
+            patch.setattr(serving_verdict, "make_part", faults.crash)
+            with pytest.raises(LostProcess, match="SIGSEGV") as lost:
+                classify_clip(bundles["frame"], clip, process)
         assert refusal(lost.value) == "the decoder crashed (SIGSEGV)"
-        monkeypatch.setattr("dance_tf.curation.run._curate_to", working)
-        assert classify_clip(bundles["frame"], clip, process=process).probabilities == before.probabilities
+        assert classify_clip(bundles["frame"], clip, process).probabilities == before.probabilities
 
 
 def classify_all(bundle, paths, monkeypatch):
@@ -184,14 +194,14 @@ def classify_all(bundle, paths, monkeypatch):
 )
 def test_one_bad_clip_is_refused_and_the_others_are_classified(bundles, clip, tmp_path, monkeypatch, fault, reason):
     bad = tmp_path / "bad.mp4"
-    working = curation_apart.curate_in_subprocess
+    working = DecodingProcess.call
 
-    def fragile(process, requested, *settings):
+    def fragile(process, function, requested, *settings):
         if requested.path == bad:
             raise fault
-        return working(process, requested, *settings)
+        return working(process, function, requested, *settings)
 
-    monkeypatch.setattr(serving_verdict, "curate_in_subprocess", fragile)
+    monkeypatch.setattr(DecodingProcess, "call", fragile)
     status, document = classify_all(bundles["frame"], [clip, bad, clip], monkeypatch)
     assert status == DONE_WITH_REFUSALS
     assert [verdict["clip"] for verdict in document["clips"]] == [str(clip)] * 2
@@ -199,11 +209,9 @@ def test_one_bad_clip_is_refused_and_the_others_are_classified(bundles, clip, tm
     assert classify_all(bundles["frame"], [bad], monkeypatch)[0] == FAILED
 
 
-def test_reading_errors_come_from_the_subprocess(bundles, clip, tmp_path):
-    with pytest.raises(ReadError, match="over the limit"):
-        classify_clip(bundles["frame"], clip, ReadSettings(limits=ReadLimits(seconds=1.0)))
+def test_reading_errors_come_from_the_subprocess(bundles, tmp_path, process):
     with pytest.raises(ReadError, match="absent.mp4: no such file"):
-        classify_clip(bundles["frame"], tmp_path / "absent.mp4")
+        classify_clip(bundles["frame"], tmp_path / "absent.mp4", process)
 
 
 def test_reasons_are_one_line():
@@ -212,19 +220,18 @@ def test_reasons_are_one_line():
     assert refusal(KeyError("a")) == "unexpected KeyError: 'a'"
 
 
-def test_a_black_clip_is_refused_with_the_reason(bundles, tmp_path, make_video):
+def test_a_black_clip_is_refused_with_the_reason(bundles, tmp_path, make_video, process):
     black = make_video(tmp_path / "black.mp4", np.zeros((10, 128, 128), np.uint8), rate=10)
     with pytest.raises(VerdictError, match="no frame is left to classify: of 10, 10 blank were dropped") as refused:
-        classify_clip(bundles["frame"], black)
+        classify_clip(bundles["frame"], black, process)
     assert "\n" not in str(refused.value)
 
 
-def test_a_moving_camera_is_noted_for_models_with_background_subtraction(bundles, tmp_path, make_video):
+def test_a_moving_camera_is_noted_for_models_with_background_subtraction(bundles, tmp_path, make_video, process):
     generator = np.random.default_rng(1)
     wide = cv2.GaussianBlur(generator.uniform(0, 255, (128, 400)), (0, 0), 2)
     wide = ((wide - wide.min()) / np.ptp(wide) * 200 + 20).astype(np.uint8)
     pan = np.stack([wide[:, 12 * step : 12 * step + 128] for step in range(20)])
     path = make_video(tmp_path / "pan.mp4", pan, rate=10, options={"crf": "10"})
-    assert not curate_clip(Clip(path)).background_valid
-    assert "camera moves" in classify_clip(bundles["difference"], path).notes[0]
-    assert classify_clip(bundles["frame"], path).notes == ()
+    assert "camera moves" in classify_clip(bundles["difference"], path, process).notes[0]
+    assert classify_clip(bundles["frame"], path, process).notes == ()

@@ -3,10 +3,9 @@ import pytest
 
 from dance_tf.synthesis.body import JOINT, body_of, place_joints
 from dance_tf.synthesis.camera import Camera, Finish, Finisher, framing_path, make_finish, take_snapshots
-from dance_tf.synthesis.poses import Pose
+from dance_tf.synthesis.choreography import Pose
 
 LEVEL = Camera(position=(0.0, 1.0, 3.0), yaw=0.0, pitch=0.0, focal=1.5)
-PLAIN = Finish(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, "", 0.9, None)
 GRAY = np.full((160, 90, 3), 128, np.uint8)
 
 
@@ -60,7 +59,7 @@ def test_snapshots_follow_the_framing_and_have_depth():
 
 
 def finisher(width: int = 90, height: int = 160, **changes) -> Finisher:
-    return Finisher(Finish(**{**PLAIN.__dict__, **changes}), width, height)
+    return Finisher(Finish(**changes), width, height)
 
 
 def test_a_plain_finish_changes_nothing():

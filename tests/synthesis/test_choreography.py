@@ -1,19 +1,13 @@
-import numpy as np
 import pytest
 
-from dance_tf.synthesis.choreography import GRASS, STYLES, SUBSET_ORDER, key_sequence, select_styles
-from dance_tf.synthesis.poses import Pose
+from dance_tf.synthesis.choreography import CONTROLS, GRASS, STYLES, SUBSET_ORDER, Arm, Foot, Pose, select_styles
 
 BY = {style.abbreviation: style for style in STYLES}
 ASYMMETRIC = ("STTL", "LOT")
 
 
-def key_poses(name: str) -> list[Pose]:
-    return [pose for _, pose in BY[name].keys()]
-
-
 def movements(name: str) -> list[tuple[Pose, Pose]]:
-    keys = key_poses(name)
+    keys = BY[name].poses
     return list(zip(keys, keys[1:] + keys[:1], strict=True))
 
 
@@ -41,17 +35,17 @@ def test_two_styles_have_the_same_movements_in_reverse():
 
 
 def test_only_the_asymmetric_styles_have_a_mirror_image_that_no_style_has():
-    everything = {pose for name in BY for pose in key_poses(name)}
+    everything = {pose for name in BY for pose in BY[name].poses}
     for name in ASYMMETRIC:
-        assert not {pose.mirrored() for pose in key_poses(name)} & everything
+        assert not {pose.mirrored() for pose in BY[name].poses} & everything
     for name in set(BY) - {*ASYMMETRIC, "ATTM"}:
-        own = set(key_poses(name))
+        own = set(BY[name].poses)
         assert sum(pose.mirrored() in own for pose in own) >= 0.55 * len(own), name
 
 
 def test_every_other_style_has_poses_of_its_own():
     for name in set(BY) - {"TMM", "DDM", "BU", "ATTM", "BL", "TDS", "LOT"}:
-        assert set(key_poses(name)) - {pose for other in BY if other != name for pose in key_poses(other)}, name
+        assert set(BY[name].poses) - {pose for other in BY if other != name for pose in BY[other].poses}, name
 
 
 def test_small_sets_leave_similar_styles_out():
@@ -65,12 +59,22 @@ def test_small_sets_leave_similar_styles_out():
             select_styles(count)
 
 
-def test_keys_lie_on_the_beats_and_repeat():
-    style = BY["TDS"]
-    assert style.beats == 8
-    assert [beat for beat, _ in style.keys()] == [0, 1, 2, 3, 4, 5, 6, 7]
-    keys = key_poses("TDS")
-    assert keys[:4] == list(GRASS.poses)
-    beats, poses = key_sequence(style, -1.5, 9.0)
-    assert np.array_equal(beats, np.arange(-1, 10))
-    assert poses == [keys[7], *keys, keys[0], keys[1]]
+def test_a_style_is_danced_phrase_by_phrase():
+    assert BY["TDS"].poses[:4] == GRASS and len(BY["TDS"].poses) == 8
+
+
+def test_a_vector_holds_the_controls_in_order():
+    pose = Pose(left=Arm(1, 2, 3, 4), right=Arm(5, 6, 7, 8), bow=9, left_foot=Foot(0.1, 0.2, 0.3), facing=-7)
+    values = dict(zip(CONTROLS, pose.vector(), strict=True))
+    assert [values[f"left_{part}"] for part in ("lift", "swing", "roll", "bend")] == [1, 2, 3, 4]
+    assert [values[f"right_{part}"] for part in ("lift", "swing", "roll", "bend")] == [5, 6, 7, 8]
+    assert (values["bow"], values["facing"]) == (9, -7)
+    assert [values[f"left_foot_{part}"] for part in ("out", "forward", "lift")] == [0.1, 0.2, 0.3]
+
+
+def test_a_mirror_swaps_the_sides_and_negates_what_has_a_side():
+    sided = {name: 3.0 for name in ("lean", "twist", "tilt", "look", "sway", "hip", "facing")}
+    pose = Pose(left=Arm(1, 2, 3, 4), right=Arm(5, 6, 7, 8), bow=5, sink=0.2, right_foot=Foot(0.4), **sided)
+    negated = {name: -3.0 for name in sided}
+    expected = Pose(left=Arm(5, 6, 7, 8), right=Arm(1, 2, 3, 4), bow=5, sink=0.2, left_foot=Foot(0.4), **negated)
+    assert pose.mirrored() == expected and expected.mirrored() == pose

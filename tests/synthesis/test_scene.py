@@ -5,6 +5,7 @@ import pytest
 
 from dance_tf.synthesis import scene
 from dance_tf.synthesis.camera import MARGIN, Camera
+from dance_tf.synthesis.figure import Light
 from dance_tf.synthesis.scene import (
     FLOORS,
     WALLS,
@@ -17,7 +18,6 @@ from dance_tf.synthesis.scene import (
     poster,
     wall_colour,
 )
-from dance_tf.synthesis.shading import Light
 
 BARE = replace(
     make_room(0, 0, 0.5),

@@ -15,7 +15,6 @@ from dance_tf.synthesis.studio import (
     SETTINGS_FILE,
     clean_plates,
     clip_key,
-    read_settings,
     render_arrays,
     shrink,
     synthesize,
@@ -164,7 +163,6 @@ def test_arrays_need_neither_pyav_nor_tensorflow():
 def test_clips_with_a_still_camera_have_a_plate(tmp_path):
     settings = replace(TINY, styles=3, dancers=3, good_frames=(6,) * 12)
     synthesize(tmp_path, settings, progress=False)
-    assert read_settings(tmp_path) == settings
     rendered = {clip_id(style, dancer): render_clip(style, dancer, settings) for style, dancer in settings.clips()}
     expected = {name: shrink(clip.plate()) for name, clip in rendered.items() if not clip.truth.camera_moves}
     assert 0 < len(expected) < 9
@@ -177,5 +175,4 @@ def test_clips_with_a_still_camera_have_a_plate(tmp_path):
 def test_real_clips_and_those_of_another_generator_have_no_plates(tmp_path):
     assert clean_plates(tmp_path) == {}
     (tmp_path / SETTINGS_FILE).write_text(json.dumps({**TINY.as_record(), "generator": 0}))
-    assert read_settings(tmp_path) is None
     assert clean_plates(tmp_path) == {}

@@ -33,15 +33,15 @@ TRUTH = ClipTruth(
 )
 
 
-def plans(frames: int, rate: float, count: int = 300, wanted: bool = True) -> list[FaultPlan]:
-    return [plan_faults(np.random.default_rng(seed), frames, rate, wanted) for seed in range(count)]
+def plans(frames: int, rate: float, count: int = 300) -> list[FaultPlan]:
+    return [plan_faults(np.random.default_rng(seed), frames, rate) for seed in range(count)]
 
 
 PLANS = plans(240, 30.0)
 
 
 def test_truth_survives_json_and_lists_the_reason_of_each_frame():
-    assert truth_from_json(TRUTH.to_json()) == TRUTH
+    assert truth_from_json(TRUTH.to_json("key")) == TRUTH
     assert TRUTH.reasons() == ["blank", "blank", "", "", "", "blurred", "blurred", ""]
 
 
@@ -52,7 +52,7 @@ def test_the_truths_of_a_folder_are_found_by_clip(tmp_path):
     for name, truth in expected.items():
         path = tmp_path / "truth" / f"{name}.json"
         path.parent.mkdir(parents=True)
-        path.write_text(truth.to_json(), encoding="utf-8")
+        path.write_text(truth.to_json("key"), encoding="utf-8")
     assert read_truths(tmp_path) == expected
     assert moving_cameras(expected) == {"Tok/Tok_d03"}
 
@@ -84,8 +84,8 @@ def test_faults_have_a_minimum_and_a_maximum_length():
     assert {last - first + 1 for plan in short for first, last, _ in plan.spans(NO_DANCING)} == {2}
 
 
-def test_no_faults_unless_wanted_or_in_very_short_clips():
-    assert all(plan.faults == () for plan in plans(240, 30.0, 20, wanted=False) + plans(3, 30.0, 20))
+def test_very_short_clips_have_no_faults():
+    assert all(plan.faults == () for plan in plans(3, 30.0, 20))
 
 
 def plan_with(blur: float, streak: float, angle: float) -> FaultPlan:

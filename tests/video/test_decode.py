@@ -1,17 +1,16 @@
-"""Video files: marks that change what is shown, transparency, sampling by seeks, damage and memory."""
+"""Video files: marks that change what is shown, transparency, sampling, stated lengths, damage and memory."""
 
 import struct
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
-from dance_tf.video import container
-from dance_tf.video.decode import PictureDecoder
-from dance_tf.video.frames import FootageReader, ReadError, ReadSettings, read_footage
+from dance_tf.video import decode
+from dance_tf.video.decode import stated_seconds
+from dance_tf.video.frames import ReadError, ReadSettings, open_footage, read_footage
 from dance_tf.video.luma import fit_luma
-
-SAMPLINGS = [{"frames_in_all": 1}, {"frames_in_all": 4}, {"frames_in_all": 30}, {"frames_per_second": 7}]
 
 
 def remux(source, path, **options):
@@ -23,42 +22,6 @@ def remux(source, path, **options):
                 packet.stream = stream
                 new.mux(packet)
     return path
-
-
-@pytest.fixture(scope="module")
-def raw_file(tmp_path_factory, make_video, make_dance):
-    """Raw H.264: packets without timestamps."""
-    path = tmp_path_factory.mktemp("raw") / "raw.h264"
-    return make_video(path, make_dance(40), options={"crf": "20", "g": "10"})
-
-
-@pytest.fixture(scope="module")
-def streamable_file(tmp_path_factory, make_video, make_dance):
-    """A five-second mp4 file with its index first, so that half of it can be read; it has many key frames."""
-    folder = tmp_path_factory.mktemp("streamable")
-    written = make_video(folder / "written.mp4", make_dance(150, 48, 32), options={"crf": "25", "g": "12", "bf": "3"})
-    return remux(written, folder / "streamable.mp4", movflags="faststart")
-
-
-@pytest.fixture(scope="module")
-def truncate(streamable_file, tmp_path_factory):
-    """Write the first part of the streamable file."""
-
-    def write(share):
-        data = streamable_file.read_bytes()
-        path = tmp_path_factory.mktemp("truncated") / "cut.mp4"
-        path.write_bytes(data[: int(len(data) * share)])
-        return path
-
-    return write
-
-
-def assert_sampled_from(whole, few):
-    """Assert that every sampled frame is one of those read whole, at its time; return their indices."""
-    places = np.searchsorted(whole.timestamps, few.timestamps - 1e-6)
-    assert np.allclose(whole.timestamps[places], few.timestamps, atol=1e-6)
-    assert np.array_equal(whole.frames[places], few.frames)
-    return places.tolist()
 
 
 def box_bodies(data, name):
@@ -86,7 +49,8 @@ def test_an_edit_list_trims_both_ends(tmp_path, make_video, make_ramp, left_out,
     footage = read_footage(path, ReadSettings(size=16))
     assert np.abs(footage.frames[:, 8, 8].astype(int) - (40 + 4 * np.arange(left_out, left_out + kept))).max() <= 1
     assert np.allclose(footage.timestamps, np.arange(kept) / 30, atol=1e-3) and footage.warnings == ()
-    assert len(assert_sampled_from(footage, read_footage(path, ReadSettings(size=16, frames_in_all=3)))) == 3
+    sampled = read_footage(path, ReadSettings(size=16, frames_per_second=10))
+    assert np.array_equal(sampled.frames, footage.frames[::3])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +139,7 @@ def test_sizes_that_are_no_multiple_of_a_block_are_shown_completely(
     }[codec]
     frames = np.repeat(picture[None], 3, axis=0)
     path = make_video(tmp_path / "odd.mkv", frames, codec=codec, pixel_format=pixel_format, options=options)
-    shown = np.array([frame for _, frame in FootageReader(path).pictures()])
+    shown = np.array([frame for _, frame in open_footage(path).pictures()])
     # gray levels are rounded to limited range and back
     assert shown.shape == frames.shape and np.abs(shown.astype(int) - picture).max() <= 1
 
@@ -187,27 +151,25 @@ def test_what_the_coded_stream_crops_is_not_shown(tmp_path, make_video, crop):
     options = {"qp": "0", "x264-params": f"crop-rect={left},{top},{right},{bottom}"}
     path = make_video(tmp_path / "cropped.mkv", np.repeat(picture[None], 3, axis=0), options=options)
     kept = picture[top : 64 - bottom, left : 96 - right]
-    for quick in (False, True):
-        reader = FootageReader(path, ReadSettings(skip_loop_filter=quick))
-        shown = np.array([frame for _, frame in reader.pictures()])
-        assert (reader.source.height, reader.source.width) == kept.shape
-        assert shown.shape == (3, *kept.shape) and np.abs(shown.astype(int) - kept).max() <= 1
+    reader = open_footage(path)
+    shown = np.array([frame for _, frame in reader.pictures()])
+    assert (reader.height, reader.width) == kept.shape
+    assert shown.shape == (3, *kept.shape) and np.abs(shown.astype(int) - kept).max() <= 1
     square = read_footage(path, ReadSettings(size=32)).frames[1]
     assert np.abs(square.astype(int) - fit_luma(kept, 32)).max() <= 2
 
 
-def write_transparent(path, codec, pixel_format, levels, side=64, options=None):
-    """Write frames of one gray level each; the top left quarter is transparent, the top right one half so."""
+def write_transparent(path, codec, pixel_format):
+    """Write five frames of gray level 60; the top left quarter is transparent, the top right one half so."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=10)
-        stream.width, stream.height, stream.pix_fmt = side, side, pixel_format
-        stream.options = {"auto-alt-ref": "0", "crf": "4", "b": "4M", **(options or {})} if "vpx" in codec else {}
-        half = side // 2
-        for number, level in enumerate(levels):
-            pixels = np.full((side, side, 4), level, np.uint8)
-            pixels[-4:, 12 * number % side :][:, :8] = 200  # so that no encoder merges equal frames
+        stream.width, stream.height, stream.pix_fmt = 64, 64, pixel_format
+        stream.options = {"auto-alt-ref": "0", "crf": "4", "b": "4M"} if "vpx" in codec else {}
+        for number in range(5):
+            pixels = np.full((64, 64, 4), 60, np.uint8)
+            pixels[-4:, 12 * number :][:, :8] = 200  # so that no encoder merges equal frames
             pixels[..., 3] = 255
-            pixels[:half, :half, 3], pixels[:half, half:, 3] = 0, 128
+            pixels[:32, :32, 3], pixels[:32, 32:, 3] = 0, 128
             frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format=pixel_format)
             frame.pts = number
             file.mux(stream.encode(frame))
@@ -229,24 +191,12 @@ def write_transparent(path, codec, pixel_format, levels, side=64, options=None):
     ],
 )
 def test_transparent_parts_are_white(tmp_path, name, codec, pixel_format):
-    path = write_transparent(tmp_path / name, codec, pixel_format, [60] * 5)
-    for sampling in ({}, {"frames_in_all": 2}, {"skip_nonref": True}):
-        footage = read_footage(path, ReadSettings(size=64, **sampling))
-        assert len(footage.frames) == sampling.get("frames_in_all", 5) and footage.warnings == ()
-        shown = footage.frames[:, [16, 16, 48, 48], [16, 48, 16, 48]].astype(int)
-        # half of 60 and half of 255: 60·128/255 + 255·127/255 = 157.1
-        assert np.abs(shown - [255, 157, 60, 60]).max() <= 2
-
-
-def test_transparent_files_support_seeking(tmp_path):
-    options = {"g": "5", "cpu-used": "8"}
-    levels = 40 + 3 * np.arange(60)
-    path = write_transparent(tmp_path / "long.webm", "libvpx-vp9", "yuva420p", levels, 32, options)
-    whole = read_footage(path, ReadSettings(size=32))
-    assert len(whole.frames) == 60 and whole.frames[:, 8, 8].min() == 255
-    few = read_footage(path, ReadSettings(size=32, frames_in_all=3))
-    assert few.timestamps.tolist() == pytest.approx([1, 3, 5]) and few.warnings == ()
-    assert assert_sampled_from(whole, few) == [10, 30, 50]
+    path = write_transparent(tmp_path / name, codec, pixel_format)
+    footage = read_footage(path, ReadSettings(size=64))
+    assert len(footage.frames) == 5 and footage.warnings == ()
+    shown = footage.frames[:, [16, 16, 48, 48], [16, 48, 16, 48]].astype(int)
+    # half of 60 and half of 255: 60·128/255 + 255·127/255 = 157.1
+    assert np.abs(shown - [255, 157, 60, 60]).max() <= 2
 
 
 def test_monochrome_video_of_limited_range_is_stretched(tmp_path, make_video):
@@ -260,71 +210,40 @@ def test_monochrome_video_of_limited_range_is_stretched(tmp_path, make_video):
         assert read_footage(path, ReadSettings(size=96)).frames[1, 48, [16, 48, 80]].tolist() == expected
 
 
-def test_files_without_timestamps_are_sampled_by_their_nominal_rate(raw_file):
-    whole = read_footage(raw_file, ReadSettings(size=32))
-    few = read_footage(raw_file, ReadSettings(size=32, frames_in_all=8))
+def test_files_without_timestamps_are_sampled_by_their_nominal_rate(tmp_path, make_video, make_dance):
+    path = make_video(tmp_path / "raw.h264", make_dance(40), options={"crf": "20", "g": "10"})
+    whole = read_footage(path, ReadSettings(size=32))
+    few = read_footage(path, ReadSettings(size=32, frames_per_second=5))
     assert len(whole.frames) == 40 and few.seconds == pytest.approx(whole.seconds) == pytest.approx(1.6)
-    # the middles of eight segments of five frames
-    assert assert_sampled_from(whole, few) == [2, 7, 12, 17, 22, 27, 32, 37]
-    # and no frame is skipped
-    for sampling in ({}, {"frames_in_all": 8}, {"frames_per_second": 5}):
-        exact = read_footage(raw_file, ReadSettings(size=32, **sampling))
-        quick = read_footage(raw_file, ReadSettings(size=32, skip_nonref=True, **sampling))
-        assert np.array_equal(quick.timestamps, exact.timestamps) and np.array_equal(quick.frames, exact.frames)
+    assert np.array_equal(few.frames, whole.frames[::5])
 
 
-def test_a_skipped_last_frame_counts_in_the_length(tmp_path, make_video, make_dance):
-    # the last picture of this file is skipped, and the one before repeated
-    path = make_video(tmp_path / "b.avi", make_dance(40), codec="mpeg4", options={"bf": "2"})
-    exact, quick = (read_footage(path, ReadSettings(size=32, skip_nonref=skip)) for skip in (False, True))
-    assert len(quick.frames) == len(exact.frames) == 40
-    assert quick.seconds == pytest.approx(exact.seconds) and quick.timestamps[-1] < quick.seconds
+@pytest.fixture(scope="module")
+def streamable_file(tmp_path_factory, make_video, make_dance):
+    """A five-second mp4 file with its index first, so that half of it can be read."""
+    folder = tmp_path_factory.mktemp("streamable")
+    written = make_video(folder / "written.mp4", make_dance(150, 48, 32), options={"crf": "25", "g": "12", "bf": "3"})
+    return remux(written, folder / "streamable.mp4", movflags="faststart")
 
 
-@pytest.mark.parametrize("sampling", [*SAMPLINGS, {"frames_per_second": 0.7}], ids=str)
-def test_sampling_with_seeks_equals_sampling_from_every_frame(streamable_file, sampling):
+@pytest.mark.parametrize("rate", [7, 0.7])
+def test_sampled_frames_are_those_of_the_whole_clip(streamable_file, rate):
     whole = read_footage(streamable_file, ReadSettings(size=32))
-    few = read_footage(streamable_file, ReadSettings(size=32, **sampling))
+    few = read_footage(streamable_file, ReadSettings(size=32, frames_per_second=rate))
     assert (few.warnings, few.seconds, few.frame_rate) == ((), pytest.approx(5), pytest.approx(30))
-    assert 0 < len(assert_sampled_from(whole, few)) < 150
+    places = np.searchsorted(whole.timestamps, np.arange(0, 5, 1 / rate) + 1e-6) - 1
+    assert np.array_equal(few.timestamps, whole.timestamps[places])
+    assert np.array_equal(few.frames, whole.frames[places])
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
-def test_a_sampled_half_file_gives_what_is_there_and_a_warning(truncate, sampling):
-    cut = truncate(0.5)
-    whole = read_footage(cut, ReadSettings(size=32))
-    few = read_footage(cut, ReadSettings(size=32, **sampling))
-    assert 1.5 < whole.seconds < 3.5 and few.seconds == pytest.approx(whole.seconds, abs=1e-3)
-    assert f"breaks off after {few.seconds:.2f} of 5.00 s" in few.warnings
-    assert not any("backwards" in warning for warning in few.warnings)
-    places = assert_sampled_from(whole, few)
-    if wanted := sampling.get("frames_in_all"):
-        # the last frame that is there serves all later sample times
-        moments = [(number + 0.5) * 5 / wanted for number in range(wanted)]
-        assert places == sorted({int(np.searchsorted(whole.timestamps, moment + 1e-6)) - 1 for moment in moments})
-
-
-def test_frames_missing_after_the_last_sample_give_a_warning(truncate):
-    # the only sample, at 2.5 s, is there
-    (warning,) = read_footage(truncate(0.7), ReadSettings(size=32, frames_in_all=1)).warnings
-    assert warning.startswith("breaks off after 3.") and warning.endswith("of 5.00 s")
-
-
-@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
-@pytest.mark.parametrize("fails", [False, True], ids=["seeks lead to the start", "the first seek fails"])
-def test_a_wrong_index_costs_no_frame(streamable_file, monkeypatch, sampling, fails):
-    settings = ReadSettings(size=32, **sampling)
-    correct = read_footage(streamable_file, settings)
-    seeks, seek = [], PictureDecoder.frames_from
-
-    def seek_wrongly(decoder, ticks):
-        seeks.append(ticks)
-        return iter(()) if fails and len(seeks) == 1 else seek(decoder, ticks if fails else 0)
-
-    monkeypatch.setattr(PictureDecoder, "frames_from", seek_wrongly)
-    few = read_footage(streamable_file, settings)
-    assert len(seeks) == 1 + fails and few.warnings == ()
-    assert np.array_equal(few.timestamps, correct.timestamps) and np.array_equal(few.frames, correct.frames)
+@pytest.mark.parametrize("rate", [None, 7])
+def test_half_a_file_gives_what_is_there_and_a_warning(streamable_file, tmp_path, rate):
+    data, cut = streamable_file.read_bytes(), tmp_path / "cut.mp4"
+    cut.write_bytes(data[: len(data) // 2])
+    half = read_footage(cut, ReadSettings(size=32, frames_per_second=rate))
+    assert 1.5 < half.seconds < 3.5 and f"breaks off after {half.seconds:.2f} of 5.00 s" in half.warnings
+    assert not any("backwards" in warning for warning in half.warnings)
+    assert len(half.frames) == pytest.approx(half.seconds * (rate or 30), abs=4)
 
 
 class FailingCodec:
@@ -347,15 +266,14 @@ class FailingCodec:
 
 def fail_decoding(monkeypatch, error, at, above_threads=0):
     """Let decoding fail at some packets if it uses more than so many threads, or 0; return the threads of each run."""
-    set_up, used = PictureDecoder.__init__, []
+    make_codec, used = decode.make_codec, []
 
-    def failing(decoder, file, stream, settings, skip_nonref):
-        set_up(decoder, file, stream, settings, skip_nonref)
+    def failing(stream, settings):
         used.append(settings.threads)
-        if settings.threads == 0 or settings.threads > above_threads:
-            decoder.codec = FailingCodec(decoder.codec, error, at)
+        codec = make_codec(stream, settings)
+        return FailingCodec(codec, error, at) if settings.threads == 0 or settings.threads > above_threads else codec
 
-    monkeypatch.setattr(PictureDecoder, "__init__", failing)
+    monkeypatch.setattr(decode, "make_codec", failing)
     return used
 
 
@@ -366,7 +284,7 @@ def test_running_out_of_memory_is_an_error(dance_file, monkeypatch, threads):
         read_footage(dance_file, ReadSettings(size=16, threads=threads))
     assert used == ([1] if threads == 1 else [threads, 1])
     with pytest.raises(MemoryError):
-        list(FootageReader(dance_file, ReadSettings(size=16, threads=threads)))
+        list(open_footage(dance_file, ReadSettings(size=16, threads=threads)))
 
 
 @pytest.mark.parametrize(
@@ -400,7 +318,7 @@ def test_a_file_that_needs_too_much_memory_to_open_is_refused(dance_file, monkey
     monkeypatch.setattr(av, "open", fail)
     with pytest.raises(ReadError, match="dance.mp4: not a video that can be opened .it is damaged: it states"):
         read_footage(dance_file)
-    monkeypatch.setattr(container, "SPARE_BYTES", 1 << 62)  # more than can be allocated: memory has run out
+    monkeypatch.setattr(decode, "SPARE_BYTES", 1 << 62)  # more than can be allocated: memory has run out
     with pytest.raises(MemoryError, match="dance.mp4: decoding it needs more memory than there is"):
         read_footage(dance_file)
 
@@ -424,3 +342,86 @@ def test_half_a_matroska_file_gives_what_is_there_and_a_warning(tmp_path, dance_
     assert 5 < len(half.frames) < len(whole.frames)
     assert np.array_equal(half.frames[:5], whole.frames[:5])
     assert any("breaks off" in warning for warning in half.warnings)
+
+
+CODECS = {
+    "tagged.mkv": ("libx264", "aac"),
+    "untagged.mkv": ("libx264", "aac"),
+    "loud.flv": ("libx264", "aac"),
+    "loud.webm": ("libvpx-vp9", "libopus"),
+    "loud.mp4": ("libx264", "aac"),
+    "loud.ts": ("libx264", "aac"),
+    "loud.mpg": ("mpeg1video", "mp2"),  # FFmpeg guesses half of its length
+}
+
+
+def write_with_sound(path, frames, sound_seconds=3, delay=0):
+    """Write gray frames uint8 [n, h, w], 30 a second from `delay` seconds on, and silence of another length.
+
+    An untagged file has no tag with the length of its video track, only the length of the whole file.
+    """
+    codecs = CODECS.get(path.name, ("libx264", "aac"))
+    with av.open(str(path), "w") as container:
+        pictures, sound = container.add_stream(codecs[0], rate=30), container.add_stream(codecs[1], rate=48_000)
+        pictures.height, pictures.width, pictures.pix_fmt = *frames.shape[1:], "yuv420p"
+        for number, gray in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(gray, format="gray").reformat(format="yuv420p")
+            frame.pts = number + 30 * delay
+            container.mux(pictures.encode(frame))
+        container.mux(pictures.encode())
+        for begin in range(0, round(sound_seconds * 48_000), 960):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), format="fltp", layout="mono")
+            frame.rate, frame.pts, frame.time_base = 48_000, begin, Fraction(1, 48_000)
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    if path.name.startswith("untagged"):
+        path.write_bytes(path.read_bytes().replace(b"DURATION", b"DURATIOX"))
+    return path
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_sound_may_be_longer_than_the_pictures(tmp_path, make_ramp, name):
+    path = write_with_sound(tmp_path / name, make_ramp(30))
+    whole = read_footage(path, ReadSettings(size=16))
+    assert (len(whole.frames), whole.warnings) == (30, ()) and whole.seconds == pytest.approx(1, abs=2e-3)
+    few = read_footage(path, ReadSettings(size=16, frames_per_second=3.5))
+    assert (len(few.frames), few.seconds, few.warnings) == (4, pytest.approx(1, abs=2e-3), ())
+
+
+@pytest.mark.parametrize("name", ["tagged.mkv", "untagged.mkv", "loud.flv"])
+def test_half_a_file_with_sound_gives_a_warning(tmp_path, make_dance, name):
+    path = write_with_sound(tmp_path / name, make_dance(90))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    for rate in (None, 3):
+        half = read_footage(path, ReadSettings(size=16, frames_per_second=rate))
+        assert 0.5 < half.seconds < 2.5
+        assert any(warning.startswith("breaks off after") for warning in half.warnings)
+
+
+def test_the_tag_of_a_track_counts_from_the_start_of_the_file(tmp_path, make_ramp):
+    path = write_with_sound(tmp_path / "late.mkv", make_ramp(30), delay=1)
+    with av.open(str(path)) as container:
+        assert stated_seconds(container, container.streams.video[0]) == pytest.approx(1, abs=2e-3)
+    assert read_footage(path, ReadSettings(size=16)).warnings == ()
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(b"00:00:09.000000000", 3), (b"soon              ", None)])
+def test_a_wrong_tag_is_limited_or_ignored(tmp_path, make_ramp, value, seconds):
+    path = write_with_sound(tmp_path / "tagged.mkv", make_ramp(30))
+    data = path.read_bytes()
+    assert data.count(b"00:00:01.000000000") == 1
+    path.write_bytes(data.replace(b"00:00:01.000000000", value))
+    with av.open(str(path)) as container:
+        found = stated_seconds(container, container.streams.video[0])
+    assert found == (seconds if seconds is None else pytest.approx(seconds, abs=0.1))
+
+
+def test_a_file_without_a_track_length_is_refused_by_its_file_length_or_read_with_heartbeats(tmp_path, make_ramp):
+    path = write_with_sound(tmp_path / "untagged.mkv", make_ramp(30))
+    beats = []
+    with pytest.raises(ReadError, match="3 s long, over the limit of 2 s"):
+        read_footage(path, ReadSettings(max_seconds=2), heartbeat=lambda: beats.append(1))
+    assert beats == []
+    read_footage(path, ReadSettings(size=16), heartbeat=lambda: beats.append(1))
+    assert len(beats) > 30 + 30 + 130  # the frames, and all packets to find the end of the file

@@ -12,15 +12,14 @@ import pytest
 
 from dance_tf.video.frames import (
     BLOCK,
-    FootageReader,
     FrameFile,
     FrameFileError,
     ReadError,
     ReadSettings,
+    open_footage,
     read_footage,
 )
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.settings import ReadLimits
 
 
 def levels(footage):
@@ -52,7 +51,7 @@ def test_the_square_is_the_shrunk_luma_plane(dance_file):
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_memory_file_and_iterator_give_the_same(dance_file, tmp_path, threads):
     whole = read_footage(dance_file)
-    times, frames = zip(*FootageReader(dance_file, ReadSettings(threads=threads)), strict=True)
+    times, frames = zip(*open_footage(dance_file, ReadSettings(threads=threads)), strict=True)
     assert np.array_equal(whole.timestamps, times) and np.array_equal(whole.frames, frames)
     with FrameFile(tmp_path) as held:
         held.append(whole.frames[0])
@@ -104,55 +103,6 @@ def test_formats_agree_on_gray_levels(tmp_path, make_video, make_ramp, name, cod
     assert (footage.height, footage.width) == side and footage.warnings == ()
 
 
-@pytest.fixture(scope="module")
-def camera_file(tmp_path_factory, make_video, make_dance):
-    """Two seconds as from a phone: a swing of two seconds, changing noise, a low bit rate.
-
-    The tip of the bar moves by up to 29 pixels a frame. Twice as fast, all skips together change 1.03 gray levels.
-    """
-    rng = np.random.default_rng(5)
-    frames = make_dance(60, 640, 360, pace=0.1)
-    noise = rng.integers(0, 9, (5, 640, 360), np.uint8)
-    frames = np.stack([cv2.add(frame, noise[number % 5]) for number, frame in enumerate(frames)])
-    path = tmp_path_factory.mktemp("camera") / "camera.mp4"
-    return make_video(path, frames, options={"preset": "veryfast", "crf": "26", "bf": "3"})
-
-
-@pytest.fixture(scope="module")
-def camera_frames(camera_file):
-    return read_footage(camera_file).frames
-
-
-@pytest.mark.parametrize(
-    "skips",
-    [
-        {"skip_loop_filter": True},
-        {"quick_shrink": True},
-        {"skip_nonref": True},
-        {"skip_loop_filter": True, "quick_shrink": True, "skip_nonref": True},
-    ],
-    ids=str,
-)
-def test_skips_change_frames_by_less_than_a_gray_level(camera_file, camera_frames, skips):
-    quick = read_footage(camera_file, ReadSettings(**skips)).frames
-    assert quick.shape == camera_frames.shape == (60, 128, 128)
-    assert 0 < np.abs(quick.astype(int) - camera_frames).mean() < 1
-
-
-def test_frames_that_no_other_needs_are_interpolated(dance_file):
-    exact = read_footage(dance_file)
-    quick = read_footage(dance_file, ReadSettings(skip_nonref=True))
-    assert np.allclose(quick.timestamps, exact.timestamps, atol=1e-6)
-    assert (quick.frame_rate, quick.seconds) == pytest.approx((exact.frame_rate, exact.seconds))
-    decoded = np.all(quick.frames == exact.frames, axis=(1, 2))
-    assert 0.2 < decoded.mean() < 0.9 and decoded[0]
-    first = int(np.flatnonzero(~decoded)[0])
-    after = first + int(np.flatnonzero(decoded[first:])[0])
-    weight = 1 / (after - first + 1)
-    between = (1 - weight) * quick.frames[first - 1].astype(float) + weight * quick.frames[after]
-    assert np.abs(quick.frames[first] - between).max() <= 1
-
-
 def huge_gif():
     """Return a GIF whose header states 30,000×30,000 pixels."""
     head = b"GIF89a" + struct.pack("<HHBBB", 30_000, 30_000, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
@@ -191,17 +141,14 @@ def test_sound_alone_is_refused(tmp_path):
         read_footage(tmp_path / "sound.m4a")
 
 
-@pytest.mark.parametrize(
-    ("limits", "reason"),
-    [
-        (ReadLimits(pixels=48 * 64 - 1), "pixels a frame"),
-        (ReadLimits(seconds=0.5), "over the limit of 0.5 s"),
-        (ReadLimits(decoded_bytes=50_000), "bytes of decoded pictures"),
-    ],
-)
-def test_limits(ramp_file, limits, reason):
-    with pytest.raises(ReadError, match=reason):
-        read_footage(ramp_file, ReadSettings(limits=limits))
+def test_limits(ramp_file, monkeypatch):
+    with pytest.raises(ReadError, match="48×64 pixels a frame, over the limit of 3,071"):
+        read_footage(ramp_file, ReadSettings(max_pixels=48 * 64 - 1))
+    with pytest.raises(ReadError, match="over the limit of 0.5 s"):
+        read_footage(ramp_file, ReadSettings(max_seconds=0.5))
+    monkeypatch.setattr("dance_tf.video.stills.MAX_DECODED_BYTES", 50_000)
+    with pytest.raises(ReadError, match="more than 50,000 bytes of decoded pictures"):
+        read_footage(ramp_file)
 
 
 def test_a_stated_length_is_limited_before_decoding_and_another_while_decoding(tmp_path, make_video, make_ramp):
@@ -212,7 +159,7 @@ def test_a_stated_length_is_limited_before_decoding_and_another_while_decoding(t
     assert beats == []
     path = make_video(tmp_path / "raw.mjpeg", make_ramp(30), codec="mjpeg", pixel_format="yuvj420p", options={})
     with pytest.raises(ReadError, match="longer than the limit"):
-        read_footage(path, ReadSettings(limits=ReadLimits(seconds=0.5)))
+        read_footage(path, ReadSettings(max_seconds=0.5))
 
 
 def test_memory_does_not_grow_with_the_clip(tmp_path, make_video, make_dance):
@@ -223,7 +170,7 @@ def test_memory_does_not_grow_with_the_clip(tmp_path, make_video, make_dance):
             tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options={"preset": "ultrafast"}
         )
         tracemalloc.start()
-        assert sum(1 for _ in FootageReader(path)) == 10 * repeats
+        assert sum(1 for _ in open_footage(path)) == 10 * repeats
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 100_000
@@ -239,9 +186,9 @@ def random_frames(count):
     return np.random.default_rng(0).integers(0, 256, (count, 3, 5), np.uint8)
 
 
-def test_a_frame_file_has_no_name_and_its_frames_outlive_it(tmp_path):
+def test_a_frame_file_has_no_name_and_a_limit_and_its_frames_outlive_it(tmp_path):
     frames = random_frames(7)
-    with FrameFile(tmp_path) as held:
+    with FrameFile(tmp_path, max_bytes=frames.nbytes) as held:
         held.append(frames[0])
         held.clear()
         for number, frame in enumerate(frames):
@@ -249,8 +196,9 @@ def test_a_frame_file_has_no_name_and_its_frames_outlive_it(tmp_path):
             assert len(held.frames()) == len(held) == number + 1
         found = held.frames()
         assert list(tmp_path.iterdir()) == []
-        with pytest.raises(ValueError, match="shape"):
-            held.append(np.zeros((5, 3), np.uint8))
+        with pytest.raises(ReadError, match="more than 7 frames"):
+            held.append(frames[0])
+        assert len(held) == 7
     assert found.dtype == np.uint8 and np.array_equal(found, frames[:, :, ::-1])
 
 

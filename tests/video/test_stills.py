@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dance_tf.video.clip import IMAGE_SUFFIXES, is_clip, is_image_sequence, refusal_reason
+from dance_tf.video.catalog import IMAGE_SUFFIXES, is_clip, is_image_sequence, refusal_reason
 from dance_tf.video.frames import ReadError, read_footage
-from dance_tf.video.settings import ReadLimits, ReadSettings
-from dance_tf.video.stills import STILL_FORMATS, image_luma, sequence_times, webp_durations
+from dance_tf.video.settings import ReadSettings
+from dance_tf.video.stills import STILL_FORMATS, image_luma, sequence_times
 
 LEVELS = (40, 120, 200)
 
@@ -24,26 +24,26 @@ def test_a_folder_of_images_in_the_order_of_their_numbers(tmp_path):
     for number in (1, 2, 10, 9):
         save(tmp_path / f"{number}.png", 10 * number)
     (tmp_path / "notes.txt").write_text("x")
-    footage = read_footage(tmp_path, ReadSettings(size=20, image_rate=10))
+    footage = read_footage(tmp_path, ReadSettings(size=20))
     assert footage.frames[:, 10, 10].tolist() == [10, 20, 90, 100]
     # numbers are frame counters, so gaps are kept
-    assert np.allclose(footage.timestamps, [0, 0.1, 0.8, 0.9])
-    assert (footage.width, footage.height, footage.seconds) == (10, 20, pytest.approx(0.9 + 0.3))
-    few = read_footage(tmp_path, ReadSettings(size=20, image_rate=10, frames_in_all=2))
-    assert few.frames[:, 10, 10].tolist() == [20, 100]  # at 0.3 s and 0.9 s
+    assert np.allclose(footage.timestamps, np.array([0, 1, 8, 9]) / 30)
+    assert (footage.width, footage.height, footage.seconds) == (10, 20, pytest.approx(0.3 + 0.1))
+    few = read_footage(tmp_path, ReadSettings(size=20, frames_per_second=5))
+    assert few.frames[:, 10, 10].tolist() == [10, 20]  # at 0 s and 0.2 s
 
 
 @pytest.mark.parametrize(
-    ("stems", "rate", "times"),
+    ("stems", "places"),
     [
-        (["0001", "0002", "0004"], 30, [0, 1 / 30, 3 / 30]),
-        (["b", "c"], 2, [0, 0.5]),
-        (["1700000000000", "1700000900000"], 2, [0, 0.5]),
-        (["f1", "g1"], 2, [0, 0.5]),
+        (["0001", "0002", "0004"], [0, 1, 3]),
+        (["b", "c"], [0, 1]),
+        (["1700000000000", "1700000900000"], [0, 1]),
+        (["f1", "g1"], [0, 1]),
     ],
 )
-def test_times_of_sequences(stems, rate, times):
-    assert sequence_times(stems, rate).tolist() == pytest.approx(times)
+def test_times_of_sequences(stems, places):
+    assert (sequence_times(stems) * 30).tolist() == pytest.approx(places)
 
 
 def test_broken_images_are_left_out_and_named(tmp_path):
@@ -51,8 +51,8 @@ def test_broken_images_are_left_out_and_named(tmp_path):
         save(tmp_path / f"{number}.png", 50)
     data = (tmp_path / "2.png").read_bytes()
     (tmp_path / "2.png").write_bytes(data[: len(data) // 2])
-    footage = read_footage(tmp_path, ReadSettings(size=8, image_rate=10))
-    assert len(footage.frames) == 2 and np.allclose(footage.timestamps, [0, 0.2])
+    footage = read_footage(tmp_path, ReadSettings(size=8))
+    assert len(footage.frames) == 2 and np.allclose(footage.timestamps, [0, 2 / 30])
     assert footage.warnings == ("1 broken images left out (2.png)",)
     for number in (1, 3):
         (tmp_path / f"{number}.png").write_bytes(b"no picture")
@@ -60,16 +60,17 @@ def test_broken_images_are_left_out_and_named(tmp_path):
         read_footage(tmp_path)
 
 
-def test_limits_hold_for_images(tmp_path):
+def test_limits_hold_for_images(tmp_path, monkeypatch):
     save(tmp_path / "1.png", 10, (100, 100))
     with pytest.raises(ReadError, match="100×100 pixels"):
-        read_footage(tmp_path, ReadSettings(limits=ReadLimits(pixels=9_999)))
+        read_footage(tmp_path, ReadSettings(max_pixels=9_999))
     for number in range(2, 30):
         save(tmp_path / f"{number}.png", 10, (100, 100))
     with pytest.raises(ReadError, match="limit of 0.5 s"):
-        read_footage(tmp_path, ReadSettings(limits=ReadLimits(seconds=0.5)))
-    with pytest.raises(ReadError, match="decoded pictures"):
-        read_footage(tmp_path, ReadSettings(limits=ReadLimits(decoded_bytes=20_000)))
+        read_footage(tmp_path, ReadSettings(max_seconds=0.5))
+    monkeypatch.setattr("dance_tf.video.stills.MAX_DECODED_BYTES", 20_000)
+    with pytest.raises(ReadError, match="more than 20,000 bytes of decoded pictures"):
+        read_footage(tmp_path)
 
 
 def huge_png(path, side=30_000):
@@ -86,9 +87,8 @@ def huge_png(path, side=30_000):
 def test_images_with_too_many_pixels_are_refused(tmp_path):
     path = huge_png(tmp_path / "9.png")
     for clip, limit in ((path, "67,108,864"), (tmp_path, "67,108,864"), (path, "10")):
-        limits = ReadLimits(pixels=int(limit.replace(",", "")))
         with pytest.raises(ReadError, match=rf"pixels in 9\.png, over the limit of {limit}$"):
-            read_footage(clip, ReadSettings(limits=limits))
+            read_footage(clip, ReadSettings(max_pixels=int(limit.replace(",", ""))))
     save(tmp_path / "1.png", 10)
     with pytest.raises(ReadError, match=r"pixels in 9\.png, over the limit of 67,108,864$"):
         read_footage(tmp_path)
@@ -162,39 +162,30 @@ def test_animations_keep_their_durations(tmp_path, suffix, durations):
     assert np.allclose(footage.timestamps, [0, durations[0] / 1000, sum(durations[:2]) / 1000])
     assert (footage.seconds, footage.frame_rate) == (pytest.approx(0.6), pytest.approx(5))
     assert np.abs(footage.frames[:, 4, 4].astype(int) - LEVELS).max() <= 1
-    samplings = [({"frames_in_all": n}, (np.arange(n) + 0.5) * 0.6 / n) for n in (1, 2, 6)]
-    for sampling, moments in [*samplings, ({"frames_per_second": 4}, np.array([0, 0.25, 0.5]) + 1e-6)]:
-        few = read_footage(path, ReadSettings(size=8, **sampling))
-        shown = np.unique(np.searchsorted(footage.timestamps, moments, "right") - 1)
-        assert np.allclose(few.timestamps, footage.timestamps[shown])
-        assert few.seconds == pytest.approx(0.6) and few.warnings == ()
-        if suffix == "webp":
-            assert few.frame_rate == pytest.approx(5)
+    few = read_footage(path, ReadSettings(size=8, frames_per_second=4))
+    shown = np.unique(np.searchsorted(footage.timestamps, np.array([0, 0.25, 0.5]) + 1e-6, "right") - 1)
+    assert np.allclose(few.timestamps, footage.timestamps[shown])
+    assert (few.seconds, few.frame_rate, few.warnings) == (pytest.approx(0.6), pytest.approx(5), ())
 
 
-def test_webp_durations_are_read_without_decoding(tmp_path):
-    path = write_animation(tmp_path / "a.webp", [100, 0, 16_777_215])
-    # no duration counts as a tenth of a second
-    assert list(webp_durations(path)) == pytest.approx([0.1, 0.1, 16_777.215])
+def test_a_webp_picture_without_duration_is_shown_for_a_tenth_of_a_second(tmp_path):
+    path = write_animation(tmp_path / "a.webp", [200, 0, 300])
+    footage = read_footage(path, ReadSettings(size=8))
+    assert (footage.timestamps.tolist(), footage.seconds) == (pytest.approx([0, 0.2, 0.3]), pytest.approx(0.6))
     Image.new("L", (16, 16), 7).save(tmp_path / "still.webp")
-    assert list(webp_durations(tmp_path / "still.webp")) == []
     assert read_footage(tmp_path / "still.webp", ReadSettings(size=8)).seconds == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("sampling", [{}, {"frames_in_all": 1}])
-def test_limits_and_heartbeats_of_an_animation(tmp_path, sampling):
-    path = write_animation(tmp_path / "a.webp", [100] * 30)
-    beats = []
-    settings = ReadSettings(limits=ReadLimits(seconds=2.05), **sampling)
+def test_limits_and_heartbeats_of_an_animation(tmp_path, monkeypatch):
+    path, beats = write_animation(tmp_path / "a.webp", [100] * 30), []
     with pytest.raises(ReadError, match="a.webp: longer than the limit of 2.05 s"):
-        read_footage(path, settings, heartbeat=lambda: beats.append(1))
+        read_footage(path, ReadSettings(max_seconds=2.05), heartbeat=lambda: beats.append(1))
     assert len(beats) == 21
-    with pytest.raises(ReadError, match="bytes of decoded pictures"):
-        read_footage(path, ReadSettings(limits=ReadLimits(decoded_bytes=1000), **sampling))
-    beats.clear()
-    read_footage(path, ReadSettings(size=8, **sampling), heartbeat=lambda: beats.append(1))
-    # one for each picture in the file header, and one for each decoded; the sample is the 16th of 30
-    assert len(beats) == 30 + (17 if sampling else 30)
+    read_footage(path, ReadSettings(size=8), heartbeat=lambda: beats.append(1))
+    assert len(beats) == 21 + 30
+    monkeypatch.setattr("dance_tf.video.stills.MAX_DECODED_BYTES", 1000)
+    with pytest.raises(ReadError, match="more than 1,000 bytes of decoded pictures"):
+        read_footage(path)
 
 
 def test_broken_animations_are_refused(tmp_path):

@@ -1,0 +1,158 @@
+"""Settings of a training run: what is refused, how flat values reach their place, and changes by name."""
+
+import dataclasses
+import math
+import operator
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from dance_tf.dataset.batches import Jitter
+from dance_tf.model.networks import NetworkSettings
+from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, growth_settings, training_settings
+
+BASE = training_settings()
+
+
+def test_rates_and_optimizers_of_schedules():
+    assert [Schedule(4, 0.1).rate(epoch) for epoch in range(4)] == [0.1] * 4
+    cosine = [Schedule(4, 0.1, decay="cosine").rate(epoch) for epoch in range(4)]
+    np.testing.assert_allclose(cosine, [0.1, 0.05 * (1 + math.sqrt(0.5)), 0.05, 0.05 * (1 - math.sqrt(0.5))])
+    assert Schedule().rate(0) == 0.001  # the paper's
+    optimizer = Schedule(4, 0.1, 0.8).build_optimizer()
+    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.8
+    assert isinstance(Schedule(optimizer="adam").build_optimizer(), keras.optimizers.Adam)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"optimizer": "lion"}, "unknown optimizer 'lion': use one of sgd, adam"),
+        ({"decay": "linear"}, "unknown decay 'linear': use one of constant, cosine"),
+        ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
+        ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
+        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
+        ({"epochs": -1}, "-1 epochs with a patience of 10 is not a valid schedule"),
+        ({"patience": 0}, "30 epochs with a patience of 0 is not a valid schedule"),
+    ],
+)
+def test_an_invalid_schedule_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule(**wrong)
+
+
+def test_the_autoencoder_depends_on_everything_but_the_classifier():
+    def grown(**changes):
+        return growth_settings(dataclasses.replace(BASE, **changes))
+
+    others = NetworkSettings(squeeze_ratio=2, dropout=0.5, classes=4)
+    same = grown(
+        strategy="ae", network=others, freeze_encoder=True, schedule=Schedule(9), batch_size=3, augment=["noise"]
+    )
+    assert same == grown()
+    different = dict(view="frame", growth=Schedule(epochs=4), growth_batch_size=9, progressive=False, frame_size=64)
+    different |= dict(frames_per_clip=5, validation_frames=3, jitter=Jitter(shift=1))
+    different |= dict(network=NetworkSettings(low_resolution_factor=4))
+    assert len({grown(), *(grown(**{name: value}) for name, value in different.items())}) == 1 + len(different)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"strategy": "svm"}, "unknown strategy 'svm': use one of resnet, cnn, ae"),
+        ({"view": "edges"}, "unknown view 'edges': use one of frame, difference"),
+        ({"augment": ("time",)}, "time"),
+        ({"epochs": 0}, "epochs: at least 1 is needed to learn anything, not 0"),
+        ({"growth_epochs": 0}, "growth epochs: at least 1"),
+        ({"jitter": math.nan}, "jitter must be a number of at least 0, not nan"),
+        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), not 1.0"),
+        ({"frames_per_clip": 0}, "frames_per_clip must be at least 1, not 0"),
+    ],
+)
+def test_settings_that_cannot_be_trained_with_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        training_settings(**wrong)
+
+
+def test_every_value_reaches_its_place():
+    values = dict(epochs=7, learning_rate=0.5, momentum=0.25, decay="constant", patience=3, batch_size=5)
+    values |= dict(growth_epochs=2, growth_learning_rate=0.125, growth_optimizer="sgd", growth_momentum=0.0, jitter=0.5)
+    values |= dict(frames_per_clip=6, dropout=0.125, squeeze_ratio=16, low_resolution_factor=4, augment=["noise"])
+    assert training_settings("cnn", "frame", **values) == TrainingSettings(
+        "cnn",
+        "frame",
+        NetworkSettings(dropout=0.125, squeeze_ratio=16, low_resolution_factor=4),
+        Schedule(7, 0.5, 0.25, "constant", 3),
+        Schedule(2, 0.125, 0.0, "constant", 2, "sgd"),
+        batch_size=5,
+        frames_per_clip=6,
+        jitter=Jitter(4, 0.075, 2.5, 0.1, 0.35),
+        augment=("noise",),
+    )
+    assert training_settings(jitter=0).jitter == Jitter()
+
+
+NAMES = [
+    f"{entry.name}.{inner.name}" if inner else entry.name
+    for entry in dataclasses.fields(BASE)
+    for inner in (dataclasses.fields(entry.type) if dataclasses.is_dataclass(entry.type) else [None])
+]
+OTHER_TEXTS = {"strategy": "cnn", "view": "frame", "schedule.decay": "constant", "schedule.optimizer": "adam"}
+OTHER_TEXTS |= {"growth.decay": "cosine", "growth.optimizer": "sgd"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_can_be_changed_by_its_name(name):
+    before = operator.attrgetter(name)(BASE)
+    if isinstance(before, bool):
+        value = not before
+    elif isinstance(before, str):
+        value = OTHER_TEXTS[name]
+    else:
+        value = ("noise",) if name == "augment" else before + 1 if isinstance(before, int) else before / 2 + 0.125
+    changed = apply_changes(BASE, {name: value})
+    assert operator.attrgetter(name)(changed) == value
+    assert changed != BASE == apply_changes(changed, {name: before})
+
+
+def test_changes_of_several_groups_and_bare_names_of_the_network():
+    base = training_settings()
+    changes = {"schedule.learning_rate": 1, "strategy": "cnn_ae", "squeeze_ratio": np.int64(2), "augment": ["noise"]}
+    found = apply_changes(base, changes)
+    assert found == dataclasses.replace(
+        base,
+        strategy="cnn_ae",
+        schedule=dataclasses.replace(base.schedule, learning_rate=1.0),
+        network=dataclasses.replace(base.network, squeeze_ratio=2),
+        augment=("noise",),
+    )
+    assert type(found.schedule.learning_rate) is float and type(found.network.squeeze_ratio) is int
+    assert apply_changes(base, {}) == base == training_settings()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 0.1}, "unknown setting 'learning_rate': use one of strategy, view, network.classes, "),
+        ({"schedule.rate": 0.1}, "unknown setting 'schedule.rate': use one of"),
+        ({"network": {"squeeze_ratio": 2}}, "unknown setting 'network': use one of"),
+        ({"view": {"name": "frame"}}, "view must be a name, not {'name': 'frame'}"),
+        ({"schedule.learning_rate": "1e-3"}, "schedule.learning_rate must be a number, not '1e-3'"),
+        ({"schedule.momentum": True}, "schedule.momentum must be a number, not True"),
+        ({"jitter.shift": math.nan}, "jitter.shift must be a number, not nan"),
+        ({"batch_size": 8.5}, "batch_size must be a whole number, not 8.5"),
+        ({"progressive": 0}, "progressive must be true or false, not 0"),
+        ({"augment": "noise"}, "augment must be a list of names, not 'noise'"),
+        ({"squeeze_ratio": 2, "network.squeeze_ratio": 4}, "network.squeeze_ratio is changed twice"),
+        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ({"schedule.decay": "linear"}, "unknown decay 'linear'"),
+        ({"strategy": "svm"}, "unknown strategy 'svm'"),
+        ({"strategy": "no_such_module:build"}, "strategy 'no_such_module:build' cannot be imported"),
+    ],
+)
+def test_changes_that_cannot_be_made_are_refused_in_one_line(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
+        apply_changes(training_settings(), changes)
+    assert "\n" not in str(refused.value)
