@@ -247,9 +247,17 @@ def attention_spread(weights: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {path: float(np.nanmax(np.nanmax(found, 0) - np.nanmin(found, 0))) for path, found in weights.items()}
 
 
+def ablations_metrics(table: pd.DataFrame, tests: pd.DataFrame, weights: Mapping[str, np.ndarray]) -> dict[str, dict]:
+    """Return the branches "ablations" and "comparison" of metrics.json; p values are not corrected."""
+    scores = nest_parts(table, "name")
+    for name, change in nest_parts(tests.drop(columns="p_holm")).items():
+        scores[name]["difference"] = change
+    return {"ablations": scores, "comparison": {"attention_spread": attention_spread(weights)}}
+
+
 def strategies_metrics(runs: Sequence[Run], table: pd.DataFrame) -> dict[str, dict]:
     """Return the branch "strategies" of metrics.json: `estimates` by name and split, with the budget of the runs."""
-    scores = nest_parts(table.drop(columns="dancers"), ["name", "split"])
+    scores = nest_parts(table, "name", "split")
     for (name, split), group in group_runs(runs, ("name", "split")).items():
         scores[name][split] |= budget(group)
     return scores

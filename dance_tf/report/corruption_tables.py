@@ -9,7 +9,7 @@ from dance_tf.audit.published import table_frame
 from dance_tf.corruption.conditions import condition_table, constant_table, find_condition
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corruption import BEYOND, LEVEL, TOTAL, paper_levels
-from dance_tf.report.tables import MISSING, percent, percents
+from dance_tf.report.tables import MISSING, nest, percent, percents
 
 PAPER_CLEAN = "Baseline (optimal)"
 PAPER = table_frame(5).set_index("condition")[["accuracy", "f1"]]  # percent
@@ -21,6 +21,17 @@ GROUPS = {  # kind and group of `hardest_groups`: title of the column
     ("worst", "style"): "worst style (correct)",
     ("losing", "dancer"): "dancer with the largest loss",
     ("losing", "style"): "style with the largest loss",
+}
+METRIC_LEVELS = {  # branch of metrics.json: levels of its table
+    "scores": ("name", *LEVEL, "unit", "metric"),
+    "means": ("name", "summary", "unit", "metric"),
+    "severities": (*LEVEL, "unit", "metric"),
+    "hardest": (*LEVEL, "kind", "group"),
+    "losses": ("condition",),
+    "attention_gain": ("condition", "kind"),
+    "training_against": ("family", "training"),
+    "training_gain": ("family", "training", "kind"),
+    "compression": ("CRF",),
 }
 
 
@@ -71,17 +82,36 @@ def unknown_backgrounds(clips: pd.DataFrame) -> pd.Series:
     return 1 - chosen.groupby("condition", sort=False)["background_valid"].mean()
 
 
+def count_clips(clips: pd.DataFrame) -> dict[str, object]:
+    """Return the numbers of clips, dancers and seeds, and the refused clips with their reasons.
+
+    Args:
+        clips: of `describe_corrupted`. A clip whose dancer is unknown is a dancer of its own.
+    """
+    used, refused = clips[clips["reason"] == ""], clips[clips["reason"] != ""]
+    return {
+        "clips": used["clip"].nunique(),
+        "dancers": used["dancer"].where(used["dancer"] != "", used["clip"]).nunique(),
+        "seeds": 1 + int(clips["seed"].max()),
+        "refused": dict(zip(refused["clip"], refused["reason"], strict=True)),
+    }
+
+
+def corruption_metrics(clips: pd.DataFrame, **tables: pd.DataFrame) -> dict[str, object]:
+    """Return the branch "robustness" of metrics.json: `count_clips` and the tables, named as in `METRIC_LEVELS`."""
+    return count_clips(clips) | {name: nest(table, METRIC_LEVELS[name]) for name, table in tables.items()}
+
+
 def table_5(scores: pd.DataFrame, hardest: pd.DataFrame, clips: pd.DataFrame, finer: pd.DataFrame) -> pd.DataFrame:
     """Return Table 5 of one model with the values of the paper.
 
     Args:
         scores: of `condition_scores` at the paper's levels.
-        hardest: of `hardest_groups`, these levels and 240 lines.
+        hardest: of `hardest_groups`, these levels and 240 lines, each once.
         clips: of `describe_corrupted`.
         finer: of `condition_scores`; its rows of 240 lines come last, and may be absent.
     """
     unknown, rows = unknown_backgrounds(clips), []
-    hardest = hardest.drop_duplicates([*LEVEL, "kind", "group"])
     hardest = hardest[(hardest["kind"] == "worst") | (hardest["clean"] > hardest["accuracy"])]
     texts = {
         tuple(row[name] for name in (*LEVEL, "kind", "group")): f"{row['member']}: {percent(row['clean'], 0)} → "

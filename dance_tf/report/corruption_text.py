@@ -14,6 +14,7 @@ from dance_tf.report.corruption_tables import (
     above_chance,
     accuracy_rows,
     corrupted_rows,
+    count_clips,
     paper_loss,
     row_name,
     unknown_backgrounds,
@@ -77,9 +78,9 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
         scores: of `condition_scores`, the proposed model at the paper's levels.
         clips: of `describe_corrupted`.
     """
-    refused, used = clips[clips["reason"] != ""], clips[clips["reason"] == ""].drop_duplicates("clip")
-    dancers = used["dancer"].where(used["dancer"] != "", used["clip"]).nunique()
-    named = ", ".join(f"{clip} ({reason})" for clip, reason in zip(refused["clip"], refused["reason"], strict=True))
+    counts, used = count_clips(clips), clips[clips["reason"] == ""].drop_duplicates("clip")
+    dancers, refused = counts["dancers"], counts["refused"]
+    named = ", ".join(f"{clip} ({reason})" for clip, reason in refused.items())
     rows = accuracy_rows(scores)
     conditions, same = len(rows[rows["condition"] != CLEAN]), list(rows.loc[~rows["changed"], "condition"])
     sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))

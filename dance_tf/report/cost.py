@@ -12,7 +12,7 @@ from dance_tf.experiments.cost import SHARED
 from dance_tf.experiments.scores import VALIDATION, group_runs, predictions_of
 from dance_tf.experiments.spec import PROPOSED
 from dance_tf.report.comparison import strategy_title
-from dance_tf.report.tables import MISSING, percents
+from dance_tf.report.tables import MISSING, nest, percents
 
 PLAIN = "cnn"  # reference network: costs are also given relative to it
 COSTS = {  # column: cost, factor, column of the paper's Table 4
@@ -46,7 +46,7 @@ def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: in
         if pairs:
             confused = sum(counts[:, :, one, other] + counts[:, :, other, one] for one, other in pairs)
             frames = sum(counts[:, :, pair].sum(axis=(2, 3)) for pair in pairs)
-            draws = np.concatenate([np.ones((1, len(dancers))), draw_dancers(len(dancers), resamples, seed)])
+            draws = draw_dancers(len(dancers), resamples, seed)
             with np.errstate(invalid="ignore"):
                 observed, *rates = (draws @ confused.T) / (draws @ frames.T)  # [1 + resamples, runs]
             mean = np.nan_to_num(observed).mean()
@@ -80,6 +80,17 @@ def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
     training = costs[costs["cost"] == "training_seconds"].set_index("name")["count"]
     counts = {"parameters": median["parameters"].astype(int), "training runs": training.reindex(median.index)}
     return pd.DataFrame({**columns, **counts}).reset_index(drop=True)
+
+
+def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, object]:
+    """Return the branch "cost" of metrics.json: each cost by name, similar styles confused, what was measured where."""
+    measured = costs[["machine", "frames", "width", "height", "synthetic"]]
+    plain = costs["cost"].map(costs[costs["name"] == PLAIN].set_index("cost")["median"])
+    relative = costs.drop(columns=measured.columns).assign(relative_to_cnn=costs["median"] / plain)
+    branch = nest(relative, ["name", "cost"])
+    for name, confused in nest(similar, ["name"]).items():
+        branch[name]["similar_styles_confused"] = confused
+    return {**branch, "measured_on": {**measured.iloc[0], "threads": 1}}
 
 
 def describe_measurement(costs: pd.DataFrame) -> str:

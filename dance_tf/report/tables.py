@@ -115,13 +115,14 @@ def nest(tidy: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
     return nested
 
 
-def nest_parts(table: pd.DataFrame, by: Sequence[str]) -> dict[str, object]:
-    """Return `estimates` or `differences` nested by the columns `by`, "held_out" where it applies, unit, metric."""
-    levels = [*by, "part", "unit", *(["metric"] if "metric" in table else [])]
+def nest_parts(table: pd.DataFrame, *by: str) -> dict[str, object]:
+    """Return `estimates` by some columns, or `differences`, nested by these, "held_out" if it applies, unit, metric."""
+    levels = [*(by or ["question"]), "part", "unit"]
     if table.empty:
         return {}
-    keys = {VALIDATION: "", HELD_OUT: "held_out"}
-    return nest(table.assign(part=table["part"].map(keys)), levels)
+    if "metric" in table:
+        levels, table = [*levels, "metric"], table.drop(columns="dancers")
+    return nest(table.assign(part=table["part"].map({VALIDATION: "", HELD_OUT: "held_out"})), levels)
 
 
 def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
