@@ -18,8 +18,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_
 
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.experiments.cache import Experiment
-from dance_tf.experiments.spec import leakage_specs
-from dance_tf.model.networks import STRATEGIES
+from dance_tf.experiments.spec import PROPOSED, leakage_specs
 from dance_tf.report.profile import load_profile
 from dance_tf.report.settings import compared_settings
 
@@ -58,7 +57,9 @@ def test_report_is_complete(finished):
     content = json.loads((report / "metrics.json").read_text())
     assert {"data", "curation", "autoencoder", "strategies", "leakage"} <= set(content)
     robustness = content["robustness"]
-    assert set(robustness["proposed"]["conditions"]) == {f"{each.name}@{each.severity:g}" for each in CONDITIONS}
+    [scores] = (found for name, found in robustness["scores"].items() if name.endswith("trained in full"))
+    levels = {(name, float(severity)) for name, found in scores.items() for severity in found}
+    assert levels == {("clean", 0.0), *((each.name, each.severity) for each in CONDITIONS)}
     assert len(CONDITIONS) == 14 and {"clean", "noise"} <= set(robustness["training_against"])
     table = pd.read_csv(report / "tables" / "t5_robustness.csv")
     assert len(table) >= 1 + len(CONDITIONS)
@@ -95,13 +96,13 @@ def test_metrics_follow_from_the_recorded_predictions(finished):
     fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
     specs = [
         spec
-        for view, strategies in (("difference", STRATEGIES), ("frame", profile.background_strategies))
+        for view, strategies in (("difference", profile.leakage_strategies), ("frame", profile.background_strategies))
         for strategy in strategies
         for spec in leakage_specs(compared_settings(profile, strategy, view), profile.compare_folds, **fields)
     ]
     for run in Experiment(finished / "report", from_records=True).run(specs):
         view, split, strategy = run.spec.settings.view, run.spec.split, run.spec.settings.strategy
-        found = content["leakage"]["splits"]["room_kept" if view == "frame" else "room_removed"][strategy][split]
+        found = content["leakage"]["splits"][view][strategy][split]
         for part, predictions in ((found["held_out"], run.test), (found, run.validation)):
             expected = scores_by_scikit_learn(predictions)
             assert {name: part["frame"][name]["mean"] for name in expected} == pytest.approx(expected, abs=1e-5)
@@ -175,5 +176,5 @@ def test_killed_report_ends_in_the_same_metrics(finished, tmp_path):
         assert not (tmp_path / "report" / "metrics.json").exists()
     subprocess.run(arguments, check=True, capture_output=True, cwd=ROOT, timeout=1800)
     ended = metrics(tmp_path)
-    assert ended["network"]["scores"]["difference"]["network"]["held_out"]["clip"]["accuracy"]["runs"] == 1
+    assert ended["network"]["scores"]["difference"][PROPOSED]["held_out"]["clip"]["accuracy"]["runs"] == 1
     assert contained(ended, metrics(finished))

@@ -4,7 +4,6 @@ The paper does not define two details. Here macro averages include the classes t
 as 0 (scikit-learn's `labels=unique(labels), zero_division=0`).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,20 +52,6 @@ def scores_of_confusion(matrix: np.ndarray) -> np.ndarray:
     accuracy = _ratio(np.trace(matrix, axis1=-2, axis2=-1), total)
     chance = _ratio((support * matrix.sum(axis=-2)).sum(axis=-1), total * total)
     return np.stack([accuracy, *macro, _ratio(accuracy - chance, 1 - chance)], axis=-1)
-
-
-def pair_confusion(matrix: np.ndarray, pairs: Sequence[tuple[int, int]]) -> float:
-    """Return the share of similar styles' frames that are predicted as the other style of their pair (Table 4).
-
-    The paper gives no formula. Several pairs are counted together; 0 if none of their styles occurs.
-
-    Args:
-        matrix: confusion matrix [classes, classes], rows are the truth.
-        pairs: indices of the two styles of each pair.
-    """
-    taken = sum(int(matrix[first, second] + matrix[second, first]) for first, second in pairs)
-    danced = sum(int(matrix[first].sum() + matrix[second].sum()) for first, second in pairs)
-    return taken / danced if danced else 0.0
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

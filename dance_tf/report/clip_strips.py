@@ -1,6 +1,5 @@
 """Film strips of curated clips, with the dropped frames and their reasons."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.build import parts_folder
 from dance_tf.report.figures.clips import choose_frames, clip_strip
-from dance_tf.report.section import png
+from dance_tf.report.section import png, write_whole
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
@@ -134,9 +133,5 @@ def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) ->
     except Exception as error:  # noqa: BLE001 - an error of one file must not stop the others
         return failure_reason(error)
     title = f"Clip {clip.clip.clip_id}: kept and dropped frames"
-    figure = clip_strip(frames, times, clip.dropped, clip.timestamps, title, source)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    partial.write_bytes(png(figure))
-    partial.replace(out)
+    write_whole(out, png(clip_strip(frames, times, clip.dropped, clip.timestamps, title, source)))
     return ""

@@ -8,17 +8,15 @@ import pandas as pd
 
 from dance_tf.audit.published import table_frame
 from dance_tf.dataset.batches import FRAME_SIDE
-from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS, Estimate
+from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
 from dance_tf.experiments.spec import Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import ROOT
-from dance_tf.report.sentences import scores_branch
-from dance_tf.report.tables import percent, percent_interval, wide_table
+from dance_tf.report.tables import nest_parts, only, percent, percents, wide_table
 
-TABLE_2_METRICS = ("accuracy", "precision", "sensitivity", "specificity", "f1", "kappa")
 TABLE_3_METRICS = ("accuracy", "sensitivity", "kappa")
 
 
@@ -36,9 +34,10 @@ def strategy_title(name: str) -> str:
 def budget(runs: Sequence[Run]) -> dict[str, int]:
     """Return the budget of runs: maximum number of epochs, folds, repeats."""
     specs = [run.spec for run in runs]
-    folds, repeats = {spec.fold for spec in specs}, {spec.repeat for spec in specs}
     epochs = max(spec.settings.schedule.epochs for spec in specs)
-    return {"epochs": epochs, "folds": len(folds), "repeats": len(repeats)}
+    return {"epochs": epochs} | {
+        f"{name}s": len({getattr(spec, name) for spec in specs}) for name in ("fold", "repeat")
+    }
 
 
 def describe_budget(runs: Sequence[Run]) -> str:
@@ -50,40 +49,13 @@ def describe_budget(runs: Sequence[Run]) -> str:
     )
 
 
-def nested_scores(table: pd.DataFrame, by: Sequence[str]) -> dict[str, dict]:
-    """Return estimates for metrics.json, nested by the columns `by`, "held_out" if it applies, unit, metric."""
-    nested: dict[str, dict] = {}
-    for key, group in table.groupby(list(by), sort=False):
-        node = nested
-        for name in key[:-1]:
-            node = node.setdefault(str(name), {})
-        node[str(key[-1])] = scores_branch(group)
-    return nested
-
-
-def nested_differences(table: pd.DataFrame) -> dict[str, dict]:
-    """Return differences for metrics.json: question, "held_out" if it applies, unit; p is not corrected."""
-    nested: dict[str, dict] = {}
-    for row in table.to_dict("records"):
-        node = nested.setdefault(row["question"], {})
-        node = node.setdefault("held_out", {}) if row["part"] == HELD_OUT else node
-        tested = {"mean": row["t_mean"], "interval": None, "p": None, "dancers": row["dancers"], "runs": row["runs"]}
-        if not np.isnan(row["p"]):
-            tested |= {"interval": [row["t_low"], row["t_high"]], "p": row["p"]}
-        node[row["unit"]] = {**estimate_of(row).to_json(), "paired_t": tested}
-    return nested
-
-
-def estimate_of(row: Mapping[Hashable, object]) -> Estimate:
-    """Return the estimate in a row's columns mean, low, high, runs."""
-    return Estimate(row["mean"], row["low"], row["high"], row["runs"])
-
-
 def clip_confusions(runs: Sequence[Run]) -> dict[str, np.ndarray]:
     """Return confusion matrices int64 [styles, styles] of held-out clips by title; a clip counts once in each run."""
     groups = group_runs(runs, ("name",)).items()
-    return {strategy_title(name): sum(run.test.confusion_by_clip("clip").sum(axis=0) for run in group)
-            for (name,), group in groups}  # fmt: skip
+    return {
+        strategy_title(name): sum(run.test.confusion_by_clip("clip").sum(axis=0) for run in group)
+        for (name,), group in groups
+    }
 
 
 def interval_name(frame_size: int, interval: int) -> str:
@@ -99,28 +71,19 @@ def interval_questions(frame_sizes: Sequence[int], intervals: Sequence[int]) -> 
     return {key: (interval_name(*row), reference) for key, row in rows.items() if row != (size, every)}
 
 
-def beside_paper(
-    table: pd.DataFrame,
-    published: pd.DataFrame,
-    rows: Sequence[str],
-    metrics: Sequence[str],
-    held_out: Sequence[tuple[str, str]],
+def _beside_paper(
+    table: pd.DataFrame, published: pd.DataFrame, rows: list[str], metrics: Sequence[str], held_out: list[tuple]
 ) -> pd.DataFrame:
-    """Return a wide table of the paper's values and ours by frame on the validation folds, as in the paper.
+    """Return a wide table of the paper's values in percent and ours by frame on the validation folds, as in the paper.
 
-    Args:
-        table: estimates.
-        published: the paper's values in percent, with the columns `rows`.
-        rows: columns that name a row.
-        metrics: columns.
-        held_out: metric and unit of the columns on held-out dancers, which the paper does not have.
+    `held_out` lists metric and unit of the columns on held-out dancers, which the paper does not have.
     """
     labels = {(VALIDATION, "frame", metric): metric for metric in metrics}
     labels |= {(HELD_OUT, unit, metric): f"held-out {metric} by {unit}" for metric, unit in held_out}
     places = zip(table["part"], table["unit"], table["metric"], strict=True)
     labelled = table.assign(column=[labels.get(place) for place in places]).dropna(subset="column")
     wide = wide_table(labelled, rows, "column", list(labels.values()))
-    paper = wide[list(rows)].merge(published, how="left")
+    paper = wide[rows].merge(published, how="left")
     for metric in metrics:
         if metric in paper:
             wide.insert(wide.columns.get_loc(metric), f"{metric}, paper", paper[metric])
@@ -133,7 +96,7 @@ def strategy_table(table: pd.DataFrame, repeats: int = 1) -> pd.DataFrame:
     published = published[published["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
     named = table.assign(strategy=table["name"].map(strategy_title))
     held_out = [("accuracy", unit) for unit in UNITS]
-    return beside_paper(named, published.reset_index(), ["strategy"], TABLE_2_METRICS, held_out)
+    return _beside_paper(named, published.reset_index(), ["strategy"], SCORES, held_out)
 
 
 def score_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -152,13 +115,12 @@ def frame_interval_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return Table 3, one row per frame size and interval; the paper names no size, so its values are at full size."""
     published = table_frame(3).rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
     held_out = [(metric, "frame") for metric in TABLE_3_METRICS]
-    return beside_paper(table, published, ["frame_size", "interval"], TABLE_3_METRICS, held_out)
+    return _beside_paper(table, published, ["frame_size", "interval"], TABLE_3_METRICS, held_out)
 
 
 def difference_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return differences of accuracy in points: one row per question, columns per part and unit, corrected p."""
-    titles = {row.question: _minus(row) for row in table.itertuples()}
-    return _difference_columns(table).rename(index=titles).rename_axis("difference").reset_index()
+    return _difference_columns(table).rename(index=_titles(table)).rename_axis("difference").reset_index()
 
 
 def ablation_table(table: pd.DataFrame, tests: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -175,8 +137,10 @@ def ablation_table(table: pd.DataFrame, tests: pd.DataFrame, titles: Mapping[str
     return wide.join(changes, on="name").assign(name=wide["name"].map(titles))
 
 
-def _minus(row) -> str:
-    return f"{strategy_title(row.first)} minus {strategy_title(row.second)}"
+def _titles(table: pd.DataFrame) -> dict[str, str]:
+    return {
+        row.question: f"{strategy_title(row.first)} minus {strategy_title(row.second)}" for row in table.itertuples()
+    }
 
 
 def _difference_columns(table: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +158,7 @@ def is_tested(row: Mapping[Hashable, object]) -> bool:
 
 def describe_difference(row: Mapping[Hashable, object]) -> str:
     """Return a difference and its test in words; significance is decided by the test, not by the interval."""
-    points = f"{percent_interval(row['mean'], row['low'], row['high'])} percentage points"
+    points = f"{percents(row)} percentage points"
     if row["dancers"] == 1:
         return f"{points} (one dancer: no interval and no test)"
     if not is_tested(row):
@@ -205,9 +169,9 @@ def describe_difference(row: Mapping[Hashable, object]) -> str:
 
 def describe_question(table: pd.DataFrame, question: str) -> str:
     """Return a question's differences in words: on held-out dancers by frame and clip, on the validation folds."""
-    rows = {(row["part"], row["unit"]): row for row in table.to_dict("records") if row["question"] == question}
+    places = ((HELD_OUT, "frame"), (HELD_OUT, "clip"), (VALIDATION, "frame"))
     frame, clip, validation = (
-        describe_difference(rows[place]) for place in ((HELD_OUT, "frame"), (HELD_OUT, "clip"), (VALIDATION, "frame"))
+        describe_difference(only(table, question=question, part=part, unit=unit)) for part, unit in places
     )
     return (
         f"Difference in accuracy on held-out dancers: {frame} by frame, {clip} by clip. On the validation folds "
@@ -217,8 +181,7 @@ def describe_question(table: pd.DataFrame, question: str) -> str:
 
 def intervals_text(table: pd.DataFrame) -> str:
     """Describe the effect of fewer and smaller frames."""
-    titles = {row.question: _minus(row) for row in table.itertuples()}
-    sentences = [f"{title}. {describe_question(table, question)}" for question, title in titles.items()]
+    sentences = [f"{title}. {describe_question(table, question)}" for question, title in _titles(table).items()]
     note = (
         "Intervals count frames of these clips. If the clips have fewer than the paper's 30 frames per second, "
         "neighbouring frames differ more. If a clip has fewer frames left than an epoch samples, epochs are shorter."
@@ -228,8 +191,7 @@ def intervals_text(table: pd.DataFrame) -> str:
 
 def strategies_headline(tests: pd.DataFrame, source: str) -> str:
     """Describe the effect of attention on held-out dancers in one sentence."""
-    chosen = (tests["question"] == "attention") & (tests["part"] == HELD_OUT) & (tests["unit"] == "frame")
-    row = tests[chosen].iloc[0].to_dict()
+    row = only(tests, question="attention", part=HELD_OUT, unit="frame")
     return f"Attention changes the frame accuracy on held-out dancers by {describe_difference(row)} ({source} footage)."
 
 
@@ -263,9 +225,7 @@ def ablations_text(tests: pd.DataFrame, rows: Sequence[Ablation], weights: Mappi
     """
     titles = {row.name: row.title for row in rows}
     found = tests.to_dict("records")
-    listed = "; ".join(
-        f"{titles[row['question']]} {percent_interval(row['mean'], row['low'], row['high'])} points" for row in found
-    )
+    listed = "; ".join(f"{titles[row['question']]} {percents(row)} points" for row in found)
     tested = [row for row in found if is_tested(row)]
     shown = [titles[row["question"]] for row in tested if row["p_holm"] < ALPHA]
     verdict = (
@@ -287,23 +247,17 @@ def attention_spread(weights: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {path: float(np.nanmax(np.nanmax(found, 0) - np.nanmin(found, 0))) for path, found in weights.items()}
 
 
-def strategies_metrics(runs: Sequence[Run], table: pd.DataFrame, tests: pd.DataFrame) -> dict[str, dict]:
-    """Return the branches "strategies" and "comparison" of metrics.json; each strategy includes its budget."""
-    scores = nested_scores(table, ["name"])
-    groups = group_runs(runs, ("name", "split")).items()
-    strategies = {name: {split: {**scores[name], **budget(group)}} for (name, split), group in groups}
-    return {"strategies": strategies, "comparison": {"differences": nested_differences(tests)}}
-
-
-def interval_metrics(table: pd.DataFrame, tests: pd.DataFrame) -> dict[str, dict]:
-    """Return the branch "frame_interval" of metrics.json."""
-    scores = nested_scores(table, ["frame_size", "interval"])
-    return {"frame_interval": {**scores, **({"difference": nested_differences(tests)} if len(tests) else {})}}
-
-
 def ablations_metrics(table: pd.DataFrame, tests: pd.DataFrame, weights: Mapping[str, np.ndarray]) -> dict[str, dict]:
-    """Return the branches "ablations" and "comparison" of metrics.json."""
-    changes = nested_differences(tests)
-    scores = nested_scores(table, ["name"])
-    branch = {name: {**scores[name], **({"difference": changes[name]} if name in changes else {})} for name in scores}
-    return {"ablations": branch, "comparison": {"attention_spread": attention_spread(weights)}}
+    """Return the branches "ablations" and "comparison" of metrics.json; p values are not corrected."""
+    scores = nest_parts(table, "name")
+    for name, change in nest_parts(tests.drop(columns="p_holm")).items():
+        scores[name]["difference"] = change
+    return {"ablations": scores, "comparison": {"attention_spread": attention_spread(weights)}}
+
+
+def strategies_metrics(runs: Sequence[Run], table: pd.DataFrame) -> dict[str, dict]:
+    """Return the branch "strategies" of metrics.json: `estimates` by name and split, with the budget of the runs."""
+    scores = nest_parts(table, "name", "split")
+    for (name, split), group in group_runs(runs, ("name", "split")).items():
+        scores[name][split] |= budget(group)
+    return scores

@@ -9,16 +9,17 @@ from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.experiments.conditions import CLEAN
 from dance_tf.experiments.corruption import BEYOND, EVERYTHING, HIGHER, LOWER, TOO_FEW, TOTAL
 from dance_tf.report.corruption_tables import (
+    PAPER,
     PAPER_CLEAN,
-    PAPER_SCORES,
     above_chance,
     accuracy_rows,
+    corrupted_rows,
+    count_clips,
     paper_loss,
-    percents,
     row_name,
     unknown_backgrounds,
 )
-from dance_tf.report.tables import MISSING, percent
+from dance_tf.report.tables import MISSING, percent, percents
 
 PIXELS = 360  # of the paper's last condition
 UNKNOWN_SHARE = 0.25  # extra share of clips with unknown background from which the text names a condition
@@ -47,11 +48,6 @@ def _in_sentence(condition: str) -> str:
     return row_name(condition).lower().replace("gaussian", "Gaussian")
 
 
-def _corrupted(scores: pd.DataFrame) -> pd.DataFrame:
-    rows = accuracy_rows(scores)
-    return rows[rows["changed"] & (rows["condition"] != CLEAN)]
-
-
 def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: str) -> str:
     """Return the main finding, with the largest loss if its interval excludes zero.
 
@@ -61,7 +57,7 @@ def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: s
         chance: accuracy of a random guess.
         source: "synthetic", or the name of the footage.
     """
-    clean, rows = accuracy_rows(scores).iloc[0], _corrupted(scores)
+    clean, rows = accuracy_rows(scores).iloc[0], corrupted_rows(scores)
     text = f"Corrupted footage ({source}): by frame, the network reaches {percents(clean)} % accuracy on clean clips"
     if rows.empty:
         return f"{text}. No condition changed the clips."
@@ -82,31 +78,36 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
         scores: of `condition_scores`, the proposed model at the paper's levels.
         clips: of `describe_corrupted`.
     """
-    refused, used = clips[clips["reason"] != ""], clips[clips["reason"] == ""].drop_duplicates("clip")
-    dancers = used["dancer"].where(used["dancer"] != "", used["clip"]).nunique()
-    sentences = [f"Tested on {len(used)} held-out clips of {dancers} dancer(s)."]
-    if 1 < dancers < MIN_TESTED_DANCERS:
-        sentences.append("Bootstrap intervals over so few dancers are too narrow.")
-    if dancers < 2:
-        sentences.append("With one dancer there is no interval.")
-    if dancers < MIN_TESTED_DANCERS:
-        needed = f"A test needs at least {MIN_TESTED_DANCERS} dancers"
-        sentences.append(f"{needed}, so no difference is called significant.")
-    if len(refused):
-        named = ", ".join(f"{clip} ({reason})" for clip, reason in zip(refused["clip"], refused["reason"], strict=True))
-        sentences.append(f"{len(refused)} held-out clip(s) could not be corrupted and are left out: {named}.")
+    counts, used = count_clips(clips), clips[clips["reason"] == ""].drop_duplicates("clip")
+    dancers, refused = counts["dancers"], counts["refused"]
+    named = ", ".join(f"{clip} ({reason})" for clip, reason in refused.items())
     rows = accuracy_rows(scores)
-    conditions, same = rows[rows["condition"] != CLEAN], list(rows.loc[~rows["changed"], "condition"])
-    sentences.append(f"{len(conditions) - len(same)} of {len(conditions)} conditions changed the clips.")
-    if same:
-        sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
-        left_out = "they are not included in means, tests or advice"
-        sentences.append(f"The others{listed(same)} did not change them (short side: {sides} pixels): {left_out}.")
+    conditions, same = len(rows[rows["condition"] != CLEAN]), list(rows.loc[~rows["changed"], "condition"])
+    sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
     small = int((used["short_side"] <= PIXELS).sum())
-    if small and "low_resolution" not in same:
-        sentences.append(f"360p does not change {small} clip(s): their short side has at most {PIXELS} pixels.")
+    said = [
+        (True, f"Tested on {len(used)} held-out clips of {dancers} dancer(s)."),
+        (1 < dancers < MIN_TESTED_DANCERS, "Bootstrap intervals over so few dancers are too narrow."),
+        (dancers < 2, "With one dancer there is no interval."),
+        (
+            dancers < MIN_TESTED_DANCERS,
+            f"A test needs at least {MIN_TESTED_DANCERS} dancers, so no difference is called significant.",
+        ),
+        (named, f"{len(refused)} held-out clip(s) could not be corrupted and are left out: {named}."),
+        (True, f"{conditions - len(same)} of {conditions} conditions changed the clips."),
+        (
+            same,
+            f"The others{listed(same)} did not change them (short side: {sides} pixels): they are not included in "
+            "means, tests or advice.",
+        ),
+        (
+            small and "low_resolution" not in same,
+            f"360p does not change {small} clip(s): their short side has at most {PIXELS} pixels.",
+        ),
+    ]
+    sentences = [sentence for holds, sentence in said if holds]
     unknown = unknown_backgrounds(clips)
-    for row in _corrupted(scores).to_dict("records"):
+    for row in corrupted_rows(scores).to_dict("records"):
         share = unknown.get(row["condition"], 0.0)
         if share - unknown.get(CLEAN, 0.0) >= UNKNOWN_SHARE and row["drop_low"] > 0:
             sentences.append(
@@ -125,11 +126,11 @@ def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str
         losses: of `losses`.
         chance: accuracy of a random guess.
     """
-    rows, clean = _corrupted(scores), accuracy_rows(scores).iloc[0]
+    rows, clean = corrupted_rows(scores), accuracy_rows(scores).iloc[0]
     text = "The paper calls its values simulated and estimated. Ours are measured."
     tested = losses[losses["low"] < losses["high"]]  # NaN, or no variation over dancers, is no test
     if above_chance(clean, chance) and len(tested):
-        reference = PAPER_SCORES[PAPER_CLEAN].accuracy
+        reference = PAPER.at[PAPER_CLEAN, "accuracy"]
         paper = 100 * tested["condition"].map(paper_loss) / reference
         larger = list(tested.loc[tested["low"] / clean["mean"] > paper, "condition"])
         smaller = list(tested.loc[tested["high"] / clean["mean"] < paper, "condition"])
@@ -247,22 +248,20 @@ def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFram
     unchanged = set(accuracy.loc[~accuracy["changed"], "condition"])
     curves = curves[curves["condition"] != CLEAN].sort_values("severity", kind="stable")
     kinds = curves["condition"].map(lambda name: find_condition(name).kind)
-    rows = []
+    points, rows = f"{percent(LARGE_LOSS, 0)} points lost from", []
     for conditions, advice, limit in FILMING_ADVICE:
         own = losses[losses["condition"].isin(conditions)]
         curve = curves[kinds == find_condition(conditions[0]).kind]
         level = _crossing([0.0, *curve["severity"]], [0.0, *curve["drop"].where(curve["changed"], 0.0)])
-        row = {"advice": advice, "condition": MISSING, "lost by frame (points)": MISSING}
-        row["result"], place = "no effect on these clips", -1.0
+        if own.empty and unchanged.isdisjoint(conditions):
+            continue
+        name, lost, result, place = MISSING, MISSING, "no effect on these clips", -1.0
         if len(own):
             best = next(part for part in (own[own["result"] == HIGHER], own[own["low"] > 0], own) if len(part))
             worst = best.loc[best["mean"].idxmax()]
+            name, lost, place = row_name(worst["condition"]), percents(worst), worst["mean"]
             result = {HIGHER: "significant loss", LOWER: "significant gain"}.get(worst["result"], worst["result"])
-            row |= {"condition": row_name(worst["condition"]), "lost by frame (points)": percents(worst)}
-            row["result"], place = result, worst["mean"]
-        elif unchanged.isdisjoint(conditions):
-            continue
-        points = f"{percent(LARGE_LOSS, 0)} points lost from"
+        row = {"advice": advice, "condition": name, "lost by frame (points)": lost, "result": result}
         row |= {points: _level(conditions[0], level) if level else MISSING, "not simulated": limit or MISSING}
         rows.append((place, row))
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda pair: -pair[0])])

@@ -1,4 +1,4 @@
-"""Tables, sentences and metrics of the cost of each network (Table 4), from the table of `experiments.cost`."""
+"""Table and sentences of the cost of each network (Table 4), from the table of `experiments.cost`."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.audit.published import TABLE_4, similar_pairs, table_frame
-from dance_tf.evaluation.intervals import confusion_by_dancer
-from dance_tf.evaluation.metrics import pair_confusion
+from dance_tf.evaluation.intervals import confusion_by_dancer, draw_dancers
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.cost import SHARED
 from dance_tf.experiments.scores import VALIDATION, group_runs, predictions_of
 from dance_tf.experiments.spec import PROPOSED
-from dance_tf.report.comparison import estimate_of, strategy_title
-from dance_tf.report.tables import MISSING, percent_interval
+from dance_tf.report.comparison import strategy_title
+from dance_tf.report.tables import MISSING, nest, percents
 
 PLAIN = "cnn"  # reference network: costs are also given relative to it
 COSTS = {  # column: cost, factor, column of the paper's Table 4
@@ -37,39 +36,38 @@ def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: in
         seed: of the draws.
 
     Returns:
-        Columns name, mean, low, high (fractions; nan if no pair is among the styles), runs; name is the index.
+        Columns name, mean, low, high (fractions; nan if no pair is among the styles), runs.
     """
-    found = {}
+    rows = []
     for (name,), group in group_runs(runs, ("name",)).items():
         dancers, counts = confusion_by_dancer(predictions_of(group, VALIDATION), "frame")
         pairs = similar_pairs(group[0].test.styles)
-        low = high = np.nan
-        mean = np.mean([pair_confusion(run.sum(axis=0), pairs) for run in counts]) if pairs else np.nan
-        if pairs and len(dancers) > 1:
-            equal = np.full(len(dancers), 1 / len(dancers))
-            draws = np.random.default_rng([seed, 0]).multinomial(len(dancers), equal, size=resamples)
-            rates = np.array([[_pair_rate(np.tensordot(draw, run, 1), pairs) for run in counts] for draw in draws])
-            rates = rates[~np.isnan(rates).all(axis=1)]
-            low, high = np.percentile(np.nanmean(rates, axis=1), (2.5, 97.5)) if len(rates) else (np.nan, np.nan)
-        found[name] = {"mean": float(mean), "low": float(low), "high": float(high), "runs": len(group)}
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("name")
-
-
-def _pair_rate(matrix: np.ndarray, pairs: Sequence[tuple[int, int]]) -> float:
-    """The pairs' confusion; nan without any of their frames."""
-    return pair_confusion(matrix, pairs) if matrix[[style for pair in pairs for style in pair]].any() else np.nan
+        mean = low = high = np.nan
+        if pairs:
+            confused = sum(counts[:, :, one, other] + counts[:, :, other, one] for one, other in pairs)
+            frames = sum(counts[:, :, pair].sum(axis=(2, 3)) for pair in pairs)
+            draws = draw_dancers(len(dancers), resamples, seed)
+            with np.errstate(invalid="ignore"):
+                observed, *rates = (draws @ confused.T) / (draws @ frames.T)  # [1 + resamples, runs]
+            mean = np.nan_to_num(observed).mean()
+            rates = [rate for rate in rates if not np.isnan(rate).all()]
+            if len(dancers) > 1 and rates:
+                low, high = np.percentile(np.nanmean(rates, axis=1), (2.5, 97.5))
+        rows.append({"name": name, "mean": float(mean), "low": float(low), "high": float(high), "runs": len(group)})
+    return pd.DataFrame(rows)
 
 
 def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
     """Return Table 4, one row per network: median (min–max) of each cost, and the paper's value where it states one."""
-    median = _medians(costs)
+    own = costs[costs["name"] != SHARED]
+    median = own.pivot(index="name", columns="cost", values="median").reindex(own["name"].unique())
     titles = median.index.map(strategy_title)
     published = table_frame(4).set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
-    confused = similar.reindex(median.index)[["mean", "low", "high"]]
+    confused = similar.set_index("name").reindex(median.index)
     columns = {
         "strategy": titles,
         "similar styles confused (%), paper": published["confusion_rate"],
-        "similar styles confused (%)": [percent_interval(*values) for values in confused.to_numpy(float)],
+        "similar styles confused (%)": [percents(row) for row in confused.to_dict("records")],
     }
     for title, (cost, factor, theirs) in COSTS.items():
         if theirs:
@@ -84,33 +82,21 @@ def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**columns, **counts}).reset_index(drop=True)
 
 
-def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, dict]:
-    """Return the costs for metrics.json."""
-    median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
-    rows = costs.set_index(["name", "cost"])
-    seconds = [cost for cost in median if cost.endswith("_seconds")]
-    found: dict[str, dict] = {}
-    for name in median.index:
-        found[name] = {
-            **median.loc[name],
-            "least_and_most": {cost: list(rows.loc[(name, cost), ["min", "max"]]) for cost in seconds},
-            "training_runs": int(rows.loc[(name, "training_seconds"), "count"]),
-            "decode_seconds": shared["decode_seconds"],
-            "room_seconds": shared["background_seconds"],
-            "similar_styles_confused": estimate_of(similar.loc[name]).to_json(),
-            "relative_to_cnn": dict(median.loc[name] / median.loc[PLAIN]) if PLAIN in median.index else {},
-        }
-        found[name]["parameters"] = int(median.at[name, "parameters"])
-    first = costs.iloc[0]
-    repeats = int(rows.loc[(SHARED, "decode_seconds"), "count"])
-    measured = {"machine": first["machine"], "frames": first["frames"], "repeats": repeats, "threads": 1}
-    return {**found, "measured_on": measured}
+def cost_metrics(costs: pd.DataFrame, similar: pd.DataFrame) -> dict[str, object]:
+    """Return the branch "cost" of metrics.json: each cost by name, similar styles confused, what was measured where."""
+    measured = costs[["machine", "frames", "width", "height", "synthetic"]]
+    plain = costs["cost"].map(costs[costs["name"] == PLAIN].set_index("cost")["median"])
+    relative = costs.drop(columns=measured.columns).assign(relative_to_cnn=costs["median"] / plain)
+    branch = nest(relative, ["name", "cost"])
+    for name, confused in nest(similar, ["name"]).items():
+        branch[name]["similar_styles_confused"] = confused
+    return {**branch, "measured_on": {**measured.iloc[0], "threads": 1}}
 
 
 def describe_measurement(costs: pd.DataFrame) -> str:
     """Describe for captions how the costs were measured."""
-    first, shared = costs.iloc[0], _medians(costs, shared=True).loc[SHARED]
-    rounds = costs.set_index("cost")["count"]["decode_seconds"]
+    first, shared = costs.iloc[0], costs[costs["name"] == SHARED].set_index("cost")
+    rounds, shared = shared.at["decode_seconds", "count"], shared["median"]
     kind = "synthetic, of the size of the clips" if first["synthetic"] else "one of the clips"
     return (
         f"Medians of {rounds} round(s); each round measures all networks. In brackets: the smallest and the largest "
@@ -124,25 +110,18 @@ def describe_measurement(costs: pd.DataFrame) -> str:
 
 def describe_costs(costs: pd.DataFrame) -> str:
     """Describe the cost of the proposed network, compared with the CNN and with the paper."""
-    median, shared = _medians(costs), _medians(costs, shared=True).loc[SHARED]
-    proposed, frames = median.loc[PROPOSED], costs["frames"].iloc[0]
+    median = costs.set_index(["name", "cost"])["median"]
+    proposed, shared, frames = median[PROPOSED], median[SHARED], costs["frames"].iloc[0]
     printed = {row.strategy: row.extraction_seconds + (row.attention_seconds or 0) for row in TABLE_4}
     paper = printed[strategy_title(PROPOSED)] / printed[strategy_title(PLAIN)]
     return (
         f"{strategy_title(PROPOSED)} needs {proposed['total_seconds']:.2f} s for a clip of {frames} frames: decoding "
         f"takes {shared['decode_seconds']:.2f} s of this, background subtraction {shared['background_seconds']:.2f} s. "
-        f"Its network takes {proposed['network_seconds'] / median.at[PLAIN, 'network_seconds']:.2f} times as long as "
+        f"Its network takes {proposed['network_seconds'] / median[PLAIN, 'network_seconds']:.2f} times as long as "
         f"the CNN (paper, features and attention: {paper:.2f} times). Attention takes "
         f"{proposed['attention_seconds']:.3f} s. The model file has {proposed['size_mb']:.1f} MB with the optimizer's "
         f"state, and the network {proposed['parameters']:,.0f} parameters."
     )
-
-
-def _medians(costs: pd.DataFrame, shared: bool = False) -> pd.DataFrame:
-    """Return medians by name and cost, in the order of measurement."""
-    rows = costs[(costs["name"] == SHARED) == shared]
-    wide = rows.pivot(index="name", columns="cost", values="median")
-    return wide.reindex(index=rows["name"].unique(), columns=rows["cost"].unique())
 
 
 def _range_cells(costs: pd.DataFrame, cost: str, names: Sequence[str], factor: float = 1.0) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Tables, sentences and metrics of the leakage gap, made from tidy tables of results."""
+"""Tables and sentences of the leakage gap, made from tidy tables of results."""
 
 import numpy as np
 import pandas as pd
@@ -6,10 +6,9 @@ import pandas as pd
 from dance_tf.dataset.batches import VIEWS
 from dance_tf.experiments.scores import HELD_OUT
 from dance_tf.experiments.spec import PROPOSED
-from dance_tf.report.comparison import estimate_of, nested_scores, strategy_title
-from dance_tf.report.tables import VIEW_NAMES, percent, percent_interval, wide_table
+from dance_tf.report.comparison import strategy_title
+from dance_tf.report.tables import VIEW_NAMES, only, percent, percents, wide_table
 
-KEYS = {"frame": "room_kept", "difference": "room_removed"}  # of the views in metrics.json
 SAME_DANCERS = "frame, same dancers"
 NOT_LEARNT = "– (close to chance)"  # in place of a gap
 
@@ -29,17 +28,18 @@ def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 def duplicate_table(duplicates: pd.DataFrame) -> pd.DataFrame:
     """Return the held-out frames with a near-duplicate in training, one row per view and split."""
-    return pd.DataFrame(
-        {
-            "view": duplicates["view"].map(VIEW_NAMES),
-            "split": duplicates["split"],
-            "held-out frames": duplicates["frames"],
-            "with a near-duplicate in training": duplicates["count"],
-            "share (%)": 100 * duplicates["share"],
-            "dancer in training (%)": 100 * duplicates["dancer_in_training"],
-            "dancer and style in training (%)": 100 * duplicates["dancer_and_style_in_training"],
-        }
-    )
+    titles = {
+        "view": "view",
+        "split": "split",
+        "frames": "held-out frames",
+        "count": "with a near-duplicate in training",
+        "share": "share (%)",
+        "dancer_in_training": "dancer in training (%)",
+        "dancer_and_style_in_training": "dancer and style in training (%)",
+    }
+    shares = [*titles][-3:]
+    named = duplicates.assign(view=duplicates["view"].map(VIEW_NAMES), **(100 * duplicates[shares]))
+    return named[[*titles]].rename(columns=titles)
 
 
 def leakage_headline(table: pd.DataFrame, gaps: pd.DataFrame, source: str) -> str:
@@ -64,18 +64,20 @@ def _main_gap(gaps: pd.DataFrame, view: str) -> pd.Series:
 
 def _accuracy(table: pd.DataFrame, gap: pd.Series, split: str) -> pd.Series:
     place = {"strategy": gap["strategy"], "view": gap["view"], "split": split, "part": HELD_OUT, "unit": "frame"}
-    chosen = np.logical_and.reduce([table[column] == value for column, value in place.items()])
-    return table[chosen & (table["metric"] == "accuracy")].iloc[0]
+    return only(table, metric="accuracy", **place)
+
+
+def _who(gap: pd.Series) -> str:
+    return f"{strategy_title(gap['strategy'])} ({VIEW_NAMES[gap['view']]})"
 
 
 def _describe_gap(table: pd.DataFrame, gap: pd.Series) -> str:
-    who = f"{strategy_title(gap['strategy'])} ({VIEW_NAMES[gap['view']]})"
     if not gap["learnt"]:
-        return f"{who} is close to chance even under the split by frame, so no gap is reported"
+        return f"{_who(gap)} is close to chance even under the split by frame, so no gap is reported"
     frame, dancer = (percent(_accuracy(table, gap, split)["mean"]) for split in ("frame", "dancer"))
-    interval = percent_interval(gap["mean"], gap["low"], gap["high"]).partition(" ")[2] or "(one held-out dancer)"
+    interval = percents(gap).partition(" ")[2] or "(one held-out dancer)"
     return (
-        f"{who} has {frame} % frame accuracy under the split by frame and {dancer} % under the split by dancer, "
+        f"{_who(gap)} has {frame} % frame accuracy under the split by frame and {dancer} % under the split by dancer, "
         f"a gap of **{percent(gap['mean'])} points** {interval}"
     )
 
@@ -84,7 +86,7 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
     """Describe the results on leakage.
 
     Args:
-        table: estimates by strategy, view and split.
+        table: `estimates` by strategy, view and split.
         gaps: of `leakage_gaps`.
         duplicates: of `near_duplicates`.
         source: "synthetic" or the name of the footage.
@@ -98,21 +100,19 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
             span = f"from {percent(rows.min())} to {percent(rows.max())} points in {len(rows)} strategies"
             sentences.append(f"The gap by frame ({VIEW_NAMES[view]}) ranges {span}.")
     if len(idle):
-        names = [f"{strategy_title(row.strategy)} ({VIEW_NAMES[row.view]})" for row in idle.itertuples()]
         sentences.append(
-            f"No gap is reported for {', '.join(names)}, because their accuracy is close to chance even under the "
-            "split by frame."
+            f"No gap is reported for {', '.join(map(_who, idle.to_dict('records')))}, because their accuracy is close "
+            "to chance even under the split by frame."
         )
     sentences.append(
         f"Chance is {percent(chance)} %. An epoch has about as many frames under each split. Each bootstrap sample of "
         'dancers is used for both splits. The column "gap, same dancers" uses only the dancers that both splits test.'
     )
     main = _main_gap(gaps, "frame")
-    met = duplicates[(duplicates["view"] == "frame") & (duplicates["split"] == "clip")].iloc[0]
-    middle = _accuracy(table, main, "clip")
+    met = only(duplicates, view="frame", split="clip")
     explained = (
         f"Under the split by clip, {strategy_title(main['strategy'])} has "
-        f"{percent_interval(middle['mean'], middle['low'], middle['high'])} % frame accuracy ({VIEW_NAMES['frame']}). "
+        f"{percents(_accuracy(table, main, 'clip'))} % frame accuracy ({VIEW_NAMES['frame']}). "
         f"For {percent(met['dancer_in_training'])} % of the held-out frames the dancer is in training, for "
         f"{percent(met['dancer_and_style_in_training'])} % the same dancer in the same style is in training."
     )
@@ -131,26 +131,3 @@ def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFra
         "no frame has a neighbour in training, so its share is the rate of false matches."
     )
     return "\n\n".join([" ".join(sentences), explained, hashed])
-
-
-def leakage_metrics(
-    table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFrame, distance: int
-) -> dict[str, object]:
-    """Return the branch "leakage" of metrics.json.
-
-    Args:
-        table: estimates by strategy, view and split.
-        gaps: of `leakage_gaps`.
-        duplicates: of `near_duplicates`.
-        distance: largest number of differing bits between near-duplicates.
-    """
-    found: dict[str, dict] = {"gaps": {}, "near_duplicates": {}}
-    for row in gaps.to_dict("records"):
-        branch = found["gaps"].setdefault(KEYS[row["view"]], {}).setdefault(row["strategy"], {})
-        branch[row["unit"].replace(", ", "_").replace(" ", "_")] = estimate_of(row).to_json()
-    for row in duplicates.to_dict("records"):
-        met = {"met": row["dancer_in_training"], "met_in_style": row["dancer_and_style_in_training"]}
-        counted = {name: row[name] for name in ("count", "frames", "share")}
-        branch = found["near_duplicates"].setdefault(KEYS[row["view"]], {})
-        branch[row["split"]] = {**counted, **met, "distance": distance}
-    return {**found, "splits": nested_scores(table.assign(view=table["view"].map(KEYS)), ["view", "strategy", "split"])}

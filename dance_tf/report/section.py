@@ -107,14 +107,11 @@ class RunReport:
 
     Args:
         folder: the run folder; created if absent. A relative path is relative to the repository root.
-        source: "synthetic" or the name of the footage, stored in run.json; "synthetic" until it is set.
     """
 
-    def __init__(self, folder: Path | str, source: str = "") -> None:
+    def __init__(self, folder: Path | str) -> None:
         self.folder = resolve_run_folder(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if source:
-            self.describe_run(source=source)
 
     @property
     def run(self) -> dict[str, object]:
@@ -124,7 +121,7 @@ class RunReport:
 
     @property
     def source(self) -> str:
-        """The source of the run's frames: "synthetic" or the name of the footage."""
+        """The source of the run's frames: the name of the footage; "synthetic" until run.json states it."""
         return str(self.run.get("source", SYNTHETIC))
 
     def describe_run(self, **entries: object) -> None:
@@ -258,9 +255,9 @@ def plain(value: object) -> object:
         if not math.isfinite(value):
             return None
         return round(value, 6) if abs(value) >= 0.1 else float(f"{value:.6g}")
-    if value is None or value is pd.NA:
+    if value is pd.NA:
         return None
-    if isinstance(value, bool | int | str):
+    if isinstance(value, bool | int | str | None):
         return value
     if isinstance(value, Path):
         return str(value)

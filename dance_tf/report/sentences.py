@@ -7,31 +7,12 @@ import pandas as pd
 from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
-from dance_tf.experiments.scores import HELD_OUT, VALIDATION
+from dance_tf.experiments.scores import HELD_OUT
 from dance_tf.experiments.spec import BASELINE
-from dance_tf.report.tables import VIEW_NAMES, nest, percent, percent_interval
+from dance_tf.report.tables import VIEW_NAMES, only, percent, percents
 
 FITTED = 0.5  # from chance to 1: a lower training accuracy shows nothing about generalisation
 CARRIED = 0.5  # of the training accuracy above chance; a lower share means that most of it does not generalise
-
-
-def scores_branch(table: pd.DataFrame) -> dict[str, object]:
-    """Return one group of `estimates` for metrics.json: by unit and metric, and the same under `held_out`."""
-    parts = {part: nest(rows, ["unit", "metric"]) for part, rows in table.groupby("part", sort=False)}
-    return {**parts.get(VALIDATION, {}), "held_out": parts[HELD_OUT]}
-
-
-def only(table: pd.DataFrame, **values: object) -> pd.Series:
-    """Return the only row of a table with these values.
-
-    Raises:
-        ValueError: no row or several rows have them.
-    """
-    for column, value in values.items():
-        table = table[table[column] == value]
-    if len(table) != 1:
-        raise ValueError(f"{len(table)} rows have {values}")
-    return table.iloc[0]
 
 
 def data_text(data: dict[str, object], counts: pd.DataFrame) -> str:
@@ -77,21 +58,14 @@ def training_accuracy(runs: Sequence[Run]) -> dict[str, float]:
 
 def training_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
+    columns = ["network reads", "fold", "repeat", "epochs", "kept epoch", "stopped early", "validation accuracy (%)"]
     rows = []
     for run in runs:
-        history = run.history
-        rows.append(
-            {
-                "network reads": VIEW_NAMES[run.spec.settings.view],
-                "fold": run.spec.fold + 1,
-                "repeat": run.spec.repeat + 1,
-                "epochs": len(history),
-                "kept epoch": run.best_epoch + 1,
-                "stopped early": "yes" if run.stopped_early else "no",
-                "validation accuracy (%)": 100 * history["val_accuracy"].iloc[run.best_epoch],
-            }
-        )
-    return pd.DataFrame(rows)
+        spec, accuracy = run.spec, run.history["val_accuracy"]
+        numbers = spec.fold + 1, spec.repeat + 1, len(accuracy), run.best_epoch + 1
+        early = "yes" if run.stopped_early else "no"
+        rows.append((VIEW_NAMES[spec.settings.view], *numbers, early, 100 * accuracy.iloc[run.best_epoch]))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def training_text(runs: Sequence[Run]) -> str:
@@ -116,20 +90,26 @@ def evaluation_headline(table: pd.DataFrame, title: str, source: str, chance: fl
         source: "synthetic" or the name of the footage.
         chance: accuracy of guessing.
     """
-    view, network = better_view(table), next(name for name in table["name"] if name != BASELINE)
-    place = {"part": HELD_OUT, "unit": "clip", "metric": "accuracy", "view": view}
-    found, baseline = (only(table, name=name, **place) for name in (network, BASELINE))
+    view, accuracy = better_view(table), _held_out_accuracy(table)
+    found, baseline = accuracy.loc["clip", "network", view], accuracy.loc["clip", BASELINE, view]
     return (
-        f"{title}, {VIEW_NAMES[view]}, recognises **{percent_interval(found['mean'], found['low'], found['high'])} %** "
-        f"of the clips of {found['dancers']} held-out dancers ({source}). A logistic regression recognises "
-        f"{percent(baseline['mean'])} %; chance is {percent(chance)} %."
+        f"{title}, {VIEW_NAMES[view]}, recognises **{percents(found)} %** of the clips of {found['dancers']:.0f} "
+        f"held-out dancers ({source}). A logistic regression recognises {percent(baseline['mean'])} %; chance is "
+        f"{percent(chance)} %."
     )
 
 
 def better_view(table: pd.DataFrame) -> str:
     """Return the view with the higher accuracy by frame on validation dancers."""
-    chosen = table.query("part == @VALIDATION and unit == 'frame' and metric == 'accuracy'")
+    chosen = table.query("part == 'validation' and unit == 'frame' and metric == 'accuracy'")
     return chosen.loc[chosen["mean"].idxmax(), "view"]
+
+
+def _held_out_accuracy(table: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, low, high, runs, dancers by unit, name ("network" or the baseline) and view."""
+    rows = table[(table["part"] == HELD_OUT) & (table["metric"] == "accuracy")]
+    named = rows.assign(name=rows["name"].where(rows["name"] == BASELINE, "network"))
+    return named.set_index(["unit", "name", "view"])[["mean", "low", "high", "runs", "dancers"]].sort_index()
 
 
 def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float) -> str:
@@ -140,20 +120,18 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
         fitted: from `training_accuracy`.
         chance: accuracy of guessing.
     """
-    network, held_out = next(name for name in table["name"] if name != BASELINE), table[table["part"] == HELD_OUT]
-    accuracy = held_out[(held_out["metric"] == "accuracy") & (held_out["unit"] == "frame")]
-    best = accuracy.loc[accuracy[accuracy["name"] == BASELINE]["mean"].idxmax(), "mean"]
-    frame = only(accuracy, name=network, view=better_view(table))
+    accuracy = _held_out_accuracy(table)
+    best = accuracy.loc[("frame", BASELINE), "mean"].max()
+    frame = accuracy.loc["frame", "network", better_view(table)]
     few = " With so few dancers, the intervals are too narrow." if frame["dancers"] < MIN_TESTED_DANCERS else ""
     sentences = [
         f"By frame the accuracy is {percent(frame['mean'])} %. The difference from the better of the two logistic "
         f"regressions ({percent(best)} %) is {percent(frame['mean'] - best)} percentage points. Each number is the "
-        f"mean of {frame['runs']} run(s), all tested on the clips of the same {frame['dancers']} dancer(s). The "
-        f"intervals are computed over these dancers.{few}"
+        f"mean of {frame['runs']:.0f} run(s), all tested on the clips of the same {frame['dancers']:.0f} dancer(s). "
+        f"The intervals are computed over these dancers.{few}"
     ]
     if "frame" in fitted:
-        clip = only(held_out, name=network, view="frame", unit="clip", metric="accuracy")["mean"]
-        by_frame = only(accuracy, name=network, view="frame")["mean"]
+        clip, by_frame = (accuracy.loc[(unit, "network", "frame"), "mean"] for unit in ("clip", "frame"))
         sentence = (
             f"With the background, as in the paper, the same network recognises {percent(clip)} % of the clips, and "
             f"{percent(fitted['frame'])} % of its training frames"

@@ -1,11 +1,10 @@
 """Tables for readers: percentages with intervals, wide tables from tidy frames, Markdown, comparison with the paper."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
+from dance_tf.experiments.scores import HELD_OUT, VALIDATION
 from dance_tf.synthesis.choreography import STYLES
 
 MISSING = "–"
@@ -21,30 +20,44 @@ def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
 
 def percent(value: float, digits: int = 1) -> str:
     """Return a fraction as a percentage without sign: 0.6123 is "61.2"; NaN is a dash."""
-    return MISSING if value is None or math.isnan(value) else f"{100 * value:.{digits}f}"
+    return MISSING if pd.isna(value) else f"{100 * value:.{digits}f}"
 
 
-def percent_interval(value: float, low: float, high: float, digits: int = 1) -> str:
-    """Return a fraction and its interval as percentages: "61.2 [55.0, 67.1]"; without brackets if there is none."""
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
-        return percent(value, digits)
-    return f"{percent(value, digits)} [{percent(low, digits)}, {percent(high, digits)}]"
-
-
-def to_markdown(frame: pd.DataFrame, digits: int = 2) -> str:
-    """Return a frame as a Markdown table, without its index. (`DataFrame.to_markdown` would need tabulate.)
+def percents(row: Mapping[Hashable, float], prefix: str = "") -> str:
+    """Return a mean and its interval as percentages: "61.2 [55.0, 67.1]"; without brackets if there is no interval.
 
     Args:
-        frame: floats get `digits` decimals, NaN and None a dash; numeric columns are aligned right; "|" is escaped.
-        digits: decimals of the floats.
+        row: columns mean, low, high (fractions).
+        prefix: if given, the columns are PREFIX, PREFIX_low, PREFIX_high.
+    """
+    names = (prefix, f"{prefix}_low", f"{prefix}_high") if prefix else ("mean", "low", "high")
+    mean, low, high = (percent(row[name]) for name in names)
+    return mean if MISSING in (low, high) else f"{mean} [{low}, {high}]"
+
+
+def only(table: pd.DataFrame, **values: object) -> pd.Series:
+    """Return the only row of a table with these values.
+
+    Raises:
+        ValueError: no row or several rows have them.
+    """
+    for column, value in values.items():
+        table = table[table[column] == value]
+    if len(table) != 1:
+        raise ValueError(f"{len(table)} rows have {values}")
+    return table.iloc[0]
+
+
+def to_markdown(frame: pd.DataFrame) -> str:
+    """Return a frame as a Markdown table, without its index. (`DataFrame.to_markdown` would need tabulate.)
+
+    Floats get two decimals, NaN and None a dash; numeric columns are aligned right; "|" is escaped.
     """
 
     def cell(value: object) -> str:
-        if value is None or value is pd.NA or (isinstance(value, float | np.floating) and math.isnan(value)):
+        if pd.isna(value):
             return MISSING
-        if isinstance(value, float | np.floating):
-            return f"{value:.{digits}f}"
-        return str(value).replace("|", "\\|").replace("\n", " ")
+        return f"{value:.2f}" if isinstance(value, float) else str(value).replace("|", "\\|").replace("\n", " ")
 
     rules = ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in frame.dtypes]
     lines = [[cell(name) for name in frame.columns], rules]
@@ -61,11 +74,11 @@ def wide_table(
         tidy: columns mean, low, high (fractions) and those that `rows` and `columns` name; a column runs is optional.
         rows: the columns that name a row, such as `["strategy", "unit"]`.
         columns: the column whose values become columns.
-        order: these values, in the order of the table; all, in the order of their first row, if empty.
+        order: these values in the order of the table; by default all, in the order of their first row.
 
     Returns:
-        a frame of strings with the columns `rows`, the values of `columns`, and runs (smallest number of runs behind
-        any cell of the row), if `tidy` has it.
+        a frame of strings with the columns `rows`, the values of `columns`, and runs (the smallest number of a row), if
+        `tidy` has it.
 
     Raises:
         ValueError: two rows of `tidy` belong to one cell.
@@ -75,33 +88,41 @@ def wide_table(
         raise ValueError(f"several measures share one cell: {rows} do not identify a row")
     lines = []
     for key, group in tidy.groupby(rows, sort=False, dropna=False):
-        cells = {row[columns]: percent_interval(row["mean"], row["low"], row["high"]) for _, row in group.iterrows()}
+        cells = {row[columns]: percents(row) for row in group.to_dict("records")}
         runs = [int(group["runs"].min())] if "runs" in tidy else []
         lines.append([*key, *(cells.get(name, MISSING) for name in order), *runs])
     return pd.DataFrame(lines, columns=[*rows, *order, *(["runs"] if "runs" in tidy else [])])
 
 
 def nest(tidy: pd.DataFrame, levels: Sequence[str]) -> dict[str, object]:
-    """Return measures nested for metrics.json, ending in `{"mean": m, "interval": [low, high], "runs": n}`.
+    """Return the rows of a tidy frame nested by `levels` for metrics.json; a level that is "" is skipped.
 
-    Args:
-        tidy: columns mean, low, high, runs and `levels`; the interval of a row with NaN in low is None.
-        levels: the columns to nest by, such as `["strategy", "split", "unit", "metric"]`.
+    A row becomes a mapping of its other columns; low and high become `interval`, which is None if they are NaN.
 
     Raises:
         ValueError: two rows have the same levels.
     """
     nested: dict[str, object] = {}
     for row in tidy.to_dict("records"):
+        *parents, last = (str(row[level]) for level in levels if row[level] != "")
         node = nested
-        *parents, last = (str(row[level]) for level in levels)
         for key in parents:
             node = node.setdefault(key, {})
         if last in node:
             raise ValueError(f"{'/'.join([*parents, last])} is given twice")
-        interval = None if pd.isna(row["low"]) else [float(row["low"]), float(row["high"])]
-        node[last] = {"mean": float(row["mean"]), "interval": interval, "runs": int(row["runs"])}
+        interval = {"interval": None if pd.isna(row["low"]) else [row["low"], row["high"]]} if "low" in row else {}
+        node[last] = {key: row[key] for key in row if key not in (*levels, "low", "high")} | interval
     return nested
+
+
+def nest_parts(table: pd.DataFrame, *by: str) -> dict[str, object]:
+    """Return `estimates` by some columns, or `differences`, nested by these, "held_out" if it applies, unit, metric."""
+    levels = [*(by or ["question"]), "part", "unit"]
+    if table.empty:
+        return {}
+    if "metric" in table:
+        levels, table = [*levels, "metric"], table.drop(columns="dancers")
+    return nest(table.assign(part=table["part"].map({VALIDATION: "", HELD_OUT: "held_out"})), levels)
 
 
 def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -126,11 +147,11 @@ def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequen
     both = pd.concat([published[keys], tidy[keys]]).drop_duplicates(ignore_index=True)
     joined = both.merge(published[[*keys, "value"]], how="left").merge(tidy[[*keys, *MEASURE]], how="left")
     paper, ours = joined["value"].astype(float).round(2), (100 * joined["mean"].astype(float)).round(2)
-    bounds = zip(joined["low"].astype(float), joined["high"].astype(float), strict=True)
+    bounds = joined[["low", "high"]].map(percent)
     return both.assign(
         paper=paper,
         ours=ours,
         difference=(ours - paper).round(2),
-        interval=[MISSING if math.isnan(low) else f"[{percent(low)}, {percent(high)}]" for low, high in bounds],
+        interval=("[" + bounds["low"] + ", " + bounds["high"] + "]").where(bounds["low"] != MISSING, MISSING),
         runs=joined["runs"].astype("Int64"),
     )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from dance_tf.evaluation.metrics import SCORES, class_scores, pair_confusion, scores_of_confusion
+from dance_tf.evaluation.metrics import SCORES, class_scores, scores_of_confusion
 
 # three classes; 10, 6 and 4 frames; worked by hand below
 MATRIX = np.array([[8, 1, 1], [2, 4, 0], [0, 1, 3]])
@@ -80,11 +80,3 @@ def test_class_scores_equal_scikit_learn():
     np.testing.assert_allclose(ours.f1, f1)
     np.testing.assert_array_equal(ours.support, support)
     np.testing.assert_allclose(ours.specificity, [8 / 10, 12 / 14, 15 / 16])
-
-
-def test_pair_confusion_counts_both_directions_and_all_pairs_together():
-    assert pair_confusion(MATRIX, [(0, 1)]) == pytest.approx(3 / 16)
-    assert pair_confusion(MATRIX, [(1, 0)]) == pytest.approx(3 / 16)
-    four = np.array([[9, 1, 0, 0], [0, 10, 0, 0], [5, 0, 5, 0], [0, 0, 3, 7]])
-    assert pair_confusion(four, [(0, 1), (2, 3)]) == pytest.approx((1 + 3) / 40)
-    assert pair_confusion(np.zeros((3, 3), int), [(0, 1)]) == 0

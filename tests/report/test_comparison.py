@@ -13,6 +13,7 @@ from dance_tf.experiments.spec import PROPOSED, Ablation, RunSpec, comparison_se
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report import comparison, cost
 from dance_tf.report.profile import ROOT
+from dance_tf.report.tables import nest_parts, only
 
 STYLES, FRAMES = ("Supalonely", "Say So", "Tokyo"), 5  # the first two are similar in the paper
 BOOTSTRAP = {"resamples": 50, "seed": 0}
@@ -60,11 +61,11 @@ def runs():
 
 @pytest.fixture(scope="module")
 def table(runs):
-    return estimates(runs, ["name"], **BOOTSTRAP)
+    return estimates(runs, ["name", "split"], **BOOTSTRAP)
 
 
 def test_metrics_are_those_of_scikit_learn(runs, table):
-    nested = comparison.nested_scores(table, ["name"])
+    nested = nest_parts(table, "name")
     assert list(nested) == list(STRATEGIES)
     mine = [run for run in runs if run.spec.name == "cnn"]
     for branch, found in (
@@ -117,7 +118,6 @@ def test_table_3_has_the_papers_value_beside_the_full_size_only():
     assert list(wide.index) == [(128, 1), (128, 3), (64, 1), (64, 3)]
     assert (wide.at[(128, 3), "sensitivity, paper"], wide.at[(128, 3), "kappa, paper"]) == (96.22, 81.08)
     assert wide["accuracy, paper"].notna().sum() == 1
-    assert list(comparison.nested_scores(table, ["frame_size", "interval"])["64"]) == ["1", "3"]
 
 
 def test_differences_are_tested_from_eight_dancers_on(runs, table):
@@ -128,15 +128,12 @@ def test_differences_are_tested_from_eight_dancers_on(runs, table):
     row = found.query("question == 'attention' and part == 'held out' and unit == 'frame'").iloc[0]
     assert wide.at[title, "p, held out by frame"] == row["p_holm"]
     assert wide.at[title, "held out by frame"].startswith(f"{100 * row['mean']:.1f} [")
-    branch = comparison.nested_differences(found)["attention"]["held_out"]["frame"]
-    assert branch["paired_t"]["p"] == row["p"] and branch["paired_t"]["dancers"] == 9
     assert "paired t-test over 9 dancers, corrected p = " in comparison.describe_question(found, "attention")
     few = differences(of_strategies(3), questions, **BOOTSTRAP)
     assert comparison.difference_table(few)["p, held out by frame"].isna().all()
     assert "3 dancers: too few for a test" in comparison.describe_question(few, "attention")
     one = differences(of_strategies(1), questions, **BOOTSTRAP)
     assert "one dancer: no interval and no test" in comparison.describe_question(one, "attention")
-    assert comparison.nested_differences(one)["attention"]["frame"]["paired_t"]["p"] is None
     ranking = comparison.strategies_text(table, found, 1 / 3)
     assert ranking.index("CNN + AE + Attention ") < ranking.index("ResNet") and "9 held-out dancers" in ranking
     assert ranking.index("Does attention help?") < ranking.index("Does the autoencoder help?")
@@ -181,8 +178,7 @@ def test_ablations_are_compared_with_the_network_as_proposed():
 
 
 def test_each_strategy_has_its_budget_beside_its_scores(runs, table):
-    found = differences(runs, {"attention": (PROPOSED, "cnn_ae")}, **BOOTSTRAP)
-    branch = comparison.strategies_metrics(runs, table, found)["strategies"]["cnn"]["dancer"]
+    branch = comparison.strategies_metrics(runs, table)["cnn"]["dancer"]
     assert (branch["epochs"], branch["folds"], branch["repeats"], branch["clip"]["accuracy"]["runs"]) == (24, 2, 1, 2)
     confusion = comparison.clip_confusions(runs)["CNN"]
     assert confusion.sum() == 2 * 27 and np.trace(confusion) / 54 == branch["held_out"]["clip"]["accuracy"]["mean"]
@@ -197,7 +193,7 @@ def test_fewest_and_smallest_frames_are_compared_with_all_at_full_size():
 
 
 def test_similar_styles_are_counted_in_both_directions(runs):
-    found = cost.similar_style_confusion(runs, **BOOTSTRAP).loc["cnn"]
+    found = only(cost.similar_style_confusion(runs, **BOOTSTRAP), name="cnn")
     rates = []
     for run in runs:
         if run.spec.name == "cnn":

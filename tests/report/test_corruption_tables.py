@@ -17,7 +17,6 @@ from dance_tf.experiments.corruption import (
     losses,
 )
 from dance_tf.report.corruption_tables import (
-    BACKGROUND_KEPT,
     corruption_metrics,
     curve_rows,
     gain_table,
@@ -172,27 +171,24 @@ def test_transfer_is_printed_by_family():
 
 
 def test_metrics_are_plain_and_have_every_branch():
-    table = pd.concat([JUDGED, judge(RIGHT, name=BACKGROUND_KEPT)])
     compression = pd.DataFrame({"CRF": [38.0], "PSNR (dB)": [34.0]})
     clips = describe(paper_corruptions(2), refused={"c": "the decoder crashed"})
-    lost, attention = losses(JUDGED), gains(JUDGED, JUDGED)
-    scores, means = condition_scores(table, 50), corruption_means(table, 50)
-    others = CURVES, hardest_groups(CURVES_JUDGED), lost, attention, *transfer(), compression, clips
-    branch = corruption_metrics(scores, means, HARDEST, *others)["robustness"]
+    lost, (accuracies, gained) = losses(JUDGED), transfer()
+    found = dict(scores=SCORES, means=corruption_means(JUDGED, 50), severities=CURVES, hardest=HARDEST, losses=lost)
+    found |= dict(attention_gain=gains(JUDGED, JUDGED), training_against=accuracies, training_gain=gained)
+    branch = corruption_metrics(clips, **found, compression=compression)
     json.dumps(branch, default=lambda value: value.item())
-    fog = branch["proposed"]["conditions"]["heavy_fog@4"]
-    assert fog["drop"]["frame"]["accuracy"]["mean"] == pytest.approx(0.4) and fog["changed"] is True
-    assert fog["worst_dancer"] == {"name": "d6", "score": 0, "clean": 1, "clips": 1}
-    assert branch["proposed"]["frame"]["mpc"]["accuracy"]["mean"] == pytest.approx((140 - 8 - 4 - 1) / 140)
-    assert set(branch["strategies"]) == {"network", "the same, room kept"}
-    assert branch["strategies"]["network"]["accuracy"]["backlight"]["mean"] == pytest.approx(0.2)
-    assert set(branch["severities"]) == {"low_resolution@4", "low_light@1", "low_light@5"}
-    assert branch["losses"]["backlight"]["p"] == lost.set_index("condition").loc["backlight", "p_holm"]
-    assert branch["attention_gain"][CLEAN]["beyond_clean"] is None
-    noise = branch["training_against"]["noise"]
-    assert noise["gain_all"]["mean"] == pytest.approx(0.05) and noise["without"]["mean"] == pytest.approx(0.95)
-    assert branch["training_against"]["light"]["gain_without"] is None
-    assert branch["compression"]["crf_38"]["PSNR (dB)"] == 34
+    fog = branch["scores"]["network"]["heavy_fog"]["4.0"]["frame"]["accuracy"]
+    assert fog["drop"] == pytest.approx(0.4) and fog["changed"] is True
+    worst = branch["hardest"]["heavy_fog"]["4.0"]["worst"]["dancer"]
+    assert (worst["member"], worst["accuracy"], worst["clean"], worst["clips"]) == ("d6", 0, 1, 1)
+    assert branch["means"]["network"]["mpc"]["frame"]["accuracy"]["mean"] == pytest.approx((140 - 8 - 4 - 1) / 140)
+    assert set(branch["severities"]) == {CLEAN, "low_resolution", "low_light"}
+    assert branch["losses"]["backlight"]["p_holm"] == lost.set_index("condition").loc["backlight", "p_holm"]
+    assert set(branch["attention_gain"][CLEAN]) == {"total"}
+    assert branch["training_against"]["noise"]["all but"]["mean"] == pytest.approx(0.95)
+    assert branch["training_gain"]["noise"]["all"]["total"]["mean"] == pytest.approx(0.05)
+    assert branch["compression"]["38.0"]["PSNR (dB)"] == 34
     assert (branch["clips"], branch["dancers"], branch["seeds"]) == (10, 10, 2)
     assert branch["refused"] == {"c": "the decoder crashed"}
 

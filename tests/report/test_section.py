@@ -38,17 +38,13 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_section_is_files(tmp_path):
-    save(RunReport(tmp_path))
+def test_a_section_is_files_that_the_next_one_replaces(tmp_path):
+    report = RunReport(tmp_path)
+    save(report)
     expected = ["figures/samples.png", "sections/00_curate_clips.json", "tables/t1_frames.csv", "tables/t1_frames.md"]
     assert files(tmp_path) == expected
     assert (tmp_path / "tables/t1_frames.csv").read_text() == "style,frames\nTok,7\nTok,7\n"
     assert json.loads((tmp_path / "sections/00_curate_clips.json").read_text())["metrics"]["data"]["clips"] == 2
-
-
-def test_saving_a_section_again_removes_its_old_files(tmp_path):
-    report = RunReport(tmp_path)
-    save(report)
     save(report, tables=[table("t2_other")], figures=[])
     assert files(tmp_path) == ["sections/00_curate_clips.json", "tables/t2_other.csv", "tables/t2_other.md"]
 
@@ -74,7 +70,7 @@ def test_a_figure_on_synthetic_data_must_say_so(tmp_path):
 
 
 def test_a_run_on_real_footage_remembers_its_name(tmp_path):
-    RunReport(tmp_path, source="ballroom")
+    RunReport(tmp_path).describe_run(source="ballroom")
     later = RunReport(tmp_path)
     with pytest.raises(ValueError, match="'ballroom'"):
         save(later)

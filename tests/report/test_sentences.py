@@ -15,9 +15,7 @@ from dance_tf.report.sentences import (
     data_text,
     evaluation_headline,
     evaluation_text,
-    only,
     reconstruction_text,
-    scores_branch,
     training_accuracy,
     training_table,
     training_text,
@@ -66,18 +64,8 @@ def test_frames_with_background_are_judged_by_training_and_held_out_accuracy(fit
     assert "too narrow" in text and "too narrow" not in evaluation_text(TABLE.assign(dancers=20), {}, 1 / 12)
 
 
-def test_a_branch_of_metrics_has_validation_and_held_out():
-    branch = scores_branch(TABLE.query("name == @NET and view == 'frame'"))
-    assert set(branch) == {"frame", "clip", "held_out"}
-    assert branch["held_out"]["clip"]["accuracy"] == {"mean": 0.2, "interval": [0.1, pytest.approx(0.3)], "runs": 2}
-    assert set(scores_branch(TABLE.query("name == @BASELINE and view == 'frame'"))) == {"held_out"}
+def test_scores_are_in_the_order_of_the_metrics():
     assert list(wide_scores(TABLE)["metric"].unique()) == list(SCORES)
-
-
-def test_only_one_row_is_accepted():
-    assert only(TABLE, name=NET, view="frame", part=HELD_OUT, unit="clip", metric="accuracy")["mean"] == 0.2
-    with pytest.raises(ValueError, match="24 rows"):
-        only(TABLE, name=NET, view="frame")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import pytest
 from dance_tf.report.tables import (
     compare_with_paper,
     nest,
+    nest_parts,
+    only,
     percent,
-    percent_interval,
+    percents,
     to_markdown,
     wide_table,
 )
@@ -28,9 +30,9 @@ LEVELS = ["strategy", "unit", "metric"]
 def test_percentages():
     assert percent(0.6123) == "61.2"
     assert percent(math.nan) == "–"
-    assert percent_interval(0.6123, 0.55, 0.671) == "61.2 [55.0, 67.1]"
-    assert percent_interval(0.5, math.nan, math.nan, digits=2) == "50.00"
-    assert percent_interval(-0.031, -0.05, 0.002) == "-3.1 [-5.0, 0.2]"
+    assert percents({"mean": 0.6123, "low": 0.55, "high": 0.671}) == "61.2 [55.0, 67.1]"
+    assert percents({"mean": 0.5, "low": math.nan, "high": math.nan}) == "50.0"
+    assert percents({"drop": -0.031, "drop_low": -0.05, "drop_high": 0.002}, "drop") == "-3.1 [-5.0, 0.2]"
 
 
 def test_markdown_by_hand():
@@ -59,6 +61,22 @@ def test_measures_are_nested_as_in_metrics_json():
     }
     with pytest.raises(ValueError, match="cnn/frame/accuracy is given twice"):
         nest(pd.concat([MEASURES, MEASURES]), LEVELS)
+
+
+def test_parts_are_nested_with_held_out_as_a_level_and_other_columns_kept():
+    rows = [("validation", "frame", 0.1), ("held out", "frame", 0.2)]
+    table = pd.DataFrame(rows, columns=["part", "unit", "mean"]).assign(low=0.0, high=1.0, question="q", p=0.5)
+    first, second = ({"mean": mean, "p": 0.5, "interval": [0.0, 1.0]} for *_, mean in rows)
+    assert nest_parts(table) == {"q": {"frame": first, "held_out": {"frame": second}}}
+    scores = nest_parts(table.drop(columns="p").assign(metric="f1", dancers=4), "question")
+    assert scores["q"]["frame"] == {"f1": {"mean": 0.1, "interval": [0.0, 1.0]}}
+    assert nest_parts(table[:0]) == {}
+
+
+def test_only_one_row_is_accepted():
+    assert only(MEASURES, strategy="cnn", metric="kappa")["runs"] == 4
+    with pytest.raises(ValueError, match="2 rows have"):
+        only(MEASURES, strategy="cnn")
 
 
 def test_wide_table():

@@ -1,6 +1,6 @@
 """Figures that compare strategies: accuracy with intervals, by frame interval, by cost, by split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,33 +15,20 @@ from dance_tf.report.figures.style import (
     PALETTE,
     RED,
     centred_offsets,
+    draw_band,
+    draw_dots,
     new_figure,
     percent_axis,
     report_style,
 )
-from dance_tf.report.tables import VIEW_NAMES, percent_interval
+from dance_tf.report.tables import VIEW_NAMES, percents
 
 SPLIT_COLOURS = {"frame": RED, "clip": ORANGE, "dancer": BLUE}
 
 
-def _dots(
-    axes: Axes, rows: pd.DataFrame, places: Sequence[float], colour: str, label: str | None, horizontal: bool, **style
-) -> None:
-    """Draw means as dots with their intervals, along x if `horizontal`; without an interval only the dot is drawn."""
-    means = rows["mean"].to_numpy(float)
-    reach = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(float).T - means))
-    style = {"fmt": "o", "color": colour, "markersize": 7, "elinewidth": 2, "capsize": 0, "label": label, **style}
-    if horizontal:
-        axes.errorbar(means, places, xerr=reach, **style)
-    else:
-        axes.errorbar(places, means, yerr=reach, **style)
-
-
-def _chance_line(axes: Axes, chance: float | None, horizontal: bool, label: bool = True) -> None:
-    if chance is not None:
-        text = f"chance ({100 * chance:.1f} %)" if label else None
-        draw = axes.axvline if horizontal else axes.axhline
-        draw(chance, color=GRAY, linestyle="--", linewidth=1.2, label=text, zorder=0)
+def _chance_line(draw: Callable[..., object], chance: float, label: bool = True) -> None:
+    text = f"chance ({100 * chance:.1f} %)" if label else None
+    draw(chance, color=GRAY, linestyle="--", linewidth=1.2, label=text, zorder=0)
 
 
 def _name_lines(axes: Axes, names: Sequence[str]) -> None:
@@ -53,43 +40,33 @@ def _name_lines(axes: Axes, names: Sequence[str]) -> None:
 
 
 @report_style
-def accuracy_bars(
-    rows: pd.DataFrame,
-    title: str,
-    source: str,
-    chance: float | None = None,
-    quoted: str = "",
-    group: str = "group",
-) -> Figure:
+def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float, quoted: str = "") -> Figure:
     """Draw accuracies as dots with intervals, one line per name.
 
     Args:
-        rows: columns name, mean, low, high (fractions; low and high NaN without interval), and optionally `group`.
+        rows: columns name, group (dots of one line), mean, low, high (fractions; low and high NaN without interval).
         title: what was classified.
         source: "synthetic" or the name of the footage.
         chance: accuracy of guessing.
-        quoted: value of `group` with published numbers on other footage; drawn as open diamonds.
-        group: column that puts several dots on one line, such as "unit".
+        quoted: the group with published numbers on other footage; drawn as open diamonds.
     """
     names = list(dict.fromkeys(rows["name"]))
-    groups = list(dict.fromkeys(rows[group])) if group in rows else [None]
+    groups = list(rows.groupby("group", sort=False))
     figure = new_figure(1.5 + 0.42 * len(names) + 0.12 * len(names) * len(groups), title, source)
     axes = figure.subplots()
-    for value, offset, colour in zip(groups, centred_offsets(len(groups), 0.36), PALETTE, strict=False):
-        part = rows if value is None else rows[rows[group] == value]
+    for (group, part), offset, colour in zip(groups, centred_offsets(len(groups), 0.36), PALETTE, strict=False):
         places = [names.index(name) + offset for name in part["name"]]
-        open_mark = {"fmt": "D", "color": INK, "markerfacecolor": "white"} if quoted and value == quoted else {}
-        _dots(axes, part, places, colour, value, horizontal=True, **open_mark)
+        open_mark = {"fmt": "D", "color": INK, "markerfacecolor": "white"} if group == quoted else {}
+        draw_dots(axes, part, places, horizontal=True, **{"color": colour, "label": group, **open_mark})
         for place, mean, high in zip(places, part["mean"], part["high"].fillna(part["mean"]), strict=True):
             axes.annotate(
                 f"{100 * mean:.1f}", (max(mean, high), place), xytext=(8, 0), textcoords="offset points",
                 va="center", fontsize=9.5, color=INK,
             )  # fmt: skip
-    _chance_line(axes, chance, horizontal=True)
+    _chance_line(axes.axvline, chance)
     _name_lines(axes, names)
     axes.set(xlim=(0, 1.06), xlabel="accuracy")
-    if chance is not None or groups != [None]:
-        figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 
@@ -114,13 +91,12 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
             line = line.sort_values("every")
             places = line["every"].to_numpy(float) + offset
             label = f"{size} × {size} pixels" if axes is grid[0] else None
-            _dots(axes, line, places, colour, label, horizontal=False)
+            draw_dots(axes, line, places, color=colour, label=label)
             order = np.array([measured.index(every) for every in line["every"]])
             for segment in np.split(np.arange(len(order)), np.flatnonzero(np.diff(order) != 1) + 1):
                 if len(segment) > 1:
-                    part = line.iloc[segment]
-                    axes.plot(places[segment], part["mean"], color=colour)
-                    axes.fill_between(places[segment], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
+                    axes.plot(places[segment], line["mean"].iloc[segment], color=colour)
+                    draw_band(axes, line.iloc[segment], places[segment], colour)
         axes.set_title(title)
         axes.set(xlabel="one frame of every", xticks=measured)
     grid[0].set_ylim(min(0.0, rows["low"].min()), 1)
@@ -149,25 +125,22 @@ def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
 
 
 @report_style
-def accuracy_against_cost(
-    rows: pd.DataFrame, cost: str, source: str, score: str = "accuracy", chance: float | None = None
-) -> Figure:
+def accuracy_against_cost(rows: pd.DataFrame, cost: str, source: str, chance: float) -> Figure:
     """Draw accuracy against cost, one dot per name, with cost on a logarithmic axis.
 
     Args:
         rows: columns name, cost, mean, low, high (fractions).
         cost: label of the cost axis, with its unit.
         source: "synthetic" or the name of the footage.
-        score: what the column mean holds.
         chance: accuracy of guessing.
     """
-    figure = new_figure(4.8, f"{score[:1].upper()}{score[1:]} against cost", source)
+    figure = new_figure(4.8, "Accuracy against cost", source)
     axes = figure.subplots()
     colours = dict(zip(rows["name"], [*PALETTE] * len(rows), strict=False))
     for name, row in rows.sort_values("mean", ascending=False).groupby("name", sort=False):
-        _dots(axes, row, row["cost"], colours[name], name, horizontal=False)
-    _chance_line(axes, chance, horizontal=False)
-    axes.set(xscale="log", xlabel=cost, ylabel=score)
+        draw_dots(axes, row, row["cost"], color=colours[name], label=name)
+    _chance_line(axes.axhline, chance)
+    axes.set(xscale="log", xlabel=cost, ylabel="accuracy")
     for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         formatter(lambda number, _: f"{number:g}" if f"{number:e}"[0] in "1235" else "")
     axes.margins(x=0.12)
@@ -184,15 +157,12 @@ def accuracy_against_cost(
 
 
 @report_style
-def leakage_gap(
-    rows: pd.DataFrame, source: str, unit: str = "frame", chance: float | None = None, gaps: pd.DataFrame | None = None
-) -> Figure:
-    """Draw accuracy under splits by frame, clip and dancer, one panel with background and one without.
+def leakage_gap(rows: pd.DataFrame, source: str, chance: float, gaps: pd.DataFrame) -> Figure:
+    """Draw accuracy by frame under splits by frame, clip and dancer, one panel with background and one without.
 
     Args:
         rows: columns name, split ("frame", "clip", "dancer"), view ("frame", "difference"), mean, low, high.
         source: "synthetic" or the name of the footage.
-        unit: what the accuracy counts: "frame" or "clip".
         chance: accuracy of guessing.
         gaps: columns name, view, mean, low, high: accuracy under the split by frame minus that under the split by
             dancer, written beside the dots.
@@ -209,15 +179,15 @@ def leakage_gap(
             dots = part[part["split"] == split]
             places = [names.index(name) + offset for name in dots["name"]]
             label = f"split by {split}" if axes is grid[0] else None
-            _dots(axes, dots, places, SPLIT_COLOURS[split], label, horizontal=True)
-        _chance_line(axes, chance, horizontal=True, label=axes is grid[0])
-        for _, gap in (gaps[gaps["view"] == view] if gaps is not None else rows[:0]).iterrows():
+            draw_dots(axes, dots, places, horizontal=True, color=SPLIT_COLOURS[split], label=label)
+        _chance_line(axes.axvline, chance, label=axes is grid[0])
+        for gap in gaps[gaps["view"] == view].to_dict("records"):
             axes.annotate(
-                f"gap {percent_interval(gap['mean'], gap['low'], gap['high'])}", (1.0, names.index(gap["name"])),
+                f"gap {percents(gap)}", (1.0, names.index(gap["name"])),
                 xycoords=("axes fraction", "data"), ha="right", va="center", color=INK, fontsize=9,
             )  # fmt: skip
         _name_lines(axes, names)
         axes.set_title(VIEW_NAMES[view])
-        axes.set(xlim=(0, 1.06 if gaps is None else 1.55), xlabel=f"accuracy by {unit}")
+        axes.set(xlim=(0, 1.55), xlabel="accuracy by frame")
     figure.legend(loc="outside lower center", ncols=4)
     return figure

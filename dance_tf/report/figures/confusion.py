@@ -62,11 +62,8 @@ def confusion_matrix(
     axes = figure.subplots()
     _heat_map(axes, np.asarray(matrix), abbreviations, pairs, 9.5)
     axes.set(xlabel="predicted style", ylabel="true style")
-    bar = figure.colorbar(
-        axes.collections[0], ax=axes, shrink=0.6, pad=0.02, format=lambda value, _: f"{100 * value:.0f} %"
-    )
-    bar.set_label("share of the true style")
-    bar.outline.set_visible(False)
+    bar = {"shrink": 0.6, "pad": 0.02, "format": lambda value, _: f"{100 * value:.0f} %"}
+    figure.colorbar(axes.collections[0], ax=axes, label="share of the true style", **bar).outline.set_visible(False)
     return figure
 
 
@@ -125,7 +122,6 @@ def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, s
             f"from the channel's mean, at most {reach:.3f}",
             fontsize=9.5, fontweight="normal", color=GRAY,
         )  # fmt: skip
-    bar = figure.colorbar(image, ax=axes, pad=0.01, format=lambda value, _: f"{value:+.3f}")
-    bar.set_label("weight minus mean of the channel")
-    bar.outline.set_visible(False)
+    bar = {"pad": 0.01, "format": lambda value, _: f"{value:+.3f}"}
+    figure.colorbar(image, ax=axes, label="weight minus mean of the channel", **bar).outline.set_visible(False)
     return figure

@@ -12,6 +12,8 @@ from dance_tf.report.figures.style import (
     INK,
     ORANGE,
     PALE,
+    draw_band,
+    draw_dots,
     gray_image,
     new_figure,
     panels,
@@ -25,20 +27,18 @@ LIGHT_SHARE = 0.7  # share of the value range added above the largest value, so 
 
 
 @report_style
-def corruption_sheet(
-    frames: Mapping[str, np.ndarray], source: str, title: str = "One frame under every condition"
-) -> Figure:
+def corruption_sheet(frames: Mapping[str, np.ndarray], source: str) -> Figure:
     """Draw one frame under all conditions, with labels.
 
     Args:
         frames: condition to uint8 [h, w] or [h, w, 1]; the clean frame first.
         source: "synthetic" or the name of the footage.
-        title: what is shown.
     """
     columns = min(5, len(frames))
     height, width = next(iter(frames.values())).shape[:2]
     rows = -(-len(frames) // columns)
-    figure = new_figure(0.6 + rows * (0.3 + 9.6 / columns * height / width), title, source)
+    inches = 0.6 + rows * (0.3 + 9.6 / columns * height / width)
+    figure = new_figure(inches, "One frame under every condition", source)
     for axes, (condition, frame) in zip(panels(figure, len(frames), columns), frames.items(), strict=True):
         gray_image(axes, frame)
         axes.set_title(condition, loc="center", fontsize=10, fontweight="normal")
@@ -46,25 +46,19 @@ def corruption_sheet(
 
 
 @report_style
-def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Loss of accuracy under each condition") -> Figure:
+def accuracy_drops(rows: pd.DataFrame, source: str) -> Figure:
     """Draw the loss of accuracy under each condition, largest loss first, with intervals and the values of the paper.
 
     Args:
-        rows: columns condition, mean, low, high: accuracy lost, as fractions; NaN rows are left out. An optional column
-            paper has the paper's loss, as a fraction.
+        rows: columns condition, mean, low, high (accuracy lost here) and paper (lost in the paper), as fractions.
         source: "synthetic" or the name of the footage.
-        title: whose accuracy this is.
     """
-    rows = rows.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable").reset_index(drop=True)
-    figure = new_figure(1.5 + 0.34 * len(rows), title, source)
-    axes = figure.subplots()
-    points = 100 * rows[["mean", "low", "high"]].to_numpy(float).T
-    reach = np.nan_to_num(np.abs(points[1:] - points[0]))
-    places = np.arange(len(rows))
-    axes.errorbar(points[0], places, xerr=reach, fmt="o", color=BLUE, markersize=7, elinewidth=2, label="measured")
-    if "paper" in rows:
-        axes.plot(100 * rows["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated)")
-    for place, drop in enumerate(points[0]):
+    rows = rows.sort_values("mean", ascending=False, kind="stable")
+    figure = new_figure(1.5 + 0.34 * len(rows), "Loss of accuracy under each condition", source)
+    axes, places, points = figure.subplots(), np.arange(len(rows)), 100 * rows[["mean", "low", "high", "paper"]]
+    draw_dots(axes, points, places, horizontal=True, color=BLUE, label="measured")
+    axes.plot(points["paper"], places, "D", color=ORANGE, markersize=6, label="paper (simulated)")
+    for place, drop in enumerate(points["mean"]):
         axes.annotate(
             f"{drop:.1f}", (1.0, place), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=9.5,
             xytext=(6, 0), textcoords="offset points", color=INK,
@@ -78,29 +72,26 @@ def accuracy_drops(rows: pd.DataFrame, source: str, title: str = "Loss of accura
 
 
 @report_style
-def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy by severity of each condition") -> Figure:
+def severity_curves(rows: pd.DataFrame, source: str) -> Figure:
     """Draw accuracy over severity, one panel per condition with the curves of all others in pale gray.
 
     Args:
-        rows: columns condition, severity, mean, low, high (fractions). The row of the condition "clean", severity 0,
-            begins every curve. An optional column changed is False where the corruption left the clips unchanged; these
-            points are hollow.
+        rows: columns condition, severity, mean, low, high (fractions), changed (False where the corruption left the
+            clips unchanged; these points are hollow). The row of the condition "clean" begins every curve.
         source: "synthetic" or the name of the footage.
-        title: whose accuracy this is.
     """
     clean = rows[rows["condition"] == CLEAN]
     conditions = [name for name in dict.fromkeys(rows["condition"]) if name != CLEAN]
     curves = {name: pd.concat([clean, rows[rows["condition"] == name].sort_values("severity")]) for name in conditions}
-    figure = new_figure(0.9 + 1.75 * -(-len(conditions) // 5), title, source)
+    figure = new_figure(0.9 + 1.75 * -(-len(conditions) // 5), "Accuracy by severity of each condition", source)
     grid = panels(figure, len(conditions), 5, sharex=True, sharey=True)
     for axes, (name, curve) in zip(grid, curves.items(), strict=True):
         for other in curves.values():
             axes.plot(other["severity"], other["mean"], color=PALE, linewidth=1, zorder=0)
         axes.plot(curve["severity"], curve["mean"], color=BLUE, marker="o", markersize=4)
-        if "changed" in curve:
-            same = curve[~curve["changed"].astype(bool)]
-            axes.plot(same["severity"], same["mean"], "o", color=BLUE, markersize=4, markerfacecolor="white")
-        axes.fill_between(curve["severity"], curve["low"], curve["high"], color=BLUE, alpha=0.15, linewidth=0)
+        same = curve[~curve["changed"].astype(bool)]
+        axes.plot(same["severity"], same["mean"], "o", color=BLUE, markersize=4, markerfacecolor="white")
+        draw_band(axes, curve, curve["severity"], BLUE)
         axes.set_title(name, fontsize=9, fontweight="normal")
         axes.grid(axis="x", visible=False)
     for axes in grid[-5:]:  # the last panel of each column
@@ -113,20 +104,18 @@ def severity_curves(rows: pd.DataFrame, source: str, title: str = "Accuracy by s
 
 
 @report_style
-def strategies_by_condition(
-    rows: pd.DataFrame, source: str, title: str = "Accuracy by strategy and condition"
-) -> Figure:
+def strategies_by_condition(rows: pd.DataFrame, source: str) -> Figure:
     """Draw a heat map of accuracies.
 
     Args:
         rows: columns name, condition, mean (fraction; NaN stays empty), in the order of the map, the clean one first.
         source: "synthetic" or the name of the footage.
-        title: what was classified.
     """
     names, conditions = (list(dict.fromkeys(rows[column])) for column in ("name", "condition"))
     table = rows.pivot(index="name", columns="condition", values="mean").loc[names, conditions]
     values = 100 * table.to_numpy(float)
-    figure = new_figure(2.4 + 0.42 * len(names), title, source, width=max(7.0, 2.6 + 0.56 * len(conditions)))
+    width = max(7.0, 2.6 + 0.56 * len(conditions))
+    figure = new_figure(2.4 + 0.42 * len(names), "Accuracy by strategy and condition", source, width)
     axes = figure.subplots()
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     axes.imshow(values, cmap="Blues", aspect="auto", vmin=low, vmax=high + LIGHT_SHARE * (high - low))

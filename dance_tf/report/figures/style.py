@@ -7,6 +7,7 @@ from typing import ParamSpec
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -112,6 +113,29 @@ def plain_grid(axes: Axes) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+
+
+def draw_dots(
+    axes: Axes, rows: pd.DataFrame, places: Sequence[float], horizontal: bool = False, **style: object
+) -> None:
+    """Draw means as dots with their intervals, along x if `horizontal`; without an interval only the dot is drawn.
+
+    Args:
+        axes: where to draw.
+        rows: columns mean, low, high; low and high may be NaN.
+        places: of the dots on the other axis.
+        horizontal: whether the means lie along x.
+        style: as for `Axes.errorbar`.
+    """
+    means = rows["mean"].to_numpy(float)
+    reach = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(float).T - means))
+    along = {"x": means, "y": places, "xerr": reach} if horizontal else {"x": places, "y": means, "yerr": reach}
+    axes.errorbar(**along, **{"fmt": "o", "markersize": 7, "elinewidth": 2, "capsize": 0, **style})
+
+
+def draw_band(axes: Axes, rows: pd.DataFrame, places: Sequence[float], colour: str) -> None:
+    """Fill the area between the columns low and high over places along x."""
+    axes.fill_between(places, rows["low"], rows["high"], color=colour, alpha=0.15, linewidth=0)
 
 
 def percent_axis(axes: Axes, which: str = "y") -> None:

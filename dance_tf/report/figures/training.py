@@ -90,53 +90,34 @@ def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, flo
 
 @report_style
 def training_curves(
-    history: pd.DataFrame,
-    source: str,
-    marks: Mapping[object, int] | None = None,
-    title: str = "Training",
-    meaning: str = "stopped",
+    history: pd.DataFrame, source: str, marks: Mapping[str, int], title: str, meaning: str = "stopped"
 ) -> Figure:
-    """Draw loss and accuracy over epochs for training and validation, with one epoch of each run marked.
+    """Draw loss and accuracy of several runs over epochs for training (thin) and validation.
 
     Args:
-        history: columns epoch (from 1), loss, accuracy, val_loss, val_accuracy; a column run separates several runs.
+        history: columns run, epoch (from 1), loss, accuracy, val_loss, val_accuracy.
         source: "synthetic" or the name of the footage.
-        marks: run to epoch; runs that are not in it get no mark. The key of a single run is None.
+        marks: run to an epoch with a dotted line; runs that are not in it get none.
         title: what was trained.
-        meaning: meaning of the mark: "stopped", "kept".
+        meaning: meaning of the line: "stopped", "kept epoch".
     """
     figure = new_figure(3.9, title, source)
-    runs = [(None, history)] if "run" not in history else list(history.groupby("run", sort=False))
-    single = len(runs) == 1
-    both = dict(zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True))
-    for place, (run, epochs) in enumerate(runs):
+    loss, accuracy = figure.subplots(1, 2)
+    for place, (run, epochs) in enumerate(history.groupby("run", sort=False)):
         colour = PALETTE[place % len(PALETTE)]
-        marked = (marks or {}).get(run)
-        for measure, axes in both.items():
-            # several runs share the axes: validation is what a reader compares, so training is thin
-            axes.plot(
-                epochs["epoch"], epochs[measure], color=BLUE if single else colour, linewidth=2 if single else 0.9,
-                label="training" if single and measure == "loss" else None,
-            )  # fmt: skip
-            if f"val_{measure}" in epochs:
-                label = ("validation" if single else str(run)) if measure == "loss" else None
-                axes.plot(epochs["epoch"], epochs[f"val_{measure}"], color=RED if single else colour, label=label)
-            if marked is not None:
-                axes.axvline(marked, color=GRAY if single else colour, linestyle=":", linewidth=1.3)
-        if marked is not None and single:
-            both["accuracy"].annotate(
-                f"{meaning}: epoch {marked}", (marked, 0.03), xycoords=("data", "axes fraction"),
-                xytext=(-4, 0), textcoords="offset points", ha="right", color=GRAY, fontsize=9.5,
-            )  # fmt: skip
-    both["loss"].set(ylabel="loss")
-    both["accuracy"].set(ylabel="frame accuracy", ylim=(0, 1))
-    percent_axis(both["accuracy"])
-    for axes in both.values():
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if not single:
-        both["loss"].plot([], [], color=GRAY, linewidth=1, label="(thin: training)")
-        if marks:
-            both["loss"].plot([], [], color=GRAY, linestyle=":", linewidth=1.3, label=f"({meaning})")
+        for measure, axes in {"loss": loss, "accuracy": accuracy}.items():
+            axes.plot(epochs["epoch"], epochs[measure], color=colour, linewidth=0.9)
+            label = str(run) if axes is loss else None
+            axes.plot(epochs["epoch"], epochs[f"val_{measure}"], color=colour, label=label)
+            if run in marks:
+                axes.axvline(marks[run], color=colour, linestyle=":", linewidth=1.3)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    loss.set(ylabel="loss")
+    accuracy.set(ylabel="frame accuracy", ylim=(0, 1))
+    percent_axis(accuracy)
+    loss.plot([], [], color=GRAY, linewidth=1, label="(thin: training)")
+    if marks:
+        loss.plot([], [], color=GRAY, linestyle=":", linewidth=1.3, label=f"({meaning})")
     figure.legend(loc="outside lower center", ncols=4)
     return figure

@@ -21,7 +21,6 @@ def test_the_sheet_labels_every_condition(frames, sound):
 def test_drops_are_sorted_and_written(sound):
     rows = pd.DataFrame(
         [
-            ("clean", math.nan, math.nan, math.nan, 0),
             ("rain", 0.02, -0.01, 0.05, 0.03),
             ("fog", 0.1, 0.05, 0.15, 0.066),
         ],
@@ -43,13 +42,13 @@ def test_each_condition_has_its_severity_curve(sound):
         + [(name, severity, 0.8 - slope * severity, 0.7 - slope * severity, 0.9 - slope * severity)
            for name, slope in (("rain", 0.1), ("fog", 0.05)) for severity in (2, 1)],
         columns=["condition", "severity", "mean", "low", "high"],
-    )  # fmt: skip
+    ).assign(changed=True)  # fmt: skip
     figure = sound(severity_curves(rows, "synthetic"))
     rain, fog = figure.axes
     assert (rain.get_title("left"), fog.get_title("left")) == ("rain", "fog")
-    assert np.allclose(rain.lines[-1].get_ydata(), [0.8, 0.7, 0.6])
-    assert np.allclose(fog.lines[-1].get_ydata(), [0.8, 0.75, 0.7])
-    assert len(rain.lines) == 3  # both pale, then its own
+    assert np.allclose(rain.lines[2].get_ydata(), [0.8, 0.7, 0.6])
+    assert np.allclose(fog.lines[2].get_ydata(), [0.8, 0.75, 0.7])
+    assert len(rain.lines) == 4  # both pale, its own, hollow points
 
 
 def test_levels_that_change_nothing_are_hollow(sound):

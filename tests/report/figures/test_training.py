@@ -34,37 +34,17 @@ def test_ticks_of_growth_errors_fit_every_range(sound, baseline):
     sound(growth_errors(curves, "synthetic", {"PCA": baseline}))
 
 
-def history(**more):
+def test_training_curves_of_several_runs(sound):
     epochs = np.arange(1, 5)
-    return pd.DataFrame(
-        {
-            "epoch": epochs,
-            "loss": 1 / epochs,
-            "accuracy": 1 - 1 / epochs,
-            "val_loss": 2 / epochs,
-            "val_accuracy": 0.5,
-            **more,
-        }
+    history = pd.DataFrame(
+        {"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / epochs, "val_loss": 2 / epochs, "val_accuracy": 0.5}
     )
-
-
-def test_training_curves_mark_the_epoch_asked_for(sound):
-    figure = sound(training_curves(history(), "synthetic", {None: 3}, "CNN", "kept"))
+    runs = pd.concat([history.assign(run="fold 1"), history.assign(run="fold 2")])
+    figure = sound(training_curves(runs, "synthetic", {"fold 2": 4}, "CNN"))
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["fold 1", "fold 2", "(thin: training)", "(stopped)"]
     loss, accuracy = figure.axes
     assert np.allclose(loss.lines[0].get_ydata(), [1, 1 / 2, 1 / 3, 1 / 4])
     assert np.allclose(loss.lines[1].get_ydata(), [2, 1, 2 / 3, 1 / 2])
-    assert list(loss.lines[2].get_xdata()) == [3, 3]
-    assert [text.get_text() for text in accuracy.texts] == ["kept: epoch 3"]
+    assert len(accuracy.lines) == 5 and list(accuracy.lines[4].get_xdata()) == [4, 4]
     assert accuracy.get_ylim() == (0, 1)
-
-
-def test_training_curves_of_several_runs(sound):
-    runs = pd.concat([history(run="fold 1"), history(run="fold 2")])
-    figure = sound(training_curves(runs, "synthetic", {"fold 2": 4}))
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["fold 1", "fold 2", "(thin: training)", "(stopped)"]
-    assert len(figure.axes[1].lines) == 5  # two a run, and where fold 2 stopped
-
-
-def test_training_curves_without_validation(sound):
-    sound(training_curves(history()[["epoch", "loss", "accuracy"]], "synthetic"))
