@@ -48,10 +48,8 @@ def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: in
             frames = sum(counts[:, pair].sum(axis=(1, 2)) for pair in pairs)
 
             def share(weights: np.ndarray, confused=confused, frames=frames) -> np.ndarray:
-                danced = weights @ frames
-                return np.divide(weights @ confused, danced, out=np.full_like(danced, np.nan), where=danced > 0)[
-                    :, None
-                ]
+                danced = np.where(weights @ frames > 0, weights @ frames, np.nan)
+                return (weights @ confused / danced)[:, None]
 
             found = bootstrap_dancers(share, len(dancers), resamples, seed)
         mean, low, high = found[:, 0].tolist()
