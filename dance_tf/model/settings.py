@@ -46,7 +46,9 @@ class Schedule:
 
     def __post_init__(self):
         if self.epochs < 0 or self.patience < 1:
-            raise ValueError(f"{self.epochs} epochs with a patience of {self.patience} is not a valid schedule")
+            raise ValueError(
+                f"epochs must be at least 0 and patience at least 1, not {self.epochs} and {self.patience}"
+            )
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"the learning rate must be a number above 0, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:

@@ -43,9 +43,10 @@ def budget(runs: Sequence[Run]) -> dict[str, int]:
 def describe_budget(runs: Sequence[Run]) -> str:
     """Return the budget in words, for captions."""
     spec, found = runs[0].spec, budget(runs)
+    frames = sorted({run.spec.settings.frames_per_clip for run in runs})
     return (
         f"{found['folds']} of {spec.folds} folds, {found['repeats']} repeat(s), at most {found['epochs']} epochs of "
-        f"{spec.settings.frames_per_clip} frames per clip"
+        f"{' or '.join(map(str, frames))} frames per clip"
     )
 
 

@@ -40,7 +40,7 @@ def _add_mistakes(
     window: tuple[float, float],
     hidden: list[tuple[float, float]],
 ) -> tuple[np.ndarray, np.ndarray, tuple[Mistake, ...]]:
-    """Return key poses [k, len(CONTROLS)] and their arrivals [k] with mistakes in `window`, and the mistakes in order.
+    """Add mistakes in `window`; return key poses [k, len(CONTROLS)], their arrivals [k], and the mistakes by time.
 
     Dancers of less skill make more of them. At least one correct key is between two of them.
     """

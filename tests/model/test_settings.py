@@ -34,8 +34,8 @@ def test_rates_and_optimizers_of_schedules():
         ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
         ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
-        ({"epochs": -1}, "-1 epochs with a patience of 10 is not a valid schedule"),
-        ({"patience": 0}, "30 epochs with a patience of 0 is not a valid schedule"),
+        ({"epochs": -1}, "epochs must be at least 0 and patience at least 1, not -1 and 10"),
+        ({"patience": 0}, "epochs must be at least 0 and patience at least 1, not 30 and 0"),
     ],
 )
 def test_an_invalid_schedule_is_refused(wrong, message):
