@@ -62,7 +62,7 @@ def cut_network(network: keras.Model) -> dict[str, keras.Model]:
     Returns:
         "extraction": from frames to the feature maps before attention; without attention, to the fused vector.
         "attention": from those maps to weighted maps; absent without attention. "head": from the fused vector to
-        probabilities. With attention, flattening and normalisation between the two are in no part: their time is small.
+        probabilities. With attention, flattening between the two is in no part: its time is small.
     """
     names = [layer.name for layer in network.layers]
     first = next(network.get_layer(name) for name in HEAD_STARTS if name in names)

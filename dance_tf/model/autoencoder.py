@@ -1,15 +1,17 @@
 """The progressively grown autoencoder (section 3.3): up to five encoder and five decoder stages, 1024 numbers between.
 
-A network of any number of stages reads and writes whole frames. Growth adds one encoder stage after the last and one
-decoder stage before the first; all other stages keep their weights (`copy_weights`), and the new ones are initialised.
+Its frames are standardized, and get their mean and standard deviation back at the end. A network of any number of
+stages reads and writes whole frames. Growth adds one encoder stage after the last and one decoder stage before the
+first; all other stages keep their weights (`copy_weights`). The paper gives the encoder's shape; the decoder's is ours.
 """
 
 import keras
 
-from dance_tf.model.layers import DecoderStage, EncoderStage, LowerResolution, initialize_weights
+from dance_tf.model.layers import DecoderStage, EncoderStage, FrameStandardization, LowerResolution, initialize_weights
 
 FRAME_SHAPE = (128, 128, 1)
 ENCODER_FILTERS = (4, 8, 16, 32, 64)
+DECODER_FILTERS = (1, 16, 32, 48, 64)  # output of decoder stages 1 to 5; those of the encoder rebuild no limbs
 STAGES = len(ENCODER_FILTERS)
 
 
@@ -17,7 +19,7 @@ def encode(frames, stages: int = STAGES, factor: int = 2):
     """Return the encoder's last feature map.
 
     Args:
-        frames: float [batch, 128, 128, 1], gray levels in [0, 1].
+        frames: float [batch, 128, 128, 1], standardized.
         stages: 1 to 5.
         factor: how many times the resolution of the input is lowered first.
 
@@ -30,20 +32,23 @@ def encode(frames, stages: int = STAGES, factor: int = 2):
     if not 1 <= stages <= STAGES:
         raise ValueError(f"the autoencoder has 1 to {STAGES} stages, not {stages}")
     outputs = LowerResolution(factor, name="lower_resolution")(frames)
-    for stage in range(1, stages + 1):
-        outputs = EncoderStage(ENCODER_FILTERS[stage - 1], name=f"encoder_{stage}")(outputs)
+    for stage, filters in enumerate(ENCODER_FILTERS[:stages], start=1):
+        last = {"normalize": False, "activation": "linear"} if stage == STAGES else {}
+        outputs = EncoderStage(filters, name=f"encoder_{stage}", **last)(outputs)
     return outputs
 
 
 def decode(code, stages: int = STAGES):
-    """Return frames float [batch, 128, 128, 1] in (0, 1) from the feature map of `encode`."""
+    """Return standardized frames float [batch, 128, 128, 1] from the feature map of `encode`."""
+    if stages < STAGES:  # a decoder stage reads as many channels as it will when the next one has been added
+        code = keras.layers.Conv2D(DECODER_FILTERS[stages], 1, name=f"code_{stages}")(code)
     for stage in range(stages, 1, -1):
-        code = DecoderStage(ENCODER_FILTERS[stage - 2], name=f"decoder_{stage}")(code)
-    return DecoderStage(1, activation="sigmoid", normalize=False, name="decoder_1")(code)
+        code = DecoderStage(DECODER_FILTERS[stage - 1], name=f"decoder_{stage}")(code)
+    return DecoderStage(1, activation="linear", normalize=False, name="decoder_1")(code)
 
 
 def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> keras.Model:
-    """Return an autoencoder from uint8 [batch, 128, 128, 1] to float [batch, 128, 128, 1] in (0, 1).
+    """Return an autoencoder from uint8 [batch, 128, 128, 1] to gray levels, float [batch, 128, 128, 1], 0 to 1.
 
     Args:
         stages: 1 to 5.
@@ -52,7 +57,12 @@ def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> k
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
-    model = keras.Model(frames, decode(encode(levels, stages, factor), stages), name=f"autoencoder_{stages}")
+    standardization = FrameStandardization(name="standardized")
+    mean, deviation = standardization.moments(levels)
+    decoded = decode(encode(standardization(levels), stages, factor), stages)
+    # not a sum: Keras takes [128, 128, 128, 1] + [128, 1, 1, 1] for a bias of rows, and adds the wrong means
+    restored = decoded * deviation - (-mean)
+    model = keras.Model(frames, restored, name=f"autoencoder_{stages}")
     initialize_weights(model, seed)
     return model
 

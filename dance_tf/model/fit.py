@@ -15,7 +15,7 @@ from dance_tf.dataset.batches import Jitter, apply_view, downsample, jitter_fram
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.model.layers import all_layers
-from dance_tf.model.settings import Schedule, TrainingSettings
+from dance_tf.model.settings import SMOOTHED_EPOCHS, Schedule, TrainingSettings
 
 
 class FrameSequence(keras.utils.PyDataset):
@@ -90,9 +90,8 @@ class History:
 
     Attributes:
         rows: one mapping per epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy.
-        best_epoch: the epoch whose weights are kept: highest validation accuracy (of equals the lowest validation
-            loss) for classifiers, lowest validation loss otherwise. An overconfident classifier raises its loss while
-            its accuracy still improves.
+        best_epoch: the epoch whose weights are kept: that with the lowest `smoothed_losses`. A single epoch's loss or
+            accuracy is partly luck, and the best of many is partly the luckiest.
         stopped_early: whether patience ended training.
     """
 
@@ -101,24 +100,19 @@ class History:
     stopped_early: bool
 
 
+def smoothed_losses(rows: Sequence[dict[str, float]]) -> np.ndarray:
+    """Return for each epoch the mean validation loss of the last `SMOOTHED_EPOCHS` up to it; inf where one is nan."""
+    losses = [row["val_loss"] for row in rows]
+    means = [np.mean(losses[max(0, end - SMOOTHED_EPOCHS) : end]) for end in range(1, len(losses) + 1)]
+    return np.nan_to_num(means, nan=math.inf)
+
+
 def _best_epoch(rows: Sequence[dict[str, float]]) -> int:
-    def score(row: dict[str, float]) -> tuple[float, float]:
-        return row.get("val_accuracy", 0.0), -math.inf if math.isnan(row["val_loss"]) else -row["val_loss"]
-
-    return max(rows, key=score, default={"epoch": 0})["epoch"]
-
-
-def _epochs_without_improvement(rows: Sequence[dict[str, float]]) -> int:
-    waited, loss, accuracy = 0, math.inf, -1.0
-    for row in rows:
-        improved = row["val_loss"] < loss or row.get("val_accuracy", -1.0) > accuracy
-        waited = 0 if improved else waited + 1
-        loss, accuracy = min(row["val_loss"], loss), max(row.get("val_accuracy", -1.0), accuracy)
-    return waited
+    return int(np.argmin(smoothed_losses(rows))) if rows else 0
 
 
 class _Resumable(keras.callbacks.Callback):
-    """Save model, best weights and history after each epoch; set learning rate, dropout seeds and frames before it.
+    """Save model, best weights and history after each epoch; set dropout seeds and frames before it.
 
     After a kill, Keras' `BackupAndRestore` restores neither the best weights nor the patience of `EarlyStopping`.
     """
@@ -139,11 +133,11 @@ class _Resumable(keras.callbacks.Callback):
 
     @property
     def out_of_patience(self) -> bool:
-        return _epochs_without_improvement(self.rows) >= self.schedule.patience
+        waited = len(self.rows) - 1 - _best_epoch(self.rows)
+        return self.schedule.decay == "constant" and waited >= self.schedule.patience
 
     def on_epoch_begin(self, epoch, logs=None):
         self.frames.start_epoch(epoch)
-        self.model.optimizer.learning_rate = self.schedule.rate(epoch)
         for number, layer in enumerate(all_layers(self.model)):
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([self.seed + epoch, number])
@@ -195,7 +189,7 @@ def fit(
             model = saver.restore()
         else:
             metrics = ["accuracy"] if loss == "sparse_categorical_crossentropy" else ["mean_squared_error"]
-            model.compile(schedule.build_optimizer(), loss, metrics=metrics)
+            model.compile(schedule.build_optimizer(frames.num_batches), loss, metrics=metrics)
             saver.best_weights = model.get_weights()
         if len(saver.rows) < schedule.epochs and not saver.out_of_patience:
             callbacks = [saver]

@@ -164,16 +164,16 @@ class EncoderStage(_Stage):
         filters: output channels.
         normalize: use batch normalisation. The paper names none; background-subtracted frames are mostly black, and
             without it five stages learn nothing from them in a laptop's time.
+        activation: at the end; the innermost stage is linear, since a ReLU would halve what its numbers can say.
 
     Shapes: input float [batch, height, width, channels], output float [batch, height / 2, width / 2, filters].
     Example: `EncoderStage(4)(keras.ops.ones((1, 128, 128, 1))).shape` is (1, 64, 64, 4).
     Reference: Section 3.3: 128 × 128 × 1 "progressively reducing to 4 × 4 × 64 through five layers".
     """
 
-    activation = "relu"
-
-    def __init__(self, filters: int, normalize: bool = True, **kwargs):
+    def __init__(self, filters: int, normalize: bool = True, activation: str = "relu", **kwargs):
         super().__init__(filters, normalize, **kwargs)
+        self.activation = activation
         # the normalisation has a bias of its own
         options = {"strides": 2, "kernel_initializer": "he_normal", "use_bias": not normalize}
         self.convolution = self._convolution("convolution", **options)
@@ -183,24 +183,24 @@ class EncoderStage(_Stage):
 
 @keras.saving.register_keras_serializable(package="dance_tf")
 class DecoderStage(_Stage):
-    """One stage of the decoder: nearest-neighbour upsampling by 2, a 3×3 convolution, batch normalisation.
+    """One stage of the decoder: a transposed 4×4 convolution of stride 2, batch normalisation, ReLU.
 
     Args:
         filters: output channels.
-        activation: at the end; the outermost stage uses "sigmoid".
+        activation: at the end; the outermost stage is linear.
         normalize: use batch normalisation before the activation; the outermost stage has none.
 
     Shapes: input float [batch, height, width, channels], output float [batch, 2 × height, 2 × width, filters].
     Example: `DecoderStage(4)(keras.ops.ones((1, 32, 32, 8))).shape` is (1, 64, 64, 4).
-    Reference: Section 3.3 does not describe the decoder; its Figure 1 has upsampling layers (Odena et al. 2016
-        compare them with transposed convolutions).
+    Reference: Section 3.3 does not describe the decoder. A kernel that is a multiple of the stride reaches all output
+        pixels alike (Odena et al. 2016).
     """
 
     def __init__(self, filters: int, activation: str = "relu", normalize: bool = True, **kwargs):
         super().__init__(filters, normalize, **kwargs)
         self.activation = activation
-        self.upsampling = _sublayer(self, keras.layers.UpSampling2D, 2, name="upsampling")
-        self.convolution = self._convolution("convolution", use_bias=not normalize)
+        options = {"padding": "same", "use_bias": not normalize, "name": "convolution"}
+        self.convolution = _sublayer(self, keras.layers.Conv2DTranspose, filters, 4, strides=2, **options)
         if normalize:
             self.normalization = self._normalization()
 
@@ -270,7 +270,32 @@ class FrameStandardization(_Layer):
         super().__init__(**kwargs)
         self.floor = floor
 
-    def call(self, inputs):
+    def moments(self, inputs):
+        """Return mean and standard deviation of each frame, float [batch, 1, 1, 1] both."""
         mean = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=(1, 2, 3), keepdims=True))
-        return (inputs - mean) / ops.maximum(deviation, self.floor)
+        return mean, ops.maximum(deviation, self.floor)
+
+    def call(self, inputs):
+        mean, deviation = self.moments(inputs)
+        return (inputs - mean) / deviation
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class GradientScale(_Layer):
+    """Pass inputs on and scale their gradient: the layers before this one learn at a share of the learning rate.
+
+    Args:
+        scale: of the gradient.
+
+    Shapes: input and output float [batch, height, width, channels].
+    Example: `GradientScale(0.5)(keras.ops.ones((2, 4, 4, 64))).shape` is (2, 4, 4, 64).
+    Reference: Our own: a lower rate for a part of a network, which with SGD is a smaller gradient.
+    """
+
+    def __init__(self, scale: float = 0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, inputs):
+        return self.scale * inputs + (1 - self.scale) * ops.stop_gradient(inputs)

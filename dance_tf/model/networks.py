@@ -17,16 +17,19 @@ import numpy as np
 from keras import ops
 
 from dance_tf.model.autoencoder import FRAME_SHAPE, encode
-from dance_tf.model.layers import ConvolutionStage, FrameStandardization, SpatialAttention, SqueezeExcitation
+from dance_tf.model.layers import (
+    ConvolutionStage,
+    FrameStandardization,
+    GradientScale,
+    SpatialAttention,
+    SqueezeExcitation,
+)
 
 CNN_FILTERS = (2, 4, 8, 16, 32)
 HEAD_UNITS = (400, 150)
 LSTM_UNITS = 128
 RESNET_DEPTHS = (18, 50)
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue of 255; keras.applications subtracts it
-# numbers that vary less than this are not scaled up: with 0.001, rarely active features dominated, and a validation
-# loss of 2 became 10
-CODE_EPSILON = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class NetworkSettings:
         normalize: use batch normalisation in the CNN path.
         dropout: share of the fused features and of the head's units dropped in training; the paper names none.
         low_resolution_factor: how many times the resolution of the autoencoder's input is lowered.
+        encoder_rate: share of the learning rate at which the grown encoder learns; at the full rate it is overwritten.
         sequence_length: consecutive frames that CNN + LSTM reads.
         gated_logits: use a "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax
             and sigmoid activation functions".
@@ -55,6 +59,7 @@ class NetworkSettings:
     normalize: bool = True
     dropout: float = 0.0
     low_resolution_factor: int = 2
+    encoder_rate: float = 1.0
     sequence_length: int = 8
     gated_logits: bool = False
     resnet_depth: int = 18
@@ -84,12 +89,17 @@ def gray_levels(frames):
     return keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
 
 
-def cnn_path(levels, settings: NetworkSettings):
-    """Return the CNN path's feature map float [batch, 4, 4, 32] of gray levels float [batch, 128, 128, 1].
+def standardized_frames(frames):
+    """Return uint8 frames [batch, 128, 128, 1] as floats of the same shape, each frame with mean 0 and deviation 1."""
+    return FrameStandardization(name="standardized")(gray_levels(frames))
+
+
+def cnn_path(frames, settings: NetworkSettings):
+    """Return the CNN path's feature map float [batch, 4, 4, 32] of standardized frames float [batch, 128, 128, 1].
 
     The first stage has no batch normalisation: its frames are standardized, and its large maps would double the cost.
     """
-    outputs = FrameStandardization(name="standardized")(levels)
+    outputs = frames
     for stage, filters in enumerate(CNN_FILTERS, start=1):
         outputs = ConvolutionStage(filters, settings.normalize and stage > 1, name=f"cnn_{stage}")(outputs)
     return outputs
@@ -115,8 +125,8 @@ def build_hybrid(
 ) -> keras.Model:
     """Return a network of single frames: the CNN path (512 features), the encoder (1024 features) or both, and a head.
 
-    The encoder's vector is batch-normalised: most of a grown encoder's code is the same for every frame, and without
-    this step the head learned nothing from frames with their background. The paper names no such step.
+    The encoder's map is batch-normalised before its attention, which would otherwise be divided out again: its channels
+    have as different scales as the decoder liked. The paper names no such step.
 
     Args:
         settings: shape of the paths and the head.
@@ -126,18 +136,21 @@ def build_hybrid(
         attention: use channel attention (Figure 3) and, if set, spatial attention at the end of each path.
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    levels = gray_levels(frames)
-    factor, vectors = settings.low_resolution_factor, []
-    for path in [path for path, used in (("cnn", cnn), ("encoder", autoencoder)) if used]:
-        features = cnn_path(levels, settings) if path == "cnn" else encode(levels, factor=factor)
+    inputs, maps = standardized_frames(frames), {}
+    if cnn:
+        maps["cnn"] = cnn_path(inputs, settings)
+    if autoencoder:
+        code = encode(inputs, factor=settings.low_resolution_factor)
+        if settings.encoder_rate != 1:
+            code = GradientScale(settings.encoder_rate, name="encoder_rate")(code)
+        maps["encoder"] = keras.layers.BatchNormalization(momentum=0.9, name="encoder_normalization")(code)
+    vectors = []
+    for path, features in maps.items():
         if attention:
             features = SqueezeExcitation(settings.squeeze_ratio, name=f"{path}_attention")(features)
             if settings.spatial_attention:
                 features = SpatialAttention(name=f"{path}_spatial_attention")(features)
         vectors.append(keras.layers.Flatten(name=f"{path}_vector")(features))
-    if autoencoder:
-        normalization = {"momentum": 0.9, "epsilon": CODE_EPSILON, "name": "encoder_normalization"}
-        vectors[-1] = keras.layers.BatchNormalization(**normalization)(vectors[-1])
     fused = keras.layers.Concatenate(name="fusion")(vectors) if len(vectors) > 1 else vectors[0]
     return keras.Model(frames, head(fused, settings), name=name)
 
@@ -156,7 +169,7 @@ def build_cnn_lstm(settings: NetworkSettings) -> keras.Model:
     length = settings.sequence_length
     frames = keras.Input((length, *FRAME_SHAPE), dtype="uint8", name="frames")
     # time is folded into the batch, so that all frames share one pass through the path on every backend
-    folded = ops.reshape(gray_levels(frames), (-1, *FRAME_SHAPE))
+    folded = standardized_frames(ops.reshape(frames, (-1, *FRAME_SHAPE)))
     vectors = keras.layers.Flatten(name="cnn_vector")(cnn_path(folded, settings))
     sequence = ops.reshape(vectors, (-1, length, vectors.shape[-1]))
     outputs = keras.layers.LSTM(LSTM_UNITS, name="lstm")(sequence)

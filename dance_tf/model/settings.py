@@ -14,6 +14,7 @@ from dance_tf.model.networks import STRATEGIES, NetworkSettings, check_strategy_
 
 DECAYS = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "adam")
+SMOOTHED_EPOCHS = 3  # validation losses of so many epochs are averaged before the best epoch is chosen
 
 
 def _check_choice(kind: str, value: str, choices: Sequence[str]) -> None:
@@ -29,9 +30,11 @@ class Schedule:
         epochs: maximum.
         learning_rate: at the start (the paper: 0.001).
         momentum: of SGD (the paper names none: 0).
-        decay: "constant" (the paper) or "cosine" down to zero over `epochs`.
-        patience: epochs in which neither validation loss nor validation accuracy improves before training stops.
+        decay: "constant" (the paper) or "cosine" down to zero over all steps of `epochs`.
+        patience: epochs without a lower validation loss, averaged over `SMOOTHED_EPOCHS`, before training stops. Only
+            at a constant rate: a cosine's last steps, which improve a network most, are not cut off.
         optimizer: "sgd" (the paper) or "adam".
+        weight_decay: share of the learning rate by which kernels shrink in each step (the paper names none: 0).
 
     Raises:
         ValueError: a value that nothing can be trained with.
@@ -43,6 +46,7 @@ class Schedule:
     decay: str = "constant"
     patience: int = 10
     optimizer: str = "sgd"
+    weight_decay: float = 0.0
 
     def __post_init__(self):
         if self.epochs < 0 or self.patience < 1:
@@ -53,20 +57,24 @@ class Schedule:
             raise ValueError(f"the learning rate must be a number above 0, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), not {self.momentum}")
+        if not 0 <= self.weight_decay < 1:
+            raise ValueError(f"weight_decay must lie in [0, 1), not {self.weight_decay}")
         _check_choice("decay", self.decay, DECAYS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
 
-    def rate(self, epoch: int) -> float:
-        """Return the learning rate of an epoch, counted from 0."""
+    def build_optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Return the optimizer, with the learning rate of each step."""
+        rate = self.learning_rate
         if self.decay == "cosine":
-            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-        return self.learning_rate
-
-    def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Return the optimizer, at the learning rate of the first epoch."""
+            rate = keras.optimizers.schedules.CosineDecay(rate, max(1, self.epochs * steps_per_epoch))
+        options = {"weight_decay": self.weight_decay or None}
         if self.optimizer == "sgd":
-            return keras.optimizers.SGD(self.learning_rate, momentum=self.momentum)
-        return keras.optimizers.Adam(self.learning_rate)
+            optimizer = keras.optimizers.SGD(rate, momentum=self.momentum, **options)
+        else:
+            optimizer = keras.optimizers.Adam(rate, **options)
+        if self.weight_decay:
+            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,10 @@ class TrainingSettings:
         view: input of the network: the "frame", or its "difference" from the background.
         network: shape of the network.
         schedule: of the classifier.
-        growth: of each stage of the autoencoder.
+        growth: of each stage of the autoencoder but the last.
+        growth_last_epochs: of the last stage.
+        growth_frozen_epochs: of each stage but the first, before the others: only the new layers learn, so that their
+            random start does not overwrite what the others have learnt.
         growth_batch_size: frames in a batch of the autoencoder; small, since its stages need many steps.
         progressive: grow stage by stage, or train all five stages at once for as many epochs in total.
         freeze_encoder: keep the grown encoder unchanged while the classifier trains.
@@ -97,6 +108,8 @@ class TrainingSettings:
     network: NetworkSettings = NetworkSettings()
     schedule: Schedule = Schedule()
     growth: Schedule = field(default_factory=lambda: Schedule(epochs=5, patience=5))
+    growth_last_epochs: int = 5
+    growth_frozen_epochs: int = 0
     growth_batch_size: int = 16
     progressive: bool = True
     freeze_encoder: bool = False
@@ -112,6 +125,9 @@ class TrainingSettings:
         check_families(self.augment)
         check_strategy_name(self.strategy)
         _check_choice("view", self.view, VIEWS)
+        for name in ("growth_last_epochs", "growth_frozen_epochs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("batch_size", "growth_batch_size", "frames_per_clip", "validation_frames", "frame_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -131,8 +147,9 @@ def growth_settings(settings: TrainingSettings) -> TrainingSettings:
     It always grows on clean single frames, without `augment`.
     """
     network = NetworkSettings(low_resolution_factor=settings.network.low_resolution_factor)
-    names = ("view", "growth", "growth_batch_size", "progressive", "frames_per_clip", "validation_frames", "frame_size")
-    kept = {name: getattr(settings, name) for name in (*names, "jitter")}
+    names = ("view", "progressive", "frames_per_clip", "validation_frames", "frame_size", "jitter")
+    growth = ("growth", "growth_last_epochs", "growth_frozen_epochs", "growth_batch_size")
+    kept = {name: getattr(settings, name) for name in (*names, *growth)}
     return TrainingSettings("ae", network=network, batch_size=settings.growth_batch_size, **kept)
 
 
@@ -191,8 +208,11 @@ def training_settings(
     momentum: float = 0.9,
     decay: str = "cosine",
     patience: int = 10,
-    growth_epochs: int = 3,
-    growth_learning_rate: float = 0.005,
+    weight_decay: float = 0.0,
+    growth_epochs: int = 2,
+    growth_last_epochs: int = 10,
+    growth_frozen_epochs: int = 1,
+    growth_learning_rate: float = 0.002,
     growth_optimizer: str = "adam",
     growth_momentum: float = 0.9,
     batch_size: int = 32,
@@ -201,6 +221,7 @@ def training_settings(
     jitter: float = 1.0,
     squeeze_ratio: int = 8,
     low_resolution_factor: int = 2,
+    encoder_rate: float = 1.0,
     augment: Sequence[str] = (),
 ) -> TrainingSettings:
     """Return settings from flat values, as notebooks and the command line have them.
@@ -217,20 +238,22 @@ def training_settings(
     Raises:
         ValueError: a value that nothing can be trained with, by name.
     """
-    for name, count in {"epochs": epochs, "growth epochs": growth_epochs}.items():
+    for name, count in {"epochs": epochs, "growth epochs": min(growth_epochs, growth_last_epochs)}.items():
         if count < 1:
             raise ValueError(f"{name}: at least 1 is needed to learn anything, not {count}")
     if not (math.isfinite(jitter) and jitter >= 0):
         raise ValueError(f"jitter must be a number of at least 0, not {jitter}")
     strategy_of(strategy)
-    growth = growth_epochs, growth_learning_rate, growth_momentum, "constant", growth_epochs, growth_optimizer
-    network = {"squeeze_ratio": squeeze_ratio, "low_resolution_factor": low_resolution_factor}
+    growth = growth_epochs, growth_learning_rate, growth_momentum, "cosine", growth_epochs, growth_optimizer
+    network = {"low_resolution_factor": low_resolution_factor, "encoder_rate": encoder_rate}
     return TrainingSettings(
         strategy=strategy,
         view=view,
-        network=NetworkSettings(dropout=dropout, **network),
-        schedule=Schedule(epochs, learning_rate, momentum, decay, patience),
+        network=NetworkSettings(squeeze_ratio=squeeze_ratio, dropout=dropout, **network),
+        schedule=Schedule(epochs, learning_rate, momentum, decay, patience, weight_decay=weight_decay),
         growth=Schedule(*growth),
+        growth_last_epochs=growth_last_epochs,
+        growth_frozen_epochs=growth_frozen_epochs,
         batch_size=batch_size,
         frames_per_clip=frames_per_clip,
         augment=tuple(augment),

@@ -15,6 +15,8 @@ from dance_tf.model.layers import initialize_weights
 from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.model.settings import TrainingSettings, growth_settings
 
+LOSS = "mean_squared_error"  # of the autoencoder: what its reconstructions are measured by
+
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and the backend; make TensorFlow's operations deterministic."""
@@ -49,23 +51,34 @@ def grow_autoencoder(
     """
     settings = growth_settings(settings)
     inputs, _ = _validation_frames(dataset, split, settings)
+    validation = inputs, inputs.astype(np.float32) / 255
     seed_everything(seed)
-    first, schedule = 1, settings.growth
-    if not settings.progressive:
-        first = STAGES
-        schedule = replace(schedule, epochs=schedule.epochs * STAGES, patience=schedule.patience * STAGES)
-    # not the squared error: the sigmoid starts at gray, where dark frames give it gradients too small to learn from
-    loss = "binary_crossentropy"
     grown: list[tuple[keras.Model, History]] = []
-    for stages in range(first, STAGES + 1):
+    for stages, frozen, epochs in growth_plan(settings):
         model = build_autoencoder(stages, settings.network.low_resolution_factor, seed + stages)
-        if grown:
-            copy_weights(grown[-1][0], model)
-        frames = FrameSequence(dataset, split.train, settings, seed * STAGES + stages, reconstruct=True)
-        title = f"autoencoder, {stages} of {STAGES} stages" if progress else ""
-        validation, place = (inputs, inputs.astype(np.float32) / 255), Path(folder) / f"stage_{stages}"
-        grown.append(fit(model, frames, validation, schedule, place, seed, loss, progress=title))
+        old = copy_weights(grown[-1][0], model) if grown else ()
+        rows: list[dict[str, float]] = []
+        for phase, count in (("frozen", frozen), ("all", epochs)):
+            for name in old:
+                model.get_layer(name).trainable = phase == "all"
+            frames = FrameSequence(dataset, split.train, settings, seed * STAGES + stages, reconstruct=True)
+            title = f"autoencoder, {stages} of {STAGES} stages" if progress else ""
+            place, schedule = Path(folder) / f"stage_{stages}_{phase}", replace(settings.growth, epochs=count)
+            model, history = fit(model, frames, validation, schedule, place, seed, LOSS, progress=title)
+            best = len(rows) + history.best_epoch
+            rows += [{**row, "epoch": len(rows) + row["epoch"]} for row in history.rows]
+        grown.append((model, History(tuple(rows), best, history.stopped_early)))
     return grown
+
+
+def growth_plan(settings: TrainingSettings) -> list[tuple[int, int, int]]:
+    """Return, for each autoencoder to train, its stages, epochs with the old layers frozen, and epochs of all layers.
+
+    All stages at once get as many epochs as the stages of a growth together.
+    """
+    frozen, early, last = settings.growth_frozen_epochs, settings.growth.epochs, settings.growth_last_epochs
+    plan = [(1, 0, early), *((stages, frozen, early) for stages in range(2, STAGES)), (STAGES, frozen, last)]
+    return plan if settings.progressive else [(STAGES, 0, sum(first + second for _, first, second in plan))]
 
 
 def train_classifier(

@@ -16,6 +16,7 @@ from dance_tf.model.layers import (
     DecoderStage,
     EncoderStage,
     FrameStandardization,
+    GradientScale,
     LowerResolution,
     SpatialAttention,
     SqueezeExcitation,
@@ -29,15 +30,16 @@ EXAMPLES = {
     SqueezeExcitation: ({"ratio": 3}, (2, 4, 4, 12)),
     SpatialAttention: ({"kernel_size": 5}, (2, 6, 6, 3)),
     ConvolutionStage: ({"filters": 4, "normalize": False}, (3, 8, 12, 2)),
-    EncoderStage: ({"filters": 6, "normalize": False}, (2, 8, 10, 3)),
+    EncoderStage: ({"filters": 6, "normalize": False, "activation": "tanh"}, (2, 8, 10, 3)),
     DecoderStage: ({"filters": 3, "activation": "sigmoid", "normalize": False}, (2, 4, 5, 6)),
     LowerResolution: ({"factor": 4}, (2, 8, 12, 2)),
     FrameStandardization: ({"floor": 0.25}, (2, 6, 5, 1)),
+    GradientScale: ({"scale": 0.5}, (2, 3, 4, 5)),
 }
 # more examples where an argument changes the weights or the computation
 VARIANTS = [
     (ConvolutionStage, {"filters": 4, "normalize": True}, (3, 8, 12, 2)),
-    (EncoderStage, {"filters": 6, "normalize": True}, (2, 8, 10, 3)),
+    (EncoderStage, {"filters": 6, "normalize": True, "activation": "relu"}, (2, 8, 10, 3)),
     (DecoderStage, {"filters": 3, "activation": "relu", "normalize": True}, (2, 4, 5, 6)),
     (LowerResolution, {"factor": 1}, (2, 5, 7, 1)),
 ]
@@ -259,8 +261,22 @@ def test_decoder_stage_by_hand(activation, function, normalize):
     kernel, *rest = with_random_weights(layer, maps.shape)
     bias, rest = (0, rest) if normalize else (rest[0], [])
     for one, found in zip(maps, np.array(layer(maps)), strict=True):
-        expected = function(normalized(convolve(one.repeat(2, axis=0).repeat(2, axis=1), kernel, bias), rest))
+        whole = np.zeros((8, 10, 3))  # each place adds a block of 4 x 4; the outermost pixels are cut off
+        for row in range(3):
+            for column in range(4):
+                whole[2 * row : 2 * row + 4, 2 * column : 2 * column + 4] += kernel @ one[row, column]
+        expected = function(normalized(whole[1:-1, 1:-1] + bias, rest))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_scaled_gradients_change_nothing_else():
+    maps = tf.constant(random((2, 3, 3, 2)))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        outputs = GradientScale(0.25)(maps)
+        loss = tf.reduce_sum(outputs**2)
+    np.testing.assert_allclose(outputs, maps, rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(loss, maps), 0.25 * 2 * maps, rtol=1e-6)
 
 
 def test_normalization_uses_the_batch_in_training_and_moves_slowly_towards_it():
@@ -305,6 +321,12 @@ def test_standardization_by_hand():
     np.testing.assert_allclose(FrameStandardization()(lit), np.concatenate([expected] * 2), rtol=1e-5, atol=1e-6)
     empty = np.full((1, 8, 8, 1), 0.25, dtype=np.float32)
     np.testing.assert_array_equal(FrameStandardization()(empty), np.zeros_like(empty))
+
+
+def test_moments_put_standardized_frames_back():
+    layer, frames = FrameStandardization(), 0.3 + 0.2 * random((128, 128, 128, 1))
+    mean, deviation = layer.moments(frames)
+    np.testing.assert_allclose(np.array(layer(frames)) * deviation + np.array(mean), frames, atol=1e-6)
 
 
 def test_standardization_in_half_precision_does_not_overflow():

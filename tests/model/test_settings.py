@@ -17,13 +17,25 @@ BASE = training_settings()
 
 
 def test_rates_and_optimizers_of_schedules():
-    assert [Schedule(4, 0.1).rate(epoch) for epoch in range(4)] == [0.1] * 4
-    cosine = [Schedule(4, 0.1, decay="cosine").rate(epoch) for epoch in range(4)]
-    np.testing.assert_allclose(cosine, [0.1, 0.05 * (1 + math.sqrt(0.5)), 0.05, 0.05 * (1 - math.sqrt(0.5))])
-    assert Schedule().rate(0) == 0.001  # the paper's
-    optimizer = Schedule(4, 0.1, 0.8).build_optimizer()
+    optimizer = Schedule(4, 0.1, 0.8).build_optimizer(5)
     assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.8
-    assert isinstance(Schedule(optimizer="adam").build_optimizer(), keras.optimizers.Adam)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+    assert float(Schedule().build_optimizer(5).learning_rate) == pytest.approx(0.001), "the paper's"
+    cosine = Schedule(4, 0.1, decay="cosine", optimizer="adam", weight_decay=0.01).build_optimizer(5)
+    assert isinstance(cosine, keras.optimizers.Adam)
+    variable = keras.Variable(np.ones(1))
+    rates = []
+    for _ in range(21):
+        rates.append(float(cosine.learning_rate))
+        cosine.apply([np.ones(1)], [variable])
+    np.testing.assert_allclose(rates, 0.05 * (1 + np.cos(np.pi * np.arange(21) / 20)), atol=1e-7)
+
+
+def test_weights_decay_and_offsets_do_not():
+    kernel, bias = (keras.Variable(np.ones(2), name=name) for name in ("kernel", "bias"))
+    Schedule(4, 0.5, weight_decay=0.1).build_optimizer(5).apply([np.zeros(2)] * 2, [kernel, bias])
+    np.testing.assert_allclose(kernel, [0.95, 0.95])
+    np.testing.assert_allclose(bias, [1, 1])
 
 
 @pytest.mark.parametrize(
@@ -33,6 +45,7 @@ def test_rates_and_optimizers_of_schedules():
         ({"decay": "linear"}, "unknown decay 'linear': use one of constant, cosine"),
         ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
         ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
+        ({"weight_decay": 1.0}, r"weight_decay must lie in \[0, 1\), not 1.0"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
         ({"epochs": -1}, "epochs must be at least 0 and patience at least 1, not -1 and 10"),
         ({"patience": 0}, "epochs must be at least 0 and patience at least 1, not 30 and 0"),
@@ -54,6 +67,7 @@ def test_the_autoencoder_depends_on_everything_but_the_classifier():
     assert same == grown()
     different = dict(view="frame", growth=Schedule(epochs=4), growth_batch_size=9, progressive=False, frame_size=64)
     different |= dict(frames_per_clip=5, validation_frames=3, jitter=Jitter(shift=1))
+    different |= dict(growth_last_epochs=3, growth_frozen_epochs=3)
     different |= dict(network=NetworkSettings(low_resolution_factor=4))
     assert len({grown(), *(grown(**{name: value}) for name, value in different.items())}) == 1 + len(different)
 
@@ -66,6 +80,7 @@ def test_the_autoencoder_depends_on_everything_but_the_classifier():
         ({"augment": ("time",)}, "time"),
         ({"epochs": 0}, "epochs: at least 1 is needed to learn anything, not 0"),
         ({"growth_epochs": 0}, "growth epochs: at least 1"),
+        ({"growth_frozen_epochs": -1}, "growth_frozen_epochs must be at least 0, not -1"),
         ({"jitter": math.nan}, "jitter must be a number of at least 0, not nan"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), not 1.0"),
         ({"frames_per_clip": 0}, "frames_per_clip must be at least 1, not 0"),
@@ -78,14 +93,17 @@ def test_settings_that_cannot_be_trained_with_are_refused(wrong, message):
 
 def test_every_value_reaches_its_place():
     values = dict(epochs=7, learning_rate=0.5, momentum=0.25, decay="constant", patience=3, batch_size=5)
+    values |= dict(weight_decay=0.01, encoder_rate=0.25, growth_last_epochs=9, growth_frozen_epochs=4)
     values |= dict(growth_epochs=2, growth_learning_rate=0.125, growth_optimizer="sgd", growth_momentum=0.0, jitter=0.5)
     values |= dict(frames_per_clip=6, dropout=0.125, squeeze_ratio=16, low_resolution_factor=4, augment=["noise"])
     assert training_settings("cnn", "frame", **values) == TrainingSettings(
         "cnn",
         "frame",
-        NetworkSettings(dropout=0.125, squeeze_ratio=16, low_resolution_factor=4),
-        Schedule(7, 0.5, 0.25, "constant", 3),
-        Schedule(2, 0.125, 0.0, "constant", 2, "sgd"),
+        NetworkSettings(dropout=0.125, squeeze_ratio=16, low_resolution_factor=4, encoder_rate=0.25),
+        Schedule(7, 0.5, 0.25, "constant", 3, weight_decay=0.01),
+        Schedule(2, 0.125, 0.0, "cosine", 2, "sgd"),
+        growth_last_epochs=9,
+        growth_frozen_epochs=4,
         batch_size=5,
         frames_per_clip=6,
         jitter=Jitter(4, 0.075, 2.5, 0.1, 0.35),
@@ -100,7 +118,7 @@ NAMES = [
     for inner in (dataclasses.fields(entry.type) if dataclasses.is_dataclass(entry.type) else [None])
 ]
 OTHER_TEXTS = {"strategy": "cnn", "view": "frame", "schedule.decay": "constant", "schedule.optimizer": "adam"}
-OTHER_TEXTS |= {"growth.decay": "cosine", "growth.optimizer": "sgd"}
+OTHER_TEXTS |= {"growth.decay": "constant", "growth.optimizer": "sgd"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,6 +17,8 @@ TINY = TrainingSettings(
     view="frame",
     schedule=Schedule(epochs=7, learning_rate=0.05, momentum=0.9),
     growth=Schedule(epochs=2, learning_rate=0.01, momentum=0.9, optimizer="adam"),
+    growth_last_epochs=3,
+    growth_frozen_epochs=1,
     growth_batch_size=8,
     batch_size=8,
     frames_per_clip=4,
@@ -44,19 +46,21 @@ def assert_same_weights(one: keras.Model, other: keras.Model):
 
 def test_growth_trains_stage_by_stage(growth, dataset, split):
     assert [sum("encoder" in layer.name for layer in model.layers) for model, _ in growth] == [1, 2]
-    assert [len(history.rows) for _, history in growth] == [2, 2]
+    epochs = [[row["epoch"] for row in history.rows] for _, history in growth]
+    assert epochs == [[0, 1], [0, 1, 2, 3]], "one epoch of the second stage with the first one frozen"
     frames = dataset.frames[sample_evenly(split.validation, dataset.clip_index, 2)]
     for model, history in growth:
         error = np.mean((np.array(model(frames)) - frames / 255) ** 2)
         assert error == pytest.approx(history.rows[history.best_epoch]["val_mean_squared_error"], rel=1e-3)
 
 
-def test_killed_growth_resumes_to_the_same_weights(growth, dataset, split, tmp_path, monkeypatch):
+@pytest.mark.parametrize("killed", ["stage_2_frozen", "stage_2_all"])
+def test_killed_growth_resumes_to_the_same_weights(growth, dataset, split, tmp_path, monkeypatch, killed):
     monkeypatch.setattr(training, "STAGES", 2)
     whole = training.fit
 
     def dies_in_the_second_stage(model, frames, validation, schedule, folder, *others, **options):
-        if folder.name == "stage_2":
+        if folder.name == killed:
             whole(model, frames, validation, dataclasses.replace(schedule, epochs=1), folder, *others, **options)
             raise KeyboardInterrupt
         return whole(model, frames, validation, schedule, folder, *others, **options)
@@ -72,21 +76,33 @@ def test_killed_growth_resumes_to_the_same_weights(growth, dataset, split, tmp_p
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Replaces training by a list of its calls: layers of the model, settings of its frames, schedule, folder."""
+    """Replaces training by a list of its calls: layers of the model that learn, settings, epochs, folder."""
     made = []
 
     def fit(model, frames, validation, schedule, folder, *others, **options):
-        made.append((len(model.layers), frames.settings, schedule, folder))
+        learning = {layer.name for layer in model.layers if layer.trainable_weights}
+        made.append((learning, frames.settings, schedule.epochs, folder.name))
         return model, History((), 0, False)
 
     monkeypatch.setattr(training, "fit", fit)
     return made
 
 
+def test_new_layers_learn_first_and_the_last_stage_longest(dataset, split, tmp_path, calls):
+    grow_autoencoder(dataset, split, TINY, tmp_path)
+    expected = [(2, "stage_1_all")]
+    for stage in range(2, 6):
+        expected += [(1, f"stage_{stage}_frozen"), (3 if stage == 5 else 2, f"stage_{stage}_all")]
+    found = [(epochs, folder) for _, _, epochs, folder in calls if epochs]
+    assert found == expected
+    learning = {folder: layers for layers, _, _, folder in calls}
+    assert learning["stage_3_frozen"] == {"encoder_3", "decoder_3", "code_3"}
+    assert learning["stage_3_all"] == {f"{side}_{n}" for side in ("encoder", "decoder") for n in (1, 2, 3)} | {"code_3"}
+
+
 def test_all_stages_at_once_take_as_many_epochs_in_total(dataset, split, tmp_path, calls):
     at_once = grow_autoencoder(dataset, split, dataclasses.replace(TINY, progressive=False), tmp_path)
-    [(layers, _, schedule, folder)] = calls
-    assert (layers, schedule.epochs, folder.name) == (len(build_autoencoder(5).layers), 5 * 2, "stage_5")
+    assert [(len(layers), epochs) for layers, _, epochs, _ in calls if epochs] == [(10, 4 * 2 + 3 + 4 * 1)]
     assert len(at_once) == 1
 
 
@@ -94,9 +110,8 @@ def test_augmentation_reaches_the_classifier_and_not_the_autoencoder(dataset, sp
     augmented = dataclasses.replace(TINY, augment=("noise", "light"))
     grow_autoencoder(dataset, split, augmented, tmp_path)
     train_classifier(dataset, split, augmented, tmp_path)
-    assert [settings.augment for _, settings, _, _ in calls] == [()] * 5 + [("noise", "light")]
-    growing = [(schedule.epochs, folder.name) for _, _, schedule, folder in calls[:5]]
-    assert growing == [(2, f"stage_{stage}") for stage in range(1, 6)]
+    *growing, classifier = [settings.augment for _, settings, _, _ in calls]
+    assert set(growing) == {()} and classifier == ("noise", "light")
 
 
 @pytest.mark.parametrize("freeze", [False, True])
