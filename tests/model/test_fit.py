@@ -248,9 +248,9 @@ def follow_script(monkeypatch, script):
 # validation losses by epoch; with patience 2 at a constant rate the number of epochs that ran, and the best one
 SCRIPTS = [
     ([1.0, 1.1, 1.2, 0.1], 3, 0),
-    ([1.0, 0.9, 0.2, 0.9, 0.9, 0.1], 5, 2),  # a lucky epoch counts by a third: means 1, 0.95, 0.7, 0.67, 0.67
+    ([1.0, 0.9, 0.2, 0.95, 0.95, 0.95, 0.1], 6, 3),  # a lucky epoch is not the best one: means 0.7, 0.68, 0.7
     ([1.0, 1.0, 1.0, 0.1], 3, 0),  # equal is not better
-    ([1.0, 1.3, 0.6, 1.0, 1.0, 0.1], 5, 2),  # the count starts again
+    ([1.0, 1.3, 0.6, 1.2, 1.2, 0.1], 5, 2),  # the count starts again
     ([1.0, 0.9, math.nan, 0.95, 0.1], 4, 1),
     ([math.nan, 0.9], 2, 0),
 ]
