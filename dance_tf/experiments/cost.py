@@ -20,14 +20,12 @@ import pandas as pd
 
 from dance_tf.curation.background import estimate_background
 from dance_tf.dataset.backend import start_tensorflow
-from dance_tf.dataset.batches import View, apply_view, load_frames, sample_evenly, windows
-from dance_tf.dataset.dataset import Dataset
+from dance_tf.dataset.batches import View, apply_view, windows
 from dance_tf.dataset.workspace import Workspace
+from dance_tf.experiments.attention import attention_blocks
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import group_runs
-from dance_tf.experiments.spec import split_of
 from dance_tf.experiments.training import one_thread
-from dance_tf.model.layers import SpatialAttention, SqueezeExcitation
 from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
@@ -72,56 +70,6 @@ def cut_network(network: keras.Model) -> dict[str, keras.Model]:
     if blocks:
         parts["attention"] = (maps, [block[-1].output for block in blocks])
     return {name: keras.Model(inputs, outputs, name=name) for name, (inputs, outputs) in parts.items()}
-
-
-def attention_blocks(network: keras.Model) -> list[list[keras.layers.Layer]]:
-    """Return the attention layers of each path in their order: channel attention, then spatial attention if any."""
-    blocks: list[list[keras.layers.Layer]] = []
-    for layer in network.layers:
-        if isinstance(layer, SqueezeExcitation):
-            blocks.append([layer])
-        elif isinstance(layer, SpatialAttention):
-            next(block for block in blocks if block[-1].output is layer.input).append(layer)
-    return blocks
-
-
-def attention_inside(layer: SqueezeExcitation) -> keras.Model:
-    """Return a built channel attention layer as a model of its own layers: squeeze, reduce, expand, scale."""
-    maps = keras.Input(layer.input.shape[1:], name="feature_maps")
-    weights = layer.expand(layer.reduce(layer.squeeze(maps)))
-    return keras.Model(maps, keras.layers.Multiply(name="scale")([maps, weights]), name=layer.name)
-
-
-def held_out_attention(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
-    """Return `attention_weights` of a run's network, which has channel attention, on held-out frames."""
-    chosen = sample_evenly(split_of(dataset, run.spec).test, dataset.clip_index, frames_per_clip)
-    frames = load_frames(dataset, chosen, run.spec.settings.view)
-    return attention_weights(run.load_model(), frames, dataset.labels[chosen], len(dataset.styles))
-
-
-def attention_weights(
-    network: keras.Model, frames: np.ndarray, labels: np.ndarray, styles: int
-) -> dict[str, np.ndarray]:
-    """Return the channel weights of each path, averaged over the frames of each style.
-
-    Args:
-        network: with channel attention.
-        frames: uint8 [n, 128, 128, 1], in the network's view.
-        labels: int64 [n], style of each frame.
-        styles: number of styles.
-
-    Returns:
-        By path ("cnn", "encoder"), float64 [styles, channels] in (0, 1); nan for a style without frames.
-    """
-    found = {}
-    for layer, *_ in attention_blocks(network):
-        probe = keras.Model(network.inputs, layer.weigh(layer.input))
-        weights = probe.predict(frames, batch_size=128, verbose=0)[:, 0, 0].astype(np.float64)
-        sums, counts = np.zeros((styles, weights.shape[1])), np.bincount(labels, minlength=styles)[:, None]
-        np.add.at(sums, labels, weights)
-        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-        found[layer.name.removesuffix("_attention")] = means
-    return found
 
 
 def clip_files(workspace: Workspace) -> list[Path]:
