@@ -18,6 +18,11 @@ def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
     return tuple(published.get(style, style) for style in styles)
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun: "1 clip", "2 clips"."""
+    return f"{number:.0f} {noun}{'' if number == 1 else 's'}"
+
+
 def percent(value: float, digits: int = 1) -> str:
     """Return a fraction as a percentage without sign: 0.6123 is "61.2"; NaN is a dash."""
     return MISSING if pd.isna(value) else f"{100 * value:.{digits}f}"
