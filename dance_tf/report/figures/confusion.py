@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dance_tf.report.figures.style import DIVERGING, GRAY, INK, PALE, RED, new_figure, panels, bare, report_style
+from dance_tf.report.figures.style import DIVERGING, GRAY, INK, PALE, RED, bare, new_figure, panels, report_style
 
 Pairs = Sequence[tuple[str, str]]
 

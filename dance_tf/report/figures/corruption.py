@@ -13,13 +13,13 @@ from dance_tf.report.figures.style import (
     INK,
     ORANGE,
     PALE,
+    bare,
     draw_band,
     draw_dots,
     gray_image,
     new_figure,
     panels,
     percent_axis,
-    bare,
     report_style,
 )
 
