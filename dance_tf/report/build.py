@@ -107,8 +107,8 @@ def _opening(facts: Entry, metrics: Entry) -> list[str]:
     said = []
     if isinstance(data, Mapping) and {"clips", "dancers", "styles", "frames"} <= set(data):
         said += [
-            f"{data['clips']} clips of {data['dancers']} dancers in {len(data['styles'])} styles were curated; "
-            f"{data['frames']:,} frames were kept."
+            f"{counted(data['clips'], 'clip')} of {counted(data['dancers'], 'dancer')} in "
+            f"{counted(len(data['styles']), 'style')} were curated; {data['frames']:,} frames were kept."
         ]
     if "strategies" in metrics:
         said += ["Networks were trained on some of the dancers and tested on held-out dancers."]

@@ -1,4 +1,8 @@
-"""Tables and sentences of the leakage gap, made from tidy tables of results."""
+"""Tables and sentences of the leakage gap, made from tidy tables of results.
+
+In all of them `table` are `estimates` by strategy, view and split, `gaps` are of `leakage_gaps`, `duplicates` of
+`near_duplicates`; `chance` is the accuracy of guessing, and `source` is "synthetic" or the name of the footage.
+"""
 
 import numpy as np
 import pandas as pd
@@ -83,15 +87,7 @@ def _describe_gap(table: pd.DataFrame, gap: pd.Series) -> str:
 
 
 def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFrame, source: str, chance: float) -> str:
-    """Describe the results on leakage.
-
-    Args:
-        table: `estimates` by strategy, view and split.
-        gaps: of `leakage_gaps`.
-        duplicates: of `near_duplicates`.
-        source: "synthetic" or the name of the footage.
-        chance: accuracy of guessing.
-    """
+    """Describe the gaps, the split by clip and the near-duplicates."""
     by_frame = gaps[gaps["unit"] == "frame"]
     learnt, idle = by_frame[by_frame["learnt"]], by_frame[~by_frame["learnt"]]
     sentences = [leakage_headline(table, gaps, source)]
