@@ -11,7 +11,7 @@ from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.build import parts_folder
-from dance_tf.report.figures.clips import choose_frames, clip_strip
+from dance_tf.report.figures.clips import STRIP_FRAMES, choose_frames, clip_strip
 from dance_tf.report.section import png, write_whole
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import open_footage
@@ -19,7 +19,6 @@ from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import worker_pool
 
-STRIP_FRAMES = 16  # two rows of eight
 TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
 
 
@@ -32,26 +31,18 @@ class StripError(RuntimeError):
     """Some strips could not be drawn; the message is one line with the reason of the first."""
 
 
-def strip_frames(
-    clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAULTS, count: int = STRIP_FRAMES
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read the frames that represent a clip again from its file.
-
-    Args:
-        clip: the curated clip.
-        path: its file.
-        read: the settings of its curation.
-        count: maximum number of frames.
+def strip_frames(clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAULTS) -> tuple[np.ndarray, np.ndarray]:
+    """Read the frames that represent a clip again from its file, with the settings of its curation.
 
     Returns:
-        uint8 [k, 128, 128] and float64 [k] seconds.
+        uint8 [k, 128, 128] and float64 [k] seconds; k is at most `STRIP_FRAMES`.
 
     Raises:
         ReadError: the file can no longer be read.
         LostProcess: the file crashes the decoder or makes it hang.
     """
     times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
-    chosen = frozenset(choose_frames(times, clip.dropped, count))
+    chosen = frozenset(choose_frames(times, clip.dropped, STRIP_FRAMES))
     with pooled_process(TIMEOUT_SECONDS) as process:
         return process.call(_pick_frames, path, read, chosen)
 
@@ -76,7 +67,7 @@ def write_strips(
     jobs: int = 1,
     scheduler: str | None = None,
 ) -> tuple[Path, ...]:
-    """Draw the strip of every clip of a dataset into `strips_folder`, including clips without kept frames.
+    """Draw and return the strip `<clip id>.png` of every clip, including clips without kept frames, in order.
 
     A strip that is newer than the curated clip is not drawn again.
 
@@ -84,12 +75,9 @@ def write_strips(
         dataset: folder written by `curate_folder`.
         find: returns the file of a row.
         source: "synthetic" or the name of the footage.
-        read: the settings of their curation.
+        read: settings of the curation.
         jobs: parallel processes.
         scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
-
-    Returns:
-        the strips, `<clip id>.png`, in the order of the dataset's rows.
 
     Raises:
         StripError: a clip's file can no longer be read; all other strips are drawn.

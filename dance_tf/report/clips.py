@@ -19,15 +19,11 @@ from dance_tf.synthesis.truth import ClipTruth, moving_cameras
 
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of frames per style, ours and the paper's (Table 1), with a total in the last row.
-
-    Args:
-        counts: from `experiments.curation.frames_by_style`.
-    """
+    """Return the numbers of `frames_by_style` beside the paper's (Table 1), with a total in the last row."""
     published = {row.abbreviation: row.frames for row in TABLE_1}
     table = counts.rename(columns={"kept": "ours"})
     table.insert(1, "abbreviation", abbreviate(table["style"]))
-    table["paper"] = [published.get(abbreviation) for abbreviation in table["abbreviation"]]
+    table["paper"] = table["abbreviation"].map(published)
     total = table.drop(columns=["style", "abbreviation"]).sum()
     if set(table["paper"]) != set(published.values()):  # the paper's total counts its own twelve styles
         total["paper"] = None
@@ -42,13 +38,10 @@ def pick_frames(dataset: Dataset, each: int) -> np.ndarray:
     picked = []
     for style in range(len(dataset.styles)):
         clips = np.flatnonzero(dataset.clip_labels == style)
-        chosen = clips[np.linspace(0, len(clips) - 1, each).round().astype(int)]
-        row = []
-        for place, clip in enumerate(chosen):
+        for place, clip in enumerate(clips[np.linspace(0, len(clips) - 1, each).round().astype(int)]):
             members = np.flatnonzero(dataset.clip_index == clip)
-            row.append(members[int((place + 1) / (each + 1) * len(members))])
-        picked.append(row)
-    return np.array(picked)
+            picked.append(members[int((place + 1) / (each + 1) * len(members))])
+    return np.reshape(picked, (-1, each))
 
 
 def strip_of_one_clip(workspace: Workspace) -> Figure:
@@ -70,13 +63,7 @@ def strip_of_one_clip(workspace: Workspace) -> Figure:
 
 
 def background_figure(dataset: Dataset, truths: Mapping[str, ClipTruth], source: str) -> Figure:
-    """Draw frame, background and difference for clips of different dancers.
-
-    Args:
-        dataset: the curated clips.
-        truths: from `read_truths`; empty for real footage.
-        source: "synthetic" or the name of the footage.
-    """
+    """Draw frame, background and difference for clips of different dancers; `truths` are empty for real footage."""
     shown = pick_views(dataset, truths)
     return background_views(
         load_frames(dataset, shown, "frame"),

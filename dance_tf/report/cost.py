@@ -98,10 +98,10 @@ def describe_measurement(costs: pd.DataFrame) -> str:
     return (
         f"Medians of {counted(rounds, 'round')}; each round measures all networks. In brackets: the smallest and the "
         f"largest value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels "
-        f"({kind}), one thread of {first['machine']}. Inference: decoding with resizing ({shared['decode_seconds']:.2f} s), "
-        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training time: runs in parallel, "
-        f"growth of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the "
-        "network. Similar styles: validation folds, by frame."
+        f"({kind}), one thread of {first['machine']}. Inference: decoding with resizing "
+        f"({shared['decode_seconds']:.2f} s), background subtraction ({shared['background_seconds']:.3f} s), network. "
+        "Training time: runs in parallel, growth of the autoencoder included. Memory: the process, "
+        f"{shared['idle_memory_mb']:.0f} MB without the network. Similar styles: validation folds, by frame."
     )
 
 
