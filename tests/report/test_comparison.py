@@ -84,7 +84,7 @@ def test_metrics_are_those_of_scikit_learn(runs, table):
         by_clip = np.mean([accuracy_score(one.labels, one.predicted) for one in found])
         assert branch["clip"]["accuracy"]["mean"] == pytest.approx(by_clip) and branch["clip"]["accuracy"]["runs"] == 2
     assert comparison.budget(mine) == {"epochs": 24, "folds": 2, "repeats": 1}
-    assert comparison.describe_budget(mine).startswith("2 of 5 folds, 1 repeat(s), at most 24 epochs of 12 frames")
+    assert comparison.describe_budget(mine).startswith("2 of 5 folds, 1 repeat, at most 24 epochs of 12 frames")
     settings = replace(mine[0].spec.settings, frames_per_clip=8)
     shorter = replace(mine[0], spec=replace(mine[0].spec, settings=settings))
     assert comparison.describe_budget([*mine, shorter]).endswith("24 epochs of 8 or 12 frames per clip")

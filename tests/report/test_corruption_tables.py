@@ -89,8 +89,8 @@ def test_table_5_shows_ours_beside_the_papers():
     fog = table.loc["Heavy fog/haze"]
     assert fog["accuracy by frame (%)"].startswith("60.0 [") and fog["lost by frame (points)"].startswith("40.0 [")
     assert fog["paper: lost (points)"] == pytest.approx(97.14 - 90.51)
-    assert fog["worst dancer (correct)"] == fog["dancer with the largest loss"] == "d6: 100 → 0 % of 1 clip(s)"
-    assert fog["style with the largest loss"] == "Tok: 100 → 60 % of 5 clip(s)"
+    assert fog["worst dancer (correct)"] == fog["dancer with the largest loss"] == "d6: 100 → 0 % of 1 clip"
+    assert fog["style with the largest loss"] == "Tok: 100 → 60 % of 5 clips"
     assert table.loc["Rain effect", "dancer with the largest loss"] == "–"
     assert table.loc["Severe motion blur", "background unknown (% of clips)"] == 100
     assert table.loc["Low resolution (240 lines)", "lost by frame (points)"].startswith("20.0 [")

@@ -70,14 +70,14 @@ def test_the_headline_names_a_loss_only_if_its_interval_excludes_zero():
 def test_the_text_says_what_was_tested_and_what_cannot_be_said():
     scores = score_rows({"rain": 0.3, "low_resolution": 0.0}, ["low_resolution"])
     text = clips_text(scores, clip_rows(short_side=270, refused={"c": "the decoder crashed"}))
-    assert text.startswith("Tested on 10 held-out clips of 10 dancer(s). 1 held-out clip(s) could not be corrupted")
+    assert text.startswith("Tested on 10 held-out clips of 10 dancers. 1 held-out clip could not be corrupted")
     assert "c (the decoder crashed)" in text and "1 of 2 conditions changed the clips." in text
     assert "The others (low resolution (360p)) did not change them (short side: 270 pixels)" in text
     assert "A test needs" not in text and "too narrow" not in text and "360p does not change" not in text
     assert "With one dancer there is no interval. A test needs at least 8 dancers" in clips_text(scores, clip_rows(1))
     assert "too narrow. A test needs at least 8 dancers" in clips_text(scores, clip_rows(4))
     small = clips_text(score_rows({"low_resolution": 0.0}), clip_rows(short_side=270))
-    assert "360p does not change 10 clip(s): their short side has at most 360 pixels." in small
+    assert "360p does not change 10 clips with a short side of at most 360 pixels." in small
     blind = clips_text(scores, clip_rows(unknown=["rain"]))
     assert "Under rain effect, no background could be estimated for 100 % of the clips." in blind
     assert "no background" not in clips_text(score_rows({"rain": 0.0}), clip_rows(unknown=["rain"]))
@@ -126,12 +126,12 @@ def test_attention_is_more_robust_only_if_both_gains_are_significant():
     text = attention_text(gain_rows(total, beyond))
     assert "significantly higher under 2 of 3 conditions (rain effect, heavy fog/haze)" in text
     assert "significantly lower under 1 (low light)" in text
-    assert "Under 1 condition(s) (rain effect) the gain is also" in text
+    assert "Under 1 condition (rain effect) the gain is also" in text
     assert "corrected for 3 tests (Holm)" in text and "one short run" in text
     few = gain_rows(
         {CLEAN: difference(0.1, TOO_FEW), "rain": difference(0.2, TOO_FEW)}, {"rain": difference(0.2, TOO_FEW)}
     )
-    assert "4 dancer(s) are too few for a test" in attention_text(few)
+    assert "4 dancers are too few for a test" in attention_text(few)
     assert "no comparison" in attention_text(few[:0])
 
 
@@ -166,7 +166,7 @@ def test_robustness_transfers_only_if_both_gains_are_significant(total, beyond, 
 
 def test_too_few_dancers_say_nothing_about_training():
     text = transferred(TOO_FEW, TOO_FEW, TOO_FEW, TOO_FEW)
-    assert text.endswith("4 dancer(s) are too few for a test, so no conclusion about robustness is possible.")
+    assert text.endswith("4 dancers are too few for a test, so no conclusion about robustness is possible.")
     assert "transfer" not in text
 
 

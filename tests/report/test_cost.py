@@ -60,4 +60,4 @@ def test_costs_in_words_and_in_metrics(costs, similar):
     assert "needs 7.00 s for a clip of 1110 frames: decoding takes 1.00 s" in text
     assert "2.00 times as long as the CNN (paper, features and attention: 1.72 times)" in text
     caption = cost.describe_measurement(costs)
-    assert "Medians of 3 round(s)" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
+    assert "Medians of 3 rounds" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
