@@ -13,11 +13,6 @@ def texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
-def reach(axes, place):
-    """The ends of the place-th error bar."""
-    return axes.containers[place].lines[2][0].get_segments()
-
-
 def test_dots_and_intervals_are_the_data_and_groups_share_a_line(sound):
     rows = pd.DataFrame(
         [("linear", "ours", 0.3, 0.2, 0.45), ("CNN", "ours", 0.6, math.nan, math.nan),
