@@ -4,7 +4,6 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
-from dance_tf.experiments.scores import HELD_OUT, VALIDATION
 from dance_tf.synthesis.choreography import STYLES
 
 MISSING = "–"
@@ -126,4 +125,4 @@ def nest_parts(table: pd.DataFrame, *by: str) -> dict[str, object]:
         return {}
     if "metric" in table:
         levels, table = [*levels, "metric"], table.drop(columns="dancers")
-    return nest(table.assign(part=table["part"].map({VALIDATION: "", HELD_OUT: "held_out"})), levels)
+    return nest(table.assign(part=table["part"].map({"validation": "", "held out": "held_out"})), levels)

@@ -12,22 +12,23 @@ from dance_tf.dataset.workspace import Workspace
 from dance_tf.report.clip_strips import STRIP_FRAMES, strip_frames, strips_folder, write_strips
 
 
-@pytest.fixture
-def workspace(tmp_path):
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
     """Two clips as image sequences; the first begins with ten blank frames."""
-    clips = tmp_path / "clips"
+    folder = tmp_path_factory.mktemp("strips")
+    clips = folder / "clips"
     random = np.random.default_rng(0)
     room = cv2.GaussianBlur(random.integers(0, 256, (96, 96), np.uint8), (0, 0), 2) * 1.0
     room = np.clip((room - 128) * 3 + 128, 0, 255).astype(np.uint8)
     for style, blanks in (("wave", 10), ("spin", 0)):
-        folder = clips / style / "ann_1"
-        folder.mkdir(parents=True)
+        (clips / style / "ann_1").mkdir(parents=True)
         for number in range(40):
             dance = cv2.circle(room.copy(), (10 + 2 * number, 40 + number % 9), 12, 255, -1)
-            cv2.imwrite(str(folder / f"{number:03}.png"), dance if number >= blanks else np.full_like(room, 17))
-    dataset = tmp_path / "data"
-    curate_folder(clips, dataset, 1)
-    return Workspace(clips, dataset, tmp_path / "work", "made up")
+            cv2.imwrite(
+                str(clips / style / "ann_1" / f"{number:03}.png"), dance if number >= blanks else np.full_like(room, 17)
+            )
+    curate_folder(clips, folder / "data", 1)
+    return Workspace(clips, folder / "data", folder / "work", "made up")
 
 
 def test_each_clip_gets_a_strip_and_keeps_it(workspace):

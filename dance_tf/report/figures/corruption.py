@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dance_tf.experiments.conditions import CLEAN
 from dance_tf.report.figures.style import (
     BLUE,
     GRAY,
@@ -23,6 +22,7 @@ from dance_tf.report.figures.style import (
     report_style,
 )
 
+CLEAN = "clean"
 LIGHT_SHARE = 0.7  # share of the value range added above the largest value, so that text is readable on every colour
 
 
