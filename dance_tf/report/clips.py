@@ -85,9 +85,8 @@ def pick_views(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 4
     dancers = sorted(set(dataset.dancers))
     evenly = np.linspace(0, len(dancers) - 1, min(count, len(dancers))).round().astype(int)
     chosen = [shaken[len(shaken) // 2]] if shaken else []
-    for dancer in [
-        dancers[place] for place in evenly
-    ] + dancers:  # then all dancers, if one of the first has no clip left
+    # all dancers after those, since one of them may have no clip left
+    for dancer in [dancers[place] for place in evenly] + dancers:
         if len(chosen) == count:
             break
         danced = {dataset.clip_labels[place] for place in chosen}
@@ -107,7 +106,6 @@ def view_labels(dataset: Dataset, frames: Sequence[int], truths: Mapping[str, Cl
     for place in dataset.clip_index[frames]:
         clip = dataset.clips[place]
         camera = f"{CAMERAS[clip.clip_id in moving]} camera" if clip.clip_id in truths else ""
-        invalid = "" if clip.background_valid else "no background"
-        notes = ", ".join(note for note in (camera, invalid) if note)
-        labels.append("\n".join(line for line in (f"{short[place]}, {clip.dancer}", notes) if line))
+        notes = ", ".join(filter(None, [camera, "" if clip.background_valid else "no background"]))
+        labels.append("\n".join(filter(None, [f"{short[place]}, {clip.dancer}", notes])))
     return labels

@@ -77,31 +77,25 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
     conditions, same = len(rows[rows["condition"] != CLEAN]), list(rows.loc[~rows["changed"], "condition"])
     sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
     small = int((used["short_side"] <= PIXELS).sum())
-    said = [
-        (True, f"Tested on {counted(len(used), 'held-out clip')} of {counted(dancers, 'dancer')}."),
-        (1 < dancers < MIN_TESTED_DANCERS, "Bootstrap intervals over so few dancers are too narrow."),
-        (dancers < 2, "With one dancer there is no interval."),
-        (
-            dancers < MIN_TESTED_DANCERS,
+    sentences = [f"Tested on {counted(len(used), 'held-out clip')} of {counted(dancers, 'dancer')}."]
+    if dancers < MIN_TESTED_DANCERS:
+        sentences += [
+            "Bootstrap intervals over so few dancers are too narrow."
+            if dancers > 1
+            else "With one dancer there is no interval.",
             f"A test needs at least {MIN_TESTED_DANCERS} dancers, so no difference is called significant.",
-        ),
-        (
-            named,
-            f"{counted(len(refused), 'held-out clip')} could not be corrupted and {_verb(len(refused))} left out: "
-            f"{named}.",
-        ),
-        (True, f"{conditions - len(same)} of {conditions} conditions changed the clips."),
-        (
-            same,
+        ]
+    if refused:
+        left_out = f"{_verb(len(refused))} left out: {named}."
+        sentences.append(f"{counted(len(refused), 'held-out clip')} could not be corrupted and {left_out}")
+    sentences.append(f"{conditions - len(same)} of {conditions} conditions changed the clips.")
+    if same:
+        sentences.append(
             f"The others{listed(same)} did not change them (short side: {sides} pixels): they are not included in "
-            "means, tests or advice.",
-        ),
-        (
-            small and "low_resolution" not in same,
-            f"360p does not change {counted(small, 'clip')} with a short side of at most {PIXELS} pixels.",
-        ),
-    ]
-    sentences = [sentence for holds, sentence in said if holds]
+            "means, tests or advice."
+        )
+    if small and "low_resolution" not in same:
+        sentences.append(f"360p does not change {counted(small, 'clip')} with a short side of at most {PIXELS} pixels.")
     unknown = unknown_backgrounds(clips)
     for row in corrupted_rows(scores).to_dict("records"):
         share = unknown.get(row["condition"], 0.0)

@@ -32,18 +32,11 @@ def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 def duplicate_table(duplicates: pd.DataFrame) -> pd.DataFrame:
     """Return the held-out frames with a near-duplicate in training, one row per view and split."""
-    titles = {
-        "view": "view",
-        "split": "split",
-        "frames": "held-out frames",
-        "count": "with a near-duplicate in training",
-        "share": "share (%)",
-        "dancer_in_training": "dancer in training (%)",
-        "dancer_and_style_in_training": "dancer and style in training (%)",
-    }
-    shares = [*titles][-3:]
+    shares = ["share", "dancer_in_training", "dancer_and_style_in_training"]
     named = duplicates.assign(view=duplicates["view"].map(VIEW_NAMES), **(100 * duplicates[shares]))
-    return named[[*titles]].rename(columns=titles)
+    titles = {name: f"{name.replace('_', ' ')} (%)" for name in shares}
+    titles = {"frames": "held-out frames", "count": "with a near-duplicate in training", **titles}
+    return named[["view", "split", *titles]].rename(columns=titles)
 
 
 def leakage_headline(table: pd.DataFrame, gaps: pd.DataFrame, source: str) -> str:

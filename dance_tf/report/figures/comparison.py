@@ -137,12 +137,8 @@ def accuracy_against_cost(rows: pd.DataFrame, cost: str, source: str, chance: fl
     axes.set_ylim(0, min(1.0, 1.2 * float(np.nanmax(rows[["mean", "high"]].to_numpy(float)))))
     percent_axis(axes)
     # names beside the plot: strategies of similar cost are too close to each other for names at the dots
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda place: labels[place].startswith("chance"))
-    axes.legend(
-        [handles[place] for place in order], [labels[place] for place in order],
-        loc="center left", bbox_to_anchor=(1.01, 0.5),
-    )  # fmt: skip
+    named = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda pair: pair[1].startswith("chance"))
+    axes.legend(*zip(*named, strict=True), loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 

@@ -108,33 +108,31 @@ def network_diagram(model: object, title: str) -> Figure:
     learning = list(dict.fromkeys(layer.kind for layer in layers if layer.weights))
     for layer, (x, y) in zip(layers, centres, strict=True):
         for parent in layer.parents:
-            start = (centres[parent][0], centres[parent][1] - BOX_HEIGHT / 2)
-            _arrow(axes, start, (x, y + BOX_HEIGHT / 2))
+            _arrow(axes, centres[parent], (x, y))
         colour = PALETTE[learning.index(layer.kind) % len(PALETTE)] if layer.weights else GRAY
         _box(axes, layer, x, y, pitch - 0.3, colour)
     return figure
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    turn = end[1] + (STEP - BOX_HEIGHT) * 0.6  # just above the lower box, where nothing else is drawn
-    xs, ys = [start[0], start[0], end[0], end[0]], [start[1], turn, turn, end[1] + 0.08]
+    """Draw an arrow between the centres of two boxes."""
+    bottom, top = start[1] - BOX_HEIGHT / 2, end[1] + BOX_HEIGHT / 2
+    turn = top + (STEP - BOX_HEIGHT) * 0.6  # just above the lower box, where nothing else is drawn
+    xs, ys = [start[0], start[0], end[0], end[0]], [bottom, turn, turn, top + 0.08]
     axes.plot(xs, ys, color=GRAY, linewidth=1.2, solid_joinstyle="round", zorder=0)
-    axes.plot(end[0], end[1] + 0.05, marker="v", color=GRAY, markersize=5, zorder=0)
+    axes.plot(end[0], top + 0.05, marker="v", color=GRAY, markersize=5, zorder=0)
 
 
 def _box(axes: Axes, layer: DrawnLayer, x: float, y: float, width: float, colour: str) -> None:
     left, right = x - width / 2, x + width / 2
-    face = PLAIN if not layer.weights else colour
-    shape = "round,pad=0,rounding_size=0.06"
-    corner = (left, y - BOX_HEIGHT / 2)
-    light = [0.84 + 0.16 * channel for channel in to_rgb(face)]  # opaque, so that arrows end at the box
-    axes.add_patch(
-        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor=light, edgecolor=colour, linewidth=1.2)
-    )
+    face = to_rgb(colour if layer.weights else PLAIN)
+    light = [0.84 + 0.16 * channel for channel in face]  # opaque, so that arrows end at the box
+    look = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": light, "edgecolor": colour, "linewidth": 1.2}
+    axes.add_patch(FancyBboxPatch((left, y - BOX_HEIGHT / 2), width, BOX_HEIGHT, **look))
     _glyph(axes, layer.shape, left + 0.34, y, colour)
     text = {"va": "center", "color": INK}
     axes.text(left + 0.68, y + 0.1, layer.name, fontsize=10, fontweight="bold", ha="left", **text)
-    made_of = ", ".join(part for part in (layer.inside or layer.kind, layer.activation) if part)
+    made_of = ", ".join(filter(None, [layer.inside or layer.kind, layer.activation]))
     axes.text(left + 0.68, y - 0.11, made_of, fontsize=7.6, ha="left", **text)
     size = " × ".join("?" if side is None else str(side) for side in layer.shape)
     axes.text(right - 0.1, y + 0.1, size, fontsize=10, ha="right", **text)
