@@ -26,33 +26,25 @@ def judge(right, corruptions=(), name="network", unchanged=()):
     """Return rows of `judge_corrupted`: ten dancers with one clip each, of which the first are recognised."""
     rows = []
     for each in corruptions or paper_corruptions():
+        changed = (each.condition, each.severity) not in unchanged
         for i in range(10):
             place = i % 2 if i < right.get(each.condition, right[CLEAN]) else 1 - i % 2
-            rows.append(
-                {
-                    "run": name, "name": name, "condition": each.condition, "severity": each.severity,
-                    "seed": each.seed, "clip": f"d{i}/clip", "dancer": f"d{i}", "style": STYLES[i % 2],
-                    "predicted": STYLES[place], "counts": ["1 0", "0 1"][place],
-                    "changed": (each.condition, each.severity) not in unchanged,
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows).astype(dict.fromkeys(("style", "predicted"), pd.CategoricalDtype(STYLES)))
+            found = {"predicted": STYLES[place], "counts": ["1 0", "0 1"][place], "changed": changed}
+            rows.append({"clip": f"d{i}/clip", "dancer": f"d{i}", "style": STYLES[i % 2], **each.level, **found})
+    table = pd.DataFrame(rows).assign(run=name, name=name)
+    return table.astype(dict.fromkeys(("style", "predicted"), pd.CategoricalDtype(STYLES)))
 
 
 def describe(corruptions=(), background_invalid=(), refused=None):
     """Return rows of `describe_corrupted` for these clips."""
     rows = [
-        {
-            "clip": f"d{i}/clip", "dancer": f"d{i}", "style": STYLES[i % 2], "short_side": 270, "reason": "",
-            "condition": each.condition, "severity": each.severity, "seed": each.seed,
-            "background_valid": int(each.condition not in background_invalid), "changed": 1,
-        }
+        {"clip": f"d{i}/clip", "dancer": f"d{i}", "style": STYLES[i % 2], **each.level}
         for i in range(10)
         for each in corruptions or paper_corruptions()
-    ]  # fmt: skip
-    for clip, reason in (refused or {}).items():
-        rows.append({**rows[0], "clip": clip, "reason": reason, "condition": CLEAN, "severity": 0.0})
-    return pd.DataFrame(rows)
+    ]
+    table = pd.DataFrame(rows).assign(short_side=270, reason="", changed=1)
+    table["background_valid"] = (~table["condition"].isin(background_invalid)).astype(int)
+    return pd.concat([table, *(table[:1].assign(clip=clip, reason=reason) for clip, reason in (refused or {}).items())])
 
 
 LEVELS = [Corruption(CLEAN), Corruption(*FINER), Corruption("low_light", 1), Corruption("low_light", 5)]
@@ -112,9 +104,8 @@ def test_parameters_are_printed_with_their_digits():
     table = tables.parameter_table()
     lines = table[table["parameter"] == "short side"].iloc[0]
     assert [lines[f"severity_{level}"] for level in range(1, 6)] == ["720", "480", "360", "240", "144"]
-    effects = {condition.effect: condition.constants for condition in CONDITIONS}
-    constants = sum(map(len, effects.values()))
-    assert len(table) == sum(len(condition.parameters) for condition in CONDITIONS) + constants
+    constants = {condition.effect: len(condition.constants) for condition in CONDITIONS}
+    assert len(table) == sum(len(condition.parameters) for condition in CONDITIONS) + sum(constants.values())
     drift = table[table["parameter"] == "drift"].iloc[0]
     assert drift["condition"] == "Mild fog/haze, Heavy fog/haze" and drift["paper_value"] == "0.1 to 0.25"
     assert drift["severity_1"] == drift["severity_5"] == drift["paper_severity"] == "–"
@@ -123,8 +114,8 @@ def test_parameters_are_printed_with_their_digits():
 def test_the_relative_performance_of_a_guess_is_not_printed():
     table = pd.concat([JUDGED, judge({CLEAN: 6, "rain": 5}, name="guess")])
     shown = tables.strategy_table(condition_scores(table, 50), corruption_means(table, 50), 0.5).set_index("strategy")
-    assert (shown.loc["network", ["rPC, by frame (%)", "rPC, by clip (%)"]] != "–").all()
-    assert (shown.loc["guess", ["rPC, by frame (%)", "rPC, by clip (%)"]] == "–").all()
+    missing = shown[["rPC, by frame (%)", "rPC, by clip (%)"]].eq("–")
+    assert not missing.loc["network"].any() and missing.loc["guess"].all()
     assert shown.loc["guess", "mPC, by frame (%)"] != "–"
 
 
@@ -138,14 +129,12 @@ def test_gains_are_printed_with_their_tests():
     assert tables.gain_table(gains(JUDGED, JUDGED[:0])).empty
 
 
-def transfer():
-    trained = {"none": RIGHT, "all": {**RIGHT, "severe_noise": 10}, "all but noise": RIGHT}
-    judged = [judge(right, name=name) for name, right in trained.items()]
-    return augmentation_transfer(pd.concat(judged, ignore_index=True), 50)
+TRAINED = {"none": RIGHT, "all": {**RIGHT, "severe_noise": 10}, "all but noise": RIGHT}
+TRANSFER = augmentation_transfer(pd.concat([judge(right, name=name) for name, right in TRAINED.items()]), 50)
 
 
 def test_transfer_is_printed_by_family():
-    table = tables.transfer_table(*transfer()).set_index("tested on")
+    table = tables.transfer_table(*TRANSFER).set_index("tested on")
     assert table.loc["noise", "gain (points)"].startswith("5.0 [")
     assert table.loc["noise", "gain without this family (points)"].startswith("0.0")
     assert table.loc["light", "trained without this family (%)"] == "–"
@@ -154,7 +143,7 @@ def test_transfer_is_printed_by_family():
 
 def test_metrics_are_plain_and_have_every_branch():
     clips = describe(paper_corruptions(2), refused={"c": "the decoder crashed"})
-    lost, (accuracies, gained) = losses(JUDGED), transfer()
+    lost, (accuracies, gained) = losses(JUDGED), TRANSFER
     found = dict(scores=SCORES, means=corruption_means(JUDGED, 50), severities=CURVES, hardest=HARDEST, losses=lost)
     found |= dict(attention_gain=gains(JUDGED, JUDGED), training_against=accuracies, training_gain=gained)
     branch = tables.corruption_metrics(clips, **found, compression=pd.DataFrame({"CRF": [38.0], "PSNR (dB)": [34.0]}))
