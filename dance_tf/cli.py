@@ -240,7 +240,7 @@ def curate(
     }
     text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
     if unknown := document["rooms_unknown"]:
-        text += f"; {unknown} clip(s) have no reliable background, because too much moves"
+        text += f"; {unknown} {'clip has' if unknown == 1 else 'clips have'} no reliable background: too much moves"
     show(document, as_json, text)
     show_refusals(refused, "path")
     note(strips_error)

@@ -1,6 +1,6 @@
 """Tables and figure rows of corrupted footage (Table 5), from the DataFrames of `experiments.corruption`.
 
-In all of them `scores` are of `condition_scores`, `means` of `corruption_means`, `clips` of `describe_corrupted`, and
+Everywhere `scores` is of `condition_scores`, `means` of `corruption_means`, `clips` of `describe_corrupted`, and
 `chance` is the accuracy of a random guess.
 """
 

@@ -1,7 +1,7 @@
 """Sentences and advice on corrupted footage, from the DataFrames of `experiments.corruption`.
 
-In all of them `scores` are of `condition_scores` and `means` of `corruption_means`, both of the proposed model at the
-paper's levels; `losses` are of `losses`, `clips` of `describe_corrupted`; `chance` is the accuracy of a random guess.
+Everywhere `scores` is of `condition_scores` and `means` of `corruption_means`, both of the proposed model at the
+paper's levels; `losses` is of `losses`, `clips` of `describe_corrupted`; `chance` is the accuracy of a random guess.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Tables and sentences of the leakage gap, made from tidy tables of results.
 
-In all of them `table` are `estimates` by strategy, view and split, `gaps` are of `leakage_gaps`, `duplicates` of
+Everywhere `table` is `estimates` by strategy, view and split, `gaps` is of `leakage_gaps`, `duplicates` is of
 `near_duplicates`; `chance` is the accuracy of guessing, and `source` is "synthetic" or the name of the footage.
 """
 

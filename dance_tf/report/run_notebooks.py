@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -102,10 +101,10 @@ def run_profile(
         for order, path in zip(orders, bar, strict=True):
             bar.set_postfix_str(path.stem)
             wanted = {key: _as_parameter(value) for key, value in given.items() if key in defaults[path]}
-            started = time.time()
+            before = report.last_saved()
             run_notebook(path, executed / path.name, wanted, from_records)
             if not from_records:
-                report.remove_sections([order], saved_before=started)
+                report.remove_sections([order], saved_until=before)
     return write_report(report, from_records)
 
 

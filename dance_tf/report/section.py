@@ -201,11 +201,15 @@ class RunReport:
         found = [Section(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
         return sorted(found, key=lambda section: (section.order, section.part, section.name))
 
-    def remove_sections(self, orders: Collection[int], saved_before: float = math.inf) -> None:
-        """Remove the sections of these notebooks, with their tables and figures, that were saved before a time."""
+    def last_saved(self) -> int:
+        """Return when the last section was saved, in nanoseconds by the clock of its disk; 0 without sections."""
+        return max((file.stat().st_mtime_ns for file in (self.folder / "sections").glob("*.json")), default=0)
+
+    def remove_sections(self, orders: Collection[int], saved_until: float = math.inf) -> None:
+        """Remove the sections of these notebooks, with their tables and figures, that were saved until a time."""
         for section in self.sections():
             stored = self.folder / "sections" / section.file_name
-            if section.order in orders and stored.stat().st_mtime < saved_before:
+            if section.order in orders and stored.stat().st_mtime_ns <= saved_until:
                 for file in [self.folder / name for name in section.files] + [stored]:
                     file.unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
 """Sentences of the report; all their numbers are computed from tidy tables.
 
-In all of them `table` are `estimates` by name and view, of one network and the baseline; `chance` is the accuracy of
+Everywhere `table` is `estimates` by name and view, of one network and the baseline; `chance` is the accuracy of
 guessing, and `source` is "synthetic" or the name of the footage.
 """
 
