@@ -216,7 +216,7 @@ def curate(
         note(f"a curation table with other columns was renamed to {curated.set_aside}")
     strips_error = ""
     if strips:
-        from dance_tf.report.clip_strips import StripError, write_strips
+        from dance_tf.report.clips import StripError, write_strips
 
         try:
             write_strips(out, curated.clip_path, footage.resolve().name, read, jobs or cores(), scheduler)

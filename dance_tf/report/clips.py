@@ -1,21 +1,35 @@
-"""Clips and frames that represent a dataset in the report."""
+"""Clips and frames that represent a dataset in the report, and film strips of all clips with the dropped frames."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from dance_tf.audit.published import TABLE_1
-from dance_tf.curation.parts import CurationRow, read_part
+from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
+from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
+from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.batches import load_frames
+from dance_tf.dataset.build import parts_folder
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments.curation import CAMERAS
-from dance_tf.report.clip_strips import strip_frames
-from dance_tf.report.figures.clips import background_views, clip_strip
+from dance_tf.report.figures.clips import STRIP_FRAMES, background_views, choose_frames, clip_strip
+from dance_tf.report.section import png, write_whole
 from dance_tf.report.tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
+from dance_tf.video.catalog import Clip
+from dance_tf.video.frames import open_footage
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.video.stills import ReadError
+from dance_tf.video.workers import worker_pool
+
+TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
 
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
@@ -109,3 +123,103 @@ def view_labels(dataset: Dataset, frames: Sequence[int], truths: Mapping[str, Cl
         notes = ", ".join(filter(None, [camera, "" if clip.background_valid else "no background"]))
         labels.append("\n".join(filter(None, [f"{short[place]}, {clip.dancer}", notes])))
     return labels
+
+
+def strips_folder(dataset: Path) -> Path:
+    """Return the folder of a dataset's strips, next to the dataset."""
+    return dataset.with_name(f"{dataset.name}-strips")
+
+
+class StripError(RuntimeError):
+    """Some strips could not be drawn; the message is one line with the reason of the first."""
+
+
+def strip_frames(clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAULTS) -> tuple[np.ndarray, np.ndarray]:
+    """Read the frames that represent a clip again from its file, with the settings of its curation.
+
+    Returns:
+        uint8 [k, 128, 128] and float64 [k] seconds; k is at most `STRIP_FRAMES`.
+
+    Raises:
+        ReadError: the file can no longer be read.
+        LostProcess: the file crashes the decoder or makes it hang.
+    """
+    times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
+    chosen = frozenset(choose_frames(times, clip.dropped, STRIP_FRAMES))
+    with pooled_process(TIMEOUT_SECONDS) as process:
+        return process.call(_pick_frames, path, read, chosen)
+
+
+def _pick_frames(
+    path: Path, read: ReadSettings, chosen: frozenset[int], heartbeat: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    reader = open_footage(path, read, heartbeat)
+    picked = [frame for place, frame in enumerate(reader) if place in chosen]
+    if reader.broken and read.threads != 1:  # as in `read_footage`: several threads may give other frames
+        return _pick_frames(path, replace(read, threads=1), chosen, heartbeat)
+    if len(picked) != len(chosen):
+        raise ReadError(f"{path.name}: has fewer frames than at curation")
+    return np.stack([picture for _, picture in picked]), np.array([moment for moment, _ in picked])
+
+
+def write_strips(
+    dataset: Path,
+    find: Callable[[CurationRow], Path],
+    source: str,
+    read: ReadSettings = READ_DEFAULTS,
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> tuple[Path, ...]:
+    """Draw and return the strip `<clip id>.png` of every clip, including clips without kept frames, in order.
+
+    A strip that is newer than the curated clip is not drawn again.
+
+    Args:
+        dataset: folder written by `curate_folder`.
+        find: returns the file of a row.
+        source: "synthetic" or the name of the footage.
+        read: settings of the curation.
+        jobs: parallel processes.
+        scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
+
+    Raises:
+        StripError: a clip's file can no longer be read; all other strips are drawn.
+    """
+    dataset = dataset.resolve()
+    rows = [row for row in read_rows(dataset / "curation.csv") if row.seen]
+    out = strips_folder(dataset)
+    places = [out / f"{row.clip_id}.png" for row in rows]
+    parts = [parts_folder(dataset) / (row.part or _name_part(row, read)) for row in rows]
+    changed = {path: path.stat().st_mtime for path in [*parts, *places] if path.is_file()}
+    todo = [
+        (part, find(row).absolute(), place)
+        for row, part, place in zip(rows, parts, places, strict=True)
+        if changed.get(place, -1) < changed.get(part, math.inf)
+    ]
+    if todo:
+        with worker_pool(jobs, scheduler):
+            faults = joblib.Parallel()(joblib.delayed(_draw)(*paths, source, read) for paths in todo)
+        close_pool()
+        if missing := [fault for fault in faults if fault]:
+            raise StripError(f"{len(missing)} of {len(rows)} strips could not be drawn: {missing[0]}")
+    return tuple(places)
+
+
+def _name_part(row: CurationRow, read: ReadSettings) -> str:
+    """Return the part of a row that names none because no frame of its clip was kept."""
+    clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
+    return part_name(clip, row.sha256, read, CURATION_DEFAULTS)
+
+
+def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) -> str:
+    """Draw one strip and return the reason if that failed, else ""."""
+    try:
+        clip = read_part(part)
+        frames, times = strip_frames(clip, path, read)
+    except PartError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - an error of one file must not stop the others
+        return failure_reason(error)
+    title = f"Clip {clip.clip.clip_id}: kept and dropped frames"
+    write_whole(out, png(clip_strip(frames, times, clip.dropped, clip.timestamps, title, source)))
+    return ""
