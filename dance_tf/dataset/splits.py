@@ -1,7 +1,8 @@
 """Splits of a dataset into training, validation and test parts by frame, clip or dancer.
 
-The split is 80 / 20, with folds inside the 80. Groups are clips or dancers for generalisation scores. A split by frame
-puts neighbours of test frames into training; it exists to measure how much that inflates the scores.
+`outer_splits` tests each group once; `make_splits` is the paper's 80 / 20 with folds inside the 80. Groups are clips or
+dancers for generalisation scores. A split by frame puts neighbours of test frames into training; it exists to measure
+how much that inflates the scores.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 
@@ -62,8 +63,7 @@ def make_splits(
     Raises:
         DatasetError: an unknown group or dancer, fewer than two folds, or too few groups.
     """
-    if group not in GROUPS:
-        raise DatasetError(f"cannot split by {group!r}: use one of {', '.join(GROUPS)}")
+    _check_group(group)
     if folds < 2:
         raise DatasetError(f"{folds} folds cannot be cut: at least two folds are needed to train and to validate")
     if unknown := set(hold_out) - set(dataset.dancers):
@@ -98,14 +98,68 @@ def make_splits(
     return tuple(splits)
 
 
+def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) -> tuple[Split, ...]:
+    """Split a dataset so that each group is in the test part of exactly one fold.
+
+    The groups are cut into two blocks for each fold, balanced by style. A fold tests its two blocks, validates on the
+    first block of the next fold and learns from the rest: 14, 2 and 4 of 20 dancers. With fewer than two groups for
+    each fold there is one block for each fold.
+
+    Args:
+        dataset: the dataset.
+        group: "frame", "clip" or "dancer": what is never in two parts.
+        folds: number of folds, at least 3; fewer if there are fewer groups.
+        seed: seed of the random choice.
+
+    Raises:
+        DatasetError: an unknown group, or fewer than three folds or groups.
+    """
+    _check_group(group)
+    groups, strata = _groups(dataset, group)
+    count = len(strata)
+    note = "" if count >= folds else f"there are {count} {group}s: {count} folds"
+    folds = min(folds, count)
+    if folds < 3:
+        raise DatasetError(
+            f"{folds} folds by {group} are too few: one part each to test, to validate and to learn from"
+        )
+    blocks = 2 * folds if count >= 2 * folds else folds
+    # dancers are balanced by the styles of their clips, clips and frames by their own style
+    labels, members = (dataset.clip_labels, _clip_dancers(dataset)) if group == "dancer" else (strata, None)
+    stratified = np.bincount(labels, minlength=len(dataset.styles)).min() >= blocks
+    kinds = (StratifiedGroupKFold, GroupKFold) if group == "dancer" else (StratifiedKFold, KFold)
+    folding = kinds[0 if stratified else 1](blocks, shuffle=True, random_state=seed)
+    block_of = np.zeros(count, dtype=np.int64)
+    for block, (_, held) in enumerate(folding.split(labels, labels, members)):
+        block_of[held if members is None else members[held]] = block
+    fold_of, first = block_of * folds // blocks, block_of % (blocks // folds) == 0
+    splits = []
+    for fold in range(folds):
+        test = (fold_of == fold)[groups]
+        validation = ((fold_of == (fold + 1) % folds) & first)[groups]
+        parts = (np.flatnonzero(mask) for mask in (~test & ~validation, validation, test))
+        splits.append(Split(group, fold, *parts, note=note))
+    return tuple(splits)
+
+
+def _check_group(group: str) -> None:
+    if group not in GROUPS:
+        raise DatasetError(f"cannot split by {group!r}: use one of {', '.join(GROUPS)}")
+
+
+def _clip_dancers(dataset: Dataset) -> np.ndarray:
+    """Return the number of each clip's dancer, in the order of names: int64 [clips]."""
+    return np.unique(np.array(dataset.dancers), return_inverse=True)[1]
+
+
 def _groups(dataset: Dataset, group: Group) -> tuple[np.ndarray, np.ndarray]:
     """The group of each frame, int64 [n], and the style index of each group (-1 for dancers, who dance several)."""
     if group == "frame":
         return np.arange(len(dataset.labels)), dataset.labels
     if group == "clip":
         return dataset.clip_index, dataset.clip_labels
-    names, clip_dancers = np.unique(np.array(dataset.dancers), return_inverse=True)
-    return clip_dancers[dataset.clip_index], np.full(len(names), -1)
+    clip_dancers = _clip_dancers(dataset)
+    return clip_dancers[dataset.clip_index], np.full(clip_dancers.max() + 1, -1)
 
 
 def _choose_test(dataset, groups, strata, group: Group, share: float, generator: np.random.Generator) -> np.ndarray:

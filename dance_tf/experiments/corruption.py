@@ -24,13 +24,13 @@ from dance_tf.evaluation.intervals import (
     UNITS,
     DancerDifference,
     Side,
+    bootstrap_dancers,
     compare_dancers,
     confusion_by_dancer,
-    draw_dancers,
     estimate_difference,
     estimate_scores,
     holm,
-    mean_scores,
+    pooled_scores,
 )
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.evaluation.predictions import Predictions
@@ -212,25 +212,25 @@ def corruption_means(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
         corrupted = {level: runs_of(part) for level, part in levels.items() if part["changed"].iloc[0]}
         fewest = min(len(runs) for runs in (clean, *corrupted.values()))
         for unit in UNITS:
-            dancers, counts = confusion_by_dancer([*clean, *(run for runs in corrupted.values() for run in runs)], unit)
-            draws = draw_dancers(len(dancers), resamples, seed)
-            reference, place = mean_scores(counts[: len(clean)], draws), len(clean)
-            by_condition: dict[str, list[np.ndarray]] = {}
-            for (condition, _), runs in corrupted.items():
-                scored = mean_scores(counts[place : place + len(runs)], draws)
-                by_condition.setdefault(condition, []).append(scored)
-                place += len(runs)
-            nothing = [np.full((1, *reference.shape), np.nan)]
-            mean = np.mean([np.mean(scored, axis=0) for scored in by_condition.values() or nothing], axis=0)
-            relative = np.divide(mean, reference, out=np.full_like(mean, np.nan), where=reference > 0)
-            for summary, values in (("mpc", mean), ("rpc", relative)):
-                for metric, (observed, *drawn) in zip(SCORES, values.T, strict=True):
-                    drawn = np.array(drawn)[~np.isnan(drawn)]
-                    enough = len(dancers) > 1 and len(drawn)
-                    low, high = np.percentile(drawn, (2.5, 97.5)) if enough else (np.nan, np.nan)
-                    found = {"mean": observed, "low": low, "high": high, "runs": fewest}
-                    found["conditions"] = len(by_condition)
-                    rows.append({"name": name, "summary": summary, "unit": unit, "metric": metric, **found})
+            dancers, (own, *others) = confusion_by_dancer([clean, *corrupted.values()], unit)
+
+            def summaries(weights: np.ndarray, own=own, others=others, levels=tuple(corrupted)) -> np.ndarray:
+                """Return mPC and rPC of each score under weights of dancers, float64 [draws, 2 × 6]."""
+                by_condition: dict[str, list[np.ndarray]] = {}
+                for (condition, _), counts in zip(levels, others, strict=True):
+                    by_condition.setdefault(condition, []).append(pooled_scores(counts, weights))
+                reference = pooled_scores(own, weights)
+                nothing = [np.full_like(reference, np.nan)]
+                mean = np.mean([np.mean(each, axis=0) for each in by_condition.values() or [nothing]], axis=0)
+                relative = np.divide(mean, reference, out=np.full_like(mean, np.nan), where=reference > 0)
+                return np.concatenate([mean, relative], axis=1)
+
+            found = bootstrap_dancers(summaries, len(dancers), resamples, seed)
+            places = [(summary, metric) for summary in ("mpc", "rpc") for metric in SCORES]
+            counted = {"runs": fewest, "conditions": len({condition for condition, _ in corrupted})}
+            for (summary, metric), values in zip(places, found.T.tolist(), strict=True):
+                place = {"name": name, "summary": summary, "unit": unit, "metric": metric}
+                rows.append({**place, **dict(zip(("mean", "low", "high"), values, strict=True)), **counted})
     return pd.DataFrame(rows)
 
 

@@ -1,15 +1,16 @@
 """Specifications of training runs, and the grids of runs behind the paper's tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.dataset.batches import Jitter, View, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits
+from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits, outer_splits
 from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, training_settings
 
@@ -17,6 +18,8 @@ PROPOSED = "cnn_ae_attention"
 BASELINE = "logistic_regression"
 BASELINE_TITLE = "Logistic regression"
 HELD_OUT_SHARE = 0.2  # section 4.2
+Protocol = Literal["outer", "paper"]
+PROTOCOLS: dict[Protocol, Callable[..., tuple[Split, ...]]] = {"outer": outer_splits, "paper": make_splits}
 SMALLEST_DEPTH = 18
 
 
@@ -28,7 +31,9 @@ class RunSpec:
         settings: settings of the network and its training.
         name: name of the run in tables; the strategy by default. Not part of the run's identity.
         split: unit that a split does not divide: "frame", "clip" or "dancer".
-        fold: index of the validation fold.
+        protocol: "outer" tests each unit in exactly one fold (`outer_splits`); "paper" has one test part for all
+            folds (`make_splits`).
+        fold: index of the fold.
         folds: number of folds.
         repeat: index of the repeat ("experiment" in Table 2).
         seed: seed of the split, which is the same for all repeats.
@@ -40,6 +45,7 @@ class RunSpec:
     settings: TrainingSettings
     name: str = ""
     split: Group = "dancer"
+    protocol: Protocol = "paper"
     fold: int = 0
     folds: int = 5
     repeat: int = 0
@@ -87,7 +93,7 @@ def split_of(dataset: Dataset, spec: RunSpec) -> Split:
     Raises:
         DatasetError: the dataset is too small for the fold.
     """
-    splits = make_splits(dataset, spec.split, spec.folds, spec.seed)
+    splits = PROTOCOLS[spec.protocol](dataset, spec.split, spec.folds, spec.seed)
     if spec.fold >= len(splits):
         raise DatasetError(f"fold {spec.fold + 1} does not exist: {splits[0].note or f'{len(splits)} folds'}")
     return splits[spec.fold]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.audit.published import TABLE_4, similar_pairs, table_frame
-from dance_tf.evaluation.intervals import confusion_by_dancer, draw_dancers
+from dance_tf.evaluation.intervals import bootstrap_dancers, confusion_by_dancer
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.cost import SHARED
 from dance_tf.experiments.scores import VALIDATION, group_runs, predictions_of
@@ -37,20 +37,20 @@ def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: in
     """
     rows = []
     for (name,), group in group_runs(runs, ("name",)).items():
-        dancers, counts = confusion_by_dancer(predictions_of(group, VALIDATION), "frame")
         pairs = similar_pairs(group[0].test.styles)
-        mean = low = high = np.nan
+        found = np.full((3, 1), np.nan)
         if pairs:
-            confused = sum(counts[:, :, one, other] + counts[:, :, other, one] for one, other in pairs)
-            frames = sum(counts[:, :, pair].sum(axis=(2, 3)) for pair in pairs)
-            draws = draw_dancers(len(dancers), resamples, seed)
-            with np.errstate(invalid="ignore"):
-                observed, *rates = (draws @ confused.T) / (draws @ frames.T)  # [1 + resamples, runs]
-            mean = np.nan_to_num(observed).mean()
-            rates = [rate for rate in rates if not np.isnan(rate).all()]
-            if len(dancers) > 1 and rates:
-                low, high = np.percentile(np.nanmean(rates, axis=1), (2.5, 97.5))
-        rows.append({"name": name, "mean": float(mean), "low": float(low), "high": float(high), "runs": len(group)})
+            dancers, [counts] = confusion_by_dancer([predictions_of(group, VALIDATION)], "frame")
+            confused = sum(counts[:, one, other] + counts[:, other, one] for one, other in pairs)
+            frames = sum(counts[:, pair].sum(axis=(1, 2)) for pair in pairs)
+
+            def share(weights: np.ndarray, confused=confused, frames=frames) -> np.ndarray:
+                danced = np.where(weights @ frames > 0, weights @ frames, np.nan)
+                return (weights @ confused / danced)[:, None]
+
+            found = bootstrap_dancers(share, len(dancers), resamples, seed)
+        mean, low, high = found[:, 0].tolist()
+        rows.append({"name": name, "mean": mean, "low": low, "high": high, "runs": len(group)})
     return pd.DataFrame(rows)
 
 

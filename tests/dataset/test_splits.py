@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError
-from dance_tf.dataset.splits import GROUPS, make_splits
+from dance_tf.dataset.splits import GROUPS, make_splits, outer_splits
 
 
 def made(clips: list[tuple[str, str]], frames: int = 5) -> Dataset:
@@ -130,3 +130,38 @@ def test_impossible_splits_are_refused_in_one_line(clips, arguments, message):
     with pytest.raises(DatasetError, match=message) as refused:
         make_splits(made(clips), **arguments)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_group_is_tested_in_exactly_one_outer_fold(group):
+    full = made([(f"s{style}", f"d{dancer}") for dancer in range(20) for style in range(4)])
+    splits = outer_splits(full, group, folds=5, seed=3)
+    assert [split.fold for split in splits] == [0, 1, 2, 3, 4]
+    for split in splits:
+        parts = [groups_of(full, group, part) for part in (split.train, split.validation, split.test)]
+        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert sum(len(part) for part in (split.train, split.validation, split.test)) == len(full.labels)
+        assert len(set(full.labels[split.test])) == len(set(full.labels[split.validation])) == 4
+        shares = [len(part) / len(set.union(*parts)) for part in parts]
+        assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
+    tested = np.concatenate([split.test for split in splits])
+    assert sorted(tested.tolist()) == list(range(len(full.labels)))
+    assert any(
+        one.test.tolist() != other.test.tolist()
+        for one, other in zip(splits, outer_splits(full, group, folds=5, seed=4), strict=True)
+    )
+
+
+def test_outer_folds_of_few_dancers():
+    few = made([(f"s{style}", f"d{dancer}") for dancer in range(4) for style in range(2)])
+    splits = outer_splits(few, "dancer", folds=5)
+    assert [split.note for split in splits] == ["there are 4 dancers: 4 folds"] * 4
+    for split in splits:
+        parts = (split.train, split.validation, split.test)
+        assert [len(groups_of(few, "dancer", part)) for part in parts] == [2, 1, 1]
+    with pytest.raises(DatasetError, match="2 folds by dancer are too few"):
+        outer_splits(made([("s0", "d0"), ("s0", "d1")]), "dancer")
+    # dancers of different styles: each test part still has both styles where that is possible
+    mixed = made([(f"s{style}", f"{kind}{dancer}") for dancer in range(3) for style, kind in enumerate("ab")])
+    for split in outer_splits(mixed, "dancer", folds=3):
+        assert set(mixed.labels[split.test]) == {0, 1}

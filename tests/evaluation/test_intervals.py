@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
-from dance_tf.evaluation import intervals
 from dance_tf.evaluation.intervals import (
     DancerDifference,
     accuracy_by_dancer,
@@ -38,35 +37,72 @@ def perform(seed, dancers=6, skill=0.5, names=None, frames=7) -> Predictions:
 
 def slow_scores(runs, unit, times):
     """Add up the clips of each drawn dancer, as often as drawn."""
-    of_runs = []
-    for run in runs:
-        weights = np.array([times.get(name, 0) for name in run.groups])
-        matrix = (weights[:, None, None] * run.confusion_by_clip(unit)).sum(0)
-        if matrix.sum():
-            of_runs.append(scores_of_confusion(matrix))
-    return np.mean(of_runs, axis=0) if of_runs else np.full(len(SCORES), np.nan)
+    matrices = [np.array([times[name] for name in run.groups]) @ _flat(run, unit) for run in runs]
+    matrix = np.sum(matrices, axis=0).reshape(len(STYLES), -1)
+    return scores_of_confusion(matrix) if matrix.sum() else np.full(len(SCORES), np.nan)
 
 
-def slow_interval(sides, unit, resamples, seed):
+def _flat(run, unit):
+    return run.confusion_by_clip(unit).reshape(len(run.labels), -1)
+
+
+def scipy_interval(sides, unit, resamples, seed):
+    """Return the BCa interval of each score by scipy.stats.bootstrap, which draws dancers of its own."""
     names = sorted({name for _, runs in sides for run in runs for name in run.groups})
-    drawn = []
-    for draw in intervals.draw_dancers(len(names), resamples, seed)[1:]:
-        times = dict(zip(names, draw, strict=True))
-        drawn.append(sum(sign * slow_scores(runs, unit, times) for sign, runs in sides))
-    drawn = np.array(drawn)
-    return np.percentile(drawn[~np.isnan(drawn).any(axis=1)], (2.5, 97.5), axis=0)
+
+    def statistic(chosen):
+        times = {name: int(np.sum(chosen == place)) for place, name in enumerate(names)}
+        return sum(sign * slow_scores(runs, unit, times) for sign, runs in sides)
+
+    found = [
+        stats.bootstrap(
+            (np.arange(len(names)),),
+            lambda chosen, score=score: statistic(chosen)[score],
+            n_resamples=resamples,
+            vectorized=False,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        for score in range(len(SCORES))
+    ]
+    return np.transpose(found)
+
+
+SIDES = {
+    "one run": [(1, [perform(1, 20)])],
+    "folds": [(1, [perform(2, 10), perform(3, names=tuple("abcdefghij"))])],
+    "difference": [(1, [perform(1, 20, skill=0.6)]), (-1, [perform(2, 20, skill=0.4)])],
+}
 
 
 @pytest.mark.parametrize("unit", ["frame", "clip"])
-@pytest.mark.parametrize("runs", [[perform(1)], [perform(2, 3), perform(3, names=("x", "y"))]], ids=["one", "folds"])
-def test_the_bootstrap_equals_its_slow_twin(unit, runs):
-    found = estimate_scores(runs, unit, 60, 5)
-    low, high = slow_interval([(1, runs)], unit, 60, 5)
-    plain = np.mean([scores_of_confusion(run.confusion_by_clip(unit).sum(0)) for run in runs], axis=0)
+@pytest.mark.parametrize("sides", SIDES.values(), ids=SIDES)
+def test_the_interval_is_scipys_bca_interval(unit, sides):
+    if len(sides) == 2:
+        found = estimate_difference(*(runs for _, runs in sides), unit, 4000, 5)
+    else:
+        found = estimate_scores(sides[0][1], unit, 4000, 5)
+    low, high = scipy_interval(sides, unit, 1000, 5)
+    once = dict.fromkeys([name for _, runs in sides for run in runs for name in run.groups], 1)
+    plain = sum(sign * slow_scores(runs, unit, once) for sign, runs in sides)
     for place, name in enumerate(SCORES):
         assert found[name].mean == pytest.approx(plain[place], abs=1e-12)
-        assert (found[name].low, found[name].high) == pytest.approx((low[place], high[place]), abs=1e-12)
-        assert found[name].runs == len(runs)
+        near = 0.15 * (high[place] - low[place])  # the draws differ
+        assert (found[name].low, found[name].high) == pytest.approx((low[place], high[place]), abs=near)
+        assert found[name].runs == min(len(runs) for _, runs in sides)
+
+
+def test_a_difference_from_itself_is_zero():
+    first = [perform(1, skill=0.6)]
+    same = estimate_difference(first, first, "frame", 60)["accuracy"]
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+
+
+def test_macro_scores_of_folds_are_those_of_the_pooled_folds():
+    folds = [perform(4, names=("a", "b")), perform(5, names=("c", "d"))]
+    pooled = sum(run.confusion_by_clip("clip").sum(0) for run in folds)
+    expected = dict(zip(SCORES, scores_of_confusion(pooled), strict=True))
+    assert {name: found.mean for name, found in estimate_scores(folds, "clip", 10).items()} == pytest.approx(expected)
 
 
 def test_scores_are_scikit_learns():
@@ -76,15 +112,6 @@ def test_scores_are_scikit_learns():
     found = estimate_scores([run], "frame", 10)
     assert found["accuracy"].mean == pytest.approx(accuracy_score(labels, predicted))
     assert found["f1"].mean == pytest.approx(f1_score(labels, predicted, average="macro"))
-
-
-def test_a_difference_equals_its_slow_twin_and_pairing_cancels_common_dancers():
-    first, second = [perform(1, skill=0.6)], [perform(2, skill=0.4)]
-    found = estimate_difference(first, second, "frame", 60, 3)
-    low, high = slow_interval([(1, first), (-1, second)], "frame", 60, 3)
-    assert (found["f1"].low, found["f1"].high) == pytest.approx((low[4], high[4]), abs=1e-12)
-    same = estimate_difference(first, first, "frame", 60)["accuracy"]
-    assert (same.mean, same.low, same.high) == (0, 0, 0)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
@@ -132,7 +159,7 @@ def difference(p: float, mean: float = 0.1) -> DancerDifference:
     return DancerDifference(mean, mean - 0.1, mean + 0.1, p, 4)
 
 
-def test_a_dancers_accuracy_is_the_mean_over_runs():
+def test_a_dancers_accuracy_is_that_of_the_pooled_runs():
     found = accuracy_by_dancer([run([10, 5, 0, 2]), run([8, 5, 0, 4])])
     assert found == pytest.approx({"Ada": 0.9, "Bo": 0.5, "Cy": 0, "Di": 0.3})
 
@@ -156,6 +183,34 @@ def test_a_difference_of_differences_is_computed_for_each_dancer():
 def test_only_dancers_of_all_sides_count():
     found = compare_dancers([(1, [run([9, 8], dancers=("Ada", "Bo"))]), (-1, [run([1, 2], dancers=("Bo", "Cy"))])])
     assert found.mean == pytest.approx(0.7) and found.dancers == 1 and np.isnan(found.p)
+
+
+def test_dancers_who_share_a_network_are_one_unit_where_networks_differ():
+    names = [("Ada", "Bo"), ("Cy", "Di"), ("Ed", "Flo")]
+    first = [run(hits, dancers=pair) for hits, pair in zip(([9, 9], [5, 5], [7, 6]), names, strict=True)]
+    second = [run([4, 4], dancers=pair) for pair in names]
+    found = compare_dancers([(1, first), (-1, second)])
+    means = stats.ttest_1samp([0.5, 0.1, 0.25], 0)  # of the three networks
+    assert found.mean == pytest.approx(0.85 / 3) and found.p == pytest.approx(means.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(means.confidence_interval()))
+    # networks that do not differ more than their dancers leave the dancers as the unit
+    first = [run(hits, dancers=pair) for hits, pair in zip(([9, 5], [5, 9], [7, 6]), names, strict=True)]
+    found = compare_dancers([(1, first), (-1, second)])
+    assert found.p == pytest.approx(stats.ttest_1samp([0.5, 0.1, 0.1, 0.5, 0.3, 0.2], 0).pvalue)
+
+
+def test_over_twenty_dancers_of_five_networks_the_test_keeps_its_level():
+    random, alarms = np.random.default_rng(0), 0
+    for _ in range(400):
+        own = 0.5 + random.normal(0, 0.1, 20) + np.repeat(random.normal(0, 0.1, 5), 4)
+        hits = np.clip(np.round(own * 100), 0, 100).astype(int)
+        folds = [tuple(f"{fold}{number}" for number in range(4)) for fold in range(5)]
+        sides = [
+            [run(list(part), 100, dancers) for part, dancers in zip(np.split(values, 5), folds, strict=True)]
+            for values in (hits, np.full(20, 50))
+        ]
+        alarms += compare_dancers([(1, sides[0]), (-1, sides[1])]).p < 0.05
+    assert alarms / 400 < 0.08
 
 
 def test_no_spread_is_not_significant():
