@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import JOINT, Motion
+from dance_tf.synthesis.body import JOINT, Motion, pick
 from dance_tf.synthesis.figure import Snapshot
 from dance_tf.synthesis.performance import minimum_jerk
 
@@ -43,7 +43,6 @@ def framing_path(
     """Return affine maps float64 [n, 2, 3] from the camera's picture to each frame: framing, shaking and zoom.
 
     Args:
-        rng: random numbers of the clip.
         times: float64 [n], seconds.
         width, height: of a frame, pixels.
         moves: False gives the same map for all frames.
@@ -115,13 +114,6 @@ class Finish:
     caption_at: float = 0.9  # share of the frame's height
     sticker: tuple[tuple[int, int, int], float, float] | None = None  # colour and position
 
-    def table(self) -> np.ndarray:
-        """Return the tone curves uint8 [1, 256, 3], RGB."""
-        tone = (np.arange(256) / 255.0) ** self.gamma
-        tone = 0.5 + (tone - 0.5) * self.contrast
-        graded = tone[:, None] * np.array([1 + self.warmth, 1.0, 1 - self.warmth])
-        return np.clip(255 * graded + 0.5, 0, 255).astype(np.uint8)[None]
-
 
 def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
     """Return the random post-processing of one clip; many clips get noise only."""
@@ -133,17 +125,12 @@ def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
         "softness": float(rng.choice([0.0, 0.5])),
         "vignette": float(rng.uniform(0, 0.35)),
     }
-    noise = rng.uniform(1.0, 2.0 + 6.0 * difficulty)
-    caption, place = CAPTIONS[rng.integers(len(CAPTIONS))], rng.choice([0.1, 0.16, 0.84, 0.9])
+    look = look if filtered else {}
+    noise = float(rng.uniform(1.0, 2.0 + 6.0 * difficulty))
+    caption, place = pick(rng, CAPTIONS), pick(rng, (0.1, 0.16, 0.84, 0.9))
     colour = tuple(int(part) for part in rng.integers(40, 256, 3))
-    x, y = rng.choice([0.14, 0.86]), rng.uniform(0.12, 0.88)
-    return Finish(
-        **(look if filtered else {}),
-        noise=float(noise),
-        caption=caption if captioned else "",
-        caption_at=float(place),
-        sticker=(colour, float(x), float(y)) if stuck else None,
-    )
+    sticker = (colour, pick(rng, (0.14, 0.86)), float(rng.uniform(0.12, 0.88))) if stuck else None
+    return Finish(**look, noise=noise, caption=caption if captioned else "", caption_at=place, sticker=sticker)
 
 
 @lru_cache(maxsize=1)
@@ -158,8 +145,9 @@ class Finisher:
 
     def __init__(self, finish: Finish, width: int, height: int):
         self.finish, self.width, self.height = finish, width, height
-        table = finish.table()
-        self._table = None if np.array_equal(table[0, :, 0], np.arange(256)) and finish.warmth == 0 else table
+        tone = 0.5 + ((np.arange(256) / 255.0) ** finish.gamma - 0.5) * finish.contrast
+        graded = tone[:, None] * np.array([1 + finish.warmth, 1.0, 1 - finish.warmth])
+        self._curves = np.clip(255 * graded + 0.5, 0, 255).astype(np.uint8)[None]
         x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
         mask = 255 * (1 - finish.vignette * np.clip((x**2 + y**2) / 2, 0, 1) ** 1.2)
         self._vignette = np.repeat(mask.round().astype(np.uint8)[..., None], 3, axis=2) if finish.vignette else None
@@ -203,8 +191,7 @@ class Finisher:
         if self.finish.softness:
             soft = cv2.GaussianBlur(frame, (0, 0), 1.6 * self.height / 480)
             frame = cv2.addWeighted(frame, 1 - self.finish.softness, soft, self.finish.softness, 0)
-        if self._table is not None:
-            frame = cv2.LUT(frame, self._table)
+        frame = cv2.LUT(frame, self._curves)
         if self._vignette is not None:
             frame = cv2.multiply(frame, self._vignette, scale=1 / 255)
         return frame

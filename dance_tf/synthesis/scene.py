@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import Colour
+from dance_tf.synthesis.body import Colour, pick
 from dance_tf.synthesis.camera import MARGIN, Camera
 from dance_tf.synthesis.figure import Light
 
@@ -168,13 +168,13 @@ def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -
         low, high = (side * x0, side * x1) if side > 0 else (-x1, -x0)
         if any(low < other.high[0] and other.low[0] < high for other in found):
             continue
-        colour = FABRICS[rng.integers(len(FABRICS))]
+        colour = pick(rng, FABRICS)
         bands = {"wardrobe": 2, "cabinet": 3, "shelf": 7}.get(kind, 0)
         found.append(Cuboid((low, 0.0, z0), (high, tall, z1), colour, bands))
         if kind == "sofa":
             found.append(Cuboid((low, tall, z0), (high, tall + 0.4, z0 + 0.25), colour))
         elif kind == "bed":
-            cushion = FABRICS[rng.integers(len(FABRICS))]
+            cushion = pick(rng, FABRICS)
             found.append(Cuboid((low, tall, z0), (high, tall + 0.12, z0 + 0.45), cushion))
         elif kind == "plant":
             for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)):
@@ -196,7 +196,7 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
             "gap": (rng.uniform(0.2, 0.5), 0.0, 0.0),
         }[kind]  # fmt: skip
         if kind != "gap" and spot + wide < right:
-            colour = FABRICS[rng.integers(len(FABRICS))]
+            colour = pick(rng, FABRICS)
             found.append(Hanging(spot, spot + wide, bottom, bottom + tall, kind, colour))
         spot += wide + rng.uniform(0.1, 0.5)
     return tuple(found)
@@ -209,44 +209,24 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
     toward = np.array([np.sin(np.radians(angle)), 0.0, np.cos(np.radians(angle))]) * np.cos(np.radians(rise))
     level, share, warm = rng.uniform(0.85, 1.2), rng.uniform(0.4, 0.62), rng.normal(0, 0.05)
-    light = Light(
-        direction=(float(toward[0]), float(-np.sin(np.radians(rise))), float(toward[2])),
-        ambient=level * share,
-        diffuse=level * (1.08 - share),
-        tint=(1 + warm, 1.0, 1 - warm),
-    )
+    towards = (float(toward[0]), float(-np.sin(np.radians(rise))), float(toward[2]))
+    light = Light(towards, level * share, level * (1.08 - share), (1 + warm, 1.0, 1 - warm))
     distance, high = rng.uniform(2.3, 3.7), rng.uniform(0.65, 1.45)
     yaw = rng.normal(0, 5.0) * (0.4 + 0.6 * 2 * difficulty)
     size, aim = rng.uniform(0.53, 0.53 + 0.16 * (0.4 + 1.2 * difficulty)), rng.uniform(0.80, 0.98)
-    camera = Camera(
-        position=(float(-distance * np.tan(np.radians(yaw))), high, float(distance)),
-        yaw=float(yaw),
-        pitch=float(np.degrees(np.arctan2(high - aim, distance))),
-        focal=float(distance * size / 1.68),
-    )
+    position = (float(-distance * np.tan(np.radians(yaw))), high, float(distance))
+    pitch = float(np.degrees(np.arctan2(high - aim, distance)))
+    camera = Camera(position, float(yaw), pitch, float(distance * size / 1.68))
     paint, trim = (PAINTS[k] for k in rng.choice(len(PAINTS), 2, replace=False))
     rug = None
     if rng.random() < 0.45:
-        rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), FABRICS[rng.integers(len(FABRICS))])
-    return Room(
-        turn=float(rng.uniform(-22, 22)),
-        back=float(back),
-        left=float(left),
-        right=float(right),
-        ceiling=float(rng.uniform(2.3, 2.8)),
-        wall=WALLS[rng.integers(len(WALLS))],
-        floor=FLOORS[rng.integers(len(FLOORS))],
-        paint=paint,
-        trim=trim,
-        ground=GROUNDS[rng.integers(len(GROUNDS))],
-        furniture=_furnish(rng, back, left, right),
-        hangings=_hang(rng, left, right),
-        rug=rug,
-        light=light,
-        lamp=(*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7))),
-        camera=camera,
-        seed=int(rng.integers(2**31)),
-    )
+        rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), pick(rng, FABRICS))
+    turn, ceiling = float(rng.uniform(-22, 22)), float(rng.uniform(2.3, 2.8))
+    wall, floor, ground = pick(rng, WALLS), pick(rng, FLOORS), pick(rng, GROUNDS)
+    things = _furnish(rng, back, left, right), _hang(rng, left, right)
+    lamp = (*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7)))
+    sides, colours = (float(back), float(left), float(right), ceiling), (paint, trim, ground)
+    return Room(turn, *sides, wall, floor, *colours, *things, rug, light, lamp, camera, int(rng.integers(2**31)))
 
 
 FINE = 2  # rays along each side of a pixel: with one, edges are not anti-aliased
