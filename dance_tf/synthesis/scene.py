@@ -105,7 +105,7 @@ FABRICS = (
 
 @dataclass(frozen=True)
 class Cuboid:
-    """A piece of furniture: a block in the room's axes, metres, with `bands` stripes on its front."""
+    """A piece of furniture: a block between two corners in the room's axes, metres, with stripes on its front."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -148,19 +148,21 @@ class Room:
     seed: int  # of posters and other details
 
 
+FURNITURE = {  # width, height and depth in metres, and the bands on the front
+    "wardrobe": (0.9, 1.9, 0.5, 2), "cabinet": (1.0, 0.75, 0.42, 3), "shelf": (0.5, 1.7, 0.28, 7),
+    "bed": (1.2, 0.5, 1.9, 0), "sofa": (1.5, 0.42, 0.8, 0), "stool": (0.36, 0.45, 0.36, 0),
+    "plant": (0.26, 0.3, 0.26, 0),
+}  # fmt: skip
+
+
 def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -> tuple[Cuboid, ...]:
     """Return up to five pieces of furniture along the back and side walls, away from the dancer."""
     found: list[Cuboid] = []
     for _ in range(int(rng.integers(2, 6))):
-        kind = rng.choice(["wardrobe", "cabinet", "shelf", "bed", "sofa", "stool", "plant"])
-        side = rng.choice([-1.0, 1.0])
-        wall = left if side < 0 else right
-        wide, tall, deep = {
-            "wardrobe": (0.9, 1.9, 0.5), "cabinet": (1.0, 0.75, 0.42), "shelf": (0.5, 1.7, 0.28),
-            "bed": (1.2, 0.5, 1.9), "sofa": (1.5, 0.42, 0.8), "stool": (0.36, 0.45, 0.36), "plant": (0.26, 0.3, 0.26),
-        }[kind]  # fmt: skip
+        kind, side = pick(rng, tuple(FURNITURE)), pick(rng, (-1.0, 1.0))
+        wide, tall, deep, bands = FURNITURE[kind]
         wide, tall = wide * rng.uniform(0.85, 1.15), tall * rng.uniform(0.85, 1.15)
-        x1 = wall - 0.02 if rng.random() < 0.6 else wall - rng.uniform(0.0, 0.6)
+        x1 = (left if side < 0 else right) - (0.02 if rng.random() < 0.6 else rng.uniform(0.0, 0.6))
         x0, z0 = x1 - wide, -back + 0.01
         z1 = z0 + deep
         if x0 < 0.55 and z1 > -0.55:  # in the dancer's way
@@ -169,18 +171,14 @@ def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -
         if any(low < other.high[0] and other.low[0] < high for other in found):
             continue
         colour = pick(rng, FABRICS)
-        bands = {"wardrobe": 2, "cabinet": 3, "shelf": 7}.get(kind, 0)
         found.append(Cuboid((low, 0.0, z0), (high, tall, z1), colour, bands))
-        if kind == "sofa":
-            found.append(Cuboid((low, tall, z0), (high, tall + 0.4, z0 + 0.25), colour))
-        elif kind == "bed":
-            cushion = pick(rng, FABRICS)
-            found.append(Cuboid((low, tall, z0), (high, tall + 0.12, z0 + 0.45), cushion))
-        elif kind == "plant":
-            for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)):
-                middle = 0.5 * (low + high) + rng.uniform(-0.08, 0.08)
-                green, top = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0), tall + height
-                found.append(Cuboid((middle - size, top - 0.3, z0), (middle + size, top, z1), green))
+        if kind in ("sofa", "bed"):  # a back, or a cushion
+            higher, deep, colour = (0.4, 0.25, colour) if kind == "sofa" else (0.12, 0.45, pick(rng, FABRICS))
+            found.append(Cuboid((low, tall, z0), (high, tall + higher, z0 + deep), colour))
+        for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)) if kind == "plant" else ():
+            middle = 0.5 * (low + high) + rng.uniform(-0.08, 0.08)
+            green, top = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0), tall + height
+            found.append(Cuboid((middle - size, top - 0.3, z0), (middle + size, top, z1), green))
     return tuple(found)
 
 
@@ -188,7 +186,7 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
     found: list[Hanging] = []
     spot = -left + rng.uniform(0.1, 0.4)
     while spot < right - 0.3 and len(found) < 5:
-        kind = str(rng.choice(["poster", "poster", "window", "door", "mirror", "lights", "gap"]))
+        kind = pick(rng, ("poster", "poster", "window", "door", "mirror", "lights", "gap"))
         wide, bottom, tall = {
             "poster": (rng.uniform(0.35, 0.7), rng.uniform(1.0, 1.4), rng.uniform(0.45, 0.8)),
             "window": (rng.uniform(0.8, 1.3), 0.95, 1.15), "door": (0.85, 0.0, 2.02),
@@ -196,8 +194,7 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
             "gap": (rng.uniform(0.2, 0.5), 0.0, 0.0),
         }[kind]  # fmt: skip
         if kind != "gap" and spot + wide < right:
-            colour = pick(rng, FABRICS)
-            found.append(Hanging(spot, spot + wide, bottom, bottom + tall, kind, colour))
+            found.append(Hanging(spot, spot + wide, bottom, bottom + tall, kind, pick(rng, FABRICS)))
         spot += wide + rng.uniform(0.1, 0.5)
     return tuple(found)
 
@@ -266,10 +263,10 @@ def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> n
     shine = np.zeros(len(u), bool)
     for thing in room.hangings:
         inside = (u > thing.left) & (u < thing.right) & (v > thing.bottom) & (v < thing.top)
-        across = (u[inside] - thing.left) / (thing.right - thing.left)
-        down = (thing.top - v[inside]) / (thing.top - thing.bottom)
-        rim = np.minimum(across, 1 - across) * (thing.right - thing.left) < 0.04
-        rim |= np.minimum(down, 1 - down) * (thing.top - thing.bottom) < 0.04
+        wide, high = thing.right - thing.left, thing.top - thing.bottom
+        across, down = (u[inside] - thing.left) / wide, (thing.top - v[inside]) / high
+        rim = np.minimum(across, 1 - across) * wide < 0.04
+        rim |= np.minimum(down, 1 - down) * high < 0.04
         if thing.kind == "poster":
             picture = poster(rng)
             last = np.array(picture.shape[:2]) - 0.01
