@@ -6,6 +6,7 @@ pictures without luma (RGB, palettes) are converted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -157,32 +158,23 @@ def frame_orientation(frame: VideoFrame) -> Orientation:
     return UPRIGHT
 
 
-def gray_square(
-    frame: VideoFrame, size: int, fit: Fit, pixel_aspect: float = 1.0, orientation: Orientation = UPRIGHT
+def gray_frame(
+    frame: VideoFrame, orientation: Orientation = UPRIGHT, shrink: Callable[[np.ndarray], np.ndarray] = np.array
 ) -> np.ndarray:
-    """Convert a decoded frame to gray values 0-255, upright, in a square; transparent parts become white.
+    """Convert a decoded frame to gray values 0-255, upright; transparent parts become white.
 
     The plane is shrunk first, then stretched to full range and turned: both commute with area averaging and are fast
     on 128×128 pixels. Shrinking blends the two fields of interlaced frames.
 
+    Args:
+        shrink: applied to the luma plane [h, w], such as `fit_luma`; by default it only copies.
+
     Returns:
-        uint8 [size, size].
+        uint8, of the shape that `shrink` gives.
     """
     luma, black, white = _luma_plane(frame)
     # the bars of a padded square are 0, below any black, and stay 0
-    return orientation.apply(_stretch(fit_luma(luma, size, fit, pixel_aspect), black, white))
-
-
-def gray_picture(frame: VideoFrame, orientation: Orientation = UPRIGHT) -> np.ndarray:
-    """Convert a decoded frame to gray values 0-255, upright, at its own size.
-
-    `fit_luma` of the result equals `gray_square` except for the order of rounding.
-
-    Returns:
-        uint8 [h, w], a copy.
-    """
-    luma, black, white = _luma_plane(frame)
-    return orientation.apply(_stretch(np.array(luma), black, white))
+    return orientation.apply(_stretch(shrink(luma), black, white))
 
 
 @lru_cache(maxsize=64)  # PyAV creates objects for each query

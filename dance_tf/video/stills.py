@@ -26,7 +26,7 @@ IMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raise
 STILL_FORMATS = tuple("AVIF BMP GIF JPEG JPEG2000 PCX PNG PPM PSD QOI SGI SUN TIFF WEBP TGA".split())
 
 
-class ReadError(ValueError):
+class ReadError(RuntimeError):
     """A clip cannot be read; the message gives the reason in one line."""
 
 
@@ -74,8 +74,9 @@ class FootageReader(ABC):
         self._full_size = True
         return iter(self)
 
-    def _fit(self, luma: np.ndarray) -> np.ndarray:
-        return luma if self._full_size else fit_luma(luma, self.settings.size, self.settings.fit)
+    def _fit(self, luma: np.ndarray, pixel_aspect: float = 1.0) -> np.ndarray:
+        size, fit = self.settings.size, self.settings.fit
+        return np.array(luma) if self._full_size else fit_luma(luma, size, fit, pixel_aspect)
 
     def check_pixels(self, width: int, height: int) -> None:
         """Raise ReadError if a picture has too many pixels."""
@@ -107,8 +108,6 @@ class WebpReader(FootageReader):
             with open_image(self, self.path, ("WEBP",)) as image:
                 self.width, self.height = image.size
                 yield from sample(self._decode(image), self.settings.frames_per_second, lambda: self.seconds)
-        except ReadError:
-            raise
         except IMAGE_ERRORS as error:
             if not self.seconds:
                 raise self.error(f"not an image that can be decoded ({error})") from error
@@ -146,8 +145,6 @@ class ImageSequenceReader(FootageReader):
             try:
                 with open_image(self, path) as image:
                     luma = image_luma(image)
-            except ReadError:
-                raise
             except IMAGE_ERRORS:
                 broken.append(path.name)
                 continue

@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import product
 
 import av
@@ -5,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.video.luma import UPRIGHT, Orientation, fit_luma, gray_picture, gray_square, orientation_from_matrix
+from dance_tf.video.luma import UPRIGHT, Orientation, fit_luma, gray_frame, orientation_from_matrix
 
 ONE = 1 << 16  # 1.0 in 16.16 fixed point
 
@@ -126,8 +127,9 @@ def frame_of(pixel_format, color_range=0, planes=()):
 
 
 def assert_gray(frame, shown):
-    """Both conversions give rows of these values."""
-    assert gray_square(frame, 4, "pad").tolist() == [shown] * 4 == gray_picture(frame).tolist()
+    """At its own size and in a square, all rows have these values."""
+    for shrink in (np.array, partial(fit_luma, size=4)):
+        assert gray_frame(frame, shrink=shrink).tolist() == [shown] * 4
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_rgb_is_weighted():
     pixels[0, 0], pixels[0, 1], pixels[1, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
     # 0.299·255 = 76.2, 0.587·255 = 149.7, 0.114·255 = 29.1
-    assert gray_square(frame, 2, "pad").tolist() == [[76, 150], [29, 0]]
+    assert gray_frame(frame).tolist() == [[76, 150], [29, 0]]
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[..., 3] = [255, 51, 0, 0]
     assert_gray(av.VideoFrame.from_ndarray(pixels, format="rgba"), [0, 204, 255, 255])
@@ -200,5 +202,5 @@ def test_luma_is_blended_with_the_alpha_plane(pixel_format, color_range, dtype, 
 def test_padding_stays_black_when_the_range_is_stretched_and_the_picture_turned():
     frame = av.VideoFrame(8, 4, "yuv420p")
     frame.planes[0].update(np.full((4, frame.planes[0].line_size), 235, np.uint8).tobytes())
-    square = gray_square(frame, 8, "pad", orientation=Orientation(transpose=True))
+    square = gray_frame(frame, Orientation(transpose=True), partial(fit_luma, size=8))
     assert (square[:, 2:6] == 255).all() and not square[:, :2].any() and not square[:, 6:].any()
