@@ -62,8 +62,6 @@ def jitter_frames(
 
     Args:
         frames: uint8 [n, h, w, 1]; the result has this shape and type.
-        jitter: maximum amounts.
-        generator: source of the amounts.
         sequence_length: number of consecutive frames that change by the same amounts; divides n.
     """
     amounts = generator.uniform(-1, 1, (len(frames) // sequence_length, 6)).repeat(sequence_length, axis=0)
@@ -94,7 +92,7 @@ def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.n
     for members in _by_clip(indices, clips):
         places = (np.arange(per_clip) + 0.5) * len(members) / per_clip
         chosen.append(members if len(members) <= per_clip else members[places.astype(int)])
-    return np.concatenate(chosen) if chosen else indices
+    return np.concatenate(chosen)
 
 
 def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generator: np.random.Generator) -> np.ndarray:
@@ -106,7 +104,7 @@ def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generat
 
 
 def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
-    return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1) if len(indices) else []
+    return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1)
 
 
 def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, length: int) -> np.ndarray:
@@ -140,7 +138,6 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
     Args:
         indices, clips: as in `sample_evenly`, like the result.
         interval: number of frames of which one is kept; the last group of a clip may have fewer.
-        generator: source of the choice.
 
     Raises:
         ValueError: an interval below 1.
@@ -150,9 +147,8 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
     kept = []
     for members in _by_clip(indices, clips):
         starts = np.arange(0, len(members), interval)
-        sizes = np.minimum(interval, len(members) - starts)
-        kept.append(members[starts + generator.integers(0, sizes)])
-    return np.concatenate(kept) if kept else indices
+        kept.append(members[starts + generator.integers(0, np.minimum(interval, len(members) - starts))])
+    return np.concatenate(kept)
 
 
 def downsample(frames: np.ndarray, size: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import gather
 from dance_tf.report.clips import pick_frames, pick_views, table_1, view_labels
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.truth import ClipTruth
