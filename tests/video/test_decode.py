@@ -1,7 +1,11 @@
 """Video files: marks that change what is shown, transparency, sampling, stated lengths, damage and memory."""
 
+import itertools
+import re
 import struct
 from fractions import Fraction
+from functools import partial
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -26,11 +30,7 @@ def remux(source, path, **options):
 
 def box_bodies(data, name):
     """Return where the content of each ISO media box of a name begins, after size and name."""
-    found, place = [], data.find(name)
-    while place >= 0:
-        found.append(place + 4)
-        place = data.find(name, place + 1)
-    return found
+    return [found.end() for found in re.finditer(name, data)]
 
 
 @pytest.mark.parametrize(("left_out", "kept"), [(0, 30), (7, 12), (10, 20), (15, 15)])
@@ -57,46 +57,42 @@ def test_an_edit_list_trims_both_ends(tmp_path, make_video, make_ramp, left_out,
     ("turn", "shown"),
     [
         ((-1, 0, 0, 1), lambda stored: stored[:, ::-1]),
-        ((1, 0, 0, -1), lambda stored: stored[::-1]),
         ((0, 1, 1, 0), lambda stored: stored.T),
-        ((0, -1, -1, 0), lambda stored: stored[::-1, ::-1].T),
-        (90, lambda stored: np.rot90(stored)),
-        (180, lambda stored: np.rot90(stored, 2)),
-        (270, lambda stored: np.rot90(stored, 3)),
+        ((0, -1, 1, 0), lambda stored: np.rot90(stored)),
+        ((-1, 0, 0, -1), lambda stored: np.rot90(stored, 2)),
+        ((0, 1, -1, 0), lambda stored: np.rot90(stored, 3)),
     ],
-    ids=["left and right", "top and bottom", "diagonal", "other diagonal", "90", "180", "270"],
+    ids=["left and right", "diagonal", "90", "180", "270"],
 )
 def test_mirrored_and_rotated_files_are_shown_upright(tmp_path, make_video, turn, shown):
     picture = np.full((64, 96), 30, np.uint8)
     picture[:24, :36] = 220  # a bright top left corner
     picture[40:, :12] = 130
-    rotation = turn if isinstance(turn, int) else 0
-    path = make_video(
-        tmp_path / "turned.mp4",
-        np.repeat(picture[None], 3, axis=0),
-        setup=lambda stream: stream.set_display_rotation(rotation),
-    )
-    if not rotation:
-        data = bytearray(path.read_bytes())
-        (header,) = box_bodies(data, b"tkhd")
-        a, b, c, d = (part * 0x10000 for part in turn)
-        struct.pack_into(">9i", data, header + 40, a, b, 0, c, d, 0, 0, 0, 0x40000000)  # ISO 14496-12, 8.3.2
-        path.write_bytes(data)
+    path = make_video(tmp_path / "turned.mp4", np.repeat(picture[None], 3, axis=0))
+    data = bytearray(path.read_bytes())
+    (header,) = box_bodies(data, b"tkhd")
+    a, b, c, d = (part * 0x10000 for part in turn)
+    struct.pack_into(">9i", data, header + 40, a, b, 0, c, d, 0, 0, 0, 0x40000000)  # ISO 14496-12, 8.3.2
+    path.write_bytes(data)
     footage = read_footage(path, ReadSettings(size=48))
     upright = np.ascontiguousarray(shown(picture))
     assert (footage.height, footage.width) == upright.shape
     assert np.abs(footage.frames[1].astype(int) - fit_luma(upright, 48)).mean() < 3
 
 
-@pytest.mark.parametrize(("codec", "options"), [("libx264", {"crf": "5", "x264-params": "tff=1"}), ("mpeg2video", {})])
-def test_interlaced_fields_are_blended(tmp_path, make_video, codec, options):
+INTERLACED = {
+    "libx264": {"crf": "5", "x264-params": "tff=1"},
+    "mpeg2video": {"flags": "+ildct+ilme", "top": "1", "qmin": "1", "qmax": "2", "b": "8000000"},
+}
+
+
+@pytest.mark.parametrize("codec", INTERLACED)
+def test_interlaced_fields_are_blended(tmp_path, make_video, codec):
     # even and odd rows have different gray levels
     frames = np.empty((12, 64, 48), np.uint8)
     for number, frame in enumerate(frames):
         frame[0::2], frame[1::2] = 60 + 4 * number, 160 + 4 * number
-    if codec == "mpeg2video":
-        options = {"flags": "+ildct+ilme", "top": "1", "qmin": "1", "qmax": "2", "b": "8000000"}
-    path = make_video(tmp_path / "fields.mkv", frames, rate=25, codec=codec, options=options)
+    path = make_video(tmp_path / "fields.mkv", frames, rate=25, codec=codec, options=INTERLACED[codec])
     with av.open(str(path)) as file:
         assert next(file.decode(video=0)).interlaced_frame
     footage = read_footage(path, ReadSettings(size=16))
@@ -117,11 +113,9 @@ def framed_picture(height, width):
     ("height", "width", "pixel_format", "codec"),
     [
         (50, 90, "yuv420p", "libx264"),  # macroblocks of 16 cover 64×96
-        (34, 66, "yuv420p", "libx264"),
         (178, 2, "yuv420p", "libx264"),
         (51, 91, "yuv444p", "libx264"),
         (50, 90, "yuv420p10le", "libx264"),
-        (50, 90, "yuv420p", "libx265"),
         (51, 91, "yuv444p", "libx265"),
         (51, 91, "yuv420p", "libvpx-vp9"),
         (51, 91, "yuv420p", "libsvtav1"),
@@ -191,8 +185,7 @@ def write_transparent(path, codec, pixel_format):
     ],
 )
 def test_transparent_parts_are_white(tmp_path, name, codec, pixel_format):
-    path = write_transparent(tmp_path / name, codec, pixel_format)
-    footage = read_footage(path, ReadSettings(size=64))
+    footage = read_footage(write_transparent(tmp_path / name, codec, pixel_format), ReadSettings(size=64))
     assert len(footage.frames) == 5 and footage.warnings == ()
     shown = footage.frames[:, [16, 16, 48, 48], [16, 48, 16, 48]].astype(int)
     # half of 60 and half of 255: 60·128/255 + 255·127/255 = 157.1
@@ -246,32 +239,25 @@ def test_half_a_file_gives_what_is_there_and_a_warning(streamable_file, tmp_path
     assert len(half.frames) == pytest.approx(half.seconds * (rate or 30), abs=4)
 
 
-class FailingCodec:
-    """A decoder that fails at some packets, or (at 0) when it is opened."""
-
-    def __init__(self, codec, error, at):
-        self._codec, self._error, self._at, self._count = codec, error, at, 0
-
-    def open(self, strict):
-        if 0 in self._at:
-            raise self._error(1, "made to fail")
-        self._codec.open(strict=strict)
-
-    def decode(self, packet):
-        self._count += 1
-        if self._count in self._at:
-            raise self._error(1, "made to fail")
-        return self._codec.decode(packet)
-
-
 def fail_decoding(monkeypatch, error, at, above_threads=0):
-    """Let decoding fail at some packets if it uses more than so many threads, or 0; return the threads of each run."""
+    """Let decoding fail at some packets, or (at 0) when the decoder is opened; return the threads of each run.
+
+    It fails if it uses more than `above_threads` threads, or 0.
+    """
     make_codec, used = decode.make_codec, []
 
     def failing(stream, settings):
         used.append(settings.threads)
-        codec = make_codec(stream, settings)
-        return FailingCodec(codec, error, at) if settings.threads == 0 or settings.threads > above_threads else codec
+        codec, count = make_codec(stream, settings), itertools.count()
+        if 0 < settings.threads <= above_threads:
+            return codec
+
+        def call(method, *given, **named):
+            if next(count) in at:
+                raise error(1, "made to fail")
+            return method(*given, **named)
+
+        return SimpleNamespace(open=partial(call, codec.open), decode=partial(call, codec.decode))
 
     monkeypatch.setattr(decode, "make_codec", failing)
     return used
@@ -333,24 +319,9 @@ def test_broken_packets_are_skipped_and_counted(dance_file, monkeypatch):
         read_footage(dance_file)
 
 
-def test_half_a_matroska_file_gives_what_is_there_and_a_warning(tmp_path, dance_file):
-    whole = read_footage(dance_file, ReadSettings(size=32))
-    # Matroska can be read without an index, which would be lost
-    data = remux(dance_file, tmp_path / "whole.mkv").read_bytes()
-    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    half = read_footage(tmp_path / "cut.mkv", ReadSettings(size=32))
-    assert 5 < len(half.frames) < len(whole.frames)
-    assert np.array_equal(half.frames[:5], whole.frames[:5])
-    assert any("breaks off" in warning for warning in half.warnings)
-
-
 CODECS = {
-    "tagged.mkv": ("libx264", "aac"),
-    "untagged.mkv": ("libx264", "aac"),
-    "loud.flv": ("libx264", "aac"),
+    **dict.fromkeys(["tagged.mkv", "untagged.mkv", "loud.flv", "loud.mp4", "loud.ts", "late.mkv"], ("libx264", "aac")),
     "loud.webm": ("libvpx-vp9", "libopus"),
-    "loud.mp4": ("libx264", "aac"),
-    "loud.ts": ("libx264", "aac"),
     "loud.mpg": ("mpeg1video", "mp2"),  # FFmpeg guesses half of its length
 }
 
@@ -360,7 +331,7 @@ def write_with_sound(path, frames, sound_seconds=3, delay=0):
 
     An untagged file has no tag with the length of its video track, only the length of the whole file.
     """
-    codecs = CODECS.get(path.name, ("libx264", "aac"))
+    codecs = CODECS[path.name]
     with av.open(str(path), "w") as container:
         pictures, sound = container.add_stream(codecs[0], rate=30), container.add_stream(codecs[1], rate=48_000)
         pictures.height, pictures.width, pictures.pix_fmt = *frames.shape[1:], "yuv420p"

@@ -97,18 +97,10 @@ def test_all_eight_orientations_follow_the_matrix(turn):
     assert (orientation.apply(stored) == shown_by_definition(stored, *turn)).all()
 
 
-@pytest.mark.parametrize(
-    ("data", "orientation"),
-    [
-        (matrix(int(0.9 * ONE), int(0.4 * ONE), int(-0.4 * ONE), int(0.9 * ONE)), Orientation(exact=False)),
-        (b"", UPRIGHT),
-        (bytes(36), UPRIGHT),
-        (bytes(28), UPRIGHT),
-    ],
-    ids=["slanted", "empty", "zeros", "short"],
-)
-def test_unusual_matrices(data, orientation):
-    assert orientation_from_matrix(data) == orientation
+def test_unusual_matrices():
+    slanted = matrix(*(int(part * ONE) for part in (0.9, 0.4, -0.4, 0.9)))
+    assert orientation_from_matrix(slanted) == Orientation(exact=False)
+    assert {orientation_from_matrix(data) for data in (b"", bytes(36), bytes(28))} == {UPRIGHT}
 
 
 def frame_of(pixel_format, color_range=0, planes=()):
@@ -139,18 +131,14 @@ def assert_gray(frame, shown):
         ("yuv420p", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
         ("yuv420p", 0, "u1", [0, 16, 17, 235], [0, 0, 1, 255]),
         ("yuv420p", 2, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
-        ("yuvj420p", 0, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
         ("yuvj420p", 1, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
-        ("yuv444p", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
         ("nv12", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
         ("gray", 0, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
         ("gray", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
-        ("gray", 2, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
         ("gray10le", 0, "<u2", [0, 512, 1023, 1023], [0, 128, 255, 255]),
         ("gray10le", 1, "<u2", [64, 502, 940, 1023], [0, 128, 255, 255]),
         # ten bits, limited: 64 to 940; (502-64)·255/876 = 127.5
         ("yuv420p10le", 1, "<u2", [64, 502, 940, 1023], [0, 128, 255, 255]),
-        ("yuv420p10le", 2, "<u2", [0, 512, 1023, 1023], [0, 128, 255, 255]),
         ("yuv420p10be", 1, ">u2", [64, 502, 940, 1023], [0, 128, 255, 255]),
         ("p010le", 1, "<u2", [64 << 6, 502 << 6, 940 << 6, 1023 << 6], [0, 128, 255, 255]),
         ("yuv420p12le", 1, "<u2", [256, 2008, 3760, 4095], [0, 128, 255, 255]),
