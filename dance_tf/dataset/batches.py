@@ -15,22 +15,13 @@ VIEWS: tuple[View, ...] = ("frame", "difference")
 
 @dataclass(frozen=True)
 class Jitter:
-    """Random change of training frames, against overfitting to position, size and light.
+    """Maximum random changes of training frames, against overfitting to position, size, light and clothes."""
 
-    Attributes:
-        shift: maximum shift in either direction, pixels of 128.
-        zoom: maximum relative change of size.
-        tilt: maximum rotation, degrees.
-        gain: maximum relative change of brightness.
-        gamma: maximum change of the logarithm of the exponent of gray levels; the brightness of a dancer depends on
-            clothes and light, and must not predict the style.
-    """
-
-    shift: float = 0.0
-    zoom: float = 0.0
-    tilt: float = 0.0
-    gain: float = 0.0
-    gamma: float = 0.0
+    shift: float = 0.0  # in either direction, pixels of 128
+    zoom: float = 0.0  # relative change of size
+    tilt: float = 0.0  # rotation, degrees
+    gain: float = 0.0  # relative change of brightness
+    gamma: float = 0.0  # change of the logarithm of the exponent of gray levels
 
 
 def apply_view(frames: np.ndarray, backgrounds: np.ndarray, view: View) -> np.ndarray:

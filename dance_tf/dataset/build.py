@@ -26,18 +26,12 @@ KNOWN_STYLES = tuple(style.name for style in STYLES)
 
 @dataclass(frozen=True)
 class Curated:
-    """The result of `curate_folder`.
+    """The result of `curate_folder`."""
 
-    Attributes:
-        layout, clips: of the `Catalog` of the footage folder.
-        rows: one per file.
-        set_aside: new name of a `curation.csv` with other columns that was in the folder of parts, if there was one.
-    """
-
-    layout: str
-    rows: tuple[CurationRow, ...]
+    layout: str  # of the `Catalog` of the footage folder, like the clips
+    rows: tuple[CurationRow, ...]  # one per file
     clips: tuple[Clip, ...]
-    set_aside: Path | None
+    set_aside: Path | None  # new name of a `curation.csv` with other columns that was in the folder of parts
 
     def clip_path(self, row: CurationRow) -> Path:
         """Return the file of a row's clip, whose name need not be valid text as in the row."""

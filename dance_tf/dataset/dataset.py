@@ -30,26 +30,17 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class ClipRecord:
-    """A curated clip without its frames.
-
-    Attributes:
-        clip_id, style, dancer, source: as in `Clip`.
-        kept: number of frames kept.
-        seen: number of frames read.
-        dropped: pairs (reason, number of frames), sorted by reason.
-        background_valid: False where the camera moves too much to estimate the background.
-        seconds: length of the clip.
-    """
+    """A curated clip without its frames; names and labels as in `Clip`."""
 
     clip_id: str
     style: str
     dancer: str
     source: str
-    kept: int
-    seen: int
-    dropped: tuple[tuple[str, int], ...]
-    background_valid: bool
-    seconds: float
+    kept: int  # number of frames kept
+    seen: int  # number of frames read
+    dropped: tuple[tuple[str, int], ...]  # pairs (reason, number of frames), sorted by reason
+    background_valid: bool  # False where the camera moves too much to estimate the background
+    seconds: float  # length of the clip
 
     def to_json(self) -> dict[str, object]:
         """Return the record under the names that stored files use."""
@@ -71,21 +62,13 @@ class ClipRecord:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Curated clips, their frames in one array.
+    """Curated clips, their frames in one array."""
 
-    Attributes:
-        styles: the labels, in the order of the networks' outputs.
-        clips: one record per clip, in the order of their frames.
-        frames: uint8 [n, 128, 128, 1]; a memory map where the frames do not fit in memory.
-        timestamps: float64 [n], seconds from the start of each frame's clip.
-        backgrounds: uint8 [clips, 128, 128, 1], the still background of each clip.
-    """
-
-    styles: tuple[str, ...]
-    clips: tuple[ClipRecord, ...]
-    frames: np.ndarray
-    timestamps: np.ndarray
-    backgrounds: np.ndarray
+    styles: tuple[str, ...]  # the labels, in the order of the networks' outputs
+    clips: tuple[ClipRecord, ...]  # in the order of their frames
+    frames: np.ndarray  # uint8 [n, 128, 128, 1]; a memory map where the frames do not fit in memory
+    timestamps: np.ndarray  # float64 [n], seconds from the start of each frame's clip
+    backgrounds: np.ndarray  # uint8 [clips, 128, 128, 1], the still background of each clip
 
     @cached_property
     def clip_slices(self) -> tuple[slice, ...]:

@@ -55,23 +55,14 @@ class CatalogError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording of one dancer who dances one style.
+    """A recording of one dancer who dances one style."""
 
-    Attributes:
-        path: a video file, or a folder with an image sequence.
-        style: label of the dance style; empty if unlabelled.
-        dancer: name of the dancer; empty if unlabelled.
-        clip_id: unique name within a catalog: the path relative to the footage folder, without extension, with "/".
-        source: origin of the footage; free text.
-        consent: what the dancer agreed to; free text.
-    """
-
-    path: Path
-    style: str = ""
-    dancer: str = ""
-    clip_id: str = ""
-    source: str = ""
-    consent: str = ""
+    path: Path  # of a video file, or of a folder with an image sequence
+    style: str = ""  # label of the dance style; empty if unlabelled
+    dancer: str = ""  # name of the dancer; empty if unlabelled
+    clip_id: str = ""  # unique in a catalog: the path relative to the footage folder, without extension, with "/"
+    source: str = ""  # origin of the footage; free text
+    consent: str = ""  # what the dancer agreed to; free text
 
 
 @dataclass(frozen=True)
@@ -84,17 +75,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The clips and refusals of a footage folder.
+    """The clips and refusals of a footage folder."""
 
-    Attributes:
-        clips: in the order of their clip ids (of the manifest, if there is one).
-        refused: files and folders that are not clips.
-        layout: "manifest", "single", "tiktok", "getari", "styles" or "loose".
-    """
-
-    clips: tuple[Clip, ...]
-    refused: tuple[Refusal, ...]
-    layout: str
+    clips: tuple[Clip, ...]  # in the order of their clip ids (of the manifest, if there is one)
+    refused: tuple[Refusal, ...]  # files and folders that are not clips
+    layout: str  # "manifest", "single", "tiktok", "getari", "styles" or "loose"
 
 
 def find_clips(footage: Path) -> Catalog:
@@ -141,12 +126,8 @@ def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
 
 def list_folder(folder: Path) -> list[Path]:
     """Return the entries of a folder sorted by name, without hidden files and files of the operating system."""
-    unwanted = (".", "__MACOSX")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(unwanted) and path.name not in ("Thumbs.db", "desktop.ini")
-    )
+    system = re.compile(r"\..*|__MACOSX.*|Thumbs\.db|desktop\.ini", re.DOTALL)
+    return sorted(path for path in folder.iterdir() if not system.fullmatch(path.name))
 
 
 def is_image_sequence(folder: Path) -> bool:

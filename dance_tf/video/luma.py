@@ -6,6 +6,7 @@ pictures without luma (RGB, palettes) are converted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,11 +92,8 @@ def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
     """Return the rows and columns between the black bars of a padded clip.
 
     Args:
-        frames: uint8 [n, h, w].
+        frames: uint8 [n, h, w]; all of the frame is returned if all pixels are black.
         black: highest gray level that counts as black.
-
-    Returns:
-        Two slices; the whole frame if every pixel of every frame is black.
     """
     bright = frames.max(axis=0) > black
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
@@ -106,29 +104,17 @@ def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
 
 @dataclass(frozen=True)
 class Orientation:
-    """How to turn a stored picture for display: transpose first, then mirror.
+    """How to turn a stored picture for display: transpose first, then mirror."""
 
-    Attributes:
-        transpose: swap rows and columns.
-        mirror: swap left and right.
-        flip: swap top and bottom.
-        exact: False if the file's angle is not a multiple of 90 degrees; the nearest is used.
-    """
-
-    transpose: bool = False
-    mirror: bool = False
-    flip: bool = False
-    exact: bool = True
+    transpose: bool = False  # swap rows and columns
+    mirror: bool = False  # swap left and right
+    flip: bool = False  # swap top and bottom
+    exact: bool = True  # False if the file's angle is not a multiple of 90 degrees; the nearest is used
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
         """Return the turned picture [h, w], contiguous."""
-        if self.transpose:
-            picture = picture.T
-        if self.mirror:
-            picture = picture[:, ::-1]
-        if self.flip:
-            picture = picture[::-1]
-        return np.ascontiguousarray(picture)
+        picture = picture.T if self.transpose else picture
+        return np.ascontiguousarray(picture[:: -1 if self.flip else 1, :: -1 if self.mirror else 1])
 
 
 UPRIGHT = Orientation()
@@ -184,13 +170,11 @@ def _plane_layout(name: str) -> SimpleNamespace:
 
     layout = VideoFormat(name)
     components = layout.components
-    alpha = next((part for part in components if part.is_alpha), None)
+    alpha = next((part.plane for part in components if part.is_alpha), None)
     bits = components[0].bits
     # two values alternate in one plane: luma and chroma, or gray and alpha
     packed = name.startswith(("yuyv", "uyvy", "yvyu", "y210", "y212", "ya8", "ya16"))
-    high_bits = name.startswith(
-        ("p010", "p012", "p016", "p210", "p212", "p216", "p410", "p412", "p416", "y210", "y212")
-    )
+    high_bits = re.match("p[024]1[026]|y21[02]", name)
     in_pixels = len(components) > 1 and not layout.is_planar and not packed
     return SimpleNamespace(
         without_luma=in_pixels
@@ -198,7 +182,7 @@ def _plane_layout(name: str) -> SimpleNamespace:
         or (layout.is_rgb or layout.has_palette or layout.is_bit_stream)
         or name.startswith(("bayer", "xyz", "grayf", "yaf")),
         transparent=alpha is not None,
-        alpha_plane=alpha.plane if alpha is not None else 0,
+        alpha_plane=alpha,
         dtype="u1" if bits <= 8 else ">u2" if layout.is_big_endian else "<u2",
         first=1 if name.startswith("uyvy") else 0,
         step=2 if packed else 1,

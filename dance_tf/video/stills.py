@@ -41,11 +41,9 @@ class FootageReader(ABC):
         heartbeat: called for each frame or packet.
 
     Attributes:
-        width: of the picture as displayed; set at the first frame.
-        height: of the picture as displayed.
-        pixel_aspect: width of a pixel over its height as displayed; set at the first frame.
-        frame_rate: mean frames per second before sampling; set at the end.
-        seconds: length of the clip; set at the end.
+        width, height, pixel_aspect: of the picture as displayed, and width of a pixel over its height; set at the first
+            frame.
+        frame_rate, seconds: mean frames per second before sampling, and length; set at the end.
         warnings: faults of the file; complete at the end.
         broken: True if decoding failed in places, so that the frames may depend on the number of decoding threads.
 

@@ -195,7 +195,5 @@ def test_fuzz_applies_every_damage(seeds):
     assert done == {damage.__name__ for damage in DAMAGES}
     assert mutate([("a.mp4", data)], 7) == mutate([("a.mp4", data)], 7)
     mp4 = dict(seeds)["h264.mp4"]
-        mp4[place + 4 : place + 8] for place, _ in boxes(mp4)
-    }
     kinds = {mp4[place + 4 : place + 8] for place, _ in boxes(mp4)}
     assert {b"ftyp", b"moov", b"mdat", b"trak", b"stbl", b"stsz"} <= kinds
