@@ -51,21 +51,18 @@ def framing_path(
     spread = 0.35 + 0.65 * difficulty
     zoom = float(np.exp(rng.normal(0, 0.07 * spread)))
     shift = rng.normal(0, 0.045 * spread, 2) * np.array([1.6 * width, height])
-    tilt = rng.normal(0, 1.2 * spread)
     zooms = np.full(len(times), np.clip(zoom, 0.88, 1.16))
     shifts = np.tile(np.clip(shift, -0.08 * height, 0.08 * height), (len(times), 1))
-    angles = np.full(len(times), np.radians(tilt))
-    waves = rng.uniform(0.25, 2.6, (3, 5)), rng.uniform(0, 2 * np.pi, (3, 5)), rng.normal(0, 1, (3, 5))
-    strength, ending = rng.uniform(0.002, 0.010), rng.choice([0.0, 0.0, 0.10, -0.06])
+    angles = np.full(len(times), np.radians(rng.normal(0, 1.2 * spread)))
+    rates, starts, sizes = rng.uniform(0.25, 2.6, (3, 5)), rng.uniform(0, 2 * np.pi, (3, 5)), rng.normal(0, 1, (3, 5))
+    strength, ending = rng.uniform(0.002, 0.010), pick(rng, (0.0, 0.0, 0.10, -0.06))
     if moves:
         # shaking of a hand: a few slow sines, weaker at higher frequencies
-        rates, starts, sizes = waves
-        wobble = np.sin(2 * np.pi * rates[..., None] * times + starts[..., None]) * (sizes / (0.5 + rates))[..., None]
-        wobble = wobble.sum(axis=1)
+        waves = np.sin(2 * np.pi * rates[..., None] * times + starts[..., None])
+        wobble = (waves * (sizes / (0.5 + rates))[..., None]).sum(axis=1)
         shifts = shifts + strength * height * wobble[:2].T
         angles = angles + np.radians(60 * strength * wobble[2])
-        length = max(float(times[-1]), 1e-6)
-        zooms = zooms * (1.0 + ending * minimum_jerk(times / length))
+        zooms = zooms * (1.0 + ending * minimum_jerk(times / max(float(times[-1]), 1e-6)))
     cosine, sine = zooms * np.cos(angles), zooms * np.sin(angles)
     centre = np.array([width / 2, height / 2])
     maps = np.empty((len(times), 2, 3))
@@ -76,14 +73,13 @@ def framing_path(
 
 def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int, height: int) -> list[Snapshot]:
     """Return the projection of a body in each frame of `width` × `height` pixels, after framing by `framing_path`."""
-    joints = motion.joints
-    floor = joints[:, [JOINT["left_toe"], JOINT["right_toe"], JOINT["pelvis"]]].copy()
+    joints, count = motion.joints, len(JOINT)
+    floor = joints[:, [JOINT["left_toe"], JOINT["right_toe"], JOINT["pelvis"]]]
     floor[:, :2] += 0.35 * (joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]]] - floor[:, :2])
     floor[:, :, 1] = 0.0
     pixels, scale, distance = camera.project(np.concatenate([joints, floor], axis=1), width, height)
     pixels = np.einsum("nij,nkj->nki", maps[:, :, :2], pixels) + maps[:, None, :, 2]
     scale = scale * np.hypot(maps[:, 0, 0], maps[:, 1, 0])[:, None]
-    count = joints.shape[1]
     # depth in pixels: how much nearer than the hips
     nearer = (distance[:, JOINT["pelvis"], None] - distance[:, :count]) * scale[:, :count]
     points = np.concatenate([pixels[:, :count], nearer[..., None]], axis=2)
@@ -168,8 +164,8 @@ class Finisher:
         if finish.sticker:
             colour, across, down = finish.sticker
             centre, radius = (round(across * self.width), round(down * self.height)), max(round(17 * size), 2)
-            for picture, ink in ((overlay, colour), (cover, 255)):
-                cv2.circle(picture, centre, radius, ink, -1, cv2.LINE_AA)
+            cv2.circle(overlay, centre, radius, colour, -1, cv2.LINE_AA)
+            cv2.circle(cover, centre, radius, 255, -1, cv2.LINE_AA)
             for step in (-1, 1):
                 eye = (centre[0] + step * radius // 3, centre[1] - radius // 4)
                 cv2.circle(overlay, eye, max(radius // 7, 1), (20, 20, 20), -1, cv2.LINE_AA)

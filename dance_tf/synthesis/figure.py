@@ -81,18 +81,15 @@ def paint_capsule(
         colour: float32 [3, 1, 1].
     """
     first, belly, last = radii
-    reach = max(first, last) + max(belly, 0.0) + 1.0
+    step, reach = end - start, max(first, last) + max(belly, 0.0) + 1.0
     part, x, y = _around(picture, (start, end), reach, reach)
-    step = end - start
     flat = float(step[0] ** 2 + step[1] ** 2)
     x, y = x - np.float32(start[0]), y - np.float32(start[1])
+    along = np.zeros((len(y), len(x)), np.float32)
     if flat > 1e-3:
         along = np.clip(x * np.float32(step[0] / flat) + y * np.float32(step[1] / flat), 0.0, 1.0)
-    else:
-        along = np.zeros((len(y), len(x)), np.float32)
     side = y * np.float32(step[0]) - x * np.float32(step[1])
-    x = x - along * np.float32(step[0])
-    y = y - along * np.float32(step[1])
+    x, y = x - along * np.float32(step[0]), y - along * np.float32(step[1])
     radius = np.float32(first) + np.float32(last - first) * along
     if belly:
         radius += np.float32(4 * belly) * along * (1.0 - along)
@@ -228,14 +225,13 @@ class Snapshot:
 
 
 def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale: float, body: Body) -> np.ndarray:
-    """Return the half widths float32 [LOFT_STEPS] of the trunk's outline from crotch to neck, pixels.
+    """Return the half widths float32 [LOFT_STEPS] of the trunk from crotch to neck, pixels.
 
-    The cross-section is an ellipse. For semi-axes a and b along unit vectors A and B, its half width along a direction
-    p is sqrt((a p·A)² + (b p·B)²).
+    The cross-section is an ellipse; with semi-axes a along A and b along B it has the half width
+    sqrt((a p·A)² + (b p·B)²) along p.
     """
     flat = np.array([-axis[1], axis[0], 0.0]) / max(np.hypot(axis[0], axis[1]), 1e-6)
     world = np.array([flat[0], -flat[1], 0.0])
-    where = np.linspace(0.0, 1.0, LOFT_STEPS)
     hips, ribs = (
         np.hypot(_TRUNK_WIDE * (world @ part[:, 0]), _TRUNK_DEEP * (world @ part[:, 2])) for part in (pelvis, chest)
     )
@@ -243,14 +239,13 @@ def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale:
     broad = body.height * scale * body.girth * 0.1 * (1.0 - upper)
     broad += body.height * scale * (0.4 + 0.6 * body.girth) * 0.1 * (body.shoulder / (0.108 * body.height)) * upper
     profile = broad * (hips * (1.0 - upper) + ribs * upper)
-    return np.interp(where, _TRUNK, profile).astype(np.float32)
+    return np.interp(np.linspace(0.0, 1.0, LOFT_STEPS), _TRUNK, profile).astype(np.float32)
 
 
 def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
     """Return the colours float32 [LOFT_STEPS, 3] of the trunk from crotch to neck: trousers, waist, top."""
     where = np.linspace(0.0, 1.0, LOFT_STEPS)
-    colours = np.empty((LOFT_STEPS, 3))
-    colours[:] = outfit.top
+    colours = np.tile(np.float64(outfit.top), (LOFT_STEPS, 1))
     if outfit.stripes:
         colours[(where * outfit.stripes * 2).astype(int) % 2 == 1] = outfit.trim
     colours[where < outfit.hem] = outfit.skin  # a cropped top

@@ -40,11 +40,9 @@ def _add_mistakes(
     Dancers of less skill make more of them. At least one correct key is between two of them.
     """
     taught = np.stack([pose.vector() for pose in poses])
-    controls, moved = taught.copy(), arrivals.copy()
-    chance = 0.16 * (1.0 - skill) ** 1.3
+    controls, moved, chance = taught.copy(), arrivals.copy(), 0.16 * (1.0 - skill) ** 1.3
     others = [pose for another in STYLES if another is not style for pose in another.poses]
-    found: list[Mistake] = []
-    key = 1
+    found, key = [], 1
     while key < len(poses) - 3:
         length, kind = int(rng.integers(1, 4)), pick(rng, MISTAKES)
         draw, other, side, delay = rng.random(), rng.integers(len(others)), rng.integers(2), rng.uniform(0.35, 0.6)
@@ -55,16 +53,14 @@ def _add_mistakes(
             key += 1
             continue
         span = slice(key, key + length)
-        if kind == "wrong pose":
-            controls[span] = others[other].vector()
-        elif kind == "wrong side":
-            controls[span] = np.stack([pose.mirrored().vector() for pose in poses[span]])
+        if kind == "late":
+            moved[span] += delay * np.diff(arrivals).min()
         elif kind == "arm forgotten":
             controls[span, _ARMS[SIDES[side]]] = DOWN
-        elif kind == "frozen":
-            controls[span] = controls[key - 1]
         else:
-            moved[span] += delay * np.diff(arrivals).min()
+            mirrored = [pose.mirrored().vector() for pose in poses[span]]
+            wrong = {"wrong pose": others[other].vector(), "wrong side": mirrored, "frozen": controls[key - 1]}
+            controls[span] = wrong[kind]
         joints = JOINTS if kind == "late" else affected_joints(controls[span], taught[span])
         if joints:
             found.append(Mistake(float(start), float(end), kind, joints))

@@ -246,8 +246,7 @@ def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.nd
     for number, block in enumerate(room.furniture):
         first, last, axis_of = np.zeros(count, np.float32), distance.copy(), np.zeros(count, np.int8)
         for axis in range(3):  # slab method
-            one = np.float32(block.low[axis] - origin[axis]) * inverse[axis]
-            two = np.float32(block.high[axis] - origin[axis]) * inverse[axis]
+            one, two = (np.float32(side[axis] - origin[axis]) * inverse[axis] for side in (block.low, block.high))
             enter = np.minimum(one, two)
             axis_of[enter > first] = axis
             np.maximum(first, enter, out=first)
@@ -312,8 +311,7 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
         if number == 2:
             shine[on] = _hang_on(room, painted, points[0, on], points[1, on])
         colours[on] = painted
-    shade = np.ones(rays.shape[1], np.float32)
-    ground = np.flatnonzero(surface == 0)
+    shade, ground = np.ones(rays.shape[1], np.float32), np.flatnonzero(surface == 0)
     for number, block in enumerate(room.furniture):
         on = surface == 5 + number
         colours[on] = block.colour
@@ -331,10 +329,10 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
     bright = room.light.ambient + room.light.diffuse * np.maximum(facing * sun[normal], 0)
     to_lamp = np.array(room.lamp[:3], np.float32)[:, None] - points
     far = (to_lamp * to_lamp).sum(axis=0)
-    slant = facing * np.choose(normal, to_lamp)
-    bright = bright + 0.5 * room.lamp[3] * np.maximum(slant, 0) / (np.sqrt(far) * (0.6 + far))
-    walls = (points[1], room.ceiling - points[1], points[2] + room.back)
-    walls += (points[0] + room.left, room.right - points[0])
+    slant = np.maximum(facing * np.choose(normal, to_lamp), 0)
+    bright = bright + 0.5 * room.lamp[3] * slant / (np.sqrt(far) * (0.6 + far))
+    x, y, z = points
+    walls = (y, room.ceiling - y, z + room.back, x + room.left, room.right - x)
     closeness = sum(np.exp(np.maximum(away, 0) * np.float32(-1 / 0.22)) for away in walls)
     bright = bright * (1 - 0.2 * np.clip(closeness - 1, 0, 1)) * shade  # corners are darker
     bright[shine] = 1.0
