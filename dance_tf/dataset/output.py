@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -72,11 +72,10 @@ class FolderKind:
 
     def matches(self, folder: Path) -> bool:
         """Return whether a folder is of this kind."""
-        try:
+        with suppress(OSError, ValueError):
             content = json.loads((folder / self.marker).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(content, dict) and self.keys <= set(content)
+            return isinstance(content, dict) and self.keys <= set(content)
+        return False
 
 
 SHARDS = ("*.json", "*.csv", "*.tfrecord*", ".arrays")
@@ -114,9 +113,8 @@ def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), besid
     names = sorted(path.name for path in out.iterdir() if path.name not in IGNORED_FILES)
     if names and not kind.matches(out):
         raise PlaceError(f"{out} contains something other than a {kind.name}: choose a new folder, or delete this one")
-    for name in names:
-        if not any(fnmatch(name, known) for known in kind.files):
-            raise PlaceError(f"{out} also holds {name}, which would be lost: move it, or name a new folder")
+    if others := [name for name in names if not any(fnmatch(name, known) for known in kind.files)]:
+        raise PlaceError(f"{out} also holds {others[0]}, which would be lost: move it, or name a new folder")
     return out
 
 

@@ -97,14 +97,10 @@ def from_example(example: dict[str, object]) -> CuratedClip:
 
 
 def encode_record(features, curated: CuratedClip) -> bytes:
-    """Encode a clip as TFDS does, with its features in a fixed order.
+    """Encode a clip as TFDS does with `describe_features()`, in a fixed order.
 
     TFDS itself would hold all frames uncompressed, and several compressed copies. Here the frames are compressed block
-    by block, and added to the record of the same clip without frames.
-
-    Args:
-        features: `describe_features()`.
-        curated: frames uint8 [n, 128, 128, 1], which may be a memory map.
+    by block, and added to the record of the same clip without frames. They may be a memory map.
 
     Raises:
         DatasetError: the clip is longer than a record can be.
@@ -168,9 +164,9 @@ def write_store(
     if key:  # the same clips in other records make another directory
         layout = [VERSION, repr(features), known_styles, CLIPS_PER_SHARD, reading, key]
         key = hashlib.sha256(json.dumps(layout).encode()).hexdigest()
-    written = Path(folder) / SUMMARY
-    if key and written.is_file() and json.loads(written.read_text())["key"] == key:
-        return Path(folder)
+        written = Path(folder) / SUMMARY
+        if written.is_file() and json.loads(written.read_text())["key"] == key:
+            return Path(folder)
     groups = [parts[start : start + CLIPS_PER_SHARD] for start in range(0, len(parts), CLIPS_PER_SHARD)]
     with atomic_folder(Path(folder)) as partial:
         place = {"data_dir": partial, "dataset_name": NAME, "split": SPLIT, "filetype_suffix": "tfrecord"}

@@ -75,9 +75,8 @@ class VideoReader(FootageReader):
             if not self.width:
                 orientation = frame_orientation(frame)
                 if not orientation.exact:
-                    self.warnings.append(
-                        "rotated by an angle that is not a multiple of 90 degrees; the nearest is used"
-                    )
+                    turned = "rotated by an angle that is not a multiple of 90 degrees"
+                    self.warnings.append(f"{turned}; the nearest is used")
                 size = max(1, round(frame.width * aspect)), frame.height
                 self.width, self.height = size[::-1] if orientation.transpose else size
                 self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
@@ -110,8 +109,7 @@ class VideoReader(FootageReader):
         time_base = float(stream.time_base or 1 / nominal)
         # AVI numbers packets in decoding order, but the decoder returns pictures in the order of time
         decoding_order = container.format.name == "avi"
-        count = 0
-        origin = last = duration = 0.0
+        count, origin, last, duration = 0, 0.0, 0.0, 0.0
         for frame in self._decode(container, stream):
             self.heartbeat()
             self._count_bytes(sum(plane.buffer_size for plane in frame.planes))

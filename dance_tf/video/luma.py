@@ -28,13 +28,9 @@ def fit_luma(luma: np.ndarray, size: int = 128, fit: Fit = "pad", pixel_aspect: 
     """Scale a gray picture into a square by area averaging; its displayed aspect ratio is kept.
 
     Args:
-        luma: uint8 or uint16 [h, w].
-        size: side of the square, in pixels.
+        luma: uint8 or uint16 [h, w], like the result [size, size].
         fit: "pad" keeps the whole picture between black bars; "crop" fills the square with the picture's middle.
         pixel_aspect: width of a pixel over its height as displayed.
-
-    Returns:
-        [size, size], of the input's dtype.
 
     Raises:
         ValueError: an empty picture, or a pixel aspect that is not a positive number.
@@ -138,10 +134,8 @@ def orientation_from_matrix(matrix: bytes) -> Orientation:
 
 def frame_orientation(frame: VideoFrame) -> Orientation:
     """Return the orientation of a decoded frame (container flag or EXIF)."""
-    for item in frame.side_data:
-        if item.type.name == "DISPLAYMATRIX":
-            return orientation_from_matrix(bytes(item))
-    return UPRIGHT
+    matrices = (bytes(item) for item in frame.side_data if item.type.name == "DISPLAYMATRIX")
+    return orientation_from_matrix(next(matrices, b""))
 
 
 def gray_frame(

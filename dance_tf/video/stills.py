@@ -136,8 +136,7 @@ class ImageSequenceReader(FootageReader):
         self.frame_rate = (len(times) - 1) / times[-1] if times[-1] > 0 else IMAGE_RATE
         self.seconds = float(times[-1]) + 1 / self.frame_rate
         self._check_seconds(self.seconds, stated=True)
-        broken = []
-        timed = zip(times, paths, strict=True)
+        broken, timed = [], zip(times, paths, strict=True)
         for time, path in sample(timed, self.settings.frames_per_second, lambda: self.seconds):
             self.heartbeat()
             try:
