@@ -33,28 +33,24 @@ def detail(frame: np.ndarray) -> float:
     return float(np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean())
 
 
-def test_the_same_seed_gives_the_same_bytes():
-    rendered = RenderedClip(3, 2, SMALL)
-    one, again, third = (np.stack(list(clip.frames())) for clip in (rendered, rendered, RenderedClip(3, 2, SMALL)))
+def test_the_same_seed_gives_the_same_bytes_in_a_set_of_any_size():
+    rendered, other_set = RenderedClip(3, 2, SMALL), replace(SMALL, styles=1, dancers=2)
+    one, again, third = (np.stack(list(clip.frames())) for clip in (rendered, rendered, RenderedClip(3, 2, other_set)))
     assert one.shape == (15, 160, 90, 3) and one.dtype == np.uint8
     assert np.array_equal(one, again) and np.array_equal(one, third)
     other = np.stack(list(RenderedClip(3, 2, replace(SMALL, seed=8)).frames()))
     assert np.abs(one.astype(int) - other).mean() > 5
 
 
-def test_a_clip_does_not_depend_on_the_size_of_the_set():
-    alone, among = RenderedClip(10, 1, replace(SMALL, styles=1, dancers=2)), RenderedClip(10, 1, SMALL)
-    assert alone.truth == among.truth
-    assert all(np.array_equal(a, b) for a, b in zip(alone.frames(), among.frames(), strict=True))
-
-
-def test_labels_and_times():
+def test_labels_times_and_moving_cameras():
     rendered = RenderedClip(6, 4, SMALL)
     assert (rendered.truth.style, rendered.truth.dancer, clip_id(6, 4)) == ("Say So", "d05", "SaS/SaS_d05")
     assert rendered.timestamps == pytest.approx(np.arange(15) / 10)
     assert rendered.truth.frames == 15 and rendered.truth.frame_rate == 10
     assert all(0 <= beat <= 1.5 for beat in rendered.truth.beats)
     assert np.diff(rendered.truth.beats) == pytest.approx(60 / 111, rel=0.05)
+    without = [RenderedClip(style, style % 4, replace(SMALL, faults=False)).truth for style in range(12)]
+    assert all(truth.faults == () for truth in without) and 0 < sum(truth.camera_moves for truth in without) < 8
 
 
 def test_good_frames_add_up_to_table_1():
@@ -103,12 +99,6 @@ def test_a_moving_camera_moves_a_standing_dancer():
     fault = next(fault for fault in wanted.truth.faults if fault.reason == NO_DANCING)
     pelvis = [shot.points[0, :2] for shot in wanted.snapshots[fault.first : fault.last + 1]]
     assert np.ptp(pelvis, axis=0).max() > 0.15
-
-
-def test_faults_can_be_left_out_and_few_cameras_move():
-    clips = [RenderedClip(style, dancer, replace(SMALL, faults=False)) for style in range(12) for dancer in range(4)]
-    assert all(clip.truth.faults == () for clip in clips)
-    assert 0.05 < np.mean([clip.truth.camera_moves for clip in clips]) < 0.5
 
 
 def test_a_dancer_outside_of_the_picture_is_not_drawn():

@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -194,20 +195,14 @@ def test_one_bad_entry_is_refused_and_the_rest_is_found(tmp_path):
     (tmp_path / "loop.mp4").symlink_to("loop.mp4")
     catalog = find_clips(tmp_path)
     assert (catalog.layout, set(labels(catalog))) == ("styles", {"Tok/ann_1", "BL/ann_1"})
-    assert [refusal.path.name for refusal in catalog.refused] == ["gone", "loop.mp4", "pipe"]
+    assert list(refused(catalog, tmp_path)) == ["gone", "loop.mp4", "pipe"]
 
 
 @pytest.mark.parametrize("folder", ["Tok", "TikTok_Raw_Videos/seq_1_2", "train/Garba"])
 def test_only_a_folder_that_cannot_be_listed_is_refused(folder, tmp_path, monkeypatch):
     touch(tmp_path, f"{folder}/ann_1.mp4", f"{folder}/closed/1.mp4")
-    iterdir = Path.iterdir
-
-    def fail_if_closed(path):
-        if path.name == "closed":
-            raise PermissionError(13, "Permission denied")
-        return iterdir(path)
-
-    monkeypatch.setattr(Path, "iterdir", fail_if_closed)
+    iterdir, closed = Path.iterdir, mock.Mock(side_effect=PermissionError(13, "Permission denied"))
+    monkeypatch.setattr(Path, "iterdir", lambda path: (closed if path.name == "closed" else iterdir)(path))
     catalog = find_clips(tmp_path)
     assert [clip.path.name for clip in catalog.clips] == ["ann_1.mp4"]
     assert [refusal.path.name for refusal in catalog.refused] == ["closed"]

@@ -4,6 +4,7 @@ import errno
 import struct
 import tracemalloc
 from fractions import Fraction
+from unittest import mock
 
 import av
 import cv2
@@ -156,11 +157,9 @@ def test_a_stated_length_is_limited_before_decoding_and_another_while_decoding(t
 
 def test_memory_does_not_grow_with_the_clip(tmp_path, make_video, make_dance):
     frames = make_dance(10, 256, 256)
-    peaks = []
+    peaks, fast = [], {"preset": "ultrafast"}
     for repeats in (3, 30):
-        path = make_video(
-            tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options={"preset": "ultrafast"}
-        )
+        path = make_video(tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options=fast)
         tracemalloc.start()
         assert sum(1 for _ in open_footage(path)) == 10 * repeats
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -212,10 +211,7 @@ def test_a_missing_folder_and_a_full_disk_are_reported(tmp_path, monkeypatch):
     with pytest.raises(FrameFileError, match="absent: cannot be written"):
         FrameFile(tmp_path / "absent")
 
-    class Full:
-        def write(self, data):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda **options: Full())
+    full = mock.Mock(**{"write.side_effect": OSError(errno.ENOSPC, "No space left on device")})
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **options: full)
     with pytest.raises(FrameFileError, match="No space left"):
         FrameFile(tmp_path).append(np.zeros((3, 5), np.uint8))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -175,16 +176,17 @@ def test_fuzzed_files_all_have_a_row(seeds, tmp_path, capsys):
     assert slowest < TIMEOUT_SECONDS
 
 
-@pytest.mark.parametrize(
-    "error",
-    [LostProcess("the decoder crashed (SIGSEGV)"), LostProcess("the decoder hung: …"), MemoryError(), KeyError("a")],
-    ids=["crash", "hang", "memory", "bug"],
-)
-def test_fuzz_detects_every_fault(error, dance_file, tmp_path, monkeypatch):
-    def fail(*_):
-        raise error
+CRASH, HANG = LostProcess("the decoder crashed (SIGSEGV)"), LostProcess("the decoder hung: …")
+    LostProcess("the decoder crashed (SIGSEGV)"),
+    LostProcess("the decoder hung: …"),
+    MemoryError(),
+    KeyError("a"),
+]
 
-    monkeypatch.setattr(DecodingProcess, "call", fail)
+
+@pytest.mark.parametrize("error", [CRASH, HANG, MemoryError(), KeyError("a")], ids=["crash", "hang", "memory", "bug"])
+def test_fuzz_detects_every_fault(error, dance_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(DecodingProcess, "call", mock.Mock(side_effect=error))
     rows = curate_footage(find_clips(dance_file), tmp_path, jobs=1)
     assert [name for name, _ in faults_in(rows)] == [dance_file.name]
 
