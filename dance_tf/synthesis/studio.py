@@ -123,10 +123,11 @@ def synthesize(
         )
         for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):
             pass
-    rows = [(f"{clip_id(*one)}.mp4", STYLES[one[0]].name, dancer_name(one[1])) for one in sorted(todo)]
+    rows = [("path", "style", "dancer", "source", "consent")]
+    for style, dancer in sorted(todo):
+        rows.append((f"{clip_id(style, dancer)}.mp4", STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT))
     with _whole(out / "manifest.csv") as part, open(part, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "style", "dancer", "source", "consent")])
-        csv.writer(file).writerows((*row, "synthetic", CONSENT) for row in rows)
+        csv.writer(file).writerows(rows)
     return out / "manifest.csv"
 
 
