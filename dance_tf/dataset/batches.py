@@ -72,12 +72,8 @@ def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.n
     """Return at most `per_clip` frames of each clip, evenly spread over its frames.
 
     Args:
-        indices: int64 [n], sorted: frames to choose from.
+        indices: int64 [n], sorted, like the result: frames to choose from.
         clips: int64, the clip of every frame of the dataset.
-        per_clip: a clip with fewer frames gives all of them.
-
-    Returns:
-        int64 [m], sorted.
     """
     chosen = []
     for members in _by_clip(indices, clips):
@@ -99,7 +95,7 @@ def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
 
 
 def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, length: int) -> np.ndarray:
-    """Return, for each of the given frames, the window of frames that ends at it.
+    """Return, for each of the given frames, the window of frames that ends at it: int64 [n, length].
 
     A window holds the last `length` allowed frames of its segment. Where the segment has fewer, its first allowed frame
     is repeated.
@@ -108,10 +104,6 @@ def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, leng
         indices: int64 [n], frames of the dataset, all of them allowed.
         allowed: int64 [m], sorted: the frames that a window may hold, such as the training part of a split.
         segments: int64, the segment of every frame of the dataset (`Dataset.segments`).
-        length: frames in a window.
-
-    Returns:
-        int64 [n, length].
 
     Raises:
         ValueError: a frame in `indices` is not allowed.

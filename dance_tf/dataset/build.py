@@ -59,7 +59,6 @@ def curate_folder(
     updated during the run.
 
     Args:
-        footage: a folder that `find_clips` understands.
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
         jobs, scheduler, read, curation, progress: as in `curate_footage`.
 
@@ -111,8 +110,6 @@ def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progre
 
     Args:
         out: the dataset folder; replaced. The truth of each clip is in `truth/`, as for mp4 files.
-        jobs: number of processes.
-        progress: show a bar on standard error.
     """
     truths: dict[str, str] = {}
 

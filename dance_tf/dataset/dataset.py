@@ -129,18 +129,13 @@ class Dataset:
 
 
 def find_segments(timestamps: np.ndarray, seen: int, seconds: float) -> np.ndarray:
-    """Return the segment of each kept frame of a clip; a new segment starts after frames that curation left out.
+    """Return the segment of each kept frame of a clip, int64 [n] from 0; a new one starts after frames left out.
 
     Stored datasets hold the times of frames, not their numbers. A gap is therefore a step in time of more than
     `LONGEST_STEP` mean frame intervals. A clip of which all frames were kept has no gap.
 
     Args:
-        timestamps: float64 [n], seconds, ascending.
-        seen: number of frames read.
-        seconds: length of the clip.
-
-    Returns:
-        int64 [n], from 0, ascending.
+        timestamps: float64 [n], seconds, ascending, of the kept ones of `seen` frames of a clip of `seconds`.
     """
     if len(timestamps) == seen:
         return np.zeros(seen, np.int64)
@@ -192,7 +187,6 @@ def write_arrays(
 
     Args:
         curated_clips: in any order; those without a style or a frame are left out.
-        known_styles: labels that keep this order.
         texts: further text files, by path in the folder; read after the last clip.
 
     Raises:

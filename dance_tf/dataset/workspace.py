@@ -65,8 +65,6 @@ def prepare_workspace(
         run_folder: the report's folder, which gets `workspace.json`.
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
-        studio: settings of the made-up dancers.
-        jobs, scheduler: as in `curate_folder`.
     """
     work = Path(work)
     if footage:

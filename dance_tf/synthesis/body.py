@@ -44,20 +44,11 @@ def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: floa
     """
     leg = 0.485 * height * legs
     trunk = height * (1 - 0.039 - 0.112) - leg
-    return Body(
-        height=height,
-        leg=leg,
-        ankle=0.039 * height,
-        foot=0.11 * height,
-        torso=0.88 * trunk,
-        neck=0.12 * trunk + 0.056 * height,
-        shoulder=0.108 * height * shoulders,
-        hip=0.052 * height,
-        upper_arm=0.172 * height * arms,
-        forearm=0.148 * height * arms,
-        hand=0.07 * height,
-        girth=girth,
-    )
+    ankle, foot, hand = 0.039 * height, 0.11 * height, 0.07 * height
+    torso, neck = 0.88 * trunk, 0.12 * trunk + 0.056 * height
+    shoulder, hip = 0.108 * height * shoulders, 0.052 * height
+    upper_arm, forearm = 0.172 * height * arms, 0.148 * height * arms
+    return Body(height, leg, ankle, foot, torso, neck, shoulder, hip, upper_arm, forearm, hand, girth)
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,6 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
 
     Args:
         controls: float64 [n, len(CONTROLS)], rows in the order of `Pose.vector`.
-        body: lengths.
         origin: float64 [n, 2], the dancer's place, x and z in metres.
     """
     value = dict(zip(CONTROLS, controls.T, strict=True))

@@ -106,7 +106,6 @@ def synthesize(
         out: a new folder, an empty one, or one begun with the same settings, which is then completed.
         jobs: number of processes on this machine; unused with a scheduler.
         scheduler: address of a Dask scheduler whose workers reach `out` under the same path.
-        progress: show a bar on standard error.
 
     Returns:
         Path of the manifest, which is written last.
@@ -149,7 +148,6 @@ def render_arrays(
 
     Args:
         jobs: number of processes; it does not change the order of the clips.
-        progress: show a bar on standard error.
 
     Yields:
         The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.
@@ -168,10 +166,6 @@ def _plate(settings: StudioSettings, style: int, dancer: int) -> tuple[str, np.n
 
 def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     """Return the clean plate of each made-up clip whose camera does not move: its frame without the dancer.
-
-    Args:
-        footage: a folder of `synthesize`, or any other folder.
-        jobs: number of processes.
 
     Returns:
         luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, and

@@ -155,7 +155,6 @@ def read_footage(
     threads. A file that needs too much memory is too, because each thread holds frames.
 
     Args:
-        path: a video file, an animated image, or a folder with an image sequence.
         heartbeat: called for each frame.
         held: stores the frames instead of a file of their own; frames in it are removed first.
 

@@ -35,12 +35,8 @@ class FootageReader(ABC):
 
     Iterate over it to get (seconds from the first frame, uint8 [size, size]).
 
-    Args:
-        path: of the clip.
-        settings: how to read it.
-        heartbeat: called for each frame or packet.
-
     Attributes:
+        heartbeat: called for each frame or packet.
         width, height, pixel_aspect: of the picture as displayed, and width of a pixel over its height; set at the first
             frame.
         frame_rate, seconds: mean frames per second before sampling, and length; set at the end.
