@@ -23,7 +23,9 @@ def save(path, level, shape=(20, 10), mode="L", **options):
 def test_a_folder_of_images_in_the_order_of_their_numbers(tmp_path):
     for number in (1, 2, 10, 9):
         save(tmp_path / f"{number}.png", 10 * number)
+        save(tmp_path / "letters" / f"1²{number}.png", 10 * number)  # a digit that is not decimal counts as a letter
     (tmp_path / "notes.txt").write_text("x")
+    assert read_footage(tmp_path / "letters").frames[:, 64, 64].tolist() == [10, 20, 90, 100]
     footage = read_footage(tmp_path, ReadSettings(size=20))
     assert footage.frames[:, 10, 10].tolist() == [10, 20, 90, 100]
     # numbers are frame counters, so gaps are kept
@@ -33,17 +35,10 @@ def test_a_folder_of_images_in_the_order_of_their_numbers(tmp_path):
     assert few.frames[:, 10, 10].tolist() == [10, 20]  # at 0 s and 0.2 s
 
 
-@pytest.mark.parametrize(
-    ("stems", "places"),
-    [
-        (["0001", "0002", "0004"], [0, 1, 3]),
-        (["b", "c"], [0, 1]),
-        (["1700000000000", "1700000900000"], [0, 1]),
-        (["f1", "g1"], [0, 1]),
-    ],
-)
-def test_times_of_sequences(stems, places):
-    assert (sequence_times(stems) * 30).tolist() == pytest.approx(places)
+def test_times_of_sequences():
+    assert (sequence_times(["0001", "0002", "0004"]) * 30).tolist() == pytest.approx([0, 1, 3])
+    for stems in (["b", "c"], ["1700000000000", "1700000900000"], ["f1", "g1"]):  # not counted
+        assert (sequence_times(stems) * 30).tolist() == pytest.approx([0, 1])
 
 
 def test_broken_images_are_left_out_and_named(tmp_path):
@@ -113,13 +108,6 @@ def test_sequences_of_every_image_format(tmp_path):
     Image.init()
     registered = Image.registered_extensions()
     assert {registered[suffix] for suffix in IMAGE_SUFFIXES} <= set(STILL_FORMATS)
-
-
-def test_digits_that_are_not_decimal_count_as_letters(tmp_path):
-    for name in ("1²2", "1²10", "1²1"):
-        save(tmp_path / f"{name}.png", 10 * len(name))
-    footage = read_footage(tmp_path, ReadSettings(size=8))
-    assert footage.frames[:, 4, 4].tolist() == [30, 30, 40]
 
 
 def test_no_image_is_passed_to_another_program(tmp_path, monkeypatch):
