@@ -143,7 +143,7 @@ def _describe_status(status: int | None) -> str:
 
 
 def _serve(calls: Connection) -> None:
-    """Run calls until the owner closes the socket or is gone; an alarm ends this process if native code hangs then."""
+    """Run calls until the socket closes, which raises an error; an alarm ends this process if native code hangs."""
     while True:
         function, arguments, timeout_s = calls.recv()
         last = time.monotonic()
@@ -158,15 +158,11 @@ def _serve(calls: Connection) -> None:
         signal.alarm(int(timeout_s) + 60)
         try:
             kind, value = "result", function(*arguments, heartbeat=heartbeat)
-        except (BrokenPipeError, ConnectionResetError):
-            raise
         except Exception as error:  # noqa: BLE001 - it is raised in the owner, whatever it is
             kind, value = "error", error
         signal.alarm(0)
         try:
             calls.send((kind, value))
-        except (BrokenPipeError, ConnectionResetError):
-            raise
         except Exception as error:  # noqa: BLE001 - an exception that cannot be pickled is replaced by one that can
             calls.send(("error", RuntimeError(f"{type(value).__name__}: {value} ({error})")))
 

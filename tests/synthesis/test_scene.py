@@ -6,37 +6,13 @@ import pytest
 from dance_tf.synthesis import scene
 from dance_tf.synthesis.camera import MARGIN, Camera
 from dance_tf.synthesis.figure import Light
-from dance_tf.synthesis.scene import (
-    FLOORS,
-    WALLS,
-    Cuboid,
-    Hanging,
-    draw_room,
-    floor_colour,
-    grain_at,
-    make_room,
-    poster,
-    wall_colour,
-)
+from dance_tf.synthesis.scene import Cuboid, Hanging, Room, draw_room, make_room
 
-BARE = replace(
-    make_room(0, 0, 0.5),
-    turn=0.0,
-    back=2.0,
-    left=1.5,
-    right=1.5,
-    ceiling=2.5,
-    wall="paint",
-    floor="carpet",
-    paint=(200, 40, 40),
-    ground=(40, 40, 200),
-    furniture=(),
-    hangings=(),
-    rug=None,
-    light=Light((0.0, 0.0, 1.0), 1.0, 0.0),
-    lamp=(0.0, 2.0, 0.0, 0.0),
-    camera=Camera((0.0, 1.0, 3.0), 0.0, 0.0, 1.05),
-)
+SIDES = {"turn": 0.0, "back": 2.0, "left": 1.5, "right": 1.5, "ceiling": 2.5}
+COLOURS = {"wall": "paint", "floor": "carpet", "paint": (200, 40, 40), "trim": (200,) * 3, "ground": (40, 40, 200)}
+LIGHTS = {"light": Light((0.0, 0.0, 1.0), 1.0, 0.0), "lamp": (0.0, 2.0, 0.0, 0.0)}
+CAMERA = Camera((0.0, 1.0, 3.0), 0.0, 0.0, 1.05)
+BARE = Room(**SIDES, **COLOURS, **LIGHTS, furniture=(), hangings=(), rug=None, camera=CAMERA, seed=0)
 U, V = (axis.ravel().astype(np.float32) for axis in np.meshgrid(np.linspace(0, 2, 60), np.linspace(0.1, 2, 60)))
 COLOUR, TRIM = np.array([120, 130, 140], np.float32), np.array([220, 210, 200], np.float32)
 
@@ -96,26 +72,26 @@ def test_furniture_leaves_space_for_the_dancer_who_is_in_the_middle_of_the_pictu
         assert 0.45 < 1.68 * scale / 480 < 0.85
 
 
-@pytest.mark.parametrize("kind", WALLS)
+@pytest.mark.parametrize("kind", scene.WALLS)
 def test_walls_stay_near_their_colour(kind):
-    colours = wall_colour(U, V, kind, COLOUR, TRIM)
+    colours = scene.wall_colour(U, V, kind, COLOUR, TRIM)
     assert colours.shape == (3600, 3) and colours.dtype == np.float32
     assert np.median(colours, axis=0) == pytest.approx(COLOUR, rel=0.35 if kind == "two tones" else 0.15)
 
 
-@pytest.mark.parametrize("kind", FLOORS)
+@pytest.mark.parametrize("kind", scene.FLOORS)
 def test_floors_stay_near_their_colour_and_have_a_pattern(kind):
-    colours = floor_colour(U, V, kind, COLOUR)
+    colours = scene.floor_colour(U, V, kind, COLOUR)
     assert np.median(colours, axis=0) == pytest.approx(COLOUR, rel=0.15)
     assert colours.std(axis=0).min() > 2
 
 
 def test_grain_is_periodic_noise_of_deviation_one_and_posters_differ():
-    values = grain_at(*(axis.ravel() for axis in np.meshgrid(np.arange(256) / 10, np.arange(256) / 10)), 10.0)
+    values = scene.grain_at(*(axis.ravel() for axis in np.meshgrid(np.arange(256) / 10, np.arange(256) / 10)), 10.0)
     assert values.std() == pytest.approx(1, abs=0.1)
-    one, two = (grain_at(np.array([u]), np.array([0.0]), 10.0) for u in (0.55, 26.15))
+    one, two = (scene.grain_at(np.array([u]), np.array([0.0]), 10.0) for u in (0.55, 26.15))
     assert np.array_equal(one, two)
     rng = np.random.default_rng(0)
-    one, two = poster(rng), poster(rng)
+    one, two = scene.poster(rng), scene.poster(rng)
     assert one.shape == (192, 144, 3)
     assert np.abs(one - two).mean() > 10
