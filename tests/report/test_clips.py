@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from dance_tf.cli import app
 from dance_tf.curation.parts import read_part
-from dance_tf.dataset.arrays import gather
 from dance_tf.dataset.build import curate_folder
+from dance_tf.dataset.dataset import gather
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.report.clips import (
     pick_frames,
