@@ -216,7 +216,7 @@ def curate(
         note(f"a curation table with other columns was renamed to {curated.set_aside}")
     strips_error = ""
     if strips:
-        from dance_tf.report.clip_strips import StripError, write_strips
+        from dance_tf.report.clips import StripError, write_strips
 
         try:
             write_strips(out, curated.clip_path, footage.resolve().name, read, jobs or cores(), scheduler)
@@ -240,7 +240,7 @@ def curate(
     }
     text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
     if unknown := document["rooms_unknown"]:
-        text += f"; {unknown} clip(s) have no reliable background, because too much moves"
+        text += f"; {unknown} {'clip has' if unknown == 1 else 'clips have'} no reliable background: too much moves"
     show(document, as_json, text)
     show_refusals(refused, "path")
     note(strips_error)

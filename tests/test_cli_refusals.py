@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import FAILED, app
-from dance_tf.dataset.arrays import write_arrays
+from dance_tf.dataset.dataset import write_arrays
 from dance_tf.report.profile import RunError
 
 ROOT = Path(__file__).resolve().parents[1]

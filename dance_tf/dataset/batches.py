@@ -15,22 +15,13 @@ VIEWS: tuple[View, ...] = ("frame", "difference")
 
 @dataclass(frozen=True)
 class Jitter:
-    """Random change of training frames, against overfitting to position, size and light.
+    """Maximum random changes of training frames, against overfitting to position, size, light and clothes."""
 
-    Attributes:
-        shift: maximum shift in either direction, pixels of 128.
-        zoom: maximum relative change of size.
-        tilt: maximum rotation, degrees.
-        gain: maximum relative change of brightness.
-        gamma: maximum change of the logarithm of the exponent of gray levels; the brightness of a dancer depends on
-            clothes and light, and must not predict the style.
-    """
-
-    shift: float = 0.0
-    zoom: float = 0.0
-    tilt: float = 0.0
-    gain: float = 0.0
-    gamma: float = 0.0
+    shift: float = 0.0  # in either direction, pixels of 128
+    zoom: float = 0.0  # relative change of size
+    tilt: float = 0.0  # rotation, degrees
+    gain: float = 0.0  # relative change of brightness
+    gamma: float = 0.0  # change of the logarithm of the exponent of gray levels
 
 
 def apply_view(frames: np.ndarray, backgrounds: np.ndarray, view: View) -> np.ndarray:
@@ -62,8 +53,6 @@ def jitter_frames(
 
     Args:
         frames: uint8 [n, h, w, 1]; the result has this shape and type.
-        jitter: maximum amounts.
-        generator: source of the amounts.
         sequence_length: number of consecutive frames that change by the same amounts; divides n.
     """
     amounts = generator.uniform(-1, 1, (len(frames) // sequence_length, 6)).repeat(sequence_length, axis=0)
@@ -83,18 +72,14 @@ def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.n
     """Return at most `per_clip` frames of each clip, evenly spread over its frames.
 
     Args:
-        indices: int64 [n], sorted: frames to choose from.
+        indices: int64 [n], sorted, like the result: frames to choose from.
         clips: int64, the clip of every frame of the dataset.
-        per_clip: a clip with fewer frames gives all of them.
-
-    Returns:
-        int64 [m], sorted.
     """
     chosen = []
     for members in _by_clip(indices, clips):
         places = (np.arange(per_clip) + 0.5) * len(members) / per_clip
         chosen.append(members if len(members) <= per_clip else members[places.astype(int)])
-    return np.concatenate(chosen) if chosen else indices
+    return np.concatenate(chosen)
 
 
 def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generator: np.random.Generator) -> np.ndarray:
@@ -106,11 +91,11 @@ def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generat
 
 
 def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
-    return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1) if len(indices) else []
+    return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1)
 
 
 def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, length: int) -> np.ndarray:
-    """Return, for each of the given frames, the window of frames that ends at it.
+    """Return, for each of the given frames, the window of frames that ends at it: int64 [n, length].
 
     A window holds the last `length` allowed frames of its segment. Where the segment has fewer, its first allowed frame
     is repeated.
@@ -119,10 +104,6 @@ def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, leng
         indices: int64 [n], frames of the dataset, all of them allowed.
         allowed: int64 [m], sorted: the frames that a window may hold, such as the training part of a split.
         segments: int64, the segment of every frame of the dataset (`Dataset.segments`).
-        length: frames in a window.
-
-    Returns:
-        int64 [n, length].
 
     Raises:
         ValueError: a frame in `indices` is not allowed.
@@ -140,7 +121,6 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
     Args:
         indices, clips: as in `sample_evenly`, like the result.
         interval: number of frames of which one is kept; the last group of a clip may have fewer.
-        generator: source of the choice.
 
     Raises:
         ValueError: an interval below 1.
@@ -150,9 +130,8 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
     kept = []
     for members in _by_clip(indices, clips):
         starts = np.arange(0, len(members), interval)
-        sizes = np.minimum(interval, len(members) - starts)
-        kept.append(members[starts + generator.integers(0, sizes)])
-    return np.concatenate(kept) if kept else indices
+        kept.append(members[starts + generator.integers(0, np.minimum(interval, len(members) - starts))])
+    return np.concatenate(kept)
 
 
 def downsample(frames: np.ndarray, size: int) -> np.ndarray:

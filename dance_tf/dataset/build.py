@@ -5,20 +5,19 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
 from dance_tf.curation.parts import CurationRow, read_part, set_aside_table, write_rows
 from dance_tf.curation.run import curate_footage, reading_to_json
-from dance_tf.dataset.arrays import write_arrays
-from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.dataset import DatasetError, write_arrays
 from dance_tf.dataset.store import write_store
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import clip_key, render_arrays
-from dance_tf.video.catalog import Catalog, Clip, find_clips
+from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
 TABLE_SECONDS = 10.0  # between two writes of curation.csv during a run
@@ -27,19 +26,12 @@ KNOWN_STYLES = tuple(style.name for style in STYLES)
 
 @dataclass(frozen=True)
 class Curated:
-    """The result of `curate_folder`.
+    """The result of `curate_folder`."""
 
-    Attributes:
-        layout, clips: of the `Catalog` of the footage folder.
-        rows: one per file.
-        set_aside: new name of a `curation.csv` with other columns that was in the folder of parts; None if there
-            was none.
-    """
-
-    layout: str
-    rows: tuple[CurationRow, ...]
+    layout: str  # of the `Catalog` of the footage folder, like the clips
+    rows: tuple[CurationRow, ...]  # one per file
     clips: tuple[Clip, ...]
-    set_aside: Path | None
+    set_aside: Path | None  # new name of a `curation.csv` with other columns that was in the folder of parts
 
     def clip_path(self, row: CurationRow) -> Path:
         """Return the file of a row's clip, whose name need not be valid text as in the row."""
@@ -67,7 +59,6 @@ def curate_folder(
     updated during the run.
 
     Args:
-        footage: a folder that `find_clips` understands.
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
         jobs, scheduler, read, curation, progress: as in `curate_footage`.
 
@@ -79,13 +70,32 @@ def curate_folder(
     out = Path(out).resolve()
     catalog = find_clips(Path(footage))
     parts = parts_folder(out)
-    set_aside = set_aside_table(parts / "curation.csv")
-    with _running_table(catalog, parts / "curation.csv", progress) as add_row:
+    table = parts / "curation.csv"
+    set_aside = set_aside_table(table)
+    refused = tuple(CurationRow(os.path.abspath(refusal.path), reason=refusal.reason) for refusal in catalog.refused)
+    done: list[CurationRow] = []
+    written = -math.inf
+
+    def add_row(row: CurationRow) -> None:
+        nonlocal written
+        done.append(row)
+        if time.monotonic() - written >= TABLE_SECONDS:
+            write_rows(table, (*done, *refused))
+            written = time.monotonic()
+        if progress:
+            progress(row)
+
+    try:
         rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=add_row)
-    write_rows(parts / "curation.csv", rows)
+    except BaseException:
+        if done:
+            with suppress(OSError, ValueError):  # the first error is the one to report
+                write_rows(table, (*done, *refused))
+        raise
+    write_rows(table, rows)
     kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
     if not kept:
-        raise DatasetError(f"no clip of {footage} has a frame left: {parts / 'curation.csv'} says why")
+        raise DatasetError(f"no clip of {footage} has a frame left: {table} says why")
     names = [row.part for row in kept]  # each is the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     reading = reading_to_json(read, curation)
@@ -95,41 +105,11 @@ def curate_folder(
     return Curated(catalog.layout, rows, catalog.clips, set_aside)
 
 
-@contextmanager
-def _running_table(
-    catalog: Catalog, table: Path, progress: Callable[[CurationRow], None] | None
-) -> Iterator[Callable[[CurationRow], None]]:
-    """Yield a function that collects rows and writes them every few seconds, and once more when the run stops early."""
-    refused = tuple(CurationRow(os.path.abspath(refusal.path), reason=refusal.reason) for refusal in catalog.refused)
-    rows: list[CurationRow] = []
-    written = -math.inf
-
-    def add_row(row: CurationRow) -> None:
-        nonlocal written
-        rows.append(row)
-        if time.monotonic() - written >= TABLE_SECONDS:
-            write_rows(table, (*rows, *refused))
-            written = time.monotonic()
-        if progress:
-            progress(row)
-
-    try:
-        yield add_row
-    except BaseException:
-        if rows:
-            with suppress(OSError, ValueError):  # the first error is the one to report
-                write_rows(table, (*rows, *refused))
-        raise
-
-
 def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progress: bool = False) -> Path:
     """Make clips of made-up dancers, curate their frames and write them as arrays, without codec and TensorFlow.
 
     Args:
         out: the dataset folder; replaced. The truth of each clip is in `truth/`, as for mp4 files.
-        settings: of the clips.
-        jobs: number of processes.
-        progress: show a bar on standard error.
     """
     truths: dict[str, str] = {}
 

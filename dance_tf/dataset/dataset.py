@@ -1,10 +1,13 @@
-"""Curated frames in memory or on a memory map, with their clips, styles and dancers."""
+"""Curated frames in memory or on a memory map, with their clips, styles and dancers.
+
+A dataset as NumPy files is for machines without TensorFlow, and for frames that do not fit in memory.
+"""
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,6 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.curation.filters import CuratedClip
+from dance_tf.dataset.output import atomic_folder
+
+DESCRIPTION = "dataset.json"
 # in mean frame intervals: a missing frame makes a step of 2; reading 24 of 30 frames makes steps of 0.8 and 1.6
 LONGEST_STEP = 1.75
 STORED_NAMES = {"background_valid": "room_known"}  # attribute of `ClipRecord` → key in stored files
@@ -23,26 +30,17 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class ClipRecord:
-    """A curated clip without its frames.
-
-    Attributes:
-        clip_id, style, dancer, source: as in `Clip`.
-        kept: number of frames kept.
-        seen: number of frames read.
-        dropped: pairs (reason, number of frames), sorted by reason.
-        background_valid: False where the camera moves too much to estimate the background.
-        seconds: length of the clip.
-    """
+    """A curated clip without its frames; names and labels as in `Clip`."""
 
     clip_id: str
     style: str
     dancer: str
     source: str
-    kept: int
-    seen: int
-    dropped: tuple[tuple[str, int], ...]
-    background_valid: bool
-    seconds: float
+    kept: int  # number of frames kept
+    seen: int  # number of frames read
+    dropped: tuple[tuple[str, int], ...]  # pairs (reason, number of frames), sorted by reason
+    background_valid: bool  # False where the camera moves too much to estimate the background
+    seconds: float  # length of the clip
 
     def to_json(self) -> dict[str, object]:
         """Return the record under the names that stored files use."""
@@ -54,24 +52,23 @@ class ClipRecord:
         values = {name: stored[STORED_NAMES.get(name, name)] for name in cls.__dataclass_fields__}
         return cls(**{**values, "dropped": tuple(map(tuple, values["dropped"]))})
 
+    @classmethod
+    def of(cls, curated: CuratedClip) -> "ClipRecord":
+        """Return the record of a curated clip."""
+        clip, dropped = curated.clip, tuple(sorted(Counter(frame.reason for frame in curated.dropped).items()))
+        numbers = (len(curated.frames), curated.seen, dropped, curated.background_valid, float(curated.seconds))
+        return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers)
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """Curated clips, their frames in one array.
+    """Curated clips, their frames in one array."""
 
-    Attributes:
-        styles: the labels, in the order of the networks' outputs.
-        clips: one record per clip, in the order of their frames.
-        frames: uint8 [n, 128, 128, 1]; a memory map where the frames do not fit in memory.
-        timestamps: float64 [n], seconds from the start of each frame's clip.
-        backgrounds: uint8 [clips, 128, 128, 1], the still background of each clip.
-    """
-
-    styles: tuple[str, ...]
-    clips: tuple[ClipRecord, ...]
-    frames: np.ndarray
-    timestamps: np.ndarray
-    backgrounds: np.ndarray
+    styles: tuple[str, ...]  # the labels, in the order of the networks' outputs
+    clips: tuple[ClipRecord, ...]  # in the order of their frames
+    frames: np.ndarray  # uint8 [n, 128, 128, 1]; a memory map where the frames do not fit in memory
+    timestamps: np.ndarray  # float64 [n], seconds from the start of each frame's clip
+    backgrounds: np.ndarray  # uint8 [clips, 128, 128, 1], the still background of each clip
 
     @cached_property
     def clip_slices(self) -> tuple[slice, ...]:
@@ -132,18 +129,13 @@ class Dataset:
 
 
 def find_segments(timestamps: np.ndarray, seen: int, seconds: float) -> np.ndarray:
-    """Return the segment of each kept frame of a clip; a new segment starts after frames that curation left out.
+    """Return the segment of each kept frame of a clip, int64 [n] from 0; a new one starts after frames left out.
 
     Stored datasets hold the times of frames, not their numbers. A gap is therefore a step in time of more than
     `LONGEST_STEP` mean frame intervals. A clip of which all frames were kept has no gap.
 
     Args:
-        timestamps: float64 [n], seconds, ascending.
-        seen: number of frames read.
-        seconds: length of the clip.
-
-    Returns:
-        int64 [n], from 0, ascending.
+        timestamps: float64 [n], seconds, ascending, of the kept ones of `seen` frames of a clip of `seconds`.
     """
     if len(timestamps) == seen:
         return np.zeros(seen, np.int64)
@@ -172,3 +164,50 @@ def name_damaged_file(path: Path) -> Iterator[None]:
         raise DatasetError(
             f"{path} cannot be read ({why}): make the dataset again, with `curate` or `synthesize --arrays`"
         ) from error
+
+
+def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] = ()) -> Dataset:
+    """Return a dataset in memory of clips that each have a style and at least one frame."""
+    return Dataset(
+        styles=order_styles({curated.clip.style for curated in curated_clips}, known_styles),
+        clips=tuple(map(ClipRecord.of, curated_clips)),
+        frames=np.concatenate([curated.frames for curated in curated_clips]),
+        timestamps=np.concatenate([curated.timestamps for curated in curated_clips]),
+        backgrounds=np.stack([curated.background for curated in curated_clips]),
+    )
+
+
+def write_arrays(
+    folder: Path,
+    curated_clips: Iterable[CuratedClip],
+    known_styles: tuple[str, ...] = (),
+    texts: Mapping[str, str] | None = None,
+) -> Path:
+    """Write curated clips as NumPy files, with one clip in memory, and return the folder; an existing one is replaced.
+
+    Args:
+        curated_clips: in any order; those without a style or a frame are left out.
+        texts: further text files, by path in the folder; read after the last clip.
+
+    Raises:
+        DatasetError: no clip has a style and a frame.
+    """
+    records, backgrounds, timestamps = [], [], []
+    with atomic_folder(Path(folder)) as partial:
+        with open(partial / "frames.raw", "wb") as raw:
+            for curated in curated_clips:
+                if len(curated.frames) and curated.clip.style:
+                    raw.write(np.ascontiguousarray(curated.frames, dtype=np.uint8).tobytes())
+                    records.append(ClipRecord.of(curated))
+                    backgrounds.append(curated.background)
+                    timestamps.append(curated.timestamps)
+        if not records:
+            raise DatasetError("no clip has both a style and a frame left after curation: nothing to write")
+        np.save(partial / "rooms.npy", np.stack(backgrounds))
+        np.save(partial / "timestamps.npy", np.concatenate(timestamps))
+        styles = order_styles({record.style for record in records}, known_styles)
+        description = {"styles": styles, "clips": [record.to_json() for record in records]}
+        for name, text in {**(texts or {}), DESCRIPTION: json.dumps(description)}.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_text(text, encoding="utf-8")
+    return Path(folder)

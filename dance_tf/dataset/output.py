@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -61,45 +61,34 @@ class PlaceError(ValueError):
     """A folder that must not be written; the message gives the reason and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FolderKind:
-    """A kind of folder that a verb writes, and how it is recognised.
+    """A kind of folder that a verb writes, and how it is recognised."""
 
-    Attributes:
-        name: for messages.
-        marker: name of a JSON file in each such folder.
-        keys: keys that the marker has.
-        files: patterns of the names that such a folder may hold.
-    """
-
-    name: str
-    marker: str
-    keys: frozenset[str]
-    files: tuple[str, ...]
+    name: str  # for messages
+    marker: str  # name of a JSON file in each such folder
+    keys: set[str]  # of the marker
+    files: tuple[str, ...]  # patterns of the names that such a folder may hold
 
     def matches(self, folder: Path) -> bool:
         """Return whether a folder is of this kind."""
-        try:
+        with suppress(OSError, ValueError):
             content = json.loads((folder / self.marker).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(content, dict) and self.keys <= set(content)
+            return isinstance(content, dict) and self.keys <= set(content)
+        return False
 
 
 SHARDS = ("*.json", "*.csv", "*.tfrecord*", ".arrays")
-DATASET = FolderKind("dataset of `curate`", "summary.json", frozenset({"styles", "frames", "key"}), SHARDS)
+DATASET = FolderKind("dataset of `curate`", "summary.json", {"styles", "frames", "key"}, SHARDS)
 NUMPY = ("*.json", "*.npy", "frames.raw", "truth")
-ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", frozenset({"styles", "clips"}), NUMPY)
-WEIGHTS = ("*.json", "model.*", "tensorboard")
-MODEL = FolderKind("model of `train`", "model.json", frozenset({"format", "styles"}), WEIGHTS)
+ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", {"styles", "clips"}, NUMPY)
+MODEL = FolderKind("model of `train`", "model.json", {"format", "styles"}, ("*.json", "model.*", "tensorboard"))
 
 
 def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), beside: Sequence[str] = ()) -> Path:
     """Check that a folder is free, or holds only what the same verb wrote.
 
     Args:
-        out: the output folder.
-        kind: what will be written.
         sources: folders that are read; none may contain the output, or lie in it.
         beside: suffixes of further output folders beside `out`, such as "-parts".
 
@@ -124,9 +113,8 @@ def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), besid
     names = sorted(path.name for path in out.iterdir() if path.name not in IGNORED_FILES)
     if names and not kind.matches(out):
         raise PlaceError(f"{out} contains something other than a {kind.name}: choose a new folder, or delete this one")
-    for name in names:
-        if not any(fnmatch(name, known) for known in kind.files):
-            raise PlaceError(f"{out} also holds {name}, which would be lost: move it, or name a new folder")
+    if others := [name for name in names if not any(fnmatch(name, known) for known in kind.files)]:
+        raise PlaceError(f"{out} also holds {others[0]}, which would be lost: move it, or name a new folder")
     return out
 
 

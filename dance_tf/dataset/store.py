@@ -8,15 +8,23 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import joblib
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
-from dance_tf.dataset.arrays import DESCRIPTION, gather, open_arrays, write_arrays
 from dance_tf.dataset.backend import start_tensorflow
-from dance_tf.dataset.dataset import Dataset, DatasetError, name_damaged_file
+from dance_tf.dataset.dataset import (
+    DESCRIPTION,
+    ClipRecord,
+    Dataset,
+    DatasetError,
+    gather,
+    name_damaged_file,
+    write_arrays,
+)
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.video.catalog import Clip
 
@@ -75,7 +83,7 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
 
 def from_example(example: dict[str, object]) -> CuratedClip:
     """Return the clip of `to_example`, without its path and consent."""
-    dropped = (example["dropped"][name] for name in ("index", "timestamp", "reason", "measure"))
+    dropped = zip(*(example["dropped"][field.name] for field in fields(DroppedFrame)), strict=True)
     return CuratedClip(
         clip=Clip(path=Path(), **{name: example[name].decode() for name in LABELS}),
         frames=example[FRAMES],
@@ -83,23 +91,16 @@ def from_example(example: dict[str, object]) -> CuratedClip:
         background=example["room"],
         background_valid=bool(example["room_known"]),
         seen=int(example["seen"]),
-        dropped=tuple(
-            DroppedFrame(int(index), float(timestamp), reason.decode(), float(measure))
-            for index, timestamp, reason, measure in zip(*dropped, strict=True)
-        ),
+        dropped=tuple(DroppedFrame(int(n), float(time), why.decode(), float(size)) for n, time, why, size in dropped),
         seconds=float(example["seconds"]),
     )
 
 
 def encode_record(features, curated: CuratedClip) -> bytes:
-    """Encode a clip as TFDS does, with its features in a fixed order.
+    """Encode a clip as TFDS does with `describe_features()`, in a fixed order.
 
     TFDS itself would hold all frames uncompressed, and several compressed copies. Here the frames are compressed block
-    by block, and added to the record of the same clip without frames.
-
-    Args:
-        features: `describe_features()`.
-        curated: frames uint8 [n, 128, 128, 1], which may be a memory map.
+    by block, and added to the record of the same clip without frames. They may be a memory map.
 
     Raises:
         DatasetError: the clip is longer than a record can be.
@@ -125,8 +126,7 @@ def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[
 
     frames = 0
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for part in parts:
-            curated = read(part)
+        for curated in map(read, parts):
             frames += len(curated.frames)
             writer.write(encode_record(features, curated))
     return frames
@@ -138,23 +138,19 @@ def write_store(
     read: Callable[[object], CuratedClip] = lambda part: part,
     known_styles: tuple[str, ...] = (),
     jobs: int = 1,
-    clips_per_shard: int = CLIPS_PER_SHARD,
     key: str = "",
     reading: Mapping[str, object] | None = None,
 ) -> Path:
     """Write clips as a TFDS dataset directory, which appears only when it is complete.
 
     Args:
-        folder: the directory; an existing one is replaced.
+        folder: an existing one is replaced.
         parts: one item per clip, in the order of the records; each clip has at least one frame.
         read: returns the `CuratedClip` of a part; it runs where the shard is written.
         known_styles: labels that keep this order.
-        jobs: number of shards that are written at the same time (joblib's active backend; threads by default).
+        jobs: number of shards that are written at the same time.
         key: hash of the input; a directory that was written with the same key is left as it is.
         reading: how the clips were read (`reading_to_json`), for models trained on them; None if unknown.
-
-    Returns:
-        `folder`.
 
     Raises:
         DatasetError: there is no clip to write.
@@ -166,19 +162,16 @@ def write_store(
         raise DatasetError("no clip has a frame left after curation: nothing to write")
     features = describe_features()
     if key:  # the same clips in other records make another directory
-        layout = [VERSION, repr(features), known_styles, clips_per_shard, reading, key]
+        layout = [VERSION, repr(features), known_styles, CLIPS_PER_SHARD, reading, key]
         key = hashlib.sha256(json.dumps(layout).encode()).hexdigest()
-    written = Path(folder) / SUMMARY
-    if key and written.is_file() and json.loads(written.read_text())["key"] == key:
-        return Path(folder)
-    groups = [parts[start : start + clips_per_shard] for start in range(0, len(parts), clips_per_shard)]
+        written = Path(folder) / SUMMARY
+        if written.is_file() and json.loads(written.read_text())["key"] == key:
+            return Path(folder)
+    groups = [parts[start : start + CLIPS_PER_SHARD] for start in range(0, len(parts), CLIPS_PER_SHARD)]
     with atomic_folder(Path(folder)) as partial:
         place = {"data_dir": partial, "dataset_name": NAME, "split": SPLIT, "filetype_suffix": "tfrecord"}
         template = tfds.core.ShardedFileTemplate(**place)
-        paths = [
-            partial / Path(str(template.sharded_filepath(shard_index=number, num_shards=len(groups)))).name
-            for number in range(len(groups))
-        ]
+        paths = [Path(str(path)) for path in template.sharded_filepaths(len(groups))]
         # threads: compression releases the interpreter lock, and each process would import TensorFlow
         frames = joblib.Parallel(n_jobs=jobs, prefer="threads")(
             joblib.delayed(_write_shard)(path, features, group, read) for path, group in zip(paths, groups, strict=True)
@@ -202,35 +195,56 @@ def write_store(
     return Path(folder)
 
 
-def open_dataset(folder: Path, in_memory_bytes: int = IN_MEMORY_BYTES) -> Dataset:
-    """Open the output of `curate` or `synthesize --arrays`; more than `in_memory_bytes` of frames are memory-mapped.
+def open_dataset(folder: Path) -> Dataset:
+    """Open the output of `curate` or `synthesize --arrays`; more than `IN_MEMORY_BYTES` of frames are memory-mapped.
 
-    Args:
-        folder: a TFDS dataset directory, or a folder of NumPy arrays.
-
-    Returns:
-        the dataset, without the clips that have no style: they serve neither training nor scoring.
+    Clips without a style are left out: they serve neither training nor scoring.
 
     Raises:
         DatasetError: the folder holds no dataset, no labelled clip, or a file that cannot be read.
     """
     folder = Path(folder)
     if (folder / DESCRIPTION).is_file():
-        return open_arrays(folder, in_memory_bytes)
+        return _open_arrays(folder)
     if not (folder / SUMMARY).is_file():
         raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE {folder}`")
     with name_damaged_file(folder / SUMMARY):
         summary = json.loads((folder / SUMMARY).read_text())
         known, frames = tuple(summary["styles"]), int(summary["frames"])
-    if frames * 128 * 128 > in_memory_bytes:
+    if frames * 128 * 128 > IN_MEMORY_BYTES:
         streamed = folder / ".arrays"
         if not (streamed / DESCRIPTION).is_file():
             write_arrays(streamed, read_store(folder), known)
-        return open_arrays(streamed, in_memory_bytes)
+        return _open_arrays(streamed)
     clips = list(read_store(folder))
     if not clips:
         raise DatasetError(f"{folder} has no clip with a style: nothing to learn from or to score")
     return gather(clips, known)
+
+
+def _open_arrays(folder: Path) -> Dataset:
+    with name_damaged_file(folder / DESCRIPTION):
+        description = json.loads((folder / DESCRIPTION).read_text())
+        styles = tuple(description["styles"])
+        records = tuple(ClipRecord.from_json(clip) for clip in description["clips"])
+        total = sum(record.kept for record in records)
+    path = folder / "frames.raw"
+    with name_damaged_file(path):
+        if path.stat().st_size != total * 128 * 128:
+            raise DatasetError(f"{path} does not hold the {total} frames of {DESCRIPTION}: write it again")
+        frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
+        if frames.nbytes <= IN_MEMORY_BYTES:
+            frames = np.array(frames)
+    timestamps = _load(folder / "timestamps.npy", (total,))
+    return Dataset(styles, records, frames, timestamps, _load(folder / "rooms.npy", (len(records), 128, 128, 1)))
+
+
+def _load(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    with name_damaged_file(path):
+        array = np.load(path)
+        if array.shape != shape:
+            raise ValueError(f"its shape is {array.shape}, not {shape}")
+    return array
 
 
 def find_reading(folder: Path) -> Mapping[str, object] | None:

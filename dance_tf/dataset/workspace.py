@@ -20,16 +20,12 @@ FILE = "workspace.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The data of a report.
+    """The data of a report."""
 
-    Its folders are those of the clips, of the curated dataset and of cached runs. The source is "synthetic", or the
-    name of the footage folder.
-    """
-
-    footage: Path
-    dataset: Path
-    work: Path
-    source: str
+    footage: Path  # folder of the clips
+    dataset: Path  # folder of the curated dataset
+    work: Path  # folder of cached runs
+    source: str  # "synthetic", or the name of the footage folder
 
     def open(self) -> Dataset:
         """Open the dataset."""
@@ -69,8 +65,6 @@ def prepare_workspace(
         run_folder: the report's folder, which gets `workspace.json`.
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
-        studio: settings of the made-up dancers.
-        jobs, scheduler: as in `curate_folder`.
     """
     work = Path(work)
     if footage:

@@ -1,6 +1,6 @@
 """Classifiers on corrupted clips: one table of predictions, and scores, losses and gains computed from it (Table 5).
 
-A run is a network under one corruption. The score of a condition is the mean over its runs (folds and seeds); a drop is
+A run is a network under one corruption. The runs of a condition (folds and seeds) are scored together; a drop is
 the clean score minus that. Intervals come from a bootstrap over dancers (`resamples` draws, with `seed`), tests are
 paired t-tests over dancers. All conditions that are tested together are corrected together (Holm); clean footage is not
 one of them. `judged` is always the table of `judge_corrupted`.

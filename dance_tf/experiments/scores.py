@@ -74,7 +74,7 @@ def group_runs(runs: Sequence[Run], by: Sequence[str]) -> dict[tuple, list[Run]]
 
 
 def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return the mean of each score over the runs of a group, with its interval over dancers.
+    """Return each score of the pooled runs of a group, with its interval over dancers.
 
     Args:
         runs: finished runs.

@@ -1,33 +1,43 @@
-"""Clips and frames that represent a dataset in the report."""
+"""Clips and frames that represent a dataset in the report, and film strips of all clips with the dropped frames."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from dance_tf.audit.published import TABLE_1
-from dance_tf.curation.parts import CurationRow, read_part
+from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
+from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
+from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.batches import load_frames
+from dance_tf.dataset.build import parts_folder
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments.curation import CAMERAS
-from dance_tf.report.clip_strips import strip_frames
-from dance_tf.report.figures.clips import background_views, clip_strip
+from dance_tf.report.figures.clips import STRIP_FRAMES, background_views, choose_frames, clip_strip
+from dance_tf.report.section import png, write_whole
 from dance_tf.report.tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
+from dance_tf.video.catalog import Clip
+from dance_tf.video.frames import open_footage
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.video.stills import ReadError
+from dance_tf.video.workers import worker_pool
+
+TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
 
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of frames per style, ours and the paper's (Table 1), with a total in the last row.
-
-    Args:
-        counts: from `experiments.curation.frames_by_style`.
-    """
+    """Return the numbers of `frames_by_style` beside the paper's (Table 1), with a total in the last row."""
     published = {row.abbreviation: row.frames for row in TABLE_1}
     table = counts.rename(columns={"kept": "ours"})
     table.insert(1, "abbreviation", abbreviate(table["style"]))
-    table["paper"] = [published.get(abbreviation) for abbreviation in table["abbreviation"]]
+    table["paper"] = table["abbreviation"].map(published)
     total = table.drop(columns=["style", "abbreviation"]).sum()
     if set(table["paper"]) != set(published.values()):  # the paper's total counts its own twelve styles
         total["paper"] = None
@@ -42,13 +52,10 @@ def pick_frames(dataset: Dataset, each: int) -> np.ndarray:
     picked = []
     for style in range(len(dataset.styles)):
         clips = np.flatnonzero(dataset.clip_labels == style)
-        chosen = clips[np.linspace(0, len(clips) - 1, each).round().astype(int)]
-        row = []
-        for place, clip in enumerate(chosen):
+        for place, clip in enumerate(clips[np.linspace(0, len(clips) - 1, each).round().astype(int)]):
             members = np.flatnonzero(dataset.clip_index == clip)
-            row.append(members[int((place + 1) / (each + 1) * len(members))])
-        picked.append(row)
-    return np.array(picked)
+            picked.append(members[int((place + 1) / (each + 1) * len(members))])
+    return np.reshape(picked, (-1, each))
 
 
 def strip_of_one_clip(workspace: Workspace) -> Figure:
@@ -70,13 +77,7 @@ def strip_of_one_clip(workspace: Workspace) -> Figure:
 
 
 def background_figure(dataset: Dataset, truths: Mapping[str, ClipTruth], source: str) -> Figure:
-    """Draw frame, background and difference for clips of different dancers.
-
-    Args:
-        dataset: the curated clips.
-        truths: from `read_truths`; empty for real footage.
-        source: "synthetic" or the name of the footage.
-    """
+    """Draw frame, background and difference for clips of different dancers; `truths` are empty for real footage."""
     shown = pick_views(dataset, truths)
     return background_views(
         load_frames(dataset, shown, "frame"),
@@ -98,9 +99,8 @@ def pick_views(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 4
     dancers = sorted(set(dataset.dancers))
     evenly = np.linspace(0, len(dancers) - 1, min(count, len(dancers))).round().astype(int)
     chosen = [shaken[len(shaken) // 2]] if shaken else []
-    for dancer in [
-        dancers[place] for place in evenly
-    ] + dancers:  # then all dancers, if one of the first has no clip left
+    # all dancers after those, since one of them may have no clip left
+    for dancer in [dancers[place] for place in evenly] + dancers:
         if len(chosen) == count:
             break
         danced = {dataset.clip_labels[place] for place in chosen}
@@ -120,7 +120,106 @@ def view_labels(dataset: Dataset, frames: Sequence[int], truths: Mapping[str, Cl
     for place in dataset.clip_index[frames]:
         clip = dataset.clips[place]
         camera = f"{CAMERAS[clip.clip_id in moving]} camera" if clip.clip_id in truths else ""
-        invalid = "" if clip.background_valid else "no background"
-        notes = ", ".join(note for note in (camera, invalid) if note)
-        labels.append("\n".join(line for line in (f"{short[place]}, {clip.dancer}", notes) if line))
+        notes = ", ".join(filter(None, [camera, "" if clip.background_valid else "no background"]))
+        labels.append("\n".join(filter(None, [f"{short[place]}, {clip.dancer}", notes])))
     return labels
+
+
+def strips_folder(dataset: Path) -> Path:
+    """Return the folder of a dataset's strips, next to the dataset."""
+    return dataset.with_name(f"{dataset.name}-strips")
+
+
+class StripError(RuntimeError):
+    """Some strips could not be drawn; the message is one line with the reason of the first."""
+
+
+def strip_frames(clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAULTS) -> tuple[np.ndarray, np.ndarray]:
+    """Read the frames that represent a clip again from its file, with the settings of its curation.
+
+    Returns:
+        uint8 [k, 128, 128] and float64 [k] seconds; k is at most `STRIP_FRAMES`.
+
+    Raises:
+        ReadError: the file can no longer be read.
+        LostProcess: the file crashes the decoder or makes it hang.
+    """
+    times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
+    chosen = frozenset(choose_frames(times, clip.dropped, STRIP_FRAMES))
+    with pooled_process(TIMEOUT_SECONDS) as process:
+        return process.call(_pick_frames, path, read, chosen)
+
+
+def _pick_frames(
+    path: Path, read: ReadSettings, chosen: frozenset[int], heartbeat: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    reader = open_footage(path, read, heartbeat)
+    picked = [frame for place, frame in enumerate(reader) if place in chosen]
+    if reader.broken and read.threads != 1:  # as in `read_footage`: several threads may give other frames
+        return _pick_frames(path, replace(read, threads=1), chosen, heartbeat)
+    if len(picked) != len(chosen):
+        raise ReadError(f"{path.name}: has fewer frames than at curation")
+    return np.stack([picture for _, picture in picked]), np.array([moment for moment, _ in picked])
+
+
+def write_strips(
+    dataset: Path,
+    find: Callable[[CurationRow], Path],
+    source: str,
+    read: ReadSettings = READ_DEFAULTS,
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> tuple[Path, ...]:
+    """Draw and return the strip `<clip id>.png` of every clip, including clips without kept frames, in order.
+
+    A strip that is newer than the curated clip is not drawn again.
+
+    Args:
+        dataset: folder written by `curate_folder`.
+        find: returns the file of a row.
+        source: "synthetic" or the name of the footage.
+        read: settings of the curation.
+        jobs: parallel processes.
+        scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
+
+    Raises:
+        StripError: a clip's file can no longer be read; all other strips are drawn.
+    """
+    dataset = dataset.resolve()
+    rows = [row for row in read_rows(dataset / "curation.csv") if row.seen]
+    out = strips_folder(dataset)
+    places = [out / f"{row.clip_id}.png" for row in rows]
+    parts = [parts_folder(dataset) / (row.part or _name_part(row, read)) for row in rows]
+    changed = {path: path.stat().st_mtime for path in [*parts, *places] if path.is_file()}
+    todo = [
+        (part, find(row).absolute(), place)
+        for row, part, place in zip(rows, parts, places, strict=True)
+        if changed.get(place, -1) < changed.get(part, math.inf)
+    ]
+    if todo:
+        with worker_pool(jobs, scheduler):
+            faults = joblib.Parallel()(joblib.delayed(_draw)(*paths, source, read) for paths in todo)
+        close_pool()
+        if missing := [fault for fault in faults if fault]:
+            raise StripError(f"{len(missing)} of {len(rows)} strips could not be drawn: {missing[0]}")
+    return tuple(places)
+
+
+def _name_part(row: CurationRow, read: ReadSettings) -> str:
+    """Return the part of a row that names none because no frame of its clip was kept."""
+    clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
+    return part_name(clip, row.sha256, read, CURATION_DEFAULTS)
+
+
+def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) -> str:
+    """Draw one strip and return the reason if that failed, else ""."""
+    try:
+        clip = read_part(part)
+        frames, times = strip_frames(clip, path, read)
+    except PartError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - an error of one file must not stop the others
+        return failure_reason(error)
+    title = f"Clip {clip.clip.clip_id}: kept and dropped frames"
+    write_whole(out, png(clip_strip(frames, times, clip.dropped, clip.timestamps, title, source)))
+    return ""

@@ -15,7 +15,7 @@ from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
 from dance_tf.experiments.spec import Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import ROOT
-from dance_tf.report.tables import nest_parts, only, percent, percents, wide_table
+from dance_tf.report.tables import counted, nest_parts, only, percent, percents, wide_table
 
 TABLE_3_METRICS = ("accuracy", "sensitivity", "kappa")
 
@@ -34,10 +34,8 @@ def strategy_title(name: str) -> str:
 def budget(runs: Sequence[Run]) -> dict[str, int]:
     """Return the budget of runs: maximum number of epochs, folds, repeats."""
     specs = [run.spec for run in runs]
-    epochs = max(spec.settings.schedule.epochs for spec in specs)
-    return {"epochs": epochs} | {
-        f"{name}s": len({getattr(spec, name) for spec in specs}) for name in ("fold", "repeat")
-    }
+    counts = {f"{name}s": len({getattr(spec, name) for spec in specs}) for name in ("fold", "repeat")}
+    return {"epochs": max(spec.settings.schedule.epochs for spec in specs), **counts}
 
 
 def describe_budget(runs: Sequence[Run]) -> str:
@@ -45,18 +43,18 @@ def describe_budget(runs: Sequence[Run]) -> str:
     spec, found = runs[0].spec, budget(runs)
     frames = sorted({run.spec.settings.frames_per_clip for run in runs})
     return (
-        f"{found['folds']} of {spec.folds} folds, {found['repeats']} repeat(s), at most {found['epochs']} epochs of "
-        f"{' or '.join(map(str, frames))} frames per clip"
+        f"{found['folds']} of {spec.folds} folds, {counted(found['repeats'], 'repeat')}, at most "
+        f"{counted(found['epochs'], 'epoch')} of {' or '.join(map(str, frames))} frames per clip"
     )
 
 
 def clip_confusions(runs: Sequence[Run]) -> dict[str, np.ndarray]:
     """Return confusion matrices int64 [styles, styles] of held-out clips by title; a clip counts once in each run."""
-    groups = group_runs(runs, ("name",)).items()
-    return {
-        strategy_title(name): sum(run.test.confusion_by_clip("clip").sum(axis=0) for run in group)
-        for (name,), group in groups
-    }
+    found: dict[str, np.ndarray] = {}
+    for run in runs:
+        title, matrix = strategy_title(run.spec.name), run.test.confusion_by_clip("clip").sum(axis=0)
+        found[title] = found.get(title, 0) + matrix
+    return found
 
 
 def interval_name(frame_size: int, interval: int) -> str:
@@ -127,10 +125,7 @@ def difference_table(table: pd.DataFrame) -> pd.DataFrame:
 def ablation_table(table: pd.DataFrame, tests: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
     """Return the accuracies of ablated networks, and their differences from the proposed network, one row each.
 
-    Args:
-        table: estimates by name.
-        tests: of `differences`; questions are names.
-        titles: by name.
+    `table` are estimates by name; the questions of `tests` are names; `titles` are by name.
     """
     accuracy = table[table["metric"] == "accuracy"]
     wide = wide_table(accuracy.assign(column=accuracy["part"] + " by " + accuracy["unit"]), ["name"], "column")
@@ -220,7 +215,7 @@ def ablations_text(tests: pd.DataFrame, rows: Sequence[Ablation], weights: Mappi
     """Describe how much attention depends on the style, and the effect of each ablation.
 
     Args:
-        tests: of `differences`, on held-out dancers by frame; questions are the names of ablations.
+        tests: of `differences` by frame on held-out dancers; questions are names of ablations.
         rows: the ablations.
         weights: of channel attention by path, float [styles, channels].
     """

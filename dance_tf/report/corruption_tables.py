@@ -1,4 +1,8 @@
-"""Tables and figure rows of corrupted footage (Table 5), from the DataFrames of `experiments.corruption`."""
+"""Tables and figure rows of corrupted footage (Table 5), from the DataFrames of `experiments.corruption`.
+
+Everywhere `scores` is of `condition_scores`, `means` of `corruption_means`, `clips` of `describe_corrupted`, and
+`chance` is the accuracy of a random guess.
+"""
 
 from collections.abc import Mapping
 
@@ -9,7 +13,7 @@ from dance_tf.audit.published import table_frame
 from dance_tf.corruption.conditions import condition_table, constant_table, find_condition
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corruption import BEYOND, LEVEL, TOTAL, paper_levels
-from dance_tf.report.tables import MISSING, nest, percent, percents
+from dance_tf.report.tables import MISSING, counted, nest, percent, percents
 
 PAPER_CLEAN = "Baseline (optimal)"
 PAPER = table_frame(5).set_index("condition")[["accuracy", "f1"]]  # percent
@@ -73,11 +77,7 @@ def above_chance(clean: Mapping[str, float], chance: float) -> bool:
 
 
 def unknown_backgrounds(clips: pd.DataFrame) -> pd.Series:
-    """Return the share of clips whose background is unknown, by condition, first seed at the paper's level.
-
-    Args:
-        clips: of `describe_corrupted`.
-    """
+    """Return the share of clips whose background is unknown, by condition, first seed at the paper's level."""
     chosen = paper_levels(clips[(clips["reason"] == "") & (clips["seed"] == 0)])
     return 1 - chosen.groupby("condition", sort=False)["background_valid"].mean()
 
@@ -85,8 +85,7 @@ def unknown_backgrounds(clips: pd.DataFrame) -> pd.Series:
 def count_clips(clips: pd.DataFrame) -> dict[str, object]:
     """Return the numbers of clips, dancers and seeds, and the refused clips with their reasons.
 
-    Args:
-        clips: of `describe_corrupted`. A clip whose dancer is unknown is a dancer of its own.
+    A clip whose dancer is unknown is a dancer of its own.
     """
     used, refused = clips[clips["reason"] == ""], clips[clips["reason"] != ""]
     return {
@@ -106,16 +105,16 @@ def table_5(scores: pd.DataFrame, hardest: pd.DataFrame, clips: pd.DataFrame, fi
     """Return Table 5 of one model with the values of the paper.
 
     Args:
-        scores: of `condition_scores` at the paper's levels.
+        scores: at the paper's levels.
         hardest: of `hardest_groups`, these levels and 240 lines, each once.
-        clips: of `describe_corrupted`.
+        clips: all that were described.
         finer: of `condition_scores`; its rows of 240 lines come last, and may be absent.
     """
     unknown, rows = unknown_backgrounds(clips), []
     hardest = hardest[(hardest["kind"] == "worst") | (hardest["clean"] > hardest["accuracy"])]
     texts = {
         tuple(row[name] for name in (*LEVEL, "kind", "group")): f"{row['member']}: {percent(row['clean'], 0)} → "
-        f"{percent(row['accuracy'], 0)} % of {row['clips']} clip(s)"
+        f"{percent(row['accuracy'], 0)} % of {counted(row['clips'], 'clip')}"
         for row in hardest.to_dict("records")
     }
     finer = finer[(finer["condition"] == FINER[0]) & (finer["severity"] == FINER[1])]
@@ -145,19 +144,16 @@ def loss_rows(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def curve_rows(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the accuracy by frame at each severity of each effect, for `figures.severity_curves`.
-
-    Rows are named by effect: mild and heavy fog lie on one curve.
-    """
+    """Return the accuracy by frame at each severity for `figures.severity_curves`; mild and heavy fog are one curve."""
     rows = accuracy_rows(scores)
     kinds = rows["condition"].map(lambda name: name if name == CLEAN else find_condition(name).kind)
     return rows.assign(condition=kinds).drop_duplicates(LEVEL)
 
 
 def strategy_rows(scores: pd.DataFrame, chance: float) -> pd.DataFrame:
-    """Return accuracies by frame for `figures.strategies_by_condition`: models above chance on clean clips.
+    """Return accuracies by frame for `figures.strategies_by_condition`, of conditions that changed clips.
 
-    Conditions that changed no clip are left out. If no model is above chance, all models are kept.
+    Models not above chance on clean clips are left out, unless no model is above it.
     """
     rows = accuracy_rows(scores)
     clean = rows[rows["condition"] == CLEAN]
@@ -167,13 +163,7 @@ def strategy_rows(scores: pd.DataFrame, chance: float) -> pd.DataFrame:
 
 
 def strategy_table(scores: pd.DataFrame, means: pd.DataFrame, chance: float) -> pd.DataFrame:
-    """Return one row per model: clean accuracy, mPC and rPC, by frame and by clip.
-
-    Args:
-        scores: of `condition_scores`.
-        means: of `corruption_means`.
-        chance: accuracy of a random guess; rPC is left out if the clean accuracy is not above it.
-    """
+    """Return one row per model: clean accuracy, mPC and rPC, by frame and by clip; rPC only for models above chance."""
     rows = []
     for name in dict.fromkeys(scores["name"]):
         row = {"strategy": name}
@@ -212,16 +202,10 @@ def transfer_table(accuracies: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFram
         none, everything, without = map(percents, cells.to_dict("records"))
         own = gains[gains["family"] == family]
         with_all = gain_cells(own[own["training"] == "all"])
-        rows.append(
-            {
-                "tested on": family,
-                "trained on clean frames (%)": none,
-                "trained on all families (%)": everything,
-                **{name: with_all[name] for name in ("gain (points)", "p of gain")},
-                "trained without this family (%)": without,
-                **gain_cells(own[own["training"] == "all but"], "gain without this family"),
-            }
-        )
+        row = {"tested on": family, "trained on clean frames (%)": none, "trained on all families (%)": everything}
+        row |= {name: with_all[name] for name in ("gain (points)", "p of gain")}
+        row |= {"trained without this family (%)": without}
+        rows.append(row | gain_cells(own[own["training"] == "all but"], "gain without this family"))
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,8 @@
-"""Sentences and advice on corrupted footage, from the DataFrames of `experiments.corruption`."""
+"""Sentences and advice on corrupted footage, from the DataFrames of `experiments.corruption`.
+
+Everywhere `scores` is of `condition_scores` and `means` of `corruption_means`, both of the proposed model at the
+paper's levels; `losses` is of `losses`, `clips` of `describe_corrupted`; `chance` is the accuracy of a random guess.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +23,7 @@ from dance_tf.report.corruption_tables import (
     row_name,
     unknown_backgrounds,
 )
-from dance_tf.report.tables import MISSING, percent, percents
+from dance_tf.report.tables import MISSING, counted, percent, percents
 
 PIXELS = 360  # of the paper's last condition
 UNKNOWN_SHARE = 0.25  # extra share of clips with unknown background from which the text names a condition
@@ -49,20 +53,13 @@ def _in_sentence(condition: str) -> str:
 
 
 def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: str) -> str:
-    """Return the main finding, with the largest loss if its interval excludes zero.
-
-    Args:
-        scores: of `condition_scores`, the proposed model.
-        means: of `corruption_means`, the proposed model.
-        chance: accuracy of a random guess.
-        source: "synthetic", or the name of the footage.
-    """
+    """Return the main finding, with the largest loss if its interval excludes zero."""
     clean, rows = accuracy_rows(scores).iloc[0], corrupted_rows(scores)
     text = f"Corrupted footage ({source}): by frame, the network reaches {percents(clean)} % accuracy on clean clips"
     if rows.empty:
         return f"{text}. No condition changed the clips."
     mean = accuracy_rows(means).set_index("summary")
-    text += f" and {percents(mean.loc['mpc'])} % on average over {len(rows)} conditions"
+    text += f" and {percents(mean.loc['mpc'])} % on average over {counted(len(rows), 'condition')}"
     if above_chance(clean, chance):
         text += f", {percent(mean.loc['rpc']['mean'], 0)} % of the clean accuracy"
     worst = rows.loc[rows["drop"].idxmax()]
@@ -72,12 +69,7 @@ def headline(scores: pd.DataFrame, means: pd.DataFrame, chance: float, source: s
 
 
 def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
-    """Describe the tested clips: dancers, refused clips, conditions without effect, unknown backgrounds.
-
-    Args:
-        scores: of `condition_scores`, the proposed model at the paper's levels.
-        clips: of `describe_corrupted`.
-    """
+    """Describe the tested clips: dancers, refused clips, conditions without effect, unknown backgrounds."""
     counts, used = count_clips(clips), clips[clips["reason"] == ""].drop_duplicates("clip")
     dancers, refused = counts["dancers"], counts["refused"]
     named = ", ".join(f"{clip} ({reason})" for clip, reason in refused.items())
@@ -85,27 +77,25 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
     conditions, same = len(rows[rows["condition"] != CLEAN]), list(rows.loc[~rows["changed"], "condition"])
     sides = ", ".join(map(str, sorted(used["short_side"].unique())[:4]))
     small = int((used["short_side"] <= PIXELS).sum())
-    said = [
-        (True, f"Tested on {len(used)} held-out clips of {dancers} dancer(s)."),
-        (1 < dancers < MIN_TESTED_DANCERS, "Bootstrap intervals over so few dancers are too narrow."),
-        (dancers < 2, "With one dancer there is no interval."),
-        (
-            dancers < MIN_TESTED_DANCERS,
+    sentences = [f"Tested on {counted(len(used), 'held-out clip')} of {counted(dancers, 'dancer')}."]
+    if dancers < MIN_TESTED_DANCERS:
+        sentences += [
+            "Bootstrap intervals over so few dancers are too narrow."
+            if dancers > 1
+            else "With one dancer there is no interval.",
             f"A test needs at least {MIN_TESTED_DANCERS} dancers, so no difference is called significant.",
-        ),
-        (named, f"{len(refused)} held-out clip(s) could not be corrupted and are left out: {named}."),
-        (True, f"{conditions - len(same)} of {conditions} conditions changed the clips."),
-        (
-            same,
+        ]
+    if refused:
+        left_out = f"{_verb(len(refused))} left out: {named}."
+        sentences.append(f"{counted(len(refused), 'held-out clip')} could not be corrupted and {left_out}")
+    sentences.append(f"{conditions - len(same)} of {conditions} conditions changed the clips.")
+    if same:
+        sentences.append(
             f"The others{listed(same)} did not change them (short side: {sides} pixels): they are not included in "
-            "means, tests or advice.",
-        ),
-        (
-            small and "low_resolution" not in same,
-            f"360p does not change {small} clip(s): their short side has at most {PIXELS} pixels.",
-        ),
-    ]
-    sentences = [sentence for holds, sentence in said if holds]
+            "means, tests or advice."
+        )
+    if small and "low_resolution" not in same:
+        sentences.append(f"360p does not change {counted(small, 'clip')} with a short side of at most {PIXELS} pixels.")
     unknown = unknown_backgrounds(clips)
     for row in corrupted_rows(scores).to_dict("records"):
         share = unknown.get(row["condition"], 0.0)
@@ -119,13 +109,7 @@ def clips_text(scores: pd.DataFrame, clips: pd.DataFrame) -> str:
 
 
 def paper_text(scores: pd.DataFrame, losses: pd.DataFrame, chance: float) -> str:
-    """Compare the losses with the paper's, by rank and as shares of the clean accuracy.
-
-    Args:
-        scores: of `condition_scores`, the proposed model.
-        losses: of `losses`.
-        chance: accuracy of a random guess.
-    """
+    """Compare the losses with the paper's, by rank and as shares of the clean accuracy."""
     rows, clean = corrupted_rows(scores), accuracy_rows(scores).iloc[0]
     text = "The paper calls its values simulated and estimated. Ours are measured."
     tested = losses[losses["low"] < losses["high"]]  # NaN, or no variation over dancers, is no test
@@ -150,12 +134,17 @@ def named_test(tests: int) -> str:
     return "paired t-test over dancers at 5 %" + (f", corrected for {tests} tests (Holm)" if tests > 1 else "")
 
 
-def limits_text(row: Mapping[str, object]) -> str:
-    """Describe the limits of a comparison of a few short runs.
+def _verb(number: int) -> str:
+    return "is" if number == 1 else "are"
 
-    Args:
-        row: of `difference_rows`.
-    """
+
+def _too_few(row: Mapping[str, object], subject: str) -> str:
+    dancers = f"{counted(row['dancers'], 'dancer')} {_verb(row['dancers'])}"
+    return f"{dancers} too few for a test, so no conclusion about {subject} is possible."
+
+
+def limits_text(row: Mapping[str, object]) -> str:
+    """Describe the limits of a comparison of a few short runs; `row` is of `difference_rows`."""
     side = "one short run" if row["runs"] == 1 else f"the mean of {row['runs']} short runs, one per fold"
     return f"Each side is {side}; the tests cover the variation over {row['dancers']} dancers, not over training seeds."
 
@@ -163,8 +152,7 @@ def limits_text(row: Mapping[str, object]) -> str:
 def attention_text(gains: pd.DataFrame) -> str:
     """Describe whether attention makes the hybrid more robust.
 
-    Args:
-        gains: of `gains`: the hybrid with attention minus the hybrid without; empty if one of them was not run.
+    `gains` are of the hybrid with attention minus the hybrid without; they are empty if one of them was not run.
     """
     if gains.empty:
         return "The hybrid was not run both with and without attention, so there is no comparison."
@@ -172,26 +160,21 @@ def attention_text(gains: pd.DataFrame) -> str:
     clean, total = total.loc[CLEAN], total.drop(index=CLEAN)
     text = f"Attention changes the hybrid's accuracy by frame by {percents(clean)} points on clean clips."
     if clean["result"] == TOO_FEW:
-        return (
-            f"{text} {clean['dancers']} dancer(s) are too few for a test, so no conclusion about attention is possible."
-        )
+        return f"{text} {_too_few(clean, 'attention')}"
     higher, lower = (list(total.index[total["result"] == result]) for result in (HIGHER, LOWER))
     robust = [name for name in higher if beyond.loc[name, "result"] == HIGHER]
     return (
         f"{text} The accuracy is significantly higher under {len(higher)} of {len(total)} conditions{listed(higher)} "
-        f"and significantly lower under {len(lower)}{listed(lower)} ({named_test(len(total))}). Under {len(robust)} "
-        f"condition(s){listed(robust)} the gain is also significantly larger than on clean clips. Only this counts as "
-        "robustness. "
-        f"{limits_text(clean)}"
+        f"and significantly lower under {len(lower)}{listed(lower)} ({named_test(len(total))}). Under "
+        f"{counted(len(robust), 'condition')}{listed(robust)} the gain is also significantly larger than on clean "
+        f"clips. Only this counts as robustness. {limits_text(clean)}"
     )
 
 
 def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
     """Describe the gain from training with corruptions, and whether it transfers to a family that was left out.
 
-    Args:
-        accuracies: the first table of `augmentation_transfer`.
-        gains: the second one.
+    `accuracies` and `gains` are the two tables of `augmentation_transfer`.
     """
     accuracy = accuracies.set_index(["family", "training"])
     gain = gains.set_index(["training", "family", "kind"]).sort_index()
@@ -203,8 +186,7 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         f"{percents(accuracy.loc[CLEAN, 'none'])} to {percents(accuracy.loc[CLEAN, 'all'])} % ({_gained(clean)})."
     ]
     if clean["result"] == TOO_FEW:
-        few = f"{clean['dancers']} dancer(s) are too few for a test, so no conclusion about robustness is possible."
-        return f"{sentences[0]} {few}"
+        return f"{sentences[0]} {_too_few(clean, 'robustness')}"
     if families:
         total, beyond = (gain.loc[("all", EVERYTHING, kind)] for kind in (TOTAL, BEYOND))
         sentences.append(
@@ -225,7 +207,7 @@ def transfer_text(accuracies: pd.DataFrame, gains: pd.DataFrame) -> str:
         sentences.append(text)
     tests = named_test(len(families))
     if left_out:
-        tests += f"; corrected for {len(left_out)} test(s) where a family is left out"
+        tests += f"; corrected for {counted(len(left_out), 'test')} where a family is left out"
     return " ".join([*sentences, f"Tests: {tests}. {limits_text(clean)}"])
 
 
@@ -238,11 +220,7 @@ def advice_table(scores: pd.DataFrame, losses: pd.DataFrame, curves: pd.DataFram
 
     If an effect has several levels, its row shows the largest significant loss. If there is none, it shows the largest
     loss whose interval excludes zero, otherwise the largest loss. Effects that left the clips unchanged come last.
-
-    Args:
-        scores: of `condition_scores`, the proposed model at the paper's levels.
-        losses: of `losses`, the same.
-        curves: of `condition_scores` by severity, for the level at which `LARGE_LOSS` is reached (by the means).
+    `curves` are of `condition_scores` by severity, for the level at which `LARGE_LOSS` is reached (by the means).
     """
     accuracy, curves = accuracy_rows(scores), accuracy_rows(curves)
     unchanged = set(accuracy.loc[~accuracy["changed"], "condition"])

@@ -12,7 +12,7 @@ from dance_tf.experiments.cost import SHARED
 from dance_tf.experiments.scores import VALIDATION, group_runs, predictions_of
 from dance_tf.experiments.spec import PROPOSED
 from dance_tf.report.comparison import strategy_title
-from dance_tf.report.tables import MISSING, nest, percents
+from dance_tf.report.tables import MISSING, counted, nest, percents
 
 PLAIN = "cnn"  # reference network: costs are also given relative to it
 COSTS = {  # column: cost, factor, column of the paper's Table 4
@@ -30,13 +30,10 @@ COSTS = {  # column: cost, factor, column of the paper's Table 4
 def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Return how often frames of the paper's similar styles are classified as the other style of the pair (Table 4).
 
-    Args:
-        runs: finished runs; their validation folds are read, as in the paper.
-        resamples: draws of dancers.
-        seed: of the draws.
+    The validation folds are read, as in the paper. `resamples` and `seed` are of the draws of dancers.
 
     Returns:
-        Columns name, mean, low, high (fractions; nan if no pair is among the styles), runs.
+        Columns name, mean, low, high (fractions; NaN if no pair is among the styles), runs.
     """
     rows = []
     for (name,), group in group_runs(runs, ("name",)).items():
@@ -99,12 +96,12 @@ def describe_measurement(costs: pd.DataFrame) -> str:
     rounds, shared = shared.at["decode_seconds", "count"], shared["median"]
     kind = "synthetic, of the size of the clips" if first["synthetic"] else "one of the clips"
     return (
-        f"Medians of {rounds} round(s); each round measures all networks. In brackets: the smallest and the largest "
-        f"value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels ({kind}), one "
-        f"thread of {first['machine']}. Inference: decoding with resizing ({shared['decode_seconds']:.2f} s), "
-        f"background subtraction ({shared['background_seconds']:.3f} s), network. Training time: runs in parallel, "
-        f"growth of the autoencoder included. Memory: the process, {shared['idle_memory_mb']:.0f} MB without the "
-        "network. Similar styles: validation folds, by frame."
+        f"Medians of {counted(rounds, 'round')}; each round measures all networks. In brackets: the smallest and the "
+        f"largest value. One video of {first['frames']} frames of {first['width']} × {first['height']} pixels "
+        f"({kind}), one thread of {first['machine']}. Inference: decoding with resizing "
+        f"({shared['decode_seconds']:.2f} s), background subtraction ({shared['background_seconds']:.3f} s), network. "
+        "Training time: runs in parallel, growth of the autoencoder included. Memory: the process, "
+        f"{shared['idle_memory_mb']:.0f} MB without the network. Similar styles: validation folds, by frame."
     )
 
 

@@ -1,4 +1,8 @@
-"""Tables and sentences of the leakage gap, made from tidy tables of results."""
+"""Tables and sentences of the leakage gap, made from tidy tables of results.
+
+Everywhere `table` is `estimates` by strategy, view and split, `gaps` is of `leakage_gaps`, `duplicates` is of
+`near_duplicates`; `chance` is the accuracy of guessing, and `source` is "synthetic" or the name of the footage.
+"""
 
 import numpy as np
 import pandas as pd
@@ -28,18 +32,11 @@ def leakage_table(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 def duplicate_table(duplicates: pd.DataFrame) -> pd.DataFrame:
     """Return the held-out frames with a near-duplicate in training, one row per view and split."""
-    titles = {
-        "view": "view",
-        "split": "split",
-        "frames": "held-out frames",
-        "count": "with a near-duplicate in training",
-        "share": "share (%)",
-        "dancer_in_training": "dancer in training (%)",
-        "dancer_and_style_in_training": "dancer and style in training (%)",
-    }
-    shares = [*titles][-3:]
+    shares = ["share", "dancer_in_training", "dancer_and_style_in_training"]
     named = duplicates.assign(view=duplicates["view"].map(VIEW_NAMES), **(100 * duplicates[shares]))
-    return named[[*titles]].rename(columns=titles)
+    titles = {name: f"{name.replace('_', ' ')} (%)" for name in shares}
+    titles = {"frames": "held-out frames", "count": "with a near-duplicate in training", **titles}
+    return named[["view", "split", *titles]].rename(columns=titles)
 
 
 def leakage_headline(table: pd.DataFrame, gaps: pd.DataFrame, source: str) -> str:
@@ -83,15 +80,7 @@ def _describe_gap(table: pd.DataFrame, gap: pd.Series) -> str:
 
 
 def leakage_text(table: pd.DataFrame, gaps: pd.DataFrame, duplicates: pd.DataFrame, source: str, chance: float) -> str:
-    """Describe the results on leakage.
-
-    Args:
-        table: `estimates` by strategy, view and split.
-        gaps: of `leakage_gaps`.
-        duplicates: of `near_duplicates`.
-        source: "synthetic" or the name of the footage.
-        chance: accuracy of guessing.
-    """
+    """Describe the gaps, the split by clip and the near-duplicates."""
     by_frame = gaps[gaps["unit"] == "frame"]
     learnt, idle = by_frame[by_frame["learnt"]], by_frame[~by_frame["learnt"]]
     sentences = [leakage_headline(table, gaps, source)]

@@ -13,7 +13,7 @@ from dance_tf.evaluation.intervals import UNITS
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import PARTS, group_runs, predictions_of
 from dance_tf.model.networks import strategy_of
-from dance_tf.report.tables import compare_with_paper
+from dance_tf.report.tables import MISSING, percent
 
 PRINTED = "paper (its own footage)"
 KEYS = ["table", "row", "score"]
@@ -47,7 +47,7 @@ def measured_numbers(counts: pd.DataFrame, by_repeat: pd.DataFrame, by_interval:
     """
     frames = pd.concat([counts[["style", "kept"]], pd.DataFrame({"style": ["all"], "kept": counts["kept"].sum()})])
     one = frames.rename(columns={"style": "row", "kept": "mean"}).assign(table=1, score="frames", runs=1)
-    one = one.assign(mean=one["mean"] / 100, low=np.nan, high=np.nan)  # `compare_with_paper` prints percent
+    one = one.assign(mean=one["mean"] / 100, low=np.nan, high=np.nan)  # `beside_paper` prints percent
     paper_like = "part == 'validation' and unit == 'frame'"
     two, three = by_repeat.query(paper_like), by_interval.query(paper_like)
     titles = two["strategy"].map(lambda name: strategy_of(name).title)
@@ -59,12 +59,20 @@ def measured_numbers(counts: pd.DataFrame, by_repeat: pd.DataFrame, by_interval:
 
 
 def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return every number of the paper's Tables 1 to 3 that was also measured here, with our value.
+    """Return every number of the paper's Tables 1 to 3 that was also measured here, in percent as printed.
 
     Args:
         measured: of `measured_numbers`.
+
+    Returns:
+        Columns table, row, score, paper, ours, difference (two decimals), interval ("[55.0, 67.1]" or a dash), runs.
     """
-    table = compare_with_paper(measured, published_numbers(), KEYS).dropna(subset=["paper", "ours"])
+    both = published_numbers().merge(measured, on=KEYS, validate="one_to_one").dropna(subset=["value", "mean"])
+    paper, ours = both["value"].astype(float).round(2), (100 * both["mean"].astype(float)).round(2)
+    bounds = both[["low", "high"]].map(percent)
+    interval = ("[" + bounds["low"] + ", " + bounds["high"] + "]").where(bounds["low"] != MISSING, MISSING)
+    table = both[KEYS].assign(paper=paper, ours=ours, difference=(ours - paper).round(2), interval=interval)
+    table["runs"] = both["runs"].astype("Int64")
     styles = set(table_frame(1)["style"])
     if not styles <= set(table.loc[table["table"] == 1, "row"]):  # the paper's total is of its own twelve styles
         table = table[(table["table"] != 1) | (table["row"] != "all")]
@@ -91,27 +99,22 @@ def confusions_of_runs(runs: Iterable[Run]) -> dict[str, np.ndarray]:
     """Return the confusion matrices of runs that differ only in fold: int64 [runs, styles, styles] by name."""
     networks = [run for run in runs if not run.spec.baseline]
     by = ("name", "strategy", "view", "split", "frame_size", "interval", "repeat")
-    found = {}
-    for key, group in group_runs(networks, by).items():
-        for part in PARTS:
-            for unit in UNITS:
-                matrices = [each.confusion_by_clip(unit).sum(axis=0) for each in predictions_of(group, part)]
-                found[f"{', '.join(map(str, key))}, {part}, by {unit}"] = np.stack(matrices)
-    return found
+    return {
+        f"{', '.join(map(str, key))}, {part}, by {unit}": np.stack(
+            [each.confusion_by_clip(unit).sum(axis=0) for each in predictions_of(group, part)]
+        )
+        for key, group in group_runs(networks, by).items()
+        for part in PARTS
+        for unit in UNITS
+    }
 
 
 def audit_text(beside: pd.DataFrame, findings: Sequence[Finding], own: OwnAudit, source: str) -> str:
     """Describe which printed numbers contradict each other, and what the same audit finds in ours."""
     impossible = [finding for finding in findings if finding.level == "impossible"]
     rules = Counter(finding.rule for finding in impossible if finding.row.startswith(("Table 2", "Table 3")))
-    f1, specificity, kappa = (
-        rules[name]
-        for name in (
-            "f1 against precision and sensitivity",
-            "specificity against accuracy and supports",
-            "kappa against accuracy and supports",
-        )
-    )
+    names = ("f1 against precision and sensitivity", "specificity against accuracy and supports")
+    f1, specificity, kappa = (rules[name] for name in (*names, "kappa against accuracy and supports"))
     return (
         f"**Our numbers come from {source} footage and do not reproduce the paper**: the clips, the dancers and the "
         f"training budget differ. For {len(beside)} of the paper's numbers the table shows our value, measured on the "

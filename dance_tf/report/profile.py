@@ -93,11 +93,6 @@ TYPES = get_type_hints(Profile)
 NAMES = tuple(field.name for field in fields(Profile) if field.name != "name")
 
 
-def resolve_run_folder(run_folder: Path | str) -> Path:
-    """Return a run folder as an absolute path; a relative path is relative to the repository root."""
-    return (ROOT / run_folder).resolve()
-
-
 def find_profile(name_or_path: str | Path) -> Path:
     """Return the YAML file of a profile.
 

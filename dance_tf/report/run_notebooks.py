@@ -5,9 +5,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from unittest.mock import patch
 
 import nbformat
 import papermill
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 from dance_tf.report.build import portable, write_report
 from dance_tf.report.profile import ROOT, RunError, find_profile, load_profile, read_profile
-from dance_tf.report.section import RunReport, Section, plain, write_whole
+from dance_tf.report.section import RunReport, plain, write_whole
 
 ENGINE = "dance_tf"
 NEEDS_CLIPS = "needs_clips"  # tag of cells that are left out when the report is made from stored runs
@@ -46,7 +47,7 @@ def notebook_paths(folder: Path) -> list[Path]:
 def run_profile(
     profile: Path | str, notebooks: Path, run_folder: Path, progress: bool = True, from_records: bool = False
 ) -> Path:
-    """Run all notebooks of a folder with a profile and write the report.
+    """Run all notebooks of a folder with a profile, write the report and return the path of REPORT.md.
 
     All notebooks run, also after an interrupted run. Training is cached, so the second run gives the same numbers.
 
@@ -60,9 +61,6 @@ def run_profile(
         progress: show a progress bar on standard error.
         from_records: make tables and figures from the runs stored in `runs/`. Cells tagged `needs_clips` do not run.
             Sections that are not saved again and the executed notebooks do not change.
-
-    Returns:
-        path of REPORT.md.
 
     Raises:
         RunError: the profile is not valid, the folder contains something other than a report, or a notebook failed. The
@@ -87,7 +85,7 @@ def run_profile(
     executed.mkdir(parents=True, exist_ok=True)
     orders = [int(path.name[:2]) for path in paths]
     if not from_records:
-        _remove_where(report, lambda section: section.order not in orders)
+        report.remove_sections({section.order for section in report.sections()} - set(orders))
         for old in set(executed.glob("*")) - {executed / path.name for path in paths}:
             if old.is_file():
                 old.unlink()
@@ -103,24 +101,15 @@ def run_profile(
         for order, path in zip(orders, bar, strict=True):
             bar.set_postfix_str(path.stem)
             wanted = {key: _as_parameter(value) for key, value in given.items() if key in defaults[path]}
-            before = report.timestamps()
+            before = report.last_saved()
             run_notebook(path, executed / path.name, wanted, from_records)
             if not from_records:
-                old = {name for name, stamp in report.timestamps().items() if before.get(name) == stamp}
-                _remove_where(
-                    report, lambda section, order=order, old=old: section.order == order and section.file_name in old
-                )
+                report.remove_sections([order], saved_until=before)
     return write_report(report, from_records)
 
 
 def _may_be_a_report(folder: Path) -> bool:
     return folder.is_dir() and (not any(folder.iterdir()) or any((folder / name).exists() for name in MARKS))
-
-
-def _remove_where(report: RunReport, unwanted: Callable[[Section], bool]) -> None:
-    for section in report.sections():
-        if unwanted(section):
-            report.remove(section)
 
 
 def _from_root(path: Path, root: Path) -> str:
@@ -157,13 +146,9 @@ def defaults_of(notebook: Path) -> dict[str, object]:
 
 
 def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], from_records: bool = False) -> None:
-    """Execute one notebook in its own folder. The executed copy appears when all cells have run.
+    """Execute one notebook in its own folder, and write the executed copy to `output` when all cells have run.
 
-    Args:
-        notebook: to execute.
-        output: path of the executed copy; from records no copy is kept.
-        parameters: values for its parameters cell.
-        from_records: leave out the cells tagged `needs_clips`.
+    From records, cells tagged `needs_clips` do not run, and no copy is kept.
 
     Raises:
         RunError: a cell failed; the message names the notebook, the cell and the error.
@@ -226,32 +211,14 @@ class LoggedKernelEngine(Engine):
 papermill_engines.register(ENGINE, LoggedKernelEngine)
 
 
-@contextmanager
-def kernel_environment() -> Iterator[None]:
+def kernel_environment() -> AbstractContextManager:
     """Set the variables of kernels: quiet logs, seeded hashes, and the interpreter and package of this process.
 
     The user's own kernelspec "python3" may point to another Python, so this environment's comes before it.
     """
-    wanted = {
-        **QUIET,
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": _before(str(ROOT), os.environ.get("PYTHONPATH")),
-        "JUPYTER_PATH": _before(str(Path(sys.prefix, "share", "jupyter")), os.environ.get("JUPYTER_PATH")),
-    }
-    before = {key: os.environ.get(key) for key in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-
-
-def _before(first: str, rest: str | None) -> str:
-    return os.pathsep.join([first, rest] if rest else [first])
+    first = {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter"))}
+    paths = {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
+    return patch.dict(os.environ, {**QUIET, "PYTHONHASHSEED": "0", **paths})
 
 
 def without_traces(document: NotebookNode) -> NotebookNode:

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dance_tf.report.profile import resolve_run_folder
+from dance_tf.report.profile import ROOT
 from dance_tf.report.tables import to_markdown
 
 DPI = 150
@@ -28,7 +28,7 @@ class Table:
         name: file name without suffix, such as "t2_strategies".
         title: one line above the table.
         frame: the numbers; the index is not written.
-        caption: information to read the table: number of runs, kind of interval.
+        caption: number of runs, kind of interval.
         main: whether REPORT.md prints it. If no table of a section is marked, the first one is printed.
     """
 
@@ -45,8 +45,8 @@ class Picture:
 
     Attributes:
         name: file name without suffix.
-        figure: the matplotlib figure.
-        caption: what the figure shows.
+        figure: of matplotlib.
+        caption: what it shows.
         on_data: whether it shows data. A title of such a figure must name the source of the run ("synthetic" or the
             name of the footage). A diagram of a network does not need this.
         main: whether it may open REPORT.md; the first two such figures do.
@@ -67,7 +67,7 @@ class Section:
         order: number of the notebook; the report prints sections in this order.
         name: file name without number and suffix.
         title: heading of the section.
-        headline: one sentence with its numbers for the top of the report; empty for none.
+        headline: one sentence for the top of the report; empty for none.
         text: Markdown.
         metrics: branch of metrics.json.
         tables: one mapping per table: name, title, caption, rows, main.
@@ -110,7 +110,7 @@ class RunReport:
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = resolve_run_folder(folder)
+        self.folder = (ROOT / folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -148,14 +148,12 @@ class RunReport:
 
         Args:
             section: name that is also a file name: "evaluate_classifier".
-            title: heading in the report.
+            title, part, headline: as in `Section`.
             text: Markdown between the heading and the tables; its headings start at "####".
             metrics: branch of metrics.json; values that are not finite become null.
             tables: written to tables/<name>.csv and .md.
             figures: written to figures/<name>.png.
             order: number of the notebook.
-            part: place among the sections of the same notebook.
-            headline: one sentence with its numbers for the top of REPORT.md.
 
         Raises:
             ValueError: a name is not a valid file name or belongs to another section, or no title of a figure on data
@@ -165,11 +163,9 @@ class RunReport:
         if bad := [name for name in names if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name)]:
             raise ValueError(f"not a valid file name (lower case, digits, underscores): {', '.join(bad)}")
         for picture in figures:
-            shown = " ".join(titles_of(picture.figure)).lower()
-            if picture.on_data and self.source.lower() not in shown:
-                raise ValueError(
-                    f"the figure {picture.name} shows data, but none of its titles contains {self.source!r}"
-                )
+            shown, source = " ".join(titles_of(picture.figure)), self.source
+            if picture.on_data and source.lower() not in shown.lower():
+                raise ValueError(f"the figure {picture.name} shows data, but none of its titles contains {source!r}")
         new = Section(
             order=order,
             name=section,
@@ -205,15 +201,17 @@ class RunReport:
         found = [Section(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
         return sorted(found, key=lambda section: (section.order, section.part, section.name))
 
-    def timestamps(self) -> dict[str, int]:
-        """Return when each section was saved: file name to modification time in nanoseconds."""
-        return {file.name: file.stat().st_mtime_ns for file in (self.folder / "sections").glob("*.json")}
+    def last_saved(self) -> int:
+        """Return when the last section was saved, in nanoseconds by the clock of its disk; 0 without sections."""
+        return max((file.stat().st_mtime_ns for file in (self.folder / "sections").glob("*.json")), default=0)
 
-    def remove(self, section: Section) -> None:
-        """Remove a section with its tables and figures."""
-        for file in section.files:
-            (self.folder / file).unlink(missing_ok=True)
-        (self.folder / "sections" / section.file_name).unlink()
+    def remove_sections(self, orders: Collection[int], saved_until: float = math.inf) -> None:
+        """Remove the sections of these notebooks, with their tables and figures, that were saved until a time."""
+        for section in self.sections():
+            stored = self.folder / "sections" / section.file_name
+            if section.order in orders and stored.stat().st_mtime_ns <= saved_until:
+                for file in [self.folder / name for name in section.files] + [stored]:
+                    file.unlink(missing_ok=True)
 
 
 def _entry(item: Table | Picture, title: str) -> dict[str, object]:
@@ -229,18 +227,17 @@ def titles_of(figure: Figure) -> list[str]:
     return [title for title in titles if title]
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Figure, dpi: int = DPI) -> bytes:
     """Return a figure as PNG. Equal figures give equal bytes: the file has no date and no version."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def plain(value: object) -> object:
-    """Convert a value to JSON types, in the same way on every run.
+    """Convert a value to JSON types: keys become sorted strings, values that are not finite become null.
 
-    NumPy scalars and arrays become Python values. Floats are rounded to six decimals, or to six significant digits if
-    smaller than 0.1. Values that are not finite become null. Keys become sorted strings.
+    Floats are rounded to six decimals, or to six significant digits if smaller than 0.1.
 
     Raises:
         TypeError: JSON has no such type.

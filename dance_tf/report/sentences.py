@@ -1,4 +1,8 @@
-"""Sentences of the report; all their numbers are computed from tidy tables."""
+"""Sentences of the report; all their numbers are computed from tidy tables.
+
+Everywhere `table` is `estimates` by name and view, of one network and the baseline; `chance` is the accuracy of
+guessing, and `source` is "synthetic" or the name of the footage.
+"""
 
 from collections.abc import Sequence
 
@@ -8,8 +12,9 @@ from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT
-from dance_tf.experiments.spec import BASELINE
-from dance_tf.report.tables import VIEW_NAMES, only, percent, percents
+from dance_tf.experiments.spec import BASELINE, BASELINE_TITLE
+from dance_tf.report.comparison import budget, strategy_title
+from dance_tf.report.tables import VIEW_NAMES, counted, only, percent, percents
 
 FITTED = 0.5  # from chance to 1: a lower training accuracy shows nothing about generalisation
 CARRIED = 0.5  # of the training accuracy above chance; a lower share means that most of it does not generalise
@@ -19,17 +24,19 @@ def data_text(data: dict[str, object], counts: pd.DataFrame) -> str:
     """Describe the clips, what curation kept, and the limits of a small data set."""
     kept, seen = int(counts["kept"].sum()), int(counts["seen"].sum())
     sentences = [
-        f"{data['clips']} clips of {data['dancers']} dancers in {len(data['styles'])} styles ({data['source']}). "
+        f"{counted(data['clips'], 'clip')} of {counted(data['dancers'], 'dancer')} in "
+        f"{counted(len(data['styles']), 'style')} ({data['source']}). "
         f"Curation kept {kept:,} of {seen:,} frames ({kept / max(seen, 1):.1%}).",
         "The background is valid in every clip."
         if not data["rooms_unknown"]
-        else f"In {data['rooms_unknown']} clip(s) the camera moves too much to estimate a background.",
+        else f"In {counted(data['rooms_unknown'], 'clip')} the camera moves too much to estimate a background.",
     ]
     if few := list(counts.loc[counts["clips"] < 2, "style"]):
         sentences.append(f"These styles have one clip: {', '.join(few)}. Their scores have no meaning.")
     if data["dancers"] < MIN_TESTED_DANCERS:
         sentences.append(
-            f"With {data['dancers']} dancers, intervals over dancers are too narrow, and no difference is tested."
+            f"With {counted(data['dancers'], 'dancer')}, intervals over dancers are too narrow, and no difference is "
+            "tested."
         )
     return " ".join(sentences)
 
@@ -57,24 +64,28 @@ def training_accuracy(runs: Sequence[Run]) -> dict[str, float]:
 
 
 def training_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return one row per run: view, fold, repeat, epochs, kept epoch, early stop, validation accuracy in percent."""
-    columns = ["network reads", "fold", "repeat", "epochs", "kept epoch", "stopped early", "validation accuracy (%)"]
-    rows = []
-    for run in runs:
-        spec, accuracy = run.spec, run.history["val_accuracy"]
-        numbers = spec.fold + 1, spec.repeat + 1, len(accuracy), run.best_epoch + 1
-        early = "yes" if run.stopped_early else "no"
-        rows.append((VIEW_NAMES[spec.settings.view], *numbers, early, 100 * accuracy.iloc[run.best_epoch]))
-    return pd.DataFrame(rows, columns=columns)
+    """Return one row per run."""
+    return pd.DataFrame(
+        {
+            "network reads": VIEW_NAMES[run.spec.settings.view],
+            "fold": run.spec.fold + 1,
+            "repeat": run.spec.repeat + 1,
+            "epochs": len(run.history),
+            "kept epoch": run.best_epoch + 1,
+            "stopped early": "yes" if run.stopped_early else "no",
+            "validation accuracy (%)": 100 * run.history["val_accuracy"].iloc[run.best_epoch],
+        }
+        for run in runs
+    )
 
 
 def training_text(runs: Sequence[Run]) -> str:
     """Describe the main runs: their number, training accuracy, size of the network."""
     first = runs[0]
-    folds, repeats = (len({getattr(run.spec, name) for run in runs}) for name in ("fold", "repeat"))
+    folds, repeats = budget(runs)["folds"], counted(budget(runs)["repeats"], "repeat")
     fitted = ", ".join(f"{percent(value)} % ({VIEW_NAMES[view]})" for view, value in training_accuracy(runs).items())
     return (
-        f"{len(runs)} runs: {folds} of {first.spec.folds} folds over dancers, {repeats} repeat(s), two views of the "
+        f"{len(runs)} runs: {folds} of {first.spec.folds} folds over dancers, {repeats}, two views of the "
         f"frame. Accuracy on the training frames in the last epoch: {fitted}. The network has {first.parameters:,} "
         f"parameters, {first.parameters * 4 / 1e6:.1f} MB in float32; the paper states 157.4 MB for its "
         "network."
@@ -82,20 +93,13 @@ def training_text(runs: Sequence[Run]) -> str:
 
 
 def evaluation_headline(table: pd.DataFrame, title: str, source: str, chance: float) -> str:
-    """Return the report's first sentence: clip accuracy on held-out dancers, compared with chance and the baseline.
-
-    Args:
-        table: `estimates` by name and view, of one network and the baseline.
-        title: title of the network.
-        source: "synthetic" or the name of the footage.
-        chance: accuracy of guessing.
-    """
+    """Return the report's first sentence: clip accuracy on held-out dancers, compared with chance and the baseline."""
     view, accuracy = better_view(table), _held_out_accuracy(table)
     found, baseline = accuracy.loc["clip", "network", view], accuracy.loc["clip", BASELINE, view]
     return (
-        f"{title}, {VIEW_NAMES[view]}, recognises **{percents(found)} %** of the clips of {found['dancers']:.0f} "
-        f"held-out dancers ({source}). A logistic regression recognises {percent(baseline['mean'])} %; chance is "
-        f"{percent(chance)} %."
+        f"{title}, {VIEW_NAMES[view]}, recognises **{percents(found)} %** of the clips of "
+        f"{counted(found['dancers'], 'held-out dancer')} ({source}). A logistic regression recognises "
+        f"{percent(baseline['mean'])} %; chance is {percent(chance)} %."
     )
 
 
@@ -113,13 +117,7 @@ def _held_out_accuracy(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float) -> str:
-    """Describe the accuracy by frame, and the accuracy of the network that reads frames with background.
-
-    Args:
-        table: as for `evaluation_headline`.
-        fitted: from `training_accuracy`.
-        chance: accuracy of guessing.
-    """
+    """Describe the accuracy by frame, and that of the network with background; `fitted` is of `training_accuracy`."""
     accuracy = _held_out_accuracy(table)
     best = accuracy.loc[("frame", BASELINE), "mean"].max()
     frame = accuracy.loc["frame", "network", better_view(table)]
@@ -127,8 +125,8 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
     sentences = [
         f"By frame the accuracy is {percent(frame['mean'])} %. The difference from the better of the two logistic "
         f"regressions ({percent(best)} %) is {percent(frame['mean'] - best)} percentage points. Each number is the "
-        f"mean of {frame['runs']:.0f} run(s), all tested on the clips of the same {frame['dancers']:.0f} dancer(s). "
-        f"The intervals are computed over these dancers.{few}"
+        f"mean of {counted(frame['runs'], 'run')}, all tested on the clips of the same "
+        f"{counted(frame['dancers'], 'dancer')}. The intervals are computed over these dancers.{few}"
     ]
     if "frame" in fitted:
         clip, by_frame = (accuracy.loc[(unit, "network", "frame"), "mean"] for unit in ("clip", "frame"))
@@ -145,6 +143,7 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
 
 
 def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `estimates` for `wide_table`: named views, metrics in the order of `metrics.SCORES`."""
-    named = table.assign(view=table["view"].map(VIEW_NAMES))
+    """Return `estimates` for `wide_table`: titles of networks and views, metrics in the order of `metrics.SCORES`."""
+    titles = table["name"].map(lambda name: BASELINE_TITLE if name == BASELINE else strategy_title(name))
+    named = table.assign(name=titles, view=table["view"].map(VIEW_NAMES))
     return named.sort_values("metric", key=lambda column: column.map(SCORES.index), kind="stable")

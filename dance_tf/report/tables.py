@@ -1,21 +1,24 @@
-"""Tables for readers: percentages with intervals, wide tables from tidy frames, Markdown, comparison with the paper."""
+"""Tables for readers: percentages with intervals, wide tables from tidy frames, Markdown, metrics."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
-from dance_tf.experiments.scores import HELD_OUT, VALIDATION
 from dance_tf.synthesis.choreography import STYLES
 
 MISSING = "–"
 VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # names of the network's inputs
-MEASURE = ["mean", "low", "high", "runs"]
 
 
 def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
     """Return the paper's abbreviations of its styles; other styles keep their names."""
     published = {style.name: style.abbreviation for style in STYLES}
     return tuple(published.get(style, style) for style in styles)
+
+
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun: "1 clip", "2 clips"."""
+    return f"{number:.0f} {noun}{'' if number == 1 else 's'}"
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -122,36 +125,4 @@ def nest_parts(table: pd.DataFrame, *by: str) -> dict[str, object]:
         return {}
     if "metric" in table:
         levels, table = [*levels, "metric"], table.drop(columns="dancers")
-    return nest(table.assign(part=table["part"].map({VALIDATION: "", HELD_OUT: "held_out"})), levels)
-
-
-def compare_with_paper(tidy: pd.DataFrame, published: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Return the numbers of the paper and ours in one table.
-
-    Args:
-        tidy: columns `keys`, mean, low, high (fractions) and runs.
-        published: columns `keys` and value, in percent as printed.
-        keys: the columns that name a number in both, such as `["strategy", "metric"]`.
-
-    Returns:
-        a frame with `keys`, paper, ours, difference (all in percent, two decimals), interval ("[55.0, 67.1]") and runs,
-        in the order of the paper, then numbers that the paper lacks. Missing values are NaN.
-
-    Raises:
-        ValueError: a number occurs twice in one table.
-    """
-    keys = list(keys)
-    for name, frame in (("measured", tidy), ("published", published)):
-        if frame.duplicated(keys).any():
-            raise ValueError(f"a {name} number occurs twice for the same {keys}")
-    both = pd.concat([published[keys], tidy[keys]]).drop_duplicates(ignore_index=True)
-    joined = both.merge(published[[*keys, "value"]], how="left").merge(tidy[[*keys, *MEASURE]], how="left")
-    paper, ours = joined["value"].astype(float).round(2), (100 * joined["mean"].astype(float)).round(2)
-    bounds = joined[["low", "high"]].map(percent)
-    return both.assign(
-        paper=paper,
-        ours=ours,
-        difference=(ours - paper).round(2),
-        interval=("[" + bounds["low"] + ", " + bounds["high"] + "]").where(bounds["low"] != MISSING, MISSING),
-        runs=joined["runs"].astype("Int64"),
-    )
+    return nest(table.assign(part=table["part"].map({"validation": "", "held out": "held_out"})), levels)

@@ -1,12 +1,15 @@
 """Made-up dancers: body, joints, clothes, habits and skill. A dancer has the same ones in every clip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from dance_tf.synthesis.choreography import CONTROLS, Arm
+from dance_tf.synthesis.choreography import CONTROLS, Arm, Foot
 
-SIDES = ("left", "right")
+SIGNS = {"left": 1.0, "right": -1.0}
+SIDES = tuple(SIGNS)
 _PARTS = ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "toe")
 JOINTS = ("pelvis", "waist", "chest", "neck", "head", *(f"{side}_{part}" for side in SIDES for part in _PARTS))
 JOINT = {name: index for index, name in enumerate(JOINTS)}
@@ -41,20 +44,11 @@ def body_of(height: float, legs: float = 1.0, arms: float = 1.0, shoulders: floa
     """
     leg = 0.485 * height * legs
     trunk = height * (1 - 0.039 - 0.112) - leg
-    return Body(
-        height=height,
-        leg=leg,
-        ankle=0.039 * height,
-        foot=0.11 * height,
-        torso=0.88 * trunk,
-        neck=0.12 * trunk + 0.056 * height,
-        shoulder=0.108 * height * shoulders,
-        hip=0.052 * height,
-        upper_arm=0.172 * height * arms,
-        forearm=0.148 * height * arms,
-        hand=0.07 * height,
-        girth=girth,
-    )
+    ankle, foot, hand = 0.039 * height, 0.11 * height, 0.07 * height
+    torso, neck = 0.88 * trunk, 0.12 * trunk + 0.056 * height
+    shoulder, hip = 0.108 * height * shoulders, 0.052 * height
+    upper_arm, forearm = 0.172 * height * arms, 0.148 * height * arms
+    return Body(height, leg, ankle, foot, torso, neck, shoulder, hip, upper_arm, forearm, hand, girth)
 
 
 @dataclass(frozen=True)
@@ -70,12 +64,10 @@ class Motion:
 def rotation(axis: str, degrees: np.ndarray) -> np.ndarray:
     """Return rotation matrices [n, 3, 3] about "x", "y" or "z", right-handed, for angles [n] in degrees."""
     angle = np.radians(np.asarray(degrees, np.float64))
-    cosine, sine = np.cos(angle), np.sin(angle)
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-    matrices = np.zeros((*angle.shape, 3, 3))
-    matrices[..., "xyz".index(axis), "xyz".index(axis)] = 1.0
-    matrices[..., first, first] = matrices[..., second, second] = cosine
-    matrices[..., first, second], matrices[..., second, first] = -sine, sine
+    matrices = np.tile(np.eye(3), (*angle.shape, 1, 1))
+    matrices[..., first, first] = matrices[..., second, second] = np.cos(angle)
+    matrices[..., first, second], matrices[..., second, first] = -np.sin(angle), np.sin(angle)
     return matrices
 
 
@@ -96,9 +88,10 @@ def _arm_directions(arm: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarra
 def _knee(hip: np.ndarray, ankle: np.ndarray, pole: np.ndarray, bone: float) -> np.ndarray:
     """Return the knee [n, 3] of a leg of two equal bones that bends towards `pole`."""
     leg = ankle - hip
-    length = np.clip(np.linalg.norm(leg, axis=1), 1e-3, 2 * bone)
-    along = length**2 / (2 * length)
-    axis = leg / np.maximum(np.linalg.norm(leg, axis=1), 1e-9)[:, None]
+    length = np.linalg.norm(leg, axis=1)
+    bent = np.clip(length, 1e-3, 2 * bone)
+    along = bent**2 / (2 * bent)
+    axis = leg / np.maximum(length, 1e-9)[:, None]
     across = pole - (pole * axis).sum(axis=1)[:, None] * axis
     across /= np.maximum(np.linalg.norm(across, axis=1), 1e-9)[:, None]
     return hip + along[:, None] * axis + np.sqrt(np.maximum(bone**2 - along**2, 0.0))[:, None] * across
@@ -112,13 +105,12 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
 
     Args:
         controls: float64 [n, len(CONTROLS)], rows in the order of `Pose.vector`.
-        body: lengths.
         origin: float64 [n, 2], the dancer's place, x and z in metres.
     """
     value = dict(zip(CONTROLS, controls.T, strict=True))
-    count = len(controls)
+    zeros = np.zeros(len(controls))
     turn = rotation("y", value["facing"])
-    place = np.stack([origin[:, 0], np.zeros(count), origin[:, 1]], axis=1)
+    place = np.stack([origin[:, 0], zeros, origin[:, 1]], axis=1)
 
     def local(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         return place + _apply(turn, np.stack([x, y, z], axis=1))
@@ -126,17 +118,13 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
     height = body.ankle + body.leg * (STRAIGHT - value["sink"])
     hips_back = body.leg * (value["push"] - 0.0035 * value["bow"])  # for balance
     pelvis_frame = turn @ rotation("z", -value["hip"]) @ rotation("x", 0.3 * value["bow"])
-    ankles = {}
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        lift = np.maximum(value[f"{side}_foot_lift"], 0.0)
-        ankles[side] = local(
-            sign * body.leg * value[f"{side}_foot_out"],
-            body.ankle + body.leg * lift,
-            body.leg * value[f"{side}_foot_forward"],
-        )
-        hip = local(body.leg * value["sway"], np.zeros(count), hips_back) + _apply(
-            pelvis_frame, np.array([sign * body.hip, 0.0, 0.0])
-        )
+    ankles, hips = {}, {}
+    for side, sign in SIGNS.items():
+        out, forward, lift = (value[f"{side}_foot_{part}"] for part in Foot._fields)
+        rise = body.ankle + body.leg * np.maximum(lift, 0.0)
+        ankles[side] = local(sign * body.leg * out, rise, body.leg * forward)
+        hips[side] = _apply(pelvis_frame, np.array([sign * body.hip, 0.0, 0.0]))
+        hip = local(body.leg * value["sway"], zeros, hips_back) + hips[side]
         flat = ((ankles[side] - hip)[:, [0, 2]] ** 2).sum(axis=1)
         reach = np.sqrt(np.maximum((STRAIGHT * body.leg) ** 2 - flat, (0.3 * body.leg) ** 2))
         height = np.minimum(height, ankles[side][:, 1] + reach - hip[:, 1])
@@ -153,36 +141,46 @@ def place_joints(controls: np.ndarray, body: Body, origin: np.ndarray) -> Motion
     chest, neck = (waist + _apply(chest_frame, np.array([0, share * body.torso, 0])) for share in (0.33, 0.58))
     head = neck + _apply(head_frame, np.array([0, body.neck, 0.012]))
     joints = [pelvis, waist, chest, neck, head]
-    for side, sign in (("left", 1.0), ("right", -1.0)):
+    for side, sign in SIGNS.items():
         arm = np.stack([value[f"{side}_{part}"] for part in Arm._fields], axis=1)
-        upper, fore = _arm_directions(arm, sign)
+        upper, fore = (_apply(chest_frame, direction) for direction in _arm_directions(arm, sign))
         shrug = 0.035 * body.height * np.clip((arm[:, 0] - 80) / 90, 0, 1)  # a raised arm lifts the shoulder
-        offset = np.stack([np.full(count, sign * body.shoulder), shrug - 0.03 * body.height, 0 * shrug], axis=1)
+        offset = np.stack([zeros + sign * body.shoulder, shrug - 0.03 * body.height, zeros], axis=1)
         shoulder = neck + _apply(chest_frame, offset)
-        elbow = shoulder + body.upper_arm * _apply(chest_frame, upper)
-        wrist = elbow + body.forearm * _apply(chest_frame, fore)
-        hand = wrist + body.hand * _apply(chest_frame, fore)
-        hip = pelvis + _apply(pelvis_frame, np.array([sign * body.hip, 0.0, 0.0]))
-        out = _apply(turn @ rotation("y", np.full(count, sign * TURNOUT)), np.array([0.0, 0.0, 1.0]))
-        pole = _apply(turn, np.array([sign * 0.3, 0.0, 1.0]))
-        knee = _knee(hip, ankles[side], pole, 0.5 * body.leg)
+        elbow = shoulder + body.upper_arm * upper
+        wrist = elbow + body.forearm * fore
+        hip = pelvis + hips[side]
+        out = _apply(turn @ rotation("y", zeros + sign * TURNOUT), np.array([0.0, 0.0, 1.0]))
+        knee = _knee(hip, ankles[side], _apply(turn, np.array([sign * 0.3, 0.0, 1.0])), 0.5 * body.leg)
         droop = np.clip(value[f"{side}_foot_lift"] / 0.25, 0, 1)
         toe = ankles[side] + body.foot * (out * (1 - 0.35 * droop)[:, None])
         toe[:, 1] += -0.55 * body.ankle - 0.45 * body.foot * droop
-        joints += [shoulder, elbow, wrist, hand, hip, knee, ankles[side], toe]
+        joints += [shoulder, elbow, wrist, wrist + body.hand * fore, hip, knee, ankles[side], toe]
     return Motion(joints=np.stack(joints, axis=1), pelvis=pelvis_frame, chest=chest_frame, head=head_frame)
 
 
 Colour = tuple[float, float, float]
 
-SKINS = ((241, 205, 178), (228, 184, 150), (205, 154, 118), (169, 117, 83), (128, 84, 58), (92, 60, 44))
-HAIRS = ((30, 24, 22), (58, 38, 26), (96, 62, 38), (158, 118, 66), (196, 166, 110), (132, 60, 36), (74, 62, 92))
 CLOTHES = (
     (232, 232, 228), (28, 28, 32), (188, 44, 52), (44, 84, 160), (60, 132, 92), (226, 178, 52), (222, 128, 168),
     (118, 74, 150), (236, 132, 62), (94, 168, 200), (120, 120, 126), (104, 76, 58), (52, 60, 84), (196, 186, 164),
 )  # fmt: skip
-HAIR_STYLES = ("short", "long", "bun", "ponytail")
-BOTTOMS = ("trousers", "leggings", "shorts", "wide trousers", "skirt")
+# what the attributes of an `Outfit` are drawn from, in the order of the draws; the four colours of clothes come first
+WARDROBE = {
+    "skin": ((241, 205, 178), (228, 184, 150), (205, 154, 118), (169, 117, 83), (128, 84, 58), (92, 60, 44)),
+    "hair": ((30, 24, 22), (58, 38, 26), (96, 62, 38), (158, 118, 66), (196, 166, 110), (132, 60, 36), (74, 62, 92)),
+    "sleeve": (0.0, 0.28, 0.5, 0.95, 0.95),
+    "hem": (0.08, 0.16, 0.3, 0.42),
+    "stripes": (0, 0, 0, 5, 8),
+    "bottom": ("trousers", "leggings", "shorts", "wide trousers", "skirt"),
+    "hair_style": ("short", "long", "bun", "ponytail"),
+}
+Option = TypeVar("Option")
+
+
+def pick(rng: np.random.Generator, options: Sequence[Option]) -> Option:
+    """Return a random option."""
+    return options[rng.integers(len(options))]
 
 
 @dataclass(frozen=True)
@@ -198,8 +196,8 @@ class Outfit:
     sleeve: float  # covered share of the arm
     hem: float  # lower end of the top on the trunk, 0 (hips) to 1 (neck)
     stripes: int  # on the top
-    bottom: str  # one of `BOTTOMS`
-    hair_style: str  # one of `HAIR_STYLES`
+    bottom: str
+    hair_style: str
 
 
 @dataclass(frozen=True)
@@ -235,23 +233,6 @@ _SPREADS = {
 SPREAD = np.array([next(_SPREADS[end] for end in _SPREADS if name.endswith(end)) for name in CONTROLS])
 
 
-def _outfit(rng: np.random.Generator) -> Outfit:
-    top, trim, lower, shoes = (CLOTHES[index] for index in rng.choice(len(CLOTHES), 4, replace=False))
-    return Outfit(
-        skin=SKINS[rng.integers(len(SKINS))],
-        hair=HAIRS[rng.integers(len(HAIRS))],
-        top=top,
-        trim=trim,
-        lower=lower,
-        shoes=shoes,
-        sleeve=float(rng.choice([0.0, 0.28, 0.5, 0.95, 0.95])),
-        hem=float(rng.choice([0.08, 0.16, 0.3, 0.42])),
-        stripes=int(rng.choice([0, 0, 0, 5, 8])),
-        bottom=BOTTOMS[rng.integers(len(BOTTOMS))],
-        hair_style=HAIR_STYLES[rng.integers(len(HAIR_STYLES))],
-    )
-
-
 def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
     """Return dancer `index`, from 0, of the set of a seed.
 
@@ -266,24 +247,19 @@ def make_dancer(seed: int, index: int, difficulty: float) -> Dancer:
     amplitude = np.where(arms, rng.normal(1.0, 0.05), rng.normal(1.0, 0.12))
     amplitude *= 1.0 - 0.18 * clumsy * (0.2 + 0.8 * difficulty)
     habits = rng.normal(0.0, 1.0, len(CONTROLS)) * SPREAD * (0.05 + 0.4 * difficulty) * (0.5 + 0.5 * clumsy)
-    return Dancer(
-        name=dancer_name(index),
-        skill=skill,
-        body=body_of(
-            height=float(np.clip(rng.normal(1.68, 0.09), 1.48, 1.92)),
-            legs=float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08)),
-            arms=float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08)),
-            shoulders=float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.18)),
-            girth=float(np.clip(rng.normal(1.0, 0.13), 0.8, 1.35)),
-        ),
-        outfit=_outfit(rng),
-        amplitude=amplitude,
-        habits=habits,
-        sharpness=float(rng.uniform(0.3, 0.6)),
-        lag=float(rng.uniform(0.0, 0.06)),
-        lateness=float(rng.normal(0.0, 0.02) + 0.10 * clumsy**1.5),
-        sloppiness=float(0.008 + 0.07 * clumsy**1.5),
-        bounce=float(rng.uniform(0.5, 1.6)),
-        turning=float(rng.uniform(3.0, 8.0) + 18.0 * difficulty * rng.random()),
-        travel=float(rng.uniform(0.02, 0.10) + 0.20 * difficulty * rng.random()),
+    body = body_of(
+        height=float(np.clip(rng.normal(1.68, 0.09), 1.48, 1.92)),
+        legs=float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08)),
+        arms=float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08)),
+        shoulders=float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.18)),
+        girth=float(np.clip(rng.normal(1.0, 0.13), 0.8, 1.35)),
     )
+    colours = zip(("top", "trim", "lower", "shoes"), rng.choice(len(CLOTHES), 4, replace=False), strict=True)
+    clothes = {name: CLOTHES[index] for name, index in colours}
+    outfit = Outfit(**clothes, **{name: pick(rng, options) for name, options in WARDROBE.items()})
+    sharpness, lag = rng.uniform(0.3, 0.6), rng.uniform(0.0, 0.06)
+    lateness, sloppiness = rng.normal(0.0, 0.02) + 0.10 * clumsy**1.5, 0.008 + 0.07 * clumsy**1.5
+    bounce, turning = rng.uniform(0.5, 1.6), rng.uniform(3.0, 8.0) + 18.0 * difficulty * rng.random()
+    travel = rng.uniform(0.02, 0.10) + 0.20 * difficulty * rng.random()
+    manner = map(float, (sharpness, lag, lateness, sloppiness, bounce, turning, travel))
+    return Dancer(dancer_name(index), skill, body, outfit, amplitude, habits, *manner)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import JOINT, Motion
+from dance_tf.synthesis.body import JOINT, Motion, pick
 from dance_tf.synthesis.figure import Snapshot
 from dance_tf.synthesis.performance import minimum_jerk
 
@@ -43,7 +43,6 @@ def framing_path(
     """Return affine maps float64 [n, 2, 3] from the camera's picture to each frame: framing, shaking and zoom.
 
     Args:
-        rng: random numbers of the clip.
         times: float64 [n], seconds.
         width, height: of a frame, pixels.
         moves: False gives the same map for all frames.
@@ -52,21 +51,18 @@ def framing_path(
     spread = 0.35 + 0.65 * difficulty
     zoom = float(np.exp(rng.normal(0, 0.07 * spread)))
     shift = rng.normal(0, 0.045 * spread, 2) * np.array([1.6 * width, height])
-    tilt = rng.normal(0, 1.2 * spread)
     zooms = np.full(len(times), np.clip(zoom, 0.88, 1.16))
     shifts = np.tile(np.clip(shift, -0.08 * height, 0.08 * height), (len(times), 1))
-    angles = np.full(len(times), np.radians(tilt))
-    waves = rng.uniform(0.25, 2.6, (3, 5)), rng.uniform(0, 2 * np.pi, (3, 5)), rng.normal(0, 1, (3, 5))
-    strength, ending = rng.uniform(0.002, 0.010), rng.choice([0.0, 0.0, 0.10, -0.06])
+    angles = np.full(len(times), np.radians(rng.normal(0, 1.2 * spread)))
+    rates, starts, sizes = rng.uniform(0.25, 2.6, (3, 5)), rng.uniform(0, 2 * np.pi, (3, 5)), rng.normal(0, 1, (3, 5))
+    strength, ending = rng.uniform(0.002, 0.010), pick(rng, (0.0, 0.0, 0.10, -0.06))
     if moves:
         # shaking of a hand: a few slow sines, weaker at higher frequencies
-        rates, starts, sizes = waves
-        wobble = np.sin(2 * np.pi * rates[..., None] * times + starts[..., None]) * (sizes / (0.5 + rates))[..., None]
-        wobble = wobble.sum(axis=1)
+        waves = np.sin(2 * np.pi * rates[..., None] * times + starts[..., None])
+        wobble = (waves * (sizes / (0.5 + rates))[..., None]).sum(axis=1)
         shifts = shifts + strength * height * wobble[:2].T
         angles = angles + np.radians(60 * strength * wobble[2])
-        length = max(float(times[-1]), 1e-6)
-        zooms = zooms * (1.0 + ending * minimum_jerk(times / length))
+        zooms = zooms * (1.0 + ending * minimum_jerk(times / max(float(times[-1]), 1e-6)))
     cosine, sine = zooms * np.cos(angles), zooms * np.sin(angles)
     centre = np.array([width / 2, height / 2])
     maps = np.empty((len(times), 2, 3))
@@ -77,14 +73,13 @@ def framing_path(
 
 def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int, height: int) -> list[Snapshot]:
     """Return the projection of a body in each frame of `width` × `height` pixels, after framing by `framing_path`."""
-    joints = motion.joints
-    floor = joints[:, [JOINT["left_toe"], JOINT["right_toe"], JOINT["pelvis"]]].copy()
+    joints, count = motion.joints, len(JOINT)
+    floor = joints[:, [JOINT["left_toe"], JOINT["right_toe"], JOINT["pelvis"]]]
     floor[:, :2] += 0.35 * (joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]]] - floor[:, :2])
     floor[:, :, 1] = 0.0
     pixels, scale, distance = camera.project(np.concatenate([joints, floor], axis=1), width, height)
     pixels = np.einsum("nij,nkj->nki", maps[:, :, :2], pixels) + maps[:, None, :, 2]
     scale = scale * np.hypot(maps[:, 0, 0], maps[:, 1, 0])[:, None]
-    count = joints.shape[1]
     # depth in pixels: how much nearer than the hips
     nearer = (distance[:, JOINT["pelvis"], None] - distance[:, :count]) * scale[:, :count]
     points = np.concatenate([pixels[:, :count], nearer[..., None]], axis=2)
@@ -115,13 +110,6 @@ class Finish:
     caption_at: float = 0.9  # share of the frame's height
     sticker: tuple[tuple[int, int, int], float, float] | None = None  # colour and position
 
-    def table(self) -> np.ndarray:
-        """Return the tone curves uint8 [1, 256, 3], RGB."""
-        tone = (np.arange(256) / 255.0) ** self.gamma
-        tone = 0.5 + (tone - 0.5) * self.contrast
-        graded = tone[:, None] * np.array([1 + self.warmth, 1.0, 1 - self.warmth])
-        return np.clip(255 * graded + 0.5, 0, 255).astype(np.uint8)[None]
-
 
 def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
     """Return the random post-processing of one clip; many clips get noise only."""
@@ -133,17 +121,12 @@ def make_finish(rng: np.random.Generator, difficulty: float) -> Finish:
         "softness": float(rng.choice([0.0, 0.5])),
         "vignette": float(rng.uniform(0, 0.35)),
     }
-    noise = rng.uniform(1.0, 2.0 + 6.0 * difficulty)
-    caption, place = CAPTIONS[rng.integers(len(CAPTIONS))], rng.choice([0.1, 0.16, 0.84, 0.9])
+    look = look if filtered else {}
+    noise = float(rng.uniform(1.0, 2.0 + 6.0 * difficulty))
+    caption, place = pick(rng, CAPTIONS), pick(rng, (0.1, 0.16, 0.84, 0.9))
     colour = tuple(int(part) for part in rng.integers(40, 256, 3))
-    x, y = rng.choice([0.14, 0.86]), rng.uniform(0.12, 0.88)
-    return Finish(
-        **(look if filtered else {}),
-        noise=float(noise),
-        caption=caption if captioned else "",
-        caption_at=float(place),
-        sticker=(colour, float(x), float(y)) if stuck else None,
-    )
+    sticker = (colour, pick(rng, (0.14, 0.86)), float(rng.uniform(0.12, 0.88))) if stuck else None
+    return Finish(**look, noise=noise, caption=caption if captioned else "", caption_at=place, sticker=sticker)
 
 
 @lru_cache(maxsize=1)
@@ -158,8 +141,9 @@ class Finisher:
 
     def __init__(self, finish: Finish, width: int, height: int):
         self.finish, self.width, self.height = finish, width, height
-        table = finish.table()
-        self._table = None if np.array_equal(table[0, :, 0], np.arange(256)) and finish.warmth == 0 else table
+        tone = 0.5 + ((np.arange(256) / 255.0) ** finish.gamma - 0.5) * finish.contrast
+        graded = tone[:, None] * np.array([1 + finish.warmth, 1.0, 1 - finish.warmth])
+        self._curves = np.clip(255 * graded + 0.5, 0, 255).astype(np.uint8)[None]
         x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
         mask = 255 * (1 - finish.vignette * np.clip((x**2 + y**2) / 2, 0, 1) ** 1.2)
         self._vignette = np.repeat(mask.round().astype(np.uint8)[..., None], 3, axis=2) if finish.vignette else None
@@ -180,8 +164,8 @@ class Finisher:
         if finish.sticker:
             colour, across, down = finish.sticker
             centre, radius = (round(across * self.width), round(down * self.height)), max(round(17 * size), 2)
-            for picture, ink in ((overlay, colour), (cover, 255)):
-                cv2.circle(picture, centre, radius, ink, -1, cv2.LINE_AA)
+            cv2.circle(overlay, centre, radius, colour, -1, cv2.LINE_AA)
+            cv2.circle(cover, centre, radius, 255, -1, cv2.LINE_AA)
             for step in (-1, 1):
                 eye = (centre[0] + step * radius // 3, centre[1] - radius // 4)
                 cv2.circle(overlay, eye, max(radius // 7, 1), (20, 20, 20), -1, cv2.LINE_AA)
@@ -203,8 +187,7 @@ class Finisher:
         if self.finish.softness:
             soft = cv2.GaussianBlur(frame, (0, 0), 1.6 * self.height / 480)
             frame = cv2.addWeighted(frame, 1 - self.finish.softness, soft, self.finish.softness, 0)
-        if self._table is not None:
-            frame = cv2.LUT(frame, self._table)
+        frame = cv2.LUT(frame, self._curves)
         if self._vignette is not None:
             frame = cv2.multiply(frame, self._vignette, scale=1 / 255)
         return frame

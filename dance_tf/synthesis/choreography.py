@@ -213,7 +213,7 @@ class Style:
 
     @property
     def poses(self) -> tuple[Pose, ...]:
-        """The key poses of all phrases, one for each beat; the dancer reaches each on its beat."""
+        """The key poses of all phrases; the dancer reaches one on each beat."""
         return sum(self.phrases, ())
 
 
@@ -247,5 +247,4 @@ def select_styles(count: int) -> tuple[int, ...]:
     """
     if not 1 <= count <= len(STYLES):
         raise ValueError(f"between 1 and {len(STYLES)} styles can be made, not {count}")
-    chosen = set(SUBSET_ORDER[:count])
-    return tuple(index for index, style in enumerate(STYLES) if style.abbreviation in chosen)
+    return tuple(index for index, style in enumerate(STYLES) if style.abbreviation in SUBSET_ORDER[:count])

@@ -35,10 +35,7 @@ class Light:
 
 
 def _around(picture: np.ndarray, points: tuple[np.ndarray, ...], wide: float, high: float) -> tuple[np.ndarray, ...]:
-    """Return the part of a picture within `wide` and `high` pixels of all points (a view), and its x [w] and y [h, 1].
-
-    It is empty if it lies outside the picture.
-    """
+    """Return a view of a picture within `wide` and `high` pixels of all points, and its x [w] and y [h, 1]."""
     xs, ys = [point[0] for point in points], [point[1] for point in points]
     x0, y0 = max(int(min(xs) - wide), 0), max(int(min(ys) - high), 0)
     x1 = max(min(int(max(xs) + wide) + 2, picture.shape[2]), x0)
@@ -84,18 +81,15 @@ def paint_capsule(
         colour: float32 [3, 1, 1].
     """
     first, belly, last = radii
-    reach = max(first, last) + max(belly, 0.0) + 1.0
+    step, reach = end - start, max(first, last) + max(belly, 0.0) + 1.0
     part, x, y = _around(picture, (start, end), reach, reach)
-    step = end - start
     flat = float(step[0] ** 2 + step[1] ** 2)
     x, y = x - np.float32(start[0]), y - np.float32(start[1])
+    along = np.zeros((len(y), len(x)), np.float32)
     if flat > 1e-3:
         along = np.clip(x * np.float32(step[0] / flat) + y * np.float32(step[1] / flat), 0.0, 1.0)
-    else:
-        along = np.zeros((len(y), len(x)), np.float32)
     side = y * np.float32(step[0]) - x * np.float32(step[1])
-    x = x - along * np.float32(step[0])
-    y = y - along * np.float32(step[1])
+    x, y = x - along * np.float32(step[0]), y - along * np.float32(step[1])
     radius = np.float32(first) + np.float32(last - first) * along
     if belly:
         radius += np.float32(4 * belly) * along * (1.0 - along)
@@ -165,11 +159,10 @@ def paint_head(
         colours: of skin and hair, float32 [3, 1, 1].
     """
     (wide, high), (skin, hair) = radii, colours
-    # apparent half height: smaller for a head bent forwards
-    high = float(np.hypot(high * np.hypot(frame[0, 1], frame[1, 1]), wide * frame[2, 1]))
+    tip = np.hypot(frame[0, 1], frame[1, 1])
+    high = float(np.hypot(high * tip, wide * frame[2, 1]))  # as seen: smaller for a head bent forwards
     reach = max(wide, high) + 1.0
     part, x, y = _around(picture, (centre,), reach, reach)
-    tip = np.hypot(frame[0, 1], frame[1, 1])
     up_x, up_y = (frame[0, 1] / tip, -frame[1, 1] / tip) if tip > 1e-3 else (0.0, -1.0)
     x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
     u = (x * np.float32(-up_y) + y * np.float32(up_x)) * np.float32(1 / wide)
@@ -179,8 +172,8 @@ def paint_head(
     front = np.sqrt(np.maximum(1.0 - square, 0.0))
     right = v * np.float32(up_x) - u * np.float32(up_y)
     down = v * np.float32(up_y) + u * np.float32(up_x)
-    lit = right * np.float32(light.direction[0]) + down * np.float32(light.direction[1])
-    lit += front * np.float32(light.direction[2])
+    to_right, to_below, to_viewer = np.float32(light.direction)
+    lit = right * to_right + down * to_below + front * to_viewer
     np.maximum(lit, 0.0, out=lit)
     brightness = (np.float32(light.ambient) + np.float32(light.diffuse) * lit) * (0.66 + 0.34 * front)
     left, above, ahead = (
@@ -232,14 +225,13 @@ class Snapshot:
 
 
 def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale: float, body: Body) -> np.ndarray:
-    """Return the half widths float32 [LOFT_STEPS] of the trunk's outline from crotch to neck, pixels.
+    """Return the half widths float32 [LOFT_STEPS] of the trunk from crotch to neck, pixels.
 
-    The cross-section is an ellipse. For semi-axes a and b along unit vectors A and B, its half width along a direction
-    p is sqrt((a p·A)² + (b p·B)²).
+    The cross-section is an ellipse; with semi-axes a along A and b along B it has the half width
+    sqrt((a p·A)² + (b p·B)²) along p.
     """
     flat = np.array([-axis[1], axis[0], 0.0]) / max(np.hypot(axis[0], axis[1]), 1e-6)
     world = np.array([flat[0], -flat[1], 0.0])
-    where = np.linspace(0.0, 1.0, LOFT_STEPS)
     hips, ribs = (
         np.hypot(_TRUNK_WIDE * (world @ part[:, 0]), _TRUNK_DEEP * (world @ part[:, 2])) for part in (pelvis, chest)
     )
@@ -247,14 +239,13 @@ def trunk_widths(axis: np.ndarray, pelvis: np.ndarray, chest: np.ndarray, scale:
     broad = body.height * scale * body.girth * 0.1 * (1.0 - upper)
     broad += body.height * scale * (0.4 + 0.6 * body.girth) * 0.1 * (body.shoulder / (0.108 * body.height)) * upper
     profile = broad * (hips * (1.0 - upper) + ribs * upper)
-    return np.interp(where, _TRUNK, profile).astype(np.float32)
+    return np.interp(np.linspace(0.0, 1.0, LOFT_STEPS), _TRUNK, profile).astype(np.float32)
 
 
 def trunk_colours(outfit: Outfit, tint: np.ndarray) -> np.ndarray:
     """Return the colours float32 [LOFT_STEPS, 3] of the trunk from crotch to neck: trousers, waist, top."""
     where = np.linspace(0.0, 1.0, LOFT_STEPS)
-    colours = np.empty((LOFT_STEPS, 3))
-    colours[:] = outfit.top
+    colours = np.tile(np.float64(outfit.top), (LOFT_STEPS, 1))
     if outfit.stripes:
         colours[(where * outfit.stripes * 2).astype(int) % 2 == 1] = outfit.trim
     colours[where < outfit.hem] = outfit.skin  # a cropped top
@@ -281,10 +272,7 @@ class Figure:
         for foot in shot.shadows[:2]:
             cast_shadow(picture, foot, (0.065 * size, 0.017 * size), 0.42)
         cast_shadow(picture, shot.shadows[2], (0.16 * size, 0.032 * size), 0.34)
-        parts: list[Part] = []
-        for side in SIDES:
-            parts += self._leg(shot, side) + self._arm(shot, side)
-        parts += self._trunk_and_head(shot)
+        parts = [*self._limbs(shot, "left", size), *self._limbs(shot, "right", size), *self._trunk_and_head(shot)]
         for _, paint in sorted(parts, key=lambda part: part[0]):
             paint(picture)
 
@@ -296,97 +284,80 @@ class Figure:
         start = shot.points[a]
         end = start + to * (shot.points[b] - start)
         thick = self.body.height * (0.35 + 0.65 * self.body.girth)
-        radii = (
-            widths[0] * thick * shot.scale[a],
-            widths[1] * thick * shot.scale[a],
-            (widths[0] + (widths[2] - widths[0]) * to) * thick * shot.scale[b],
-        )
+        ends = (widths[0], widths[1], widths[0] + (widths[2] - widths[0]) * to)
+        radii = tuple(width * thick * shot.scale[joint] for width, joint in zip(ends, (a, a, b), strict=True))
         return partial(paint_capsule, start=start, end=end, radii=radii, colour=self._tint[colour], light=self.light)
 
     def _depth(self, shot: Snapshot, *joints: str) -> float:
         return float(np.mean([shot.points[JOINT[joint], 2] for joint in joints]))
 
-    def _leg(self, shot: Snapshot, side: str) -> list[Part]:
-        hip, knee, ankle, toe = (f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe"))
+    def _limbs(self, shot: Snapshot, side: str, size: float) -> list[Part]:
+        """Return the painters of a leg and an arm; arms lie in front of the trunk."""
         covered, flare, colour = _LEGS[self.outfit.bottom]
-        upper, lower = self._depth(shot, hip, knee), self._depth(shot, knee, ankle)
-        parts = [
-            (lower - 1.0, self._limb(shot, ankle, toe, (0.023, 0.004, 0.019), "shoes")),
-            (lower, self._limb(shot, knee, ankle, (0.031 + covered, 0.005, flare), colour)),
-            (upper, self._limb(shot, hip, knee, (0.053 + covered, 0.003, 0.033 + covered), colour)),
+        sleeve = self.outfit.sleeve
+        cloth, near = "top" if sleeve > 0.9 else "skin", 0.02 * size
+        # the bone that gives the depth, what is added to it, and the ends, widths and colour of the limb
+        limbs = [
+            ("knee ankle", -1.0, "ankle toe", (0.023, 0.004, 0.019), "shoes"),
+            ("knee ankle", 0.0, "knee ankle", (0.031 + covered, 0.005, flare), colour),
+            ("hip knee", 0.0, "hip knee", (0.053 + covered, 0.003, 0.033 + covered), colour),
+            ("elbow wrist", near, "elbow wrist", (0.0225, 0.003, 0.0165), cloth),
+            ("elbow wrist", near + 0.1, "wrist hand", (0.015, 0.009, 0.013), "skin"),
+            ("shoulder elbow", near, "shoulder elbow", (0.031, 0.002, 0.0235), cloth),
         ]
         if self.outfit.bottom == "shorts":
-            parts.append((upper + 0.1, self._limb(shot, hip, knee, (0.058, 0.004, 0.052), "lower", to=0.55)))
-        return parts
-
-    def _arm(self, shot: Snapshot, side: str) -> list[Part]:
-        shoulder, elbow, wrist, hand = (f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hand"))
-        upper, lower = self._depth(shot, shoulder, elbow), self._depth(shot, elbow, wrist)
-        sleeve, near = self.outfit.sleeve, 0.02 * self.body.height * float(shot.scale.mean())
-        cloth = "top" if sleeve > 0.9 else "skin"
-        parts = [
-            (lower + near, self._limb(shot, elbow, wrist, (0.0225, 0.003, 0.0165), cloth)),
-            (lower + near + 0.1, self._limb(shot, wrist, hand, (0.015, 0.009, 0.013), "skin")),
-            (upper + near, self._limb(shot, shoulder, elbow, (0.031, 0.002, 0.0235), cloth)),
-        ]
+            limbs.append(("hip knee", 0.1, "hip knee", (0.058, 0.004, 0.052), "lower", 0.55))
         if 0.0 < sleeve <= 0.9:
-            parts.append(
-                (upper + near + 0.1, self._limb(shot, shoulder, elbow, (0.035, 0.002, 0.033), "top", to=2 * sleeve))
-            )
-        return parts
+            limbs.append(("shoulder elbow", near + 0.1, "shoulder elbow", (0.035, 0.002, 0.033), "top", 2 * sleeve))
+        sided = [[[f"{side}_{name}" for name in bone.split()] for bone in (limb[0], limb[2])] for limb in limbs]
+        return [
+            (self._depth(shot, *bone) + limb[1], self._limb(shot, *ends, *limb[3:]))
+            for limb, (bone, ends) in zip(limbs, sided, strict=True)
+        ]
 
     def _trunk_and_head(self, shot: Snapshot) -> list[Part]:
         pelvis, waist, neck, head = (shot.points[JOINT[name]] for name in ("pelvis", "waist", "neck", "head"))
         scale = float(shot.scale[JOINT["chest"]])
         height = self.body.height * scale
         crotch = pelvis - 0.12 * (waist - pelvis) * 2
-        axis = neck - crotch
-        widths = trunk_widths(axis, shot.pelvis, shot.chest, scale, self.body)
+        widths = trunk_widths(neck - crotch, shot.pelvis, shot.chest, scale, self.body)
         middle = 0.5 * (crotch + neck) + 0.75 * (waist - (pelvis + 0.42 * (neck - pelvis)))
         depth = self._depth(shot, "pelvis", "waist", "chest", "neck")
         here = depth + 0.012 * height
-        spine = (crotch, middle, neck)
-        trunk = partial(paint_loft, spine=spine, widths=widths, colours=self._trunk, light=self.light)
+        loft, light = (crotch, middle, neck), {"light": self.light}
         yoke = self._limb(shot, "left_shoulder", "right_shoulder", (0.034, 0.012, 0.034), "top")
-        parts = [(here, trunk), (here - 0.01, yoke)]
+        parts = [
+            (here, partial(paint_loft, spine=loft, widths=widths, colours=self._trunk, **light)),
+            (here - 0.01, yoke),
+        ]
         if self.outfit.bottom == "skirt":
-            knees = 0.5 * (shot.points[JOINT["left_knee"]] + shot.points[JOINT["right_knee"]])
-            distance = abs(float(shot.points[JOINT["left_knee"], 0] - shot.points[JOINT["right_knee"], 0]))
-            end = pelvis + 0.72 * (knees - pelvis)
+            left, right = shot.points[JOINT["left_knee"]], shot.points[JOINT["right_knee"]]
+            end = pelvis + 0.72 * (0.5 * (left + right) - pelvis)
             top = pelvis + 0.3 * (waist - pelvis)
-            flare = np.linspace(0.36 * distance + 0.075 * height, float(widths[int(0.2 * LOFT_STEPS)]), LOFT_STEPS)
-            spine, flare = (end, 0.5 * (end + top), top), flare.astype(np.float32)
-            skirt = partial(paint_loft, spine=spine, widths=flare, colours=self._skirt, light=self.light)
+            hem = 0.36 * abs(float(left[0] - right[0])) + 0.075 * height
+            flare = np.linspace(hem, float(widths[int(0.2 * LOFT_STEPS)]), LOFT_STEPS).astype(np.float32)
+            loft = (end, 0.5 * (end + top), top)
             legs = max(self._depth(shot, f"{side}_hip", f"{side}_knee") for side in SIDES)
+            skirt = partial(paint_loft, spine=loft, widths=flare, colours=self._skirt, **light)
             parts.append((max(here, legs) + 0.2, skirt))
         above = max(self._depth(shot, "neck", "head"), depth)
         parts.append((above + 0.005 * height, self._limb(shot, "neck", "head", (0.031, 0.0, 0.03), "skin", to=0.7)))
         radii, colours = (0.046 * height, 0.066 * height), (self._tint["skin"], self._tint["hair"])
-        face = partial(paint_head, centre=head, radii=radii, frame=shot.head, colours=colours, light=self.light)
+        face = partial(paint_head, centre=head, radii=radii, frame=shot.head, colours=colours, **light)
         parts.append((above + 0.01 * height, face))
-        return parts + self._hair(shot, above, height)
-
-    def _hair(self, shot: Snapshot, above: float, height: float) -> list[Part]:
-        """Return the painter of long hair, a ponytail or a bun behind the head."""
-        style = self.outfit.hair_style
-        if style == "short":
-            return []
-        to_picture = np.array([1.0, -1.0, 1.0])
-        up, ahead = shot.head[:, 1] * to_picture, shot.head[:, 2] * to_picture
-        head = shot.points[JOINT["head"]]
-        behind = above + (-0.02 if ahead[2] > 0 else 0.03) * height
-        falling = np.array([0.0, 1.0, 0.0])
-        if style == "bun":
-            start = head + height * (0.062 * up - 0.022 * ahead)
-            end, radii = start + 0.01 * height * up, (0.026 * height, 0.0, 0.026 * height)
-        elif style == "ponytail":
-            start = head + height * (0.034 * up - 0.052 * ahead)
-            end = start + height * (0.13 * falling - 0.03 * ahead)
-            radii = (0.018 * height, 0.008 * height, 0.01 * height)
-        else:
-            start = head + height * (0.008 * up - 0.014 * ahead)
-            end = start + height * (0.12 * falling - 0.012 * ahead)
-            radii = (0.05 * height, 0.004 * height, 0.04 * height)
-            behind = self._depth(shot, "chest") + (-0.03 if ahead[2] > 0 else 0.05) * height
-        paint = partial(paint_capsule, start=start, end=end, radii=radii, colour=self._tint["hair"], light=self.light)
-        return [(behind, paint)]
+        if self.outfit.hair_style == "short":
+            return parts
+        up, ahead = (shot.head[:, axis] * np.array([1.0, -1.0, 1.0]) for axis in (1, 2))
+        falling, faces = np.array([0.0, 1.0, 0.0]), ahead[2] > 0  # the viewer
+        behind = above + (-0.02 if faces else 0.03) * height
+        if self.outfit.hair_style == "long":
+            behind = self._depth(shot, "chest") + (-0.03 if faces else 0.05) * height
+        # from the head to the root of the hair, from there to its end, and its radii
+        root, length, radii = {
+            "bun": (0.062 * up - 0.022 * ahead, 0.01 * height * up, (0.026, 0.0, 0.026)),
+            "ponytail": (0.034 * up - 0.052 * ahead, height * (0.13 * falling - 0.03 * ahead), (0.018, 0.008, 0.01)),
+            "long": (0.008 * up - 0.014 * ahead, height * (0.12 * falling - 0.012 * ahead), (0.05, 0.004, 0.04)),
+        }[self.outfit.hair_style]
+        start, radii = head + height * root, tuple(radius * height for radius in radii)
+        hair = partial(paint_capsule, start=start, end=start + length, radii=radii, colour=self._tint["hair"], **light)
+        return [*parts, (behind, hair)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dance_tf.synthesis.body import JOINTS, SIDES, SPREAD, Dancer, Motion, place_joints
+from dance_tf.synthesis.body import JOINTS, SIDES, SPREAD, Dancer, Motion, pick, place_joints
 from dance_tf.synthesis.choreography import CONTROLS, DOWN, NEUTRAL, STYLES, Arm, Foot, Pose, Style
 from dance_tf.synthesis.truth import Mistake
 
@@ -20,14 +20,9 @@ _IDLE = Pose(DOWN, DOWN, sway=0.03, hip=-3, left_foot=Foot(0.11), right_foot=Foo
 def affected_joints(danced: np.ndarray, taught: np.ndarray) -> tuple[str, ...]:
     """Return the joints at which controls [k, c] visibly differ: arms from the elbow, legs from the knee, the trunk."""
     differs = (np.abs(danced - taught) > 2.5 * np.maximum(SPREAD, 0.03)).any(axis=0)
-    found: list[str] = []
-    for side in SIDES:
-        if differs[_ARMS[side]].any():
-            found += [f"{side}_{part}" for part in ("elbow", "wrist", "hand")]
-        if differs[_FEET[side]].any():
-            found += [f"{side}_{part}" for part in ("knee", "ankle", "toe")]
-    if differs[_TRUNK].any():
-        found += ["pelvis", "waist", "chest", "neck", "head"]
+    found = ["pelvis", "waist", "chest", "neck", "head"] if differs[_TRUNK].any() else []
+    for controls, parts in ((_ARMS, ("elbow", "wrist", "hand")), (_FEET, ("knee", "ankle", "toe"))):
+        found += [f"{side}_{part}" for side in SIDES if differs[controls[side]].any() for part in parts]
     return tuple(joint for joint in JOINTS if joint in found)
 
 
@@ -45,14 +40,12 @@ def _add_mistakes(
     Dancers of less skill make more of them. At least one correct key is between two of them.
     """
     taught = np.stack([pose.vector() for pose in poses])
-    controls, moved = taught.copy(), arrivals.copy()
-    chance = 0.16 * (1.0 - skill) ** 1.3
-    others = [pose for other in STYLES if other is not style for pose in other.poses]
-    found: list[Mistake] = []
-    key = 1
+    controls, moved, chance = taught.copy(), arrivals.copy(), 0.16 * (1.0 - skill) ** 1.3
+    others = [pose for another in STYLES if another is not style for pose in another.poses]
+    found, key = [], 1
     while key < len(poses) - 3:
-        length, kind = int(rng.integers(1, 4)), MISTAKES[rng.integers(len(MISTAKES))]
-        draw, pick, side, delay = rng.random(), rng.integers(len(others)), rng.integers(2), rng.uniform(0.35, 0.6)
+        length, kind = int(rng.integers(1, 4)), pick(rng, MISTAKES)
+        draw, other, side, delay = rng.random(), rng.integers(len(others)), rng.integers(2), rng.uniform(0.35, 0.6)
         # visible from the movement to the first wrong key until the arrival at the next correct one
         start, end = arrivals[key - 1], arrivals[key + length]
         visible = window[0] <= start and end <= window[1] and all(end < one or two < start for one, two in hidden)
@@ -60,16 +53,14 @@ def _add_mistakes(
             key += 1
             continue
         span = slice(key, key + length)
-        if kind == "wrong pose":
-            controls[span] = others[pick].vector()
-        elif kind == "wrong side":
-            controls[span] = np.stack([pose.mirrored().vector() for pose in poses[span]])
+        if kind == "late":
+            moved[span] += delay * np.diff(arrivals).min()
         elif kind == "arm forgotten":
             controls[span, _ARMS[SIDES[side]]] = DOWN
-        elif kind == "frozen":
-            controls[span] = controls[key - 1]
         else:
-            moved[span] += delay * np.diff(arrivals).min()
+            mirrored = [pose.mirrored().vector() for pose in poses[span]]
+            wrong = {"wrong pose": others[other].vector(), "wrong side": mirrored, "frozen": controls[key - 1]}
+            controls[span] = wrong[kind]
         joints = JOINTS if kind == "late" else affected_joints(controls[span], taught[span])
         if joints:
             found.append(Mistake(float(start), float(end), kind, joints))
@@ -123,8 +114,6 @@ def perform(
     """Return a performance of a style, which starts on a random key of the choreography.
 
     Args:
-        rng: random numbers of the clip.
-        style, dancer: what is danced, and by whom.
         times: float64 [n], seconds, ascending.
         still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
         hidden: further intervals without mistakes.
@@ -159,18 +148,14 @@ def perform(
     idle[:, CONTROLS.index("sink")] = 0.01 + 0.002 * np.sin(2 * np.pi * 0.27 * times)  # breathing
     standing = np.zeros(len(times))
     for start, end in still:
-        outside = np.maximum(np.maximum(start - times, times - end), 0.0)
+        outside = np.maximum(start - times, times - end)
         standing = np.maximum(standing, 1.0 - minimum_jerk(outside / SETTLING))
     controls = controls + standing[:, None] * (idle - controls)
     # no travel while the dancer stands
     danced = np.concatenate([[0.0], np.cumsum(np.diff(times) * (1.0 - standing[1:]))])
-    wander = dancer.travel * np.stack(
-        [np.sin(0.5 * danced + walk_start), 0.6 * np.sin(0.37 * danced + 2 * walk_start)], axis=1
-    )
+    across, ahead = np.sin(0.5 * danced + walk_start), 0.6 * np.sin(0.37 * danced + 2 * walk_start)
+    wander = dancer.travel * np.stack([across, ahead], axis=1)
     beats = (np.arange(np.ceil(beat_now[0]), np.floor(beat_now[-1]) + 1) - phase) * beat
-    return Performance(
-        motion=place_joints(controls, dancer.body, wander),
-        mistakes=tuple(one._replace(end=one.end + dancer.lag) for one in found),
-        beats=tuple(round(float(moment), 4) for moment in beats),
-        phase=float(phase % len(taught)),
-    )
+    moments = tuple(round(float(moment), 4) for moment in beats)
+    mistakes = tuple(one._replace(end=one.end + dancer.lag) for one in found)
+    return Performance(place_joints(controls, dancer.body, wander), mistakes, moments, float(phase % len(taught)))

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import Colour
+from dance_tf.synthesis.body import Colour, pick
 from dance_tf.synthesis.camera import MARGIN, Camera
 from dance_tf.synthesis.figure import Light
 
@@ -105,7 +105,7 @@ FABRICS = (
 
 @dataclass(frozen=True)
 class Cuboid:
-    """A piece of furniture: a block in the room's axes, metres, with `bands` stripes on its front."""
+    """A piece of furniture: a block between two corners in the room's axes, metres, with stripes on its front."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -148,19 +148,21 @@ class Room:
     seed: int  # of posters and other details
 
 
+FURNITURE = {  # width, height and depth in metres, and the bands on the front
+    "wardrobe": (0.9, 1.9, 0.5, 2), "cabinet": (1.0, 0.75, 0.42, 3), "shelf": (0.5, 1.7, 0.28, 7),
+    "bed": (1.2, 0.5, 1.9, 0), "sofa": (1.5, 0.42, 0.8, 0), "stool": (0.36, 0.45, 0.36, 0),
+    "plant": (0.26, 0.3, 0.26, 0),
+}  # fmt: skip
+
+
 def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -> tuple[Cuboid, ...]:
     """Return up to five pieces of furniture along the back and side walls, away from the dancer."""
     found: list[Cuboid] = []
     for _ in range(int(rng.integers(2, 6))):
-        kind = rng.choice(["wardrobe", "cabinet", "shelf", "bed", "sofa", "stool", "plant"])
-        side = rng.choice([-1.0, 1.0])
-        wall = left if side < 0 else right
-        wide, tall, deep = {
-            "wardrobe": (0.9, 1.9, 0.5), "cabinet": (1.0, 0.75, 0.42), "shelf": (0.5, 1.7, 0.28),
-            "bed": (1.2, 0.5, 1.9), "sofa": (1.5, 0.42, 0.8), "stool": (0.36, 0.45, 0.36), "plant": (0.26, 0.3, 0.26),
-        }[kind]  # fmt: skip
+        kind, side = pick(rng, tuple(FURNITURE)), pick(rng, (-1.0, 1.0))
+        wide, tall, deep, bands = FURNITURE[kind]
         wide, tall = wide * rng.uniform(0.85, 1.15), tall * rng.uniform(0.85, 1.15)
-        x1 = wall - 0.02 if rng.random() < 0.6 else wall - rng.uniform(0.0, 0.6)
+        x1 = (left if side < 0 else right) - (0.02 if rng.random() < 0.6 else rng.uniform(0.0, 0.6))
         x0, z0 = x1 - wide, -back + 0.01
         z1 = z0 + deep
         if x0 < 0.55 and z1 > -0.55:  # in the dancer's way
@@ -168,19 +170,15 @@ def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -
         low, high = (side * x0, side * x1) if side > 0 else (-x1, -x0)
         if any(low < other.high[0] and other.low[0] < high for other in found):
             continue
-        colour = FABRICS[rng.integers(len(FABRICS))]
-        bands = {"wardrobe": 2, "cabinet": 3, "shelf": 7}.get(kind, 0)
+        colour = pick(rng, FABRICS)
         found.append(Cuboid((low, 0.0, z0), (high, tall, z1), colour, bands))
-        if kind == "sofa":
-            found.append(Cuboid((low, tall, z0), (high, tall + 0.4, z0 + 0.25), colour))
-        elif kind == "bed":
-            cushion = FABRICS[rng.integers(len(FABRICS))]
-            found.append(Cuboid((low, tall, z0), (high, tall + 0.12, z0 + 0.45), cushion))
-        elif kind == "plant":
-            for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)):
-                middle = 0.5 * (low + high) + rng.uniform(-0.08, 0.08)
-                green, top = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0), tall + height
-                found.append(Cuboid((middle - size, top - 0.3, z0), (middle + size, top, z1), green))
+        if kind in ("sofa", "bed"):  # a back, or a cushion
+            higher, deep, colour = (0.4, 0.25, colour) if kind == "sofa" else (0.12, 0.45, pick(rng, FABRICS))
+            found.append(Cuboid((low, tall, z0), (high, tall + higher, z0 + deep), colour))
+        for height, size in ((0.32, 0.22), (0.55, 0.28), (0.85, 0.16)) if kind == "plant" else ():
+            middle = 0.5 * (low + high) + rng.uniform(-0.08, 0.08)
+            green, top = (40 + 50 * rng.random(), 90 + 50 * rng.random(), 50.0), tall + height
+            found.append(Cuboid((middle - size, top - 0.3, z0), (middle + size, top, z1), green))
     return tuple(found)
 
 
@@ -188,7 +186,7 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
     found: list[Hanging] = []
     spot = -left + rng.uniform(0.1, 0.4)
     while spot < right - 0.3 and len(found) < 5:
-        kind = str(rng.choice(["poster", "poster", "window", "door", "mirror", "lights", "gap"]))
+        kind = pick(rng, ("poster", "poster", "window", "door", "mirror", "lights", "gap"))
         wide, bottom, tall = {
             "poster": (rng.uniform(0.35, 0.7), rng.uniform(1.0, 1.4), rng.uniform(0.45, 0.8)),
             "window": (rng.uniform(0.8, 1.3), 0.95, 1.15), "door": (0.85, 0.0, 2.02),
@@ -196,8 +194,7 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
             "gap": (rng.uniform(0.2, 0.5), 0.0, 0.0),
         }[kind]  # fmt: skip
         if kind != "gap" and spot + wide < right:
-            colour = FABRICS[rng.integers(len(FABRICS))]
-            found.append(Hanging(spot, spot + wide, bottom, bottom + tall, kind, colour))
+            found.append(Hanging(spot, spot + wide, bottom, bottom + tall, kind, pick(rng, FABRICS)))
         spot += wide + rng.uniform(0.1, 0.5)
     return tuple(found)
 
@@ -209,44 +206,24 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
     toward = np.array([np.sin(np.radians(angle)), 0.0, np.cos(np.radians(angle))]) * np.cos(np.radians(rise))
     level, share, warm = rng.uniform(0.85, 1.2), rng.uniform(0.4, 0.62), rng.normal(0, 0.05)
-    light = Light(
-        direction=(float(toward[0]), float(-np.sin(np.radians(rise))), float(toward[2])),
-        ambient=level * share,
-        diffuse=level * (1.08 - share),
-        tint=(1 + warm, 1.0, 1 - warm),
-    )
+    towards = (float(toward[0]), float(-np.sin(np.radians(rise))), float(toward[2]))
+    light = Light(towards, level * share, level * (1.08 - share), (1 + warm, 1.0, 1 - warm))
     distance, high = rng.uniform(2.3, 3.7), rng.uniform(0.65, 1.45)
     yaw = rng.normal(0, 5.0) * (0.4 + 0.6 * 2 * difficulty)
     size, aim = rng.uniform(0.53, 0.53 + 0.16 * (0.4 + 1.2 * difficulty)), rng.uniform(0.80, 0.98)
-    camera = Camera(
-        position=(float(-distance * np.tan(np.radians(yaw))), high, float(distance)),
-        yaw=float(yaw),
-        pitch=float(np.degrees(np.arctan2(high - aim, distance))),
-        focal=float(distance * size / 1.68),
-    )
+    position = (float(-distance * np.tan(np.radians(yaw))), high, float(distance))
+    pitch = float(np.degrees(np.arctan2(high - aim, distance)))
+    camera = Camera(position, float(yaw), pitch, float(distance * size / 1.68))
     paint, trim = (PAINTS[k] for k in rng.choice(len(PAINTS), 2, replace=False))
     rug = None
     if rng.random() < 0.45:
-        rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), FABRICS[rng.integers(len(FABRICS))])
-    return Room(
-        turn=float(rng.uniform(-22, 22)),
-        back=float(back),
-        left=float(left),
-        right=float(right),
-        ceiling=float(rng.uniform(2.3, 2.8)),
-        wall=WALLS[rng.integers(len(WALLS))],
-        floor=FLOORS[rng.integers(len(FLOORS))],
-        paint=paint,
-        trim=trim,
-        ground=GROUNDS[rng.integers(len(GROUNDS))],
-        furniture=_furnish(rng, back, left, right),
-        hangings=_hang(rng, left, right),
-        rug=rug,
-        light=light,
-        lamp=(*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7))),
-        camera=camera,
-        seed=int(rng.integers(2**31)),
-    )
+        rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), pick(rng, FABRICS))
+    turn, ceiling = float(rng.uniform(-22, 22)), float(rng.uniform(2.3, 2.8))
+    wall, floor, ground = pick(rng, WALLS), pick(rng, FLOORS), pick(rng, GROUNDS)
+    things = _furnish(rng, back, left, right), _hang(rng, left, right)
+    lamp = (*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7)))
+    sides, colours = (float(back), float(left), float(right), ceiling), (paint, trim, ground)
+    return Room(turn, *sides, wall, floor, *colours, *things, rug, light, lamp, camera, int(rng.integers(2**31)))
 
 
 FINE = 2  # rays along each side of a pixel: with one, edges are not anti-aliased
@@ -269,8 +246,7 @@ def _first_hits(origin: np.ndarray, rays: np.ndarray, room: Room) -> tuple[np.nd
     for number, block in enumerate(room.furniture):
         first, last, axis_of = np.zeros(count, np.float32), distance.copy(), np.zeros(count, np.int8)
         for axis in range(3):  # slab method
-            one = np.float32(block.low[axis] - origin[axis]) * inverse[axis]
-            two = np.float32(block.high[axis] - origin[axis]) * inverse[axis]
+            one, two = (np.float32(side[axis] - origin[axis]) * inverse[axis] for side in (block.low, block.high))
             enter = np.minimum(one, two)
             axis_of[enter > first] = axis
             np.maximum(first, enter, out=first)
@@ -286,10 +262,10 @@ def _hang_on(room: Room, colours: np.ndarray, u: np.ndarray, v: np.ndarray) -> n
     shine = np.zeros(len(u), bool)
     for thing in room.hangings:
         inside = (u > thing.left) & (u < thing.right) & (v > thing.bottom) & (v < thing.top)
-        across = (u[inside] - thing.left) / (thing.right - thing.left)
-        down = (thing.top - v[inside]) / (thing.top - thing.bottom)
-        rim = np.minimum(across, 1 - across) * (thing.right - thing.left) < 0.04
-        rim |= np.minimum(down, 1 - down) * (thing.top - thing.bottom) < 0.04
+        wide, high = thing.right - thing.left, thing.top - thing.bottom
+        across, down = (u[inside] - thing.left) / wide, (thing.top - v[inside]) / high
+        rim = np.minimum(across, 1 - across) * wide < 0.04
+        rim |= np.minimum(down, 1 - down) * high < 0.04
         if thing.kind == "poster":
             picture = poster(rng)
             last = np.array(picture.shape[:2]) - 0.01
@@ -335,8 +311,7 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
         if number == 2:
             shine[on] = _hang_on(room, painted, points[0, on], points[1, on])
         colours[on] = painted
-    shade = np.ones(rays.shape[1], np.float32)
-    ground = np.flatnonzero(surface == 0)
+    shade, ground = np.ones(rays.shape[1], np.float32), np.flatnonzero(surface == 0)
     for number, block in enumerate(room.furniture):
         on = surface == 5 + number
         colours[on] = block.colour
@@ -354,10 +329,10 @@ def _colours_along(room: Room, into: np.ndarray, origin: np.ndarray, rays: np.nd
     bright = room.light.ambient + room.light.diffuse * np.maximum(facing * sun[normal], 0)
     to_lamp = np.array(room.lamp[:3], np.float32)[:, None] - points
     far = (to_lamp * to_lamp).sum(axis=0)
-    slant = facing * np.choose(normal, to_lamp)
-    bright = bright + 0.5 * room.lamp[3] * np.maximum(slant, 0) / (np.sqrt(far) * (0.6 + far))
-    walls = (points[1], room.ceiling - points[1], points[2] + room.back)
-    walls += (points[0] + room.left, room.right - points[0])
+    slant = np.maximum(facing * np.choose(normal, to_lamp), 0)
+    bright = bright + 0.5 * room.lamp[3] * slant / (np.sqrt(far) * (0.6 + far))
+    x, y, z = points
+    walls = (y, room.ceiling - y, z + room.back, x + room.left, room.right - x)
     closeness = sum(np.exp(np.maximum(away, 0) * np.float32(-1 / 0.22)) for away in walls)
     bright = bright * (1 - 0.2 * np.clip(closeness - 1, 0, 1)) * shade  # corners are darker
     bright[shine] = 1.0

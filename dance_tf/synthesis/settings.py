@@ -44,9 +44,8 @@ class StudioSettings:
         if self.seed < 0:
             raise ValueError(f"the seed must not be negative, not {self.seed}")
         if self.good_frames and (len(self.good_frames) != len(STYLES) or min(self.good_frames) < self.dancers):
-            raise ValueError(
-                f"good_frames needs {len(STYLES)} counts of at least one frame per dancer, not {self.good_frames}"
-            )
+            needed = f"{len(STYLES)} counts of at least one frame per dancer"
+            raise ValueError(f"good_frames needs {needed}, not {self.good_frames}")
 
     def clips(self) -> list[tuple[int, int]]:
         """Return (style index, dancer index) of every clip, by dancer, so that each room is drawn once."""

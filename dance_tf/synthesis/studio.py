@@ -1,10 +1,10 @@
 """Write sets of made-up clips as mp4 files, return them as arrays, and draw their clean plates."""
 
 import csv
-import io
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from dance_tf.synthesis.body import dancer_name
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import GENERATOR, StudioSettings
-from dance_tf.synthesis.take import RenderedClip, clip_id, render_clip
+from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import fit_luma
@@ -27,7 +27,6 @@ SETTINGS_FILE = "studio.json"
 CONSENT = "made up"  # no person was filmed
 # without mbtree=0, x264 reads uninitialised memory where a side is no multiple of 16, and equal frames give other files
 CODEC = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
-SIDE = 128
 
 
 def _encode(rendered: RenderedClip, path: Path) -> None:
@@ -48,11 +47,16 @@ def _encode(rendered: RenderedClip, path: Path) -> None:
         container.mux(stream.encode())
 
 
-def _write_atomic(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it, so that it is complete or absent."""
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` when the block succeeds, and is removed if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(text.encode())
-    os.replace(part, path)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> str:
@@ -66,26 +70,14 @@ def _write_clip(out: Path, settings: StudioSettings, style_index: int, dancer_in
     name = clip_id(style_index, dancer_index)
     video, truth = out / f"{name}.mp4", out / "truth" / f"{name}.json"
     key = clip_key(settings, style_index, dancer_index)
-    if video.exists() and truth.exists() and _stored_key(truth) == key:
-        return
-    video.parent.mkdir(parents=True, exist_ok=True)
-    truth.parent.mkdir(parents=True, exist_ok=True)
-    rendered = render_clip(style_index, dancer_index, settings)
-    part = video.with_name(f".{video.name}.{os.getpid()}.part")
-    try:
+    with suppress(ValueError, KeyError, TypeError):  # a damaged truth
+        if video.exists() and truth.exists() and json.loads(truth.read_text(encoding="utf-8"))["key"] == key:
+            return
+    rendered = RenderedClip(style_index, dancer_index, settings)
+    with _whole(video) as part:
         _encode(rendered, part)
-        os.replace(part, video)
-    finally:
-        part.unlink(missing_ok=True)
-    _write_atomic(truth, rendered.truth.to_json(key))
-
-
-def _stored_key(truth: Path) -> str | None:
-    """Return the key in a truth file; None if the file is damaged."""
-    try:
-        return json.loads(truth.read_text(encoding="utf-8"))["key"]
-    except (ValueError, KeyError, TypeError):
-        return None
+    with _whole(truth) as part:
+        part.write_bytes(rendered.truth.to_json(key).encode())
 
 
 def _claim(out: Path, settings: StudioSettings) -> None:
@@ -101,8 +93,8 @@ def _claim(out: Path, settings: StudioSettings) -> None:
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} contains something other than synthetic clips; choose a new or an empty folder")
-    out.mkdir(parents=True, exist_ok=True)
-    _write_atomic(record, json.dumps(settings.as_record(), indent=1))
+    with _whole(record) as part:
+        part.write_bytes(json.dumps(settings.as_record(), indent=1).encode())
 
 
 def synthesize(
@@ -112,10 +104,8 @@ def synthesize(
 
     Args:
         out: a new folder, an empty one, or one begun with the same settings, which is then completed.
-        settings: of all clips.
         jobs: number of processes on this machine; unused with a scheduler.
         scheduler: address of a Dask scheduler whose workers reach `out` under the same path.
-        progress: show a bar on standard error.
 
     Returns:
         Path of the manifest, which is written last.
@@ -132,29 +122,23 @@ def synthesize(
         )
         for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):
             pass
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["path", "style", "dancer", "source", "consent"])
+    rows = [("path", "style", "dancer", "source", "consent")]
     for style, dancer in sorted(todo):
-        path = f"{clip_id(style, dancer)}.mp4"
-        writer.writerow([path, STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT])
-    _write_atomic(out / "manifest.csv", table.getvalue())
+        rows.append((f"{clip_id(style, dancer)}.mp4", STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT))
+    with _whole(out / "manifest.csv") as part, open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
     return out / "manifest.csv"
 
 
 def shrink(frame: np.ndarray) -> np.ndarray:
     """Return luma uint8 [128, 128] of a picture uint8 [h, w, 3], RGB: ITU-R BT.601 weights, area averaged, padded."""
-    return fit_luma(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), SIDE, "pad")
+    return fit_luma(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
 
 
 def _render_array(settings: StudioSettings, style: int, dancer: int) -> tuple[Clip, np.ndarray, np.ndarray, ClipTruth]:
-    rendered = render_clip(style, dancer, settings)
-    frames = np.empty((rendered.truth.frames, SIDE, SIDE), np.uint8)
-    for index, picture in enumerate(rendered.frames()):
-        frames[index] = shrink(picture)
-    name, truth = rendered.clip_id, rendered.truth
-    clip = Clip(Path(name), truth.style, truth.dancer, clip_id=name, source="synthetic", consent=CONSENT)
-    return clip, frames, rendered.timestamps, truth
+    rendered, name = RenderedClip(style, dancer, settings), clip_id(style, dancer)
+    truth, frames = rendered.truth, np.stack([shrink(picture) for picture in rendered.frames()])
+    return Clip(Path(name), truth.style, truth.dancer, name, "synthetic", CONSENT), frames, rendered.timestamps, truth
 
 
 def render_arrays(
@@ -163,9 +147,7 @@ def render_arrays(
     """Yield all clips by dancer, in the size of a network's input, without a codec (no PyAV and FFmpeg).
 
     Args:
-        settings: of all clips.
         jobs: number of processes; it does not change the order of the clips.
-        progress: show a bar on standard error.
 
     Yields:
         The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.
@@ -178,16 +160,12 @@ def render_arrays(
 
 
 def _plate(settings: StudioSettings, style: int, dancer: int) -> tuple[str, np.ndarray | None]:
-    rendered = render_clip(style, dancer, settings)
-    return rendered.clip_id, None if rendered.truth.camera_moves else shrink(rendered.plate())
+    rendered = RenderedClip(style, dancer, settings)
+    return clip_id(style, dancer), None if rendered.truth.camera_moves else shrink(rendered.plate())
 
 
 def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     """Return the clean plate of each made-up clip whose camera does not move: its frame without the dancer.
-
-    Args:
-        footage: a folder of `synthesize`, or any other folder.
-        jobs: number of processes.
 
     Returns:
         luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, and

@@ -4,7 +4,7 @@ A clip depends on the seed, its style, its dancer and the settings, not on the o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -12,7 +12,7 @@ import numpy as np
 
 from dance_tf.curation.filters import BLANK, BLURRED, NO_DANCING
 from dance_tf.synthesis.body import dancer_name, make_dancer
-from dance_tf.synthesis.camera import MARGIN, Finish, Finisher, framing_path, make_finish, take_snapshots
+from dance_tf.synthesis.camera import MARGIN, Finisher, framing_path, make_finish, take_snapshots
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.figure import Figure, Snapshot
 from dance_tf.synthesis.performance import perform
@@ -27,20 +27,40 @@ def clip_id(style_index: int, dancer_index: int) -> str:
     return f"{abbreviation}/{abbreviation}_{dancer_name(dancer_index)}"
 
 
-@dataclass(frozen=True)
 class RenderedClip:
-    """One made-up clip. Its frames are drawn one at a time when `frames` is iterated."""
+    """One made-up clip, of a dancer from 0 (perhaps above `settings.dancers`) in a style of `STYLES`.
 
-    clip_id: str  # unique name
-    truth: ClipTruth
-    timestamps: np.ndarray  # float64 [n], seconds
-    settings: StudioSettings  # of the set
-    indices: tuple[int, int]  # of style and dancer
-    maps: np.ndarray  # float64 [n, 2, 3], affine, from the picture of the room to each frame
-    snapshots: list[Snapshot]  # the dancer in each frame
-    figure: Figure  # the dressed dancer
-    finish: Finish  # colour grading, captions and noise
-    plan: FaultPlan  # appearance of the faults
+    Attributes:
+        settings, indices: of the set; of style and dancer.
+        truth, plan: the `ClipTruth`, and the `FaultPlan` with the appearance of the faults.
+        timestamps: float64 [n], seconds.
+        maps: float64 [n, 2, 3], affine, from the picture of the room to each frame.
+        snapshots: the dancer in each frame.
+        figure, finish: the dressed dancer; colour grading, captions and noise.
+    """
+
+    def __init__(self, style_index: int, dancer_index: int, settings: StudioSettings):
+        self.settings, self.indices = settings, (style_index, dancer_index)
+        style, seed, difficulty = STYLES[style_index], settings.seed, settings.difficulty
+        # one stream per subject, so that a change to one leaves the others as they are
+        camera_rng, dance_rng, finish_rng = (np.random.default_rng([seed, *self.indices, n]) for n in (31, 32, 33))
+        self.plan, frames = planned_frames(style_index, dancer_index, settings)
+        self.timestamps = np.arange(frames) / settings.frame_rate
+        dancer, room = (make(seed, dancer_index, difficulty) for make in (make_dancer, make_room))
+        still, hidden = [], []
+        for first, last, reason in self.plan.faults:
+            stands = reason == NO_DANCING and not self.plan.absent
+            (still if stands else hidden).append((self.timestamps[first], self.timestamps[last]))
+        danced = perform(dance_rng, style, dancer, self.timestamps, still, hidden, difficulty)
+        moves = bool(camera_rng.random() < 0.1 + 0.3 * difficulty)
+        size = (settings.width, settings.height)
+        self.maps = framing_path(camera_rng, self.timestamps, *size, moves, difficulty)
+        skill, phase, beats = round(dancer.skill, 4), round(danced.phase, 4), danced.beats
+        length, faults = (frames, settings.frame_rate), self.plan.faults
+        self.truth = ClipTruth(style.name, dancer.name, skill, *length, faults, danced.mistakes, beats, phase, moves)
+        self.snapshots = take_snapshots(danced.motion, room.camera, self.maps, *size)
+        self.figure = Figure(dancer.body, dancer.outfit, room.light)
+        self.finish = make_finish(finish_rng, difficulty)
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield each frame, uint8 [height, width, 3], RGB; every iteration gives the same bytes."""
@@ -52,7 +72,7 @@ class RenderedClip:
             if reason == BLANK:
                 yield finisher.add_noise(np.full((height, width, 3), self.plan.blank_colour, np.uint8), rng)
                 continue
-            if background is None or not self.still:
+            if background is None or self.truth.camera_moves:
                 background = self._background(index)
             frame = background
             if not (reason == NO_DANCING and self.plan.absent):
@@ -62,11 +82,6 @@ class RenderedClip:
                 frame = defocus(frame, self.plan)
             # an app draws its caption over a blurred picture too
             yield finisher.add_noise(finisher.decorate(frame), rng)
-
-    @property
-    def still(self) -> bool:
-        """Whether the camera does not move."""
-        return bool((self.maps == self.maps[0]).all())
 
     def plate(self) -> np.ndarray:
         """Return the clean plate, the first frame without dancer and noise: uint8 [height, width, 3]."""
@@ -109,65 +124,20 @@ def _room_picture(seed: int, dancer_index: int, difficulty: float, width: int, h
 def planned_frames(style_index: int, dancer_index: int, settings: StudioSettings) -> tuple[FaultPlan, int]:
     """Return the faults of a clip and its total number of frames, without drawing anything."""
 
-    def plan(frames: int, wanted: bool) -> FaultPlan:
+    def plan(frames: int) -> FaultPlan:
         rng = np.random.default_rng((settings.seed, style_index, dancer_index, 34))
-        found = plan_faults(rng, frames, settings.frame_rate)
-        return found if wanted else replace(found, faults=())
+        return plan_faults(rng, frames, settings.frame_rate)
 
-    if not settings.good_frames:
-        frames = round(settings.seconds * settings.frame_rate)
-        return plan(frames, settings.faults), frames
-    share, rest = divmod(settings.good_frames[style_index], settings.dancers)
-    good = frames = share + (dancer_index < rest)
+    good = frames = round(settings.seconds * settings.frame_rate)
+    if settings.good_frames:
+        share, rest = divmod(settings.good_frames[style_index], settings.dancers)
+        good = frames = share + (dancer_index < rest)
+    elif settings.faults:
+        return plan(frames), frames
     # the number of faulty frames grows with the length of the clip, but more slowly: a few rounds converge
-    for _ in range(30):
-        found = plan(frames, settings.faults)
+    for _ in range(30 if settings.faults else 0):
+        found = plan(frames)
         if frames - found.frames == good:
             return found, frames
         frames = good + found.frames
-    return plan(good, False), good
-
-
-def render_clip(style_index: int, dancer_index: int, settings: StudioSettings) -> RenderedClip:
-    """Return the clip of a dancer, from 0 and perhaps above `settings.dancers`, in a style of `STYLES`."""
-    style = STYLES[style_index]
-    # one stream per subject, so that a change to one leaves the others as they are
-    camera_rng, dance_rng, finish_rng = (
-        np.random.default_rng([settings.seed, style_index, dancer_index, stream]) for stream in (31, 32, 33)
-    )
-    plan, frames = planned_frames(style_index, dancer_index, settings)
-    timestamps = np.arange(frames) / settings.frame_rate
-    dancer = make_dancer(settings.seed, dancer_index, settings.difficulty)
-    room = make_room(settings.seed, dancer_index, settings.difficulty)
-    still, hidden = [], []
-    for first, last, reason in plan.faults:
-        stands = reason == NO_DANCING and not plan.absent
-        (still if stands else hidden).append((timestamps[first], timestamps[last]))
-    danced = perform(dance_rng, style, dancer, timestamps, still, hidden, settings.difficulty)
-    moves = bool(camera_rng.random() < 0.1 + 0.3 * settings.difficulty)
-    size = (settings.width, settings.height)
-    maps = framing_path(camera_rng, timestamps, *size, moves, settings.difficulty)
-    truth = ClipTruth(
-        style=style.name,
-        dancer=dancer.name,
-        skill=round(dancer.skill, 4),
-        frames=frames,
-        frame_rate=settings.frame_rate,
-        faults=plan.faults,
-        mistakes=danced.mistakes,
-        beats=danced.beats,
-        phase=round(danced.phase, 4),
-        camera_moves=moves,
-    )
-    return RenderedClip(
-        clip_id=clip_id(style_index, dancer_index),
-        truth=truth,
-        timestamps=timestamps,
-        settings=settings,
-        indices=(style_index, dancer_index),
-        maps=maps,
-        snapshots=take_snapshots(danced.motion, room.camera, maps, *size),
-        figure=Figure(dancer.body, dancer.outfit, room.light),
-        finish=make_finish(finish_rng, settings.difficulty),
-        plan=plan,
-    )
+    return replace(plan(good), faults=()), good

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,10 +49,6 @@ class FaultPlan:
         """Number of frames with a fault."""
         return sum(fault.last - fault.first + 1 for fault in self.faults)
 
-    def spans(self, reason: str) -> tuple[Fault, ...]:
-        """Return the faults of one reason."""
-        return tuple(fault for fault in self.faults if fault.reason == reason)
-
 
 def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float) -> FaultPlan:
     """Plan the faults of a clip of that many frames: each kind in about two of five clips, at most a third in all."""
@@ -66,9 +62,7 @@ def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float) -> Fau
     blank = lengths[0] if has_blank else 0
     shortest = min(math.ceil(SHORTEST_PAUSE * frame_rate), frames // 6)
     pause = max(lengths[2], shortest) if has_pause else 0
-    faults: list[Fault] = []
-    if blank:
-        faults.append(Fault(0, blank - 1, BLANK))
+    faults = [Fault(0, blank - 1, BLANK)] if blank else []
     if pause:
         # at the beginning, at the end, or (only for a standing dancer) in the first half
         start = blank
@@ -82,17 +76,11 @@ def plan_faults(rng: np.random.Generator, frames: int, frame_rate: float) -> Fau
         start = round(low + place[1] * max(high - low, 0))
         faults.append(Fault(start, start + lengths[1] - 1, BLURRED))
     faults.sort()
+    streak = float(streak) if streaked else 0.0
+    plan = FaultPlan(tuple(faults), colour, float(blur), streak, float(angle), bool(absent))
     separate = all(one.last < two.first for one, two in zip(faults, faults[1:], strict=False))
-    short = sum(fault.last - fault.first + 1 for fault in faults) <= frames / 3
-    usable = separate and short and all(fault.last < frames for fault in faults)
-    return FaultPlan(
-        faults=tuple(faults) if usable else (),
-        blank_colour=colour,
-        blur=float(blur),
-        streak=float(streak) if streaked else 0.0,
-        streak_angle=float(angle),
-        absent=bool(absent),
-    )
+    usable = separate and plan.frames <= frames / 3 and all(fault.last < frames for fault in faults)
+    return plan if usable else replace(plan, faults=())
 
 
 def defocus(frame: np.ndarray, plan: FaultPlan) -> np.ndarray:

@@ -21,6 +21,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from os.path import isdir, isfile, islink
 from pathlib import Path
 
@@ -55,23 +56,14 @@ class CatalogError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording of one dancer who dances one style.
+    """A recording of one dancer who dances one style."""
 
-    Attributes:
-        path: a video file, or a folder with an image sequence.
-        style: label of the dance style; empty if unlabelled.
-        dancer: name of the dancer; empty if unlabelled.
-        clip_id: unique name within a catalog: the path relative to the footage folder, without extension, with "/".
-        source: origin of the footage; free text.
-        consent: what the dancer agreed to; free text.
-    """
-
-    path: Path
-    style: str = ""
-    dancer: str = ""
-    clip_id: str = ""
-    source: str = ""
-    consent: str = ""
+    path: Path  # of a video file, or of a folder with an image sequence
+    style: str = ""  # label of the dance style; empty if unlabelled
+    dancer: str = ""  # name of the dancer; empty if unlabelled
+    clip_id: str = ""  # unique in a catalog: the path relative to the footage folder, without extension, with "/"
+    source: str = ""  # origin of the footage; free text
+    consent: str = ""  # what the dancer agreed to; free text
 
 
 @dataclass(frozen=True)
@@ -84,24 +76,17 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The clips and refusals of a footage folder.
+    """The clips and refusals of a footage folder."""
 
-    Attributes:
-        clips: in the order of their clip ids (of the manifest, if there is one).
-        refused: files and folders that are not clips.
-        layout: "manifest", "single", "tiktok", "getari", "styles" or "loose".
-    """
-
-    clips: tuple[Clip, ...]
-    refused: tuple[Refusal, ...]
-    layout: str
+    clips: tuple[Clip, ...]  # in the order of their clip ids (of the manifest, if there is one)
+    refused: tuple[Refusal, ...]  # files and folders that are not clips
+    layout: str  # "manifest", "single", "tiktok", "getari", "styles" or "loose"
 
 
 def find_clips(footage: Path) -> Catalog:
-    """List the clips of a file or folder; only the manifest, `dance_name.txt` files and WebP headers are read.
+    """List the clips of a folder in one of the layouts above, of its manifest, or one video file.
 
-    Args:
-        footage: a folder in one of the layouts above, its manifest, or one video file.
+    Only the manifest, `dance_name.txt` files and WebP headers are read.
 
     Raises:
         CatalogError: the path does not exist, the manifest is unreadable, or there is no clip.
@@ -125,10 +110,9 @@ def find_clips(footage: Path) -> Catalog:
 
 
 def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
-    """Return the clips of a path: those of a folder of clips in any layout, or else the path itself.
+    """Return the clips of a folder in any layout, or else the path itself; and refused files.
 
-    Returns:
-        paths of clips, and refused files; a folder without any clip is refused as a whole.
+    A folder without any clip is refused as a whole.
     """
     if not isdir(path) or is_image_sequence(path):
         return [path], []
@@ -141,12 +125,8 @@ def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
 
 def list_folder(folder: Path) -> list[Path]:
     """Return the entries of a folder sorted by name, without hidden files and files of the operating system."""
-    unwanted = (".", "__MACOSX")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(unwanted) and path.name not in ("Thumbs.db", "desktop.ini")
-    )
+    system = re.compile(r"\..*|__MACOSX.*|Thumbs\.db|desktop\.ini", re.DOTALL)
+    return sorted(path for path in folder.iterdir() if not system.fullmatch(path.name))
 
 
 def is_image_sequence(folder: Path) -> bool:
@@ -160,11 +140,9 @@ def is_sequence_image(path: Path) -> bool:
     """Return whether a file may be an image of a sequence; the header of a WebP file says whether it is animated."""
     if path.suffix.lower() != ".webp":
         return path.suffix.lower() in IMAGE_SUFFIXES
-    try:
-        with open(path, "rb") as file:
-            head = file.read(21)
-    except OSError:
-        return False
+    head = b""
+    with suppress(OSError), open(path, "rb") as file:
+        head = file.read(21)
     # https://developers.google.com/speed/webp/docs/riff_container: only the extended format has an animation flag
     animated = head[12:16] == b"VP8X" and len(head) == 21 and bool(head[20] & 0x02)
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and not animated
@@ -272,21 +250,19 @@ class _Listing:
                 continue
             path = self.root / cells.get("path", "")
             try:
-                exists = path.exists()
+                if not cells.get("path"):
+                    self._refuse(manifest, f"a row without a path ({cells})")
+                elif path in seen:
+                    self._refuse(path, f"listed twice in {MANIFEST}")
+                elif not path.exists():
+                    self._refuse(path, f"listed in {MANIFEST}, but there is no such file")
+                elif isdir(path) and not is_image_sequence(path):
+                    self._refuse(path, "a folder without images")
+                else:
+                    seen.add(path)
+                    self._add(path, *(cells.get(name, "") for name in ("style", "dancer", "source", "consent")))
             except OSError as error:  # for example, a name too long for the system
                 self._refuse(path, f"cannot be read ({error.strerror})")
-                continue
-            if not cells.get("path"):
-                self._refuse(manifest, f"a row without a path ({cells})")
-            elif path in seen:
-                self._refuse(path, f"listed twice in {MANIFEST}")
-            elif not exists:
-                self._refuse(path, f"listed in {MANIFEST}, but there is no such file")
-            elif isdir(path) and not is_image_sequence(path):
-                self._refuse(path, "a folder without images")
-            else:
-                seen.add(path)
-                self._add(path, *(cells.get(name, "") for name in ("style", "dancer", "source", "consent")))
 
     def _read_tiktok(self, folder: Path) -> None:
         """List the sequences and raw videos of the TikTok dataset (Kaggle `yasaminjafarian/tiktokdataset`)."""
@@ -363,9 +339,8 @@ def _has_styles(root: Path) -> bool:
     beside = list_folder(root)
     folders = [path for path in beside if isdir(path) and not is_image_sequence(path)]
     inside = [inner for folder in folders for inner in _entries(folder)]
-    if any(map(_is_known_clip, inside)) or any(_is_known_clip(path) for inner in inside for path in _entries(inner)):
-        return True
-    return bool(folders) and not any(map(_is_known_clip, beside))
+    deeper = (path for inner in inside for path in _entries(inner))
+    return any(map(_is_known_clip, chain(inside, deeper))) or bool(folders) and not any(map(_is_known_clip, beside))
 
 
 def _is_known_clip(path: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import av
@@ -13,9 +15,9 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_picture, gray_square
+from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_frame
 from dance_tf.video.settings import ReadSettings, sample
-from dance_tf.video.stills import IMAGE_ERRORS, FootageReader, ReadError, open_image
+from dance_tf.video.stills import IMAGE_ERRORS, FootageReader, open_image
 
 TEXT_FORMATS = ("adf", "bin", "idf", "tty", "xbin")  # text files that FFmpeg renders as video
 ANIMATIONS = ("apng", "gif")  # formats that state a duration for each picture
@@ -73,23 +75,15 @@ class VideoReader(FootageReader):
             if not self.width:
                 orientation = frame_orientation(frame)
                 if not orientation.exact:
-                    self.warnings.append(
-                        "rotated by an angle that is not a multiple of 90 degrees; the nearest is used"
-                    )
+                    turned = "rotated by an angle that is not a multiple of 90 degrees"
+                    self.warnings.append(f"{turned}; the nearest is used")
                 size = max(1, round(frame.width * aspect)), frame.height
                 self.width, self.height = size[::-1] if orientation.transpose else size
                 self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
-            if self._full_size:
-                yield time, gray_picture(frame, orientation)
-            else:
-                yield time, gray_square(frame, settings.size, settings.fit, aspect, orientation)
+            yield time, gray_frame(frame, orientation, partial(self._fit, pixel_aspect=aspect))
         if not self.width:
-            try:
-                with open_image(self, self.path):  # FFmpeg gives no size of an image with too many pixels
-                    pass
-            except ReadError:
-                raise
-            except IMAGE_ERRORS:
+            # FFmpeg gives no size of an image with too many pixels
+            with suppress(*IMAGE_ERRORS), open_image(self, self.path):
                 pass
             raise self.error("no frame of it can be decoded")
         self.broken = bool(self._faults or self._broken_packets or self._damaged)
@@ -115,8 +109,7 @@ class VideoReader(FootageReader):
         time_base = float(stream.time_base or 1 / nominal)
         # AVI numbers packets in decoding order, but the decoder returns pictures in the order of time
         decoding_order = container.format.name == "avi"
-        count = 0
-        origin = last = duration = 0.0
+        count, origin, last, duration = 0, 0.0, 0.0, 0.0
         for frame in self._decode(container, stream):
             self.heartbeat()
             self._count_bytes(sum(plane.buffer_size for plane in frame.planes))

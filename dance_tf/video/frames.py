@@ -108,25 +108,15 @@ class FrameFile(AbstractContextManager):
 
 @dataclass(frozen=True)
 class Footage:
-    """The frames of a clip.
+    """The frames of a clip."""
 
-    Attributes:
-        frames: uint8 [n, size, size], gray, black 0 and white 255.
-        timestamps: float64 [n], seconds from the clip's first frame, never decreasing.
-        width: of the picture as displayed, after rotation and pixel aspect.
-        height: of the picture as displayed.
-        frame_rate: mean frames per second (before sampling).
-        seconds: length of the clip.
-        warnings: faults of the file.
-    """
-
-    frames: np.ndarray
-    timestamps: np.ndarray
-    width: int
+    frames: np.ndarray  # uint8 [n, size, size], gray, black 0 and white 255
+    timestamps: np.ndarray  # float64 [n], seconds from the clip's first frame, never decreasing
+    width: int  # of the picture as displayed, after rotation and pixel aspect
     height: int
-    frame_rate: float
-    seconds: float
-    warnings: tuple[str, ...]
+    frame_rate: float  # mean frames per second (before sampling)
+    seconds: float  # length of the clip
+    warnings: tuple[str, ...]  # faults of the file
 
 
 def open_footage(
@@ -165,8 +155,6 @@ def read_footage(
     threads. A file that needs too much memory is too, because each thread holds frames.
 
     Args:
-        path: a video file, an animated image, or a folder with an image sequence.
-        settings: how to read it.
         heartbeat: called for each frame.
         held: stores the frames instead of a file of their own; frames in it are removed first.
 
@@ -189,13 +177,6 @@ def read_footage(
             raise MemoryError(f"{reader.path.name}: decoding it needs more memory than there is") from None
     else:
         if not reader.broken or settings.threads == 1:
-            return Footage(
-                held.frames(),
-                np.array(times, np.float64),
-                reader.width,
-                reader.height,
-                reader.frame_rate,
-                reader.seconds,
-                tuple(reader.warnings),
-            )
+            about = reader.width, reader.height, reader.frame_rate, reader.seconds, tuple(reader.warnings)
+            return Footage(held.frames(), np.array(times, np.float64), *about)
     return read_footage(path, replace(settings, threads=1), heartbeat, held)

@@ -1,8 +1,8 @@
 """Run decoding in a subprocess, so that a crash or a hang of native code costs one clip and not the run.
 
-`DecodingProcess` starts a second Python once and sends it calls over pipes. If it crashes or its heartbeat stops, it is
-killed, the call raises `LostProcess`, and the next call starts a new one. This works in threads, joblib's processes and
-Dask workers.
+`DecodingProcess` starts a second Python once and sends it calls over a socket. If it crashes or its heartbeat stops, it
+is killed, the call raises `LostProcess`, and the next call starts a new one. This works in threads, joblib's processes
+and Dask workers.
 
 No pool library does all of this: multiprocessing and pebble cannot start processes in Dask's daemonic workers, loky
 fails every running call of the pool when one process crashes, and none of them has a heartbeat.
@@ -10,8 +10,8 @@ fails every running call of the pool when one process crashes, and none of them 
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -20,8 +20,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 HEARTBEAT_SECONDS = 0.5
 MEMORY_BYTES = 6 << 30  # address space of a decoding process: enough for any valid clip, too little to cause swapping
@@ -50,7 +51,6 @@ class DecodingProcess(AbstractContextManager):
         self.timeout_s = timeout_s
         self.memory_bytes = memory_bytes
         self._process: subprocess.Popen | None = None
-        self._finalizer = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run `function(*arguments, heartbeat=...)` in the subprocess and return its result.
@@ -59,30 +59,19 @@ class DecodingProcess(AbstractContextManager):
             LostProcess: it crashed, or sent no heartbeat for `timeout_s`.
             Exception: whatever the function raised.
         """
-        process = self._start()
-        hung = threading.Event()
-
-        def kill() -> None:
-            hung.set()
-            process.kill()
-
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        kind, value = "heartbeat", None
         try:
-            pickle.dump((function, arguments, self.timeout_s), process.stdin)
-            process.stdin.flush()
-            kind = "heartbeat"
+            self._calls.send((function, arguments, self.timeout_s))
             while kind == "heartbeat":
-                timer = threading.Timer(self.timeout_s, kill)
-                timer.daemon = True
-                timer.start()
-                try:
-                    kind, value = pickle.load(process.stdout)
-                finally:
-                    timer.cancel()
-        except (EOFError, ConnectionError, pickle.UnpicklingError) as error:
-            status = self.close()
-            if hung.is_set():
-                raise LostProcess(f"the decoder hung: no heartbeat for {self.timeout_s:g} s") from error
-            raise LostProcess(f"the decoder crashed ({_describe_status(status)})") from error
+                if not self._calls.poll(self.timeout_s):
+                    self._process.kill()
+                    self.close()
+                    raise LostProcess(f"the decoder hung: no heartbeat for {self.timeout_s:g} s")
+                kind, value = self._calls.recv()
+        except (EOFError, OSError) as error:
+            raise LostProcess(f"the decoder crashed ({_describe_status(self.close())})") from error
         if kind == "error":
             raise value
         return value
@@ -93,26 +82,26 @@ class DecodingProcess(AbstractContextManager):
         if process is None:
             return None
         self._finalizer.detach()
-        return _end(process)
+        return _end(process, self._calls)
 
     def __exit__(self, *_: object) -> None:
         """End the process."""
         self.close()
 
-    def _start(self) -> subprocess.Popen:
-        if self._process is None or self._process.poll() is not None:
-            package_root = str(Path(__file__).resolve().parents[2])
-            paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    def _start(self) -> None:
+        self.close()
+        paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._calls, theirs = multiprocessing.Pipe()
+        with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "dance_tf.video.isolation", str(self.memory_bytes)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,  # native libraries may print
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             )
-            # ends the process with its owner, even if the owner is deleted without `close`
-            self._finalizer = weakref.finalize(self, _end, self._process)
-        return self._process
+        # ends the process with its owner, even if the owner is deleted without `close`
+        self._finalizer = weakref.finalize(self, _end, self._process, self._calls)
 
 
 @contextmanager
@@ -136,10 +125,8 @@ def background_heartbeat(heartbeat: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
-def _end(process: subprocess.Popen) -> int:
-    for pipe in (process.stdin, process.stdout):
-        with suppress(OSError):  # a pipe to a dead process cannot be flushed
-            pipe.close()
+def _end(process: subprocess.Popen, calls: Connection) -> int:
+    calls.close()
     try:
         return process.wait(timeout=1)
     except subprocess.TimeoutExpired:
@@ -155,59 +142,37 @@ def _describe_status(status: int | None) -> str:
     return f"exit status {status}"
 
 
-def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Run calls until the pipe closes."""
-    # ends this process if its owner is gone while native code hangs
-    alarm = getattr(signal, "alarm", lambda seconds: None)
+def _serve(calls: Connection) -> None:
+    """Run calls until the socket closes, which raises an error; an alarm ends this process if native code hangs."""
     while True:
-        try:
-            function, arguments, timeout_s = pickle.load(requests)
-        except EOFError:
-            return
+        function, arguments, timeout_s = calls.recv()
         last = time.monotonic()
-        deadline = int(timeout_s) + 60
 
-        def heartbeat(deadline: int = deadline) -> None:
+        def heartbeat(deadline: int = int(timeout_s) + 60) -> None:
             nonlocal last
-            now = time.monotonic()
-            if now - last >= HEARTBEAT_SECONDS:
-                last = now
-                _send(replies, "heartbeat", None)
-                alarm(deadline)
+            if time.monotonic() - last >= HEARTBEAT_SECONDS:
+                last = time.monotonic()
+                calls.send(("heartbeat", None))
+                signal.alarm(deadline)
 
-        alarm(deadline)
+        signal.alarm(int(timeout_s) + 60)
         try:
             kind, value = "result", function(*arguments, heartbeat=heartbeat)
-        except (KeyboardInterrupt, SystemExit, BrokenPipeError):
-            return
         except Exception as error:  # noqa: BLE001 - it is raised in the owner, whatever it is
             kind, value = "error", error
-        alarm(0)
-        _send(replies, kind, value)
+        signal.alarm(0)
+        try:
+            calls.send((kind, value))
+        except Exception as error:  # noqa: BLE001 - an exception that cannot be pickled is replaced by one that can
+            calls.send(("error", RuntimeError(f"{type(value).__name__}: {value} ({error})")))
 
 
-def _send(replies: BinaryIO, kind: str, value: Any) -> None:
-    try:
-        message = pickle.dumps((kind, value))
-    except Exception as error:  # noqa: BLE001 - an exception that cannot be pickled is replaced by one that can
-        message = pickle.dumps(("error", RuntimeError(f"{type(value).__name__}: {value} ({error})")))
-    replies.write(message)
-    replies.flush()
-
-
-def _main() -> None:
+if __name__ == "__main__":
     # without a limit by the system, the limits of ReadSettings still hold
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        limit = int(sys.argv[1])
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit, (_, hard) = int(sys.argv[1]), resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-    # native libraries may print to standard output, so replies get a copy of it
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    _serve(sys.stdin.buffer, replies)
-
-
-if __name__ == "__main__":
-    _main()
+    with suppress(EOFError, ConnectionError):
+        _serve(Connection(os.dup(0)))

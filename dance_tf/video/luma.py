@@ -6,6 +6,8 @@ pictures without luma (RGB, palettes) are converted.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -26,13 +28,9 @@ def fit_luma(luma: np.ndarray, size: int = 128, fit: Fit = "pad", pixel_aspect: 
     """Scale a gray picture into a square by area averaging; its displayed aspect ratio is kept.
 
     Args:
-        luma: uint8 or uint16 [h, w].
-        size: side of the square, in pixels.
+        luma: uint8 or uint16 [h, w], like the result [size, size].
         fit: "pad" keeps the whole picture between black bars; "crop" fills the square with the picture's middle.
         pixel_aspect: width of a pixel over its height as displayed.
-
-    Returns:
-        [size, size], of the input's dtype.
 
     Raises:
         ValueError: an empty picture, or a pixel aspect that is not a positive number.
@@ -90,11 +88,8 @@ def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
     """Return the rows and columns between the black bars of a padded clip.
 
     Args:
-        frames: uint8 [n, h, w].
+        frames: uint8 [n, h, w]; all of the frame is returned if all pixels are black.
         black: highest gray level that counts as black.
-
-    Returns:
-        Two slices; the whole frame if every pixel of every frame is black.
     """
     bright = frames.max(axis=0) > black
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
@@ -105,29 +100,17 @@ def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
 
 @dataclass(frozen=True)
 class Orientation:
-    """How to turn a stored picture for display: transpose first, then mirror.
+    """How to turn a stored picture for display: transpose first, then mirror."""
 
-    Attributes:
-        transpose: swap rows and columns.
-        mirror: swap left and right.
-        flip: swap top and bottom.
-        exact: False if the file's angle is not a multiple of 90 degrees; the nearest is used.
-    """
-
-    transpose: bool = False
-    mirror: bool = False
-    flip: bool = False
-    exact: bool = True
+    transpose: bool = False  # swap rows and columns
+    mirror: bool = False  # swap left and right
+    flip: bool = False  # swap top and bottom
+    exact: bool = True  # False if the file's angle is not a multiple of 90 degrees; the nearest is used
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
         """Return the turned picture [h, w], contiguous."""
-        if self.transpose:
-            picture = picture.T
-        if self.mirror:
-            picture = picture[:, ::-1]
-        if self.flip:
-            picture = picture[::-1]
-        return np.ascontiguousarray(picture)
+        picture = picture.T if self.transpose else picture
+        return np.ascontiguousarray(picture[:: -1 if self.flip else 1, :: -1 if self.mirror else 1])
 
 
 UPRIGHT = Orientation()
@@ -151,38 +134,27 @@ def orientation_from_matrix(matrix: bytes) -> Orientation:
 
 def frame_orientation(frame: VideoFrame) -> Orientation:
     """Return the orientation of a decoded frame (container flag or EXIF)."""
-    for item in frame.side_data:
-        if item.type.name == "DISPLAYMATRIX":
-            return orientation_from_matrix(bytes(item))
-    return UPRIGHT
+    matrices = (bytes(item) for item in frame.side_data if item.type.name == "DISPLAYMATRIX")
+    return orientation_from_matrix(next(matrices, b""))
 
 
-def gray_square(
-    frame: VideoFrame, size: int, fit: Fit, pixel_aspect: float = 1.0, orientation: Orientation = UPRIGHT
+def gray_frame(
+    frame: VideoFrame, orientation: Orientation = UPRIGHT, shrink: Callable[[np.ndarray], np.ndarray] = np.array
 ) -> np.ndarray:
-    """Convert a decoded frame to gray values 0-255, upright, in a square; transparent parts become white.
+    """Convert a decoded frame to gray values 0-255, upright; transparent parts become white.
 
     The plane is shrunk first, then stretched to full range and turned: both commute with area averaging and are fast
     on 128×128 pixels. Shrinking blends the two fields of interlaced frames.
 
+    Args:
+        shrink: applied to the luma plane [h, w], such as `fit_luma`; by default it only copies.
+
     Returns:
-        uint8 [size, size].
+        uint8, of the shape that `shrink` gives.
     """
     luma, black, white = _luma_plane(frame)
     # the bars of a padded square are 0, below any black, and stay 0
-    return orientation.apply(_stretch(fit_luma(luma, size, fit, pixel_aspect), black, white))
-
-
-def gray_picture(frame: VideoFrame, orientation: Orientation = UPRIGHT) -> np.ndarray:
-    """Convert a decoded frame to gray values 0-255, upright, at its own size.
-
-    `fit_luma` of the result equals `gray_square` except for the order of rounding.
-
-    Returns:
-        uint8 [h, w], a copy.
-    """
-    luma, black, white = _luma_plane(frame)
-    return orientation.apply(_stretch(np.array(luma), black, white))
+    return orientation.apply(_stretch(shrink(luma), black, white))
 
 
 @lru_cache(maxsize=64)  # PyAV creates objects for each query
@@ -192,13 +164,11 @@ def _plane_layout(name: str) -> SimpleNamespace:
 
     layout = VideoFormat(name)
     components = layout.components
-    alpha = next((part for part in components if part.is_alpha), None)
+    alpha = next((part.plane for part in components if part.is_alpha), None)
     bits = components[0].bits
     # two values alternate in one plane: luma and chroma, or gray and alpha
     packed = name.startswith(("yuyv", "uyvy", "yvyu", "y210", "y212", "ya8", "ya16"))
-    high_bits = name.startswith(
-        ("p010", "p012", "p016", "p210", "p212", "p216", "p410", "p412", "p416", "y210", "y212")
-    )
+    high_bits = re.match("p[024]1[026]|y21[02]", name)
     in_pixels = len(components) > 1 and not layout.is_planar and not packed
     return SimpleNamespace(
         without_luma=in_pixels
@@ -206,7 +176,7 @@ def _plane_layout(name: str) -> SimpleNamespace:
         or (layout.is_rgb or layout.has_palette or layout.is_bit_stream)
         or name.startswith(("bayer", "xyz", "grayf", "yaf")),
         transparent=alpha is not None,
-        alpha_plane=alpha.plane if alpha is not None else 0,
+        alpha_plane=alpha,
         dtype="u1" if bits <= 8 else ">u2" if layout.is_big_endian else "<u2",
         first=1 if name.startswith("uyvy") else 0,
         step=2 if packed else 1,

@@ -11,46 +11,33 @@ from dance_tf.video.luma import Fit
 MAX_FRAMES_PER_SECOND = 10_000
 GRACE = 5e-7  # seconds by which rounding may move a frame's time: one at 1/30 s must match the sample time 1/30 s
 # options of earlier versions, with the only values that are left: part names and model.json files contain them
-FORMER_OPTIONS = {
-    "frames_in_all": None,
-    "skip_loop_filter": False,
-    "skip_nonref": False,
-    "quick_shrink": False,
-    "image_rate": 30.0,
-}
+FORMER_OPTIONS = {"frames_in_all": None, **dict.fromkeys(("skip_loop_filter", "skip_nonref", "quick_shrink"), False)}
+FORMER_OPTIONS |= {"image_rate": 30.0}
 
 
 @dataclass(frozen=True)
 class ReadSettings:
     """How a clip becomes gray squares.
 
-    Attributes:
-        size: side of the squares, in pixels (128: section 3.2 of the paper).
-        fit: "pad" keeps the whole picture between black bars, "crop" fills the square with its middle. The paper does
-            not say which; padding cuts off no limb.
-        frames_per_second: frames to sample per second; None takes every frame.
-        threads: decoding threads; 0 lets FFmpeg choose.
-        max_seconds: a longer clip is refused.
-        max_pixels: a clip with more pixels in a stored frame is refused (8192×8192 by default).
-
     Raises:
         ValueError: a value is out of range.
     """
 
-    size: int = 128
+    size: int = 128  # side of the squares, in pixels (section 3.2 of the paper)
+    # "pad" keeps the whole picture between black bars, "crop" fills the square with its middle; the paper does not say
+    # which, and padding cuts off no limb
     fit: Fit = "pad"
-    frames_per_second: float | None = None
-    threads: int = 0
-    max_seconds: float = 900.0
-    max_pixels: int = 67_108_864
+    frames_per_second: float | None = None  # frames to sample per second; None takes every frame
+    threads: int = 0  # for decoding; 0 lets FFmpeg choose
+    max_seconds: float = 900.0  # a longer clip is refused
+    max_pixels: int = 67_108_864  # a clip with more pixels in a stored frame is refused (8192×8192)
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.threads < 0:
             raise ValueError("size must be positive, threads not negative")
-        if self.frames_per_second is not None and not 0 < self.frames_per_second <= MAX_FRAMES_PER_SECOND:
-            raise ValueError(
-                f"frames_per_second must be positive, at most {MAX_FRAMES_PER_SECOND}, not {self.frames_per_second}"
-            )
+        rate, most = self.frames_per_second, MAX_FRAMES_PER_SECOND
+        if rate is not None and not 0 < rate <= most:
+            raise ValueError(f"frames_per_second must be positive, at most {most}, not {rate}")
         if self.fit not in ("pad", "crop"):
             raise ValueError(f'fit must be "pad" or "crop", not {self.fit!r}')
         if not (self.max_seconds > 0 and self.max_pixels > 0):

@@ -26,7 +26,7 @@ IMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raise
 STILL_FORMATS = tuple("AVIF BMP GIF JPEG JPEG2000 PCX PNG PPM PSD QOI SGI SUN TIFF WEBP TGA".split())
 
 
-class ReadError(ValueError):
+class ReadError(RuntimeError):
     """A clip cannot be read; the message gives the reason in one line."""
 
 
@@ -35,17 +35,11 @@ class FootageReader(ABC):
 
     Iterate over it to get (seconds from the first frame, uint8 [size, size]).
 
-    Args:
-        path: of the clip.
-        settings: how to read it.
-        heartbeat: called for each frame or packet.
-
     Attributes:
-        width: of the picture as displayed; set at the first frame.
-        height: of the picture as displayed.
-        pixel_aspect: width of a pixel over its height as displayed; set at the first frame.
-        frame_rate: mean frames per second before sampling; set at the end.
-        seconds: length of the clip; set at the end.
+        heartbeat: called for each frame or packet.
+        width, height, pixel_aspect: of the picture as displayed, and width of a pixel over its height; set at the first
+            frame.
+        frame_rate, seconds: mean frames per second before sampling, and length; set at the end.
         warnings: faults of the file; complete at the end.
         broken: True if decoding failed in places, so that the frames may depend on the number of decoding threads.
 
@@ -74,8 +68,9 @@ class FootageReader(ABC):
         self._full_size = True
         return iter(self)
 
-    def _fit(self, luma: np.ndarray) -> np.ndarray:
-        return luma if self._full_size else fit_luma(luma, self.settings.size, self.settings.fit)
+    def _fit(self, luma: np.ndarray, pixel_aspect: float = 1.0) -> np.ndarray:
+        size, fit = self.settings.size, self.settings.fit
+        return np.array(luma) if self._full_size else fit_luma(luma, size, fit, pixel_aspect)
 
     def check_pixels(self, width: int, height: int) -> None:
         """Raise ReadError if a picture has too many pixels."""
@@ -107,8 +102,6 @@ class WebpReader(FootageReader):
             with open_image(self, self.path, ("WEBP",)) as image:
                 self.width, self.height = image.size
                 yield from sample(self._decode(image), self.settings.frames_per_second, lambda: self.seconds)
-        except ReadError:
-            raise
         except IMAGE_ERRORS as error:
             if not self.seconds:
                 raise self.error(f"not an image that can be decoded ({error})") from error
@@ -139,15 +132,12 @@ class ImageSequenceReader(FootageReader):
         self.frame_rate = (len(times) - 1) / times[-1] if times[-1] > 0 else IMAGE_RATE
         self.seconds = float(times[-1]) + 1 / self.frame_rate
         self._check_seconds(self.seconds, stated=True)
-        broken = []
-        timed = zip(times, paths, strict=True)
+        broken, timed = [], zip(times, paths, strict=True)
         for time, path in sample(timed, self.settings.frames_per_second, lambda: self.seconds):
             self.heartbeat()
             try:
                 with open_image(self, path) as image:
                     luma = image_luma(image)
-            except ReadError:
-                raise
             except IMAGE_ERRORS:
                 broken.append(path.name)
                 continue

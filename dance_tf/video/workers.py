@@ -39,13 +39,10 @@ def named_scheduler(scheduler: str | None = None) -> str | None:
 
 @contextmanager
 def cluster(scheduler: str) -> Iterator[Client]:
-    """Run joblib's loops inside this block on a Dask cluster; its workers must see the same folders.
+    """Run joblib's loops inside this block on a Dask cluster, whose workers must see the same folders; yield a client.
 
     Args:
         scheduler: its address, such as "tcp://host:8786".
-
-    Yields:
-        The client.
 
     Raises:
         SchedulerError: no scheduler answers.

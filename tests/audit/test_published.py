@@ -13,7 +13,7 @@ from dance_tf.audit.published import (
 )
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.take import planned_frames, render_clip
+from dance_tf.synthesis.take import RenderedClip, planned_frames
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_fault_free_frames_of_each_style_sum_to_table_1():
 def test_a_clip_has_the_planned_length():
     settings = as_large_as_table_1(StudioSettings(width=54, height=96))
     plan, frames = planned_frames(3, 7, settings)
-    truth = render_clip(3, 7, settings).truth
+    truth = RenderedClip(3, 7, settings).truth
     assert (truth.frames, truth.faults) == (frames, plan.faults)
     assert frames - plan.frames == 949  # 18,987 frames of Supalonely for 20 dancers; the first 7 have one more
     assert planned_frames(3, 6, settings)[1] - planned_frames(3, 6, settings)[0].frames == 950

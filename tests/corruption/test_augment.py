@@ -16,7 +16,7 @@ from dance_tf.corruption.camera import add_gaussian_noise, lower_resolution
 from dance_tf.corruption.codec import compress_h264, psnr
 from dance_tf.corruption.conditions import CONDITIONS, Condition, degrade, find_condition
 from dance_tf.curation.background import estimate_background
-from dance_tf.synthesis.studio import StudioSettings, render_clip
+from dance_tf.synthesis.studio import RenderedClip, StudioSettings
 from dance_tf.video.luma import fit_luma
 
 SIDE = 96
@@ -141,7 +141,7 @@ def clips() -> list[np.ndarray]:
     settings = StudioSettings(seconds=3.0, frame_rate=SOURCE_RATE, faults=False)
     places = ((3, 9), (0, 16), (6, 19))
     return [
-        np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in render_clip(*place, settings).frames()])
+        np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in RenderedClip(*place, settings).frames()])
         for place in places
     ]
 

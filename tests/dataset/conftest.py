@@ -1,6 +1,6 @@
 import pytest
 
-from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import gather
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,7 @@ def test_the_table_of_a_dataset_has_its_own_files_and_that_of_the_parts_all(foot
     assert len(read_rows(table)) == 6
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
-@pytest.mark.parametrize("seconds", [0.0, 1e9])
+@pytest.mark.parametrize(("stop", "seconds"), [(KeyboardInterrupt, 0.0), (MemoryError, 1e9)])
 def test_an_interrupted_run_leaves_a_table_of_its_clips(footage, tmp_path, monkeypatch, stop, seconds):
     monkeypatch.setattr(build, "TABLE_SECONDS", seconds)
     with open(footage / "manifest.csv", "a", encoding="utf-8") as manifest:

@@ -3,8 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dance_tf.dataset.arrays import gather
-from dance_tf.dataset.dataset import DatasetError, name_damaged_file, order_styles
+from dance_tf.curation.filters import DroppedFrame
+from dance_tf.dataset.dataset import ClipRecord, DatasetError, gather, name_damaged_file, write_arrays
+from dance_tf.dataset.store import open_dataset
+
+IN_MEMORY_BYTES = "dance_tf.dataset.store.IN_MEMORY_BYTES"
 
 
 def test_frames_have_their_clip_style_and_dancer(clips, dataset):
@@ -15,6 +18,50 @@ def test_frames_have_their_clip_style_and_dancer(clips, dataset):
         assert {dataset.styles[label] for label in dataset.labels[part]} == {curated.clip.style}
         assert dataset.dancers[number] == curated.clip.dancer
     assert dataset.clip_slices[-1].stop == len(dataset.frames) == len(dataset.timestamps)
+
+
+def test_a_record_counts_the_dropped_frames_by_reason(clips):
+    dropped = tuple(DroppedFrame(n, float(n), reason, 0.5) for n, reason in enumerate(("blurred", "blank", "blurred")))
+    record = ClipRecord.of(dataclasses.replace(clips[0], dropped=dropped, seen=9))
+    counts = (("blank", 1), ("blurred", 2))
+    assert record == ClipRecord("style0/dancer0", "style0", "dancer0", "made up", 6, 9, counts, True, 0.8)
+    assert list(record.to_json()) == "clip_id style dancer source kept seen dropped room_known seconds".split()
+    assert ClipRecord.from_json(record.to_json()) == record
+
+
+def test_arrays_hold_the_dataset_in_memory_or_on_a_memory_map(tmp_path, clips, dataset, monkeypatch):
+    folder = write_arrays(tmp_path / "arrays", iter(clips))
+    for size, mapped in ((dataset.frames.nbytes, False), (dataset.frames.nbytes - 1, True)):
+        monkeypatch.setattr(IN_MEMORY_BYTES, size)
+        found = open_dataset(folder)
+        assert found.content_hash == dataset.content_hash and found.clips == dataset.clips
+        assert found.frames.dtype == np.uint8 and found.timestamps.dtype == np.float64
+        assert isinstance(found.frames, np.memmap) == mapped
+
+
+def test_clips_without_a_style_or_a_frame_are_left_out(tmp_path, clips):
+    unlabelled = dataclasses.replace(clips[1], clip=dataclasses.replace(clips[1].clip, style=""))
+    empty = dataclasses.replace(clips[2], frames=clips[2].frames[:0], timestamps=clips[2].timestamps[:0])
+    found = open_dataset(write_arrays(tmp_path / "arrays", [clips[0], unlabelled, empty, clips[3]]))
+    assert found.content_hash == gather([clips[0], clips[3]]).content_hash
+    with pytest.raises(DatasetError, match="nothing to write"):
+        write_arrays(tmp_path / "none", [unlabelled, empty])
+    assert [path.name for path in tmp_path.iterdir()] == ["arrays"]
+
+
+def test_known_styles_keep_their_order(tmp_path, clips):
+    known = ("style2", "style0", "style7", "style1")
+    assert open_dataset(write_arrays(tmp_path / "arrays", clips, known)).styles == ("style2", "style0", "style1")
+    assert gather(clips, ("style1",)).styles == ("style1", "style0", "style2")
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_frames_of_another_size_are_refused_in_one_line(size, tmp_path, clips):
+    folder = write_arrays(tmp_path / "arrays", clips)
+    (folder / "frames.raw").write_bytes((folder / "frames.raw").read_bytes()[:size])
+    with pytest.raises(DatasetError, match="does not hold the 84 frames of dataset.json") as refused:
+        open_dataset(folder)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -62,18 +109,12 @@ def test_the_content_hash_depends_on_every_part(clips, dataset):
     assert gather(clips).content_hash == dataset.content_hash
 
 
-def test_known_styles_come_first():
-    assert order_styles({"BL", "Tok", "zeta", "alpha"}, ("Tok", "TDS", "BL")) == ("Tok", "BL", "alpha", "zeta")
-    assert order_styles({"b", "a"}) == ("a", "b")
-
-
 def test_clip_hashes_depend_on_the_frames_only(blob_clips):
     clips = blob_clips(styles=2, dancers=2, frames=2)
     hashes = gather(clips).clip_hashes
     assert len(set(hashes)) == 4
-    named = dataclasses.replace(
-        clips[3], clip=dataclasses.replace(clips[3].clip, dancer="ann", clip_id="a", style="style0")
-    )
+    renamed = dataclasses.replace(clips[3].clip, dancer="ann", clip_id="a", style="style0")
+    named = dataclasses.replace(clips[3], clip=renamed)
     assert gather([clips[1], named]).clip_hashes == (hashes[1], hashes[3])
     changed = clips[2].frames.copy()
     changed[0, 0, 0, 0] ^= 1

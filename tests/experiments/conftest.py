@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.dataset.arrays import write_arrays
+from dance_tf.dataset.dataset import write_arrays
 from dance_tf.dataset.workspace import FILE
 from dance_tf.model.networks import NetworkSettings
 from dance_tf.model.settings import Schedule, TrainingSettings

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import gather
 from dance_tf.experiments.curation import (
     BACKGROUND_COLUMNS,
     background_distance,

@@ -7,8 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from dance_tf.dataset.arrays import gather
-from dance_tf.dataset.dataset import DatasetError
+from dance_tf.dataset.dataset import DatasetError, gather
 from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments.run import evaluate_model, train_model

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import gather
 from dance_tf.model.networks import STRATEGIES, NetworkSettings
 
 

@@ -1,6 +1,7 @@
 """Tables, sentences and metrics of the comparison, from hand-made predictions and costs."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from dance_tf.experiments.spec import PROPOSED, Ablation, RunSpec, comparison_se
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report import comparison, cost
 from dance_tf.report.profile import ROOT
-from dance_tf.report.tables import nest_parts, only
+from dance_tf.report.tables import only
 
 STYLES, FRAMES = ("Supalonely", "Say So", "Tokyo"), 5  # the first two are similar in the paper
 BOOTSTRAP = {"resamples": 50, "seed": 0}
@@ -47,11 +48,8 @@ def make_runs(specs, seed: int, lift: float, dancers: int = 9) -> list[HandMade]
 
 def of_strategies(dancers: int = 9, repeats: int = 1) -> list[HandMade]:
     """Return two folds of each strategy, the later ones better."""
-    return [
-        run
-        for place, name in enumerate(STRATEGIES)
-        for run in make_runs(fold_specs(comparison_settings(name), 2, repeats), place, 0.2 * place, dancers)
-    ]
+    specs = [fold_specs(comparison_settings(name), 2, repeats) for name in STRATEGIES]
+    return [run for place, each in enumerate(specs) for run in make_runs(each, place, 0.2 * place, dancers)]
 
 
 @pytest.fixture(scope="module")
@@ -64,27 +62,24 @@ def table(runs):
     return estimates(runs, ["name", "split"], **BOOTSTRAP)
 
 
-def test_metrics_are_those_of_scikit_learn(runs, table):
-    nested = nest_parts(table, "name")
-    assert list(nested) == list(STRATEGIES)
-    mine = [run for run in runs if run.spec.name == "cnn"]
-    for branch, found in (
-        (nested["cnn"], [run.validation for run in mine]),
-        (nested["cnn"]["held_out"], [run.test for run in mine]),
-    ):
+def test_metrics_are_those_of_scikit_learn_with_the_budget_of_the_runs(runs, table):
+    branches = comparison.strategies_metrics(runs, table)
+    assert list(branches) == list(STRATEGIES)
+    mine, branch = [run for run in runs if run.spec.name == "cnn"], branches["cnn"]["dancer"]
+    assert {name: branch[name] for name in ("epochs", "folds", "repeats")} == {"epochs": 24, "folds": 2, "repeats": 1}
+    macro_f1 = partial(f1_score, average="macro")
+    for part, found in ((branch, [run.validation for run in mine]), (branch["held_out"], [run.test for run in mine])):
         sides = [
             (np.repeat(one.labels, FRAMES), np.concatenate([np.repeat(np.arange(3), counts) for counts in one.counts]))
             for one in found
         ]
-        expected = {"accuracy": accuracy_score, "kappa": cohen_kappa_score}
-        for metric, function in expected.items():
-            assert branch["frame"][metric]["mean"] == pytest.approx(np.mean([function(*side) for side in sides]))
-        f1 = np.mean([f1_score(*side, average="macro") for side in sides])
-        assert branch["frame"]["f1"]["mean"] == pytest.approx(f1)
+        for metric, function in {"accuracy": accuracy_score, "kappa": cohen_kappa_score, "f1": macro_f1}.items():
+            assert part["frame"][metric]["mean"] == pytest.approx(np.mean([function(*side) for side in sides]))
         by_clip = np.mean([accuracy_score(one.labels, one.predicted) for one in found])
-        assert branch["clip"]["accuracy"]["mean"] == pytest.approx(by_clip) and branch["clip"]["accuracy"]["runs"] == 2
-    assert comparison.budget(mine) == {"epochs": 24, "folds": 2, "repeats": 1}
-    assert comparison.describe_budget(mine).startswith("2 of 5 folds, 1 repeat(s), at most 24 epochs of 12 frames")
+        assert part["clip"]["accuracy"]["mean"] == pytest.approx(by_clip) and part["clip"]["accuracy"]["runs"] == 2
+    confusion = comparison.clip_confusions(runs)["CNN"]
+    assert confusion.sum() == 2 * 27 and np.trace(confusion) / 54 == branch["held_out"]["clip"]["accuracy"]["mean"]
+    assert comparison.describe_budget(mine).startswith("2 of 5 folds, 1 repeat, at most 24 epochs of 12 frames")
     settings = replace(mine[0].spec.settings, frames_per_clip=8)
     shorter = replace(mine[0], spec=replace(mine[0].spec, settings=settings))
     assert comparison.describe_budget([*mine, shorter]).endswith("24 epochs of 8 or 12 frames per clip")
@@ -142,8 +137,7 @@ def test_differences_are_tested_from_eight_dancers_on(runs, table):
     assert ranking.index("Does attention help?") < ranking.index("Does the autoencoder help?")
     assert "corrected together (Holm)" in ranking
     headline = comparison.strategies_headline(found, "synthetic")
-    assert headline.startswith(f"Attention changes the frame accuracy on held-out dancers by {100 * row['mean']:.1f} [")
-    assert headline.endswith(" (synthetic footage).")
+    assert f"held-out dancers by {100 * row['mean']:.1f} [" in headline and "(synthetic footage)" in headline
     assert "minus CNN. Difference" in comparison.intervals_text(found)
     alone = estimates(of_strategies(1), ["name"], **BOOTSTRAP)
     assert "one held-out dancer, so there are no intervals" in comparison.strategies_text(alone, one, 1 / 3)
@@ -160,15 +154,13 @@ def test_ablations_are_compared_with_the_network_as_proposed():
     base, off = (fold_specs(comparison_settings(name), 2) for name in (PROPOSED, "cnn_ae"))
     runs = make_runs([replace(spec, name="as_proposed") for spec in base], 1, 0.9)
     runs += make_runs([replace(spec, name="off") for spec in off], 2, 0.0)
-    titles, one = {"as_proposed": "as proposed", "off": "attention off"}, {"parts": ["held out"], "units": ["frame"]}
-    questions = {"off": ("off", "as_proposed")}
-    tests, table = differences(runs, questions, **one, **BOOTSTRAP), estimates(runs, ["name"], **BOOTSTRAP)
-    assert len(tests) == 1
+    titles, questions = {"as_proposed": "as proposed", "off": "attention off"}, {"off": ("off", "as_proposed")}
+    tests = differences(runs, questions, parts=["held out"], units=["frame"], **BOOTSTRAP)
+    table = estimates(runs, ["name"], **BOOTSTRAP)
     wide = comparison.ablation_table(table, tests, titles)
     assert list(wide["name"]) == ["as proposed", "attention off"]
-    assert pd.isna(wide["difference, held out by frame"][0]) and wide["difference, held out by frame"][1].startswith(
-        "-"
-    )
+    difference = wide["difference, held out by frame"]
+    assert pd.isna(difference[0]) and difference[1].startswith("-")
     rows = [Ablation(*each) for each in titles.items()]
     weights = {"cnn": np.array([[0.2, 0.5], [0.4, 0.5], [0.3, np.nan]]), "encoder": np.full((3, 4), 0.5)}
     text = comparison.ablations_text(tests, rows, weights)
@@ -180,33 +172,23 @@ def test_ablations_are_compared_with_the_network_as_proposed():
     assert metrics["comparison"]["attention_spread"] == pytest.approx({"cnn": 0.2, "encoder": 0.0})
 
 
-def test_each_strategy_has_its_budget_beside_its_scores(runs, table):
-    branch = comparison.strategies_metrics(runs, table)["cnn"]["dancer"]
-    assert (branch["epochs"], branch["folds"], branch["repeats"], branch["clip"]["accuracy"]["runs"]) == (24, 2, 1, 2)
-    confusion = comparison.clip_confusions(runs)["CNN"]
-    assert confusion.sum() == 2 * 27 and np.trace(confusion) / 54 == branch["held_out"]["clip"]["accuracy"]["mean"]
-
-
 def test_fewest_and_smallest_frames_are_compared_with_all_at_full_size():
-    size, every = "64 pixels, 1 frame of 1", "128 pixels, 1 frame of 10"
     reference = "128 pixels, 1 frame of 1"
-    questions = comparison.interval_questions([64, 128], [1, 3, 10])
-    assert questions == {"10": (every, reference), "size_64": (size, reference)}
+    assert comparison.interval_questions([64, 128], [1, 3, 10]) == {
+        "10": ("128 pixels, 1 frame of 10", reference), "size_64": ("64 pixels, 1 frame of 1", reference),
+    }  # fmt: skip
     assert comparison.interval_questions([128], [1]) == {}
 
 
 def test_similar_styles_are_counted_in_both_directions(runs):
     found = only(cost.similar_style_confusion(runs, **BOOTSTRAP), name="cnn")
-    rates = []
-    for run in runs:
-        if run.spec.name == "cnn":
-            matrix = run.validation.confusion_by_clip("frame").sum(axis=0)
-            rates.append((matrix[0, 1] + matrix[1, 0]) / matrix[:2].sum())
-    assert found["mean"] == pytest.approx(np.mean(rates)) and found["low"] < found["mean"] < found["high"]
+    mine = [run.validation.confusion_by_clip("frame").sum(axis=0) for run in runs if run.spec.name == "cnn"]
+    rate = np.mean([(matrix[0, 1] + matrix[1, 0]) / matrix[:2].sum() for matrix in mine])
+    assert found["mean"] == pytest.approx(rate) and found["low"] < found["mean"] < found["high"]
     one = cost.similar_style_confusion(of_strategies(1), **BOOTSTRAP)
     assert one["low"].isna().all() and one["mean"].notna().all()
 
 
 def test_the_file_of_a_users_network_may_be_relative_to_the_repository():
     assert comparison.resolve_builder("own/net.py:build") == str(ROOT / "own" / "net.py:build")
-    assert comparison.resolve_builder("cnn") == "cnn" and comparison.resolve_builder("module:build") == "module:build"
+    assert [comparison.resolve_builder(name) for name in ("cnn", "module:build")] == ["cnn", "module:build"]

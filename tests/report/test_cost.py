@@ -11,19 +11,18 @@ from dance_tf.report import cost
 
 @pytest.fixture
 def costs():
-    own = {"head_seconds": [0.5], "peak_memory_mb": [500.0], "attention_seconds": [np.nan]}
-    found = {
-        SHARED: {"decode_seconds": [1, 1, 2], "background_seconds": [1.0], "idle_memory_mb": [400.0]},
-        "cnn": {"extraction_seconds": [2.0], "network_seconds": [2.5], "total_seconds": [4.0, 4.5, 5.0],
-                "training_seconds": [60.0], "size_mb": [2.0], "parameters": [100], **own},
-        PROPOSED: {"extraction_seconds": [4.0], "network_seconds": [5.0], "total_seconds": [7.0],
-                   "training_seconds": [90.0, 180.0, 360.0], "size_mb": [3.0], "parameters": [400],
-                   **own, "attention_seconds": [0.0123, 0.0121, 0.0134]},
-        "own.py:build": {"extraction_seconds": [np.nan], "network_seconds": [1.0], "total_seconds": [3.0],
-                         "training_seconds": [1.0], "size_mb": [1.0], "parameters": [10],
-                         **own, "head_seconds": [np.nan]},
-    }  # fmt: skip
-    samples = {(name, cost): values for name, several in found.items() for cost, values in several.items()}
+    names = ("extraction", "network", "total", "training", "head", "attention")
+    seconds = {
+        "cnn": ([2.0], [2.5], [4.0, 4.5, 5.0], [60.0], [0.5], [np.nan]),
+        PROPOSED: ([4.0], [5.0], [7.0], [90.0, 180.0, 360.0], [0.5], [0.0123, 0.0121, 0.0134]),
+        "own.py:build": ([np.nan], [1.0], [3.0], [1.0], [np.nan], [np.nan]),
+    }
+    samples = {(SHARED, "decode_seconds"): [1, 1, 2], (SHARED, "background_seconds"): [1.0]}
+    samples |= {(SHARED, "idle_memory_mb"): [400.0]}
+    for (name, found), parameters in zip(seconds.items(), (100, 400, 10), strict=True):
+        samples |= {(name, f"{each}_seconds"): values for each, values in zip(names, found, strict=True)}
+        sizes = {"size_mb": parameters / 100, "peak_memory_mb": 500.0, "parameters": parameters}
+        samples |= {(name, each): [value] for each, value in sizes.items()}
     described = {"machine": "a machine", "frames": 1110, "width": 432, "height": 768, "synthetic": True}
     return summarise_samples(samples).assign(**described)
 
@@ -60,4 +59,4 @@ def test_costs_in_words_and_in_metrics(costs, similar):
     assert "needs 7.00 s for a clip of 1110 frames: decoding takes 1.00 s" in text
     assert "2.00 times as long as the CNN (paper, features and attention: 1.72 times)" in text
     caption = cost.describe_measurement(costs)
-    assert "Medians of 3 round(s)" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
+    assert "Medians of 3 rounds" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption

@@ -37,25 +37,22 @@ def measured():
     return measured_numbers(counts, scored(strategy="resnet", repeat=0), scored(interval=2))
 
 
-def test_every_number_of_the_papers_tables_is_there():
-    table = published_numbers()
-    assert table["table"].value_counts().to_dict() == {1: 13, 2: 5 * len(TABLE_2), 3: 3 * len(TABLE_3)}
-    assert table.query("row == 'all'")["value"].item() == 263_471
-
-
 def test_ours_are_beside_the_papers(measured):
+    published = published_numbers()
+    assert published["table"].value_counts().to_dict() == {1: 13, 2: 5 * len(TABLE_2), 3: 3 * len(TABLE_3)}
+    assert published.query("row == 'all'")["value"].item() == 263_471
     table = beside_paper(measured).set_index(["table", "row", "score"])
     resnet = table.loc[2, "experiment 1, ResNet", "accuracy"]
-    assert (resnet["paper"], resnet["ours"], resnet["interval"]) == (93.44, 50, "[40.0, 60.0]")
+    assert (resnet["paper"], resnet["ours"], resnet["difference"]) == (93.44, 50, -43.44)
+    assert (resnet["interval"], resnet["runs"]) == ("[40.0, 60.0]", 3)
     assert table.loc[(3, "one frame of 2", "recall"), "paper"] == 96.25
-    assert table.loc[(1, "all", "frames"), "ours"] == 120
+    assert table.loc[(1, "all", "frames"), ["ours", "interval"]].tolist() == [120, "–"]
     assert len(table) == 13 + 5 + 3
     assert set(main_numbers(beside_paper(measured))["score"]) == {"frames", "accuracy", "kappa"}
-
-
-def test_the_total_of_other_styles_is_left_out(measured):
     fewer = measured[measured["row"] != TABLE_1[0].style]
-    assert "all" not in set(beside_paper(fewer)["row"])
+    assert "all" not in set(beside_paper(fewer)["row"])  # a total of other styles
+    with pytest.raises(ValueError, match="not unique"):
+        beside_paper(pd.concat([measured, measured]))
 
 
 def test_the_figure_has_both_numbers_of_each_strategy(measured):

@@ -11,6 +11,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from dance_tf.report.profile import RunError
 from dance_tf.report.run_notebooks import defaults_of, kernel_environment, run_profile, without_traces
+from dance_tf.report.section import RunReport
 
 PARAMETERS = "run_folder: str = '.'  # the run\nseed: int = 1  # of all\njitter: float = 0.1  # of frames"
 SHARED = "run_folder: str = '.'  # the run\nprofile: str = ''  # its YAML file\nfrom_records: bool = False  # or train"
@@ -41,12 +42,6 @@ def write_profile(folder, text=""):
     return path
 
 
-def stale_section(run, name):
-    (run / "sections").mkdir(parents=True, exist_ok=True)
-    section = {"order": int(name[:2]), "name": name[3:-5], "title": "", "headline": "", "text": ""}
-    (run / "sections" / name).write_text(json.dumps({**section, "metrics": {"old": 1}, "tables": [], "figures": []}))
-
-
 def test_a_profile_runs_its_notebooks_in_order_and_from_records(tmp_path, monkeypatch):
     notebooks, run = tmp_path / "notebooks", tmp_path / "reports" / "tiny"
     write_notebook(
@@ -63,17 +58,15 @@ def test_a_profile_runs_its_notebooks_in_order_and_from_records(tmp_path, monkey
         parameters=SHARED + "\nimport pathlib",
     )
     # sections of a notebook that does not exist any more, and of a name that notebook 00 no longer uses
-    stale_section(run, "05_gone.json")
-    stale_section(run, "00_renamed.json")
+    RunReport(run).save("gone", "", metrics={"old": 1}, order=5)
+    RunReport(run).save("renamed", "", metrics={"old": 1}, order=0)
     monkeypatch.chdir(tmp_path)
     profile = write_profile(tmp_path, "seed: 4\n")
     assert run_profile(profile, notebooks, run, progress=False) == run / "REPORT.md"
     made = {"data": {"seed": 4, "jitter": 0.1}}
     assert json.loads((run / "metrics.json").read_text()) == {**made, "speed": ["tiny", 4, False]}
     assert (run / "clips.txt").read_text() == sys.executable
-    assert [path.name for path in sorted((run / "executed").iterdir())] == [
-        "00_make_clips.ipynb", "10_read_clips.ipynb",
-    ]  # fmt: skip
+    assert {path.name for path in (run / "executed").iterdir()} == {"00_make_clips.ipynb", "10_read_clips.ipynb"}
     executed = (run / "executed" / "10_read_clips.ipynb").read_text()
     assert str(tmp_path) not in executed and "tiny.yaml" in executed
 
@@ -119,29 +112,22 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path):
         run_profile(write_profile(tmp_path), tmp_path / "notebooks", tmp_path, progress=False)
 
 
-def executed(*outputs, tags=(), source="x"):
-    metadata = {"tags": list(tags), "execution": {"a": "b"}}
-    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
-    return nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"start_time": "now"}})
-
-
-def test_only_startup_logs_are_removed():
-    logged = nbformat.v4.new_output("stream", name="stderr", text=LOG + WARNING)
-    printed = nbformat.v4.new_output("stream", name="stdout", text=LOG)
-    (cell,) = without_traces(executed(logged, printed)).cells
-    assert [output.text for output in cell.outputs] == [WARNING, LOG]
-    (cell,) = without_traces(executed(nbformat.v4.new_output("stream", name="stderr", text=LOG))).cells
-    assert cell.outputs == []
-
-
-def test_times_random_names_and_absolute_paths_are_removed():
+def test_startup_logs_times_random_names_and_absolute_paths_are_removed():
+    logs = {"stderr": LOG + WARNING, "stdout": LOG}
+    outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in logs.items()]
+    only_log = [nbformat.v4.new_output("stream", name="stderr", text=LOG)]
     source = '# Parameters\nrun_folder = "/home/someone/run"\nprofile = "runs/quick.yaml"\n'
-    document = without_traces(executed(tags=["injected-parameters"], source=source))
-    assert "papermill" not in document.metadata
-    (cell,) = document.cells
-    assert (cell.metadata, cell.id) == ({"tags": ["injected-parameters"]}, "injected-parameters")
-    assert cell.source == '# Parameters\nrun_folder = "run"\nprofile = "runs/quick.yaml"\n'
-    assert without_traces(executed()).cells[0].metadata == {}
+    metadata = {"tags": ["injected-parameters"], "execution": {"a": "b"}}
+    cells = [
+        nbformat.v4.new_code_cell(source, outputs=outputs, metadata=metadata),
+        nbformat.v4.new_code_cell("x", outputs=only_log, metadata={**metadata, "tags": []}),
+    ]
+    document = without_traces(nbformat.v4.new_notebook(cells=cells, metadata={"papermill": {"start_time": "now"}}))
+    injected, plain = document.cells
+    assert "papermill" not in document.metadata and (plain.metadata, plain.outputs) == ({}, [])
+    assert (injected.metadata, injected.id) == ({"tags": ["injected-parameters"]}, "injected-parameters")
+    assert injected.source == '# Parameters\nrun_folder = "run"\nprofile = "runs/quick.yaml"\n'
+    assert [output.text for output in injected.outputs] == [WARNING, LOG]
 
 
 def test_kernels_start_from_this_environment(tmp_path, monkeypatch):

@@ -1,20 +1,11 @@
-"""Percentages, Markdown, wide tables, metrics as nested, comparison with the paper."""
+"""Percentages, Markdown, wide tables, metrics as nested."""
 
 import math
 
 import pandas as pd
 import pytest
 
-from dance_tf.report.tables import (
-    compare_with_paper,
-    nest,
-    nest_parts,
-    only,
-    percent,
-    percents,
-    to_markdown,
-    wide_table,
-)
+from dance_tf.report.tables import counted, nest, nest_parts, only, percent, percents, to_markdown, wide_table
 
 MEASURES = pd.DataFrame(
     [
@@ -27,9 +18,9 @@ MEASURES = pd.DataFrame(
 LEVELS = ["strategy", "unit", "metric"]
 
 
-def test_percentages():
-    assert percent(0.6123) == "61.2"
-    assert percent(math.nan) == "–"
+def test_percentages_and_counts():
+    assert (percent(0.6123), percent(math.nan)) == ("61.2", "–")
+    assert [counted(number, "clip") for number in (0, 1, 2.0)] == ["0 clips", "1 clip", "2 clips"]
     assert percents({"mean": 0.6123, "low": 0.55, "high": 0.671}) == "61.2 [55.0, 67.1]"
     assert percents({"mean": 0.5, "low": math.nan, "high": math.nan}) == "50.0"
     assert percents({"drop": -0.031, "drop_low": -0.05, "drop_high": 0.002}, "drop") == "-3.1 [-5.0, 0.2]"
@@ -43,9 +34,6 @@ def test_markdown_by_hand():
         "| Tok | 24890 | 0.12 |",
         "| a\\|b | 3 | – |",
     ]
-
-
-def test_markdown_of_an_empty_frame_keeps_its_head():
     assert to_markdown(pd.DataFrame({"style": []})).splitlines()[0] == "| style |"
 
 
@@ -93,29 +81,5 @@ def test_wide_table():
         ["accuracy", "50.0 [40.0, 60.0]", "61.2 [55.0, 67.1]"],
         ["kappa", "–", "57.7"],
     ]
-
-
-def test_wide_table_refuses_to_hide_numbers():
     with pytest.raises(ValueError, match="share one cell"):
         wide_table(MEASURES, ["unit"])
-
-
-def test_the_paper_beside_us():
-    published = pd.DataFrame(
-        [("ae", "accuracy", 91.2), ("resnet", "accuracy", 93.44), ("cnn", "accuracy", 95.07)],
-        columns=["strategy", "metric", "value"],
-    )
-    table = compare_with_paper(MEASURES, published, ["strategy", "metric"])
-    assert table["strategy"].tolist() == ["ae", "resnet", "cnn", "cnn"]
-    assert table["metric"].tolist() == ["accuracy", "accuracy", "accuracy", "kappa"]
-    assert table.iloc[2].tolist() == ["cnn", "accuracy", 95.07, 61.23, -33.84, "[55.0, 67.1]", 5]
-    assert table["interval"].tolist() == ["[40.0, 60.0]", "–", "[55.0, 67.1]", "–"]
-    assert math.isnan(table["ours"][1])
-    assert math.isnan(table["paper"][3])
-    assert to_markdown(table).splitlines()[3] == "| resnet | accuracy | 93.44 | – | – | – | – |"
-
-
-def test_the_paper_beside_us_refuses_doubles():
-    published = pd.DataFrame([("cnn", 1.0), ("cnn", 2.0)], columns=["strategy", "value"])
-    with pytest.raises(ValueError, match="published"):
-        compare_with_paper(MEASURES.head(1), published, ["strategy"])

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
 from dance_tf.curation.filters import CurationSettings, curate_frames
 from dance_tf.curation.run import reading_to_json
-from dance_tf.dataset.arrays import gather
+from dance_tf.dataset.dataset import gather
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments.run import evaluate_model, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dance_tf.synthesis.body import JOINT, JOINTS, SIDES, SPREAD, body_of, make_dancer, place_joints, rotation
-from dance_tf.synthesis.choreography import FISTS, FRONT, GLIDE, NEUTRAL, RUN, Arm, Foot, Pose
+from dance_tf.synthesis.choreography import FISTS, GLIDE, NEUTRAL, RUN, Arm, Foot, Pose
 
 BODY = body_of(1.7)
 
@@ -12,10 +14,11 @@ def placed(pose: Pose) -> dict[str, np.ndarray]:
     return {name: joints[index] for name, index in JOINT.items()}
 
 
-def test_a_body_has_its_height():
+def test_a_body_has_its_height_and_leans():
     standing = placed(Pose(sink=0.0, left_foot=Foot(0.06), right_foot=Foot(0.06)))
     assert standing["head"][1] + 0.068 * 1.7 == pytest.approx(1.7, abs=0.02)
     assert BODY.leg == pytest.approx(0.485 * 1.7)
+    assert placed(Pose(lean=20))["head"][0] > 0.1 and placed(Pose(bow=40))["neck"][2] > 0.15
 
 
 @pytest.mark.parametrize(
@@ -64,15 +67,6 @@ def test_bones_keep_their_lengths_in_any_pose():
             assert np.linalg.norm(bone, axis=1) == pytest.approx(length, abs=1e-6), (side, one, two)
 
 
-def test_feet_without_lift_are_on_the_floor():
-    for pose in (NEUTRAL, *FISTS, *GLIDE):
-        joints = placed(pose)
-        for side in SIDES:
-            if getattr(pose, f"{side}_foot").lift == 0:
-                assert joints[f"{side}_ankle"][1] == pytest.approx(BODY.ankle)
-                assert 0 < joints[f"{side}_toe"][1] < BODY.ankle
-
-
 def test_the_knee_of_a_squat_by_hand():
     joints = placed(Pose(sink=0.3, left_foot=Foot(BODY.hip / BODY.leg), right_foot=Foot(BODY.hip / BODY.leg)))
     height = (0.995 - 0.3) * BODY.leg
@@ -83,21 +77,17 @@ def test_the_knee_of_a_squat_by_hand():
     assert knee[2] > 0.9 * forward
 
 
-def test_a_mirrored_pose_has_mirrored_joints():
-    for pose in (*FISTS, *GLIDE, *RUN, Pose(facing=30, twist=20, hip=8, tilt=5, look=9)):
-        one, other = placed(pose), placed(pose.mirrored())
+def test_mirrored_and_turned_poses_have_mirrored_and_turned_joints():
+    quarter = rotation("y", np.array([90.0]))[0]
+    for pose in (NEUTRAL, *FISTS, *GLIDE, *RUN, Pose(facing=30, twist=20, hip=8, tilt=5, look=9)):
+        one, other, turned = (placed(each) for each in (pose, pose.mirrored(), replace(pose, facing=pose.facing + 90)))
         for name in JOINTS:
             twin = name.replace("left", "*").replace("right", "left").replace("*", "right")
             assert one[name] * (-1, 1, 1) == pytest.approx(other[twin], abs=1e-9), name
-
-
-def test_facing_rotates_the_body_and_leaning_moves_the_head():
-    ahead, turned = placed(Pose(left=FRONT)), placed(Pose(left=FRONT, facing=90))
-    quarter = rotation("y", np.array([90.0]))[0]
-    for name in JOINTS:
-        assert turned[name] == pytest.approx(quarter @ ahead[name], abs=1e-9)
-    assert placed(Pose(lean=20))["head"][0] > 0.1
-    assert placed(Pose(bow=40))["neck"][2] > 0.15
+            assert turned[name] == pytest.approx(quarter @ one[name], abs=1e-9), name
+        for side in SIDES:
+            if getattr(pose, f"{side}_foot").lift == 0:  # on the floor
+                assert one[f"{side}_ankle"][1] == pytest.approx(BODY.ankle) and 0 < one[f"{side}_toe"][1] < BODY.ankle
 
 
 def test_a_dancer_depends_on_seed_and_index_and_only_habits_on_difficulty():

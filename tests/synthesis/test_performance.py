@@ -3,7 +3,7 @@ import pytest
 
 from dance_tf.synthesis.body import JOINT, Dancer, body_of, make_dancer, place_joints
 from dance_tf.synthesis.choreography import CONTROLS, STYLES, UP, VERY_WIDE, Pose
-from dance_tf.synthesis.performance import MISTAKES, affected_joints, interpolate_keys, minimum_jerk, perform
+from dance_tf.synthesis.performance import MISTAKES, affected_joints, interpolate_keys, perform
 
 TIMES = np.arange(240) / 30
 
@@ -12,19 +12,6 @@ def perfect(skill: float = 1.0) -> Dancer:
     zero, one = np.zeros(len(CONTROLS)), np.ones(len(CONTROLS))
     outfit = make_dancer(0, 0, 0.0).outfit
     return Dancer("d01", skill, body_of(1.7), outfit, one, zero, 0.6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def test_minimum_jerk_by_hand():
-    assert minimum_jerk(np.array([-1, 0, 0.25, 0.5, 0.75, 1, 2])) == pytest.approx(
-        [0, 0, 53 / 512, 0.5, 459 / 512, 1, 1]
-    )
-
-
-def test_keys_are_reached_and_held():
-    arrivals, values = np.array([0.0, 1.0, 2.0]), np.array([[0.0], [10.0], [30.0]])
-    times = np.array([0.0, 0.4, 0.5, 0.75, 1.0, 1.8, 1.9, 2.0, 3.0])
-    found = interpolate_keys(times, arrivals, values, np.array([0.5, 0.5, 0.2]))[:, 0]
-    assert found == pytest.approx([0, 0, 0, 5, 10, 10, 20, 30, 30])
 
 
 def test_interpolation_equals_a_loop():
@@ -41,13 +28,14 @@ def test_interpolation_equals_a_loop():
 
 
 def test_affected_joints_belong_to_the_wrong_part():
-    taught = Pose().vector()[None]
-    assert affected_joints(Pose(left=UP).vector()[None], taught) == ("left_elbow", "left_wrist", "left_hand")
-    assert affected_joints(Pose(lean=30).vector()[None], taught) == ("pelvis", "waist", "chest", "neck", "head")
-    assert affected_joints(Pose(right_foot=VERY_WIDE).vector()[None], taught) == (
-        ("right_knee", "right_ankle", "right_toe")
-    )
-    assert affected_joints(taught, taught) == ()
+    parts = {
+        Pose(left=UP): "left_elbow left_wrist left_hand",
+        Pose(lean=30): "pelvis waist chest neck head",
+        Pose(right_foot=VERY_WIDE): "right_knee right_ankle right_toe",
+        Pose(): "",
+    }
+    for danced, joints in parts.items():
+        assert affected_joints(danced.vector()[None], Pose().vector()[None]) == tuple(joints.split())
 
 
 def test_a_perfect_dancer_reaches_the_poses_on_the_beat():
@@ -79,8 +67,6 @@ def test_dancers_of_less_skill_make_more_mistakes():
                 assert 0 <= one.start < one.end <= long[-1]
                 assert one.kind in MISTAKES
                 assert one.joints and set(one.joints) <= set(JOINT)
-            starts = [one.start for one in take.mistakes]
-            assert starts == sorted(starts)
             assert all(one.end <= two.start for one, two in zip(take.mistakes, take.mistakes[1:], strict=False))
     assert counts[1.0] == 0 < counts[0.5] < counts[0.1]
 
@@ -116,9 +102,3 @@ def test_a_dancer_stands_still_in_still_intervals():
     assert step[resting].max() < 0.003
     assert np.median(step[~resting].max(axis=1)) > 0.01
     assert step.max() < 0.5  # no jump in between
-
-
-def test_a_performance_is_repeatable():
-    one, two = (perform(np.random.default_rng(9), STYLES[4], make_dancer(1, 2, 0.5), TIMES) for _ in range(2))
-    assert np.array_equal(one.motion.joints, two.motion.joints)
-    assert (one.mistakes, one.beats, one.phase) == (two.mistakes, two.beats, two.phase)

@@ -24,10 +24,7 @@ def test_invalid_settings_are_refused(wrong, message):
         StudioSettings(**wrong)
 
 
-def test_clips_are_ordered_by_dancer():
+def test_clips_are_ordered_by_dancer_and_a_record_survives_json():
     assert StudioSettings(styles=2, dancers=2).clips() == [(1, 0), (10, 0), (1, 1), (10, 1)]
-
-
-def test_a_record_survives_json():
     record = StudioSettings(good_frames=(20,) * 12).as_record()
     assert json.loads(json.dumps(record)) == record

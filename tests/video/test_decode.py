@@ -1,7 +1,11 @@
 """Video files: marks that change what is shown, transparency, sampling, stated lengths, damage and memory."""
 
+import itertools
+import re
 import struct
 from fractions import Fraction
+from functools import partial
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -26,11 +30,7 @@ def remux(source, path, **options):
 
 def box_bodies(data, name):
     """Return where the content of each ISO media box of a name begins, after size and name."""
-    found, place = [], data.find(name)
-    while place >= 0:
-        found.append(place + 4)
-        place = data.find(name, place + 1)
-    return found
+    return [found.end() for found in re.finditer(name, data)]
 
 
 @pytest.mark.parametrize(("left_out", "kept"), [(0, 30), (7, 12), (10, 20), (15, 15)])
@@ -57,46 +57,42 @@ def test_an_edit_list_trims_both_ends(tmp_path, make_video, make_ramp, left_out,
     ("turn", "shown"),
     [
         ((-1, 0, 0, 1), lambda stored: stored[:, ::-1]),
-        ((1, 0, 0, -1), lambda stored: stored[::-1]),
         ((0, 1, 1, 0), lambda stored: stored.T),
-        ((0, -1, -1, 0), lambda stored: stored[::-1, ::-1].T),
-        (90, lambda stored: np.rot90(stored)),
-        (180, lambda stored: np.rot90(stored, 2)),
-        (270, lambda stored: np.rot90(stored, 3)),
+        ((0, -1, 1, 0), lambda stored: np.rot90(stored)),
+        ((-1, 0, 0, -1), lambda stored: np.rot90(stored, 2)),
+        ((0, 1, -1, 0), lambda stored: np.rot90(stored, 3)),
     ],
-    ids=["left and right", "top and bottom", "diagonal", "other diagonal", "90", "180", "270"],
+    ids=["left and right", "diagonal", "90", "180", "270"],
 )
 def test_mirrored_and_rotated_files_are_shown_upright(tmp_path, make_video, turn, shown):
     picture = np.full((64, 96), 30, np.uint8)
     picture[:24, :36] = 220  # a bright top left corner
     picture[40:, :12] = 130
-    rotation = turn if isinstance(turn, int) else 0
-    path = make_video(
-        tmp_path / "turned.mp4",
-        np.repeat(picture[None], 3, axis=0),
-        setup=lambda stream: stream.set_display_rotation(rotation),
-    )
-    if not rotation:
-        data = bytearray(path.read_bytes())
-        (header,) = box_bodies(data, b"tkhd")
-        a, b, c, d = (part * 0x10000 for part in turn)
-        struct.pack_into(">9i", data, header + 40, a, b, 0, c, d, 0, 0, 0, 0x40000000)  # ISO 14496-12, 8.3.2
-        path.write_bytes(data)
+    path = make_video(tmp_path / "turned.mp4", np.repeat(picture[None], 3, axis=0))
+    data = bytearray(path.read_bytes())
+    (header,) = box_bodies(data, b"tkhd")
+    a, b, c, d = (part * 0x10000 for part in turn)
+    struct.pack_into(">9i", data, header + 40, a, b, 0, c, d, 0, 0, 0, 0x40000000)  # ISO 14496-12, 8.3.2
+    path.write_bytes(data)
     footage = read_footage(path, ReadSettings(size=48))
     upright = np.ascontiguousarray(shown(picture))
     assert (footage.height, footage.width) == upright.shape
     assert np.abs(footage.frames[1].astype(int) - fit_luma(upright, 48)).mean() < 3
 
 
-@pytest.mark.parametrize(("codec", "options"), [("libx264", {"crf": "5", "x264-params": "tff=1"}), ("mpeg2video", {})])
-def test_interlaced_fields_are_blended(tmp_path, make_video, codec, options):
+INTERLACED = {
+    "libx264": {"crf": "5", "x264-params": "tff=1"},
+    "mpeg2video": {"flags": "+ildct+ilme", "top": "1", "qmin": "1", "qmax": "2", "b": "8000000"},
+}
+
+
+@pytest.mark.parametrize("codec", INTERLACED)
+def test_interlaced_fields_are_blended(tmp_path, make_video, codec):
     # even and odd rows have different gray levels
     frames = np.empty((12, 64, 48), np.uint8)
     for number, frame in enumerate(frames):
         frame[0::2], frame[1::2] = 60 + 4 * number, 160 + 4 * number
-    if codec == "mpeg2video":
-        options = {"flags": "+ildct+ilme", "top": "1", "qmin": "1", "qmax": "2", "b": "8000000"}
-    path = make_video(tmp_path / "fields.mkv", frames, rate=25, codec=codec, options=options)
+    path = make_video(tmp_path / "fields.mkv", frames, rate=25, codec=codec, options=INTERLACED[codec])
     with av.open(str(path)) as file:
         assert next(file.decode(video=0)).interlaced_frame
     footage = read_footage(path, ReadSettings(size=16))
@@ -117,11 +113,9 @@ def framed_picture(height, width):
     ("height", "width", "pixel_format", "codec"),
     [
         (50, 90, "yuv420p", "libx264"),  # macroblocks of 16 cover 64×96
-        (34, 66, "yuv420p", "libx264"),
         (178, 2, "yuv420p", "libx264"),
         (51, 91, "yuv444p", "libx264"),
         (50, 90, "yuv420p10le", "libx264"),
-        (50, 90, "yuv420p", "libx265"),
         (51, 91, "yuv444p", "libx265"),
         (51, 91, "yuv420p", "libvpx-vp9"),
         (51, 91, "yuv420p", "libsvtav1"),
@@ -166,9 +160,8 @@ def write_transparent(path, codec, pixel_format):
         stream.width, stream.height, stream.pix_fmt = 64, 64, pixel_format
         stream.options = {"auto-alt-ref": "0", "crf": "4", "b": "4M"} if "vpx" in codec else {}
         for number in range(5):
-            pixels = np.full((64, 64, 4), 60, np.uint8)
-            pixels[-4:, 12 * number :][:, :8] = 200  # so that no encoder merges equal frames
-            pixels[..., 3] = 255
+            pixels = np.full((64, 64, 4), (60, 60, 60, 255), np.uint8)
+            pixels[-4:, 12 * number :][:, :8] = (200, 200, 200, 255)  # so that no encoder merges equal frames
             pixels[:32, :32, 3], pixels[:32, 32:, 3] = 0, 128
             frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format=pixel_format)
             frame.pts = number
@@ -183,7 +176,6 @@ def write_transparent(path, codec, pixel_format):
         ("nine.webm", "libvpx-vp9", "yuva420p"),
         ("eight.webm", "libvpx", "yuva420p"),
         ("lossless.mkv", "ffv1", "yuva420p"),
-        ("ten.mkv", "ffv1", "yuva444p10le"),
         ("pro.mov", "prores_ks", "yuva444p10le"),
         ("animated.mov", "qtrle", "argb"),
         ("animated.apng", "apng", "rgba"),
@@ -191,8 +183,7 @@ def write_transparent(path, codec, pixel_format):
     ],
 )
 def test_transparent_parts_are_white(tmp_path, name, codec, pixel_format):
-    path = write_transparent(tmp_path / name, codec, pixel_format)
-    footage = read_footage(path, ReadSettings(size=64))
+    footage = read_footage(write_transparent(tmp_path / name, codec, pixel_format), ReadSettings(size=64))
     assert len(footage.frames) == 5 and footage.warnings == ()
     shown = footage.frames[:, [16, 16, 48, 48], [16, 48, 16, 48]].astype(int)
     # half of 60 and half of 255: 60·128/255 + 255·127/255 = 157.1
@@ -200,8 +191,7 @@ def test_transparent_parts_are_white(tmp_path, name, codec, pixel_format):
 
 
 def test_monochrome_video_of_limited_range_is_stretched(tmp_path, make_video):
-    columns = np.repeat(np.array([16, 126, 235], np.uint8), 32)
-    frames = np.broadcast_to(columns, (3, 64, 96)).copy()
+    frames = np.tile(np.repeat(np.array([16, 126, 235], np.uint8), 32), (3, 64, 1))
     for mark, expected in (("limited", [0, 128, 255]), ("full", [16, 126, 235])):
         options = {"x265-params": f"log-level=none:lossless=1:range={mark}"}
         path = make_video(tmp_path / f"{mark}.mp4", frames, codec="libx265", pixel_format="gray", options=options)
@@ -246,32 +236,25 @@ def test_half_a_file_gives_what_is_there_and_a_warning(streamable_file, tmp_path
     assert len(half.frames) == pytest.approx(half.seconds * (rate or 30), abs=4)
 
 
-class FailingCodec:
-    """A decoder that fails at some packets, or (at 0) when it is opened."""
-
-    def __init__(self, codec, error, at):
-        self._codec, self._error, self._at, self._count = codec, error, at, 0
-
-    def open(self, strict):
-        if 0 in self._at:
-            raise self._error(1, "made to fail")
-        self._codec.open(strict=strict)
-
-    def decode(self, packet):
-        self._count += 1
-        if self._count in self._at:
-            raise self._error(1, "made to fail")
-        return self._codec.decode(packet)
-
-
 def fail_decoding(monkeypatch, error, at, above_threads=0):
-    """Let decoding fail at some packets if it uses more than so many threads, or 0; return the threads of each run."""
+    """Let decoding fail at some packets, or (at 0) when the decoder is opened; return the threads of each run.
+
+    It fails if it uses more than `above_threads` threads, or 0.
+    """
     make_codec, used = decode.make_codec, []
 
     def failing(stream, settings):
         used.append(settings.threads)
-        codec = make_codec(stream, settings)
-        return FailingCodec(codec, error, at) if settings.threads == 0 or settings.threads > above_threads else codec
+        codec, count = make_codec(stream, settings), itertools.count()
+        if 0 < settings.threads <= above_threads:
+            return codec
+
+        def call(method, *given, **named):
+            if next(count) in at:
+                raise error(1, "made to fail")
+            return method(*given, **named)
+
+        return SimpleNamespace(open=partial(call, codec.open), decode=partial(call, codec.decode))
 
     monkeypatch.setattr(decode, "make_codec", failing)
     return used
@@ -283,8 +266,6 @@ def test_running_out_of_memory_is_an_error(dance_file, monkeypatch, threads):
     with pytest.raises(MemoryError, match="dance.mp4: decoding it needs more memory"):
         read_footage(dance_file, ReadSettings(size=16, threads=threads))
     assert used == ([1] if threads == 1 else [threads, 1])
-    with pytest.raises(MemoryError):
-        list(open_footage(dance_file, ReadSettings(size=16, threads=threads)))
 
 
 @pytest.mark.parametrize(
@@ -333,24 +314,9 @@ def test_broken_packets_are_skipped_and_counted(dance_file, monkeypatch):
         read_footage(dance_file)
 
 
-def test_half_a_matroska_file_gives_what_is_there_and_a_warning(tmp_path, dance_file):
-    whole = read_footage(dance_file, ReadSettings(size=32))
-    # Matroska can be read without an index, which would be lost
-    data = remux(dance_file, tmp_path / "whole.mkv").read_bytes()
-    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    half = read_footage(tmp_path / "cut.mkv", ReadSettings(size=32))
-    assert 5 < len(half.frames) < len(whole.frames)
-    assert np.array_equal(half.frames[:5], whole.frames[:5])
-    assert any("breaks off" in warning for warning in half.warnings)
-
-
 CODECS = {
-    "tagged.mkv": ("libx264", "aac"),
-    "untagged.mkv": ("libx264", "aac"),
-    "loud.flv": ("libx264", "aac"),
+    **dict.fromkeys(["tagged.mkv", "untagged.mkv", "loud.flv", "loud.mp4", "loud.ts"], ("libx264", "aac")),
     "loud.webm": ("libvpx-vp9", "libopus"),
-    "loud.mp4": ("libx264", "aac"),
-    "loud.ts": ("libx264", "aac"),
     "loud.mpg": ("mpeg1video", "mp2"),  # FFmpeg guesses half of its length
 }
 
@@ -360,7 +326,7 @@ def write_with_sound(path, frames, sound_seconds=3, delay=0):
 
     An untagged file has no tag with the length of its video track, only the length of the whole file.
     """
-    codecs = CODECS.get(path.name, ("libx264", "aac"))
+    codecs = CODECS[path.name]
     with av.open(str(path), "w") as container:
         pictures, sound = container.add_stream(codecs[0], rate=30), container.add_stream(codecs[1], rate=48_000)
         pictures.height, pictures.width, pictures.pix_fmt = *frames.shape[1:], "yuv420p"
@@ -399,22 +365,20 @@ def test_half_a_file_with_sound_gives_a_warning(tmp_path, make_dance, name):
         assert any(warning.startswith("breaks off after") for warning in half.warnings)
 
 
-def test_the_tag_of_a_track_counts_from_the_start_of_the_file(tmp_path, make_ramp):
-    path = write_with_sound(tmp_path / "late.mkv", make_ramp(30), delay=1)
-    with av.open(str(path)) as container:
-        assert stated_seconds(container, container.streams.video[0]) == pytest.approx(1, abs=2e-3)
-    assert read_footage(path, ReadSettings(size=16)).warnings == ()
-
-
-@pytest.mark.parametrize(("value", "seconds"), [(b"00:00:09.000000000", 3), (b"soon              ", None)])
-def test_a_wrong_tag_is_limited_or_ignored(tmp_path, make_ramp, value, seconds):
-    path = write_with_sound(tmp_path / "tagged.mkv", make_ramp(30))
-    data = path.read_bytes()
-    assert data.count(b"00:00:01.000000000") == 1
-    path.write_bytes(data.replace(b"00:00:01.000000000", value))
+@pytest.mark.parametrize(
+    ("tag", "seconds", "delay"),
+    [(b"00:00:02.000000000", 1, 1), (b"00:00:09.000000000", 3, 0), (b"soon              ", None, 0)],
+    ids=["from the start of the file", "longer than the file", "no length"],
+)
+def test_the_tag_of_a_track_may_count_from_the_start_of_the_file_or_be_wrong(tmp_path, make_ramp, tag, seconds, delay):
+    path = write_with_sound(tmp_path / "tagged.mkv", make_ramp(30), delay=delay)
+    data, written = path.read_bytes(), b"00:00:0%d.000000000" % (1 + delay)
+    assert data.count(written) == 1
+    path.write_bytes(data.replace(written, tag))
     with av.open(str(path)) as container:
         found = stated_seconds(container, container.streams.video[0])
     assert found == (seconds if seconds is None else pytest.approx(seconds, abs=0.1))
+    assert delay == 0 or read_footage(path, ReadSettings(size=16)).warnings == ()
 
 
 def test_a_file_without_a_track_length_is_refused_by_its_file_length_or_read_with_heartbeats(tmp_path, make_ramp):

@@ -33,8 +33,9 @@ def process(faults):
         yield process
 
 
-def test_one_process_runs_all_calls(process, faults):
+def test_one_process_runs_all_calls_and_what_it_prints_is_ignored(process, faults):
     assert process.call(faults.answer, {"a": [1, 2]}) == {"a": [1, 2]}
+    assert process.call(faults.print_much) == "clean"
     assert process.call(faults.process_id) == process.call(faults.process_id) != os.getpid()
 
 
@@ -55,7 +56,7 @@ def test_a_call_without_heartbeat_times_out(faults):
         assert time.monotonic() - began < 20
 
 
-@pytest.mark.parametrize(("call", "timeout_s", "seconds"), [("work_long", 0.8, 1.6), ("write_slowly", 1.5, 4.0)])
+@pytest.mark.parametrize(("call", "timeout_s", "seconds"), [("work_long", 0.8, 1.6), ("write_slowly", 1.5, 2.5)])
 def test_a_call_with_heartbeats_may_take_longer_than_the_timeout(faults, call, timeout_s, seconds):
     with DecodingProcess() as process:
         process.call(faults.answer, 1)
@@ -69,10 +70,6 @@ def test_errors_are_raised_in_the_caller(process, faults):
     with pytest.raises(RuntimeError, match="function"):  # the result cannot be pickled
         process.call(faults.return_lambda)
     assert process.call(faults.answer, 2) == 2
-
-
-def test_output_of_native_code_is_ignored(process, faults):
-    assert process.call(faults.print_much) == "clean"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits address space")

@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import product
 
 import av
@@ -5,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.video.luma import UPRIGHT, Orientation, fit_luma, gray_picture, gray_square, orientation_from_matrix
+from dance_tf.video.luma import UPRIGHT, Orientation, fit_luma, gray_frame, orientation_from_matrix
 
 ONE = 1 << 16  # 1.0 in 16.16 fixed point
 
@@ -64,10 +65,10 @@ def test_extreme_shapes_pixel_aspects_and_cropping():
     assert deep.dtype == np.uint16 and (deep == 60_000).all()
 
 
-@pytest.mark.parametrize(("shape", "aspect"), [((0, 4), 1.0), ((4, 4), 0.0), ((4, 4), np.nan)])
-def test_invalid_pictures_are_refused(shape, aspect):
-    with pytest.raises(ValueError, match=f"a picture of {shape[0]}×4 pixels of aspect {aspect} does not fit"):
-        fit_luma(np.zeros(shape, np.uint8), 8, pixel_aspect=aspect)
+@pytest.mark.parametrize(("height", "aspect"), [(0, 1.0), (4, 0.0), (4, np.nan)])
+def test_invalid_pictures_are_refused(height, aspect):
+    with pytest.raises(ValueError, match=f"a picture of {height}×4 pixels of aspect {aspect} does not fit"):
+        fit_luma(np.zeros((height, 4), np.uint8), 8, pixel_aspect=aspect)
 
 
 def matrix(a, b, c, d):
@@ -96,38 +97,28 @@ def test_all_eight_orientations_follow_the_matrix(turn):
     assert (orientation.apply(stored) == shown_by_definition(stored, *turn)).all()
 
 
-@pytest.mark.parametrize(
-    ("data", "orientation"),
-    [
-        (matrix(int(0.9 * ONE), int(0.4 * ONE), int(-0.4 * ONE), int(0.9 * ONE)), Orientation(exact=False)),
-        (b"", UPRIGHT),
-        (bytes(36), UPRIGHT),
-        (bytes(28), UPRIGHT),
-    ],
-    ids=["slanted", "empty", "zeros", "short"],
-)
-def test_unusual_matrices(data, orientation):
-    assert orientation_from_matrix(data) == orientation
+def test_unusual_matrices():
+    slanted = matrix(*(int(part * ONE) for part in (0.9, 0.4, -0.4, 0.9)))
+    assert orientation_from_matrix(slanted) == Orientation(exact=False)
+    assert {orientation_from_matrix(data) for data in (b"", bytes(36), bytes(28))} == {UPRIGHT}
 
 
 def frame_of(pixel_format, color_range=0, planes=()):
     """A 4×4 frame; each plane is given as (number, first, step, values of one row)."""
-    frame = av.VideoFrame(4, 4, pixel_format)
+    frame, rows = av.VideoFrame(4, 4, pixel_format), {}
     frame.color_range = color_range
-    rows = {}
     for number, first, step, values in planes:
-        plane, values = frame.planes[number], np.asarray(values)
-        width = plane.line_size // values.dtype.itemsize
-        rows.setdefault(number, np.zeros((plane.height, width), values.dtype))
+        plane = frame.planes[number]
+        rows.setdefault(number, np.zeros((plane.height, plane.line_size // values.dtype.itemsize), values.dtype))
         rows[number][:, first : first + step * len(values) : step] = values
-    for number, values in rows.items():
-        frame.planes[number].update(values.tobytes())
+        plane.update(rows[number].tobytes())
     return frame
 
 
 def assert_gray(frame, shown):
-    """Both conversions give rows of these values."""
-    assert gray_square(frame, 4, "pad").tolist() == [shown] * 4 == gray_picture(frame).tolist()
+    """At its own size and in a square, all rows have these values."""
+    for shrink in (np.array, partial(fit_luma, size=4)):
+        assert gray_frame(frame, shrink=shrink).tolist() == [shown] * 4
 
 
 @pytest.mark.parametrize(
@@ -137,18 +128,14 @@ def assert_gray(frame, shown):
         ("yuv420p", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
         ("yuv420p", 0, "u1", [0, 16, 17, 235], [0, 0, 1, 255]),
         ("yuv420p", 2, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
-        ("yuvj420p", 0, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
         ("yuvj420p", 1, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
-        ("yuv444p", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
         ("nv12", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
         ("gray", 0, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
         ("gray", 1, "u1", [16, 126, 235, 255], [0, 128, 255, 255]),
-        ("gray", 2, "u1", [0, 16, 126, 255], [0, 16, 126, 255]),
         ("gray10le", 0, "<u2", [0, 512, 1023, 1023], [0, 128, 255, 255]),
         ("gray10le", 1, "<u2", [64, 502, 940, 1023], [0, 128, 255, 255]),
         # ten bits, limited: 64 to 940; (502-64)·255/876 = 127.5
         ("yuv420p10le", 1, "<u2", [64, 502, 940, 1023], [0, 128, 255, 255]),
-        ("yuv420p10le", 2, "<u2", [0, 512, 1023, 1023], [0, 128, 255, 255]),
         ("yuv420p10be", 1, ">u2", [64, 502, 940, 1023], [0, 128, 255, 255]),
         ("p010le", 1, "<u2", [64 << 6, 502 << 6, 940 << 6, 1023 << 6], [0, 128, 255, 255]),
         ("yuv420p12le", 1, "<u2", [256, 2008, 3760, 4095], [0, 128, 255, 255]),
@@ -170,7 +157,7 @@ def test_rgb_is_weighted():
     pixels[0, 0], pixels[0, 1], pixels[1, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
     # 0.299·255 = 76.2, 0.587·255 = 149.7, 0.114·255 = 29.1
-    assert gray_square(frame, 2, "pad").tolist() == [[76, 150], [29, 0]]
+    assert gray_frame(frame).tolist() == [[76, 150], [29, 0]]
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[..., 3] = [255, 51, 0, 0]
     assert_gray(av.VideoFrame.from_ndarray(pixels, format="rgba"), [0, 204, 255, 255])
@@ -200,5 +187,5 @@ def test_luma_is_blended_with_the_alpha_plane(pixel_format, color_range, dtype, 
 def test_padding_stays_black_when_the_range_is_stretched_and_the_picture_turned():
     frame = av.VideoFrame(8, 4, "yuv420p")
     frame.planes[0].update(np.full((4, frame.planes[0].line_size), 235, np.uint8).tobytes())
-    square = gray_square(frame, 8, "pad", orientation=Orientation(transpose=True))
+    square = gray_frame(frame, Orientation(transpose=True), partial(fit_luma, size=8))
     assert (square[:, 2:6] == 255).all() and not square[:, :2].any() and not square[:, 6:].any()

@@ -10,29 +10,19 @@ import pytest
 PATH = Path(__file__).resolve().parents[1] / "benchmarks" / "read_footage.py"
 
 
-@pytest.fixture
-def benchmark(monkeypatch):
+RUNS = [(2.5, 5.0, []), (2.6, 5.2, ["ours over decode_only"]), (2.4, 4.4, ["opencv_loop over ours"])]
+
+
+@pytest.mark.parametrize(("ours", "opencv", "missed"), RUNS)
+@pytest.mark.parametrize("by", ["wall", "cpu"])
+def test_missed_targets_set_the_exit_status(monkeypatch, capsys, dance_file, ours, opencv, missed, by):
     monkeypatch.setattr(sys, "path", list(sys.path))  # the script adds the repository
     spec = importlib.util.spec_from_file_location("read_footage_benchmark", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize(
-    ("ours", "opencv", "missed"),
-    [
-        (2.5, 5.0, []),
-        (2.6, 5.2, ["ours over decode_only"]),
-        (2.4, 4.4, ["opencv_loop over ours"]),
-    ],
-)
-@pytest.mark.parametrize("by", ["wall", "cpu"])
-def test_missed_targets_set_the_exit_status(benchmark, monkeypatch, capsys, dance_file, ours, opencv, missed, by):
-    seconds = {"decode_only": 2.0, "ours": ours, "opencv_loop": opencv}
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
     times = {
         name: {"seconds": spent, "cpu_seconds": 2 * spent, "fastest": spent, "frames_per_second": 1.0}
-        for name, spent in seconds.items()
+        for name, spent in (("decode_only", 2.0), ("ours", ours), ("opencv_loop", opencv))
     }
     monkeypatch.setattr(benchmark, "measure", lambda readers, repeats: times)
     monkeypatch.setattr(sys, "argv", ["read_footage.py", "--clip", str(dance_file), "--by", by])

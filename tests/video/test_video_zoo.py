@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from dance_tf.video.frames import Footage, ReadError, ReadSettings, read_footage
+from dance_tf.video.frames import Footage, ReadError, read_footage
 
 FILES = 79
 SIZE = 128
@@ -32,17 +32,18 @@ def zoo(shared_data):
         rows = list(csv.DictReader(file))
     results = []
     for row in rows:
+        path = folder / row["file"]
         try:
-            results.append((row, folder / row["file"], read_footage(folder / row["file"], ReadSettings(size=SIZE))))
+            results.append((row, path, read_footage(path)))
         except ReadError as error:
-            results.append((row, folder / row["file"], error))
+            results.append((row, path, error))
     assert len(results) == FILES
     return results
 
 
 @pytest.fixture(scope="module")
 def readable(zoo):
-    return [(row, path, footage) for row, path, footage in zoo if isinstance(footage, Footage)]
+    return [result for result in zoo if isinstance(result[2], Footage)]
 
 
 def test_refusals_are_those_of_the_manifest_in_one_line(zoo):

@@ -1,12 +1,11 @@
-"""Figures of the report. Each function returns a matplotlib figure; `RunReport.save` writes it."""
+"""Figures of the report. Each function returns a matplotlib figure; `RunReport.save` writes it.
+
+In all of them `source` is "synthetic" or the name of the footage, `title` says what is shown, and `chance` is the
+accuracy of guessing. Columns mean, low and high are fractions; low and high are NaN without an interval.
+"""
 
 from dance_tf.report.figures.clips import background_views, clip_strip, frame_strip, sample_frames
-from dance_tf.report.figures.comparison import (
-    accuracy_against_cost,
-    accuracy_bars,
-    frame_interval_curve,
-    leakage_gap,
-)
+from dance_tf.report.figures.comparison import accuracy_against_cost, accuracy_bars, frame_interval_curve, leakage_gap
 from dance_tf.report.figures.confusion import attention_by_style, confusion_matrices, confusion_matrix
 from dance_tf.report.figures.corruption import (
     accuracy_drops,
@@ -16,25 +15,3 @@ from dance_tf.report.figures.corruption import (
 )
 from dance_tf.report.figures.network import network_diagram
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves
-
-__all__ = [
-    "accuracy_against_cost",
-    "accuracy_drops",
-    "accuracy_bars",
-    "attention_by_style",
-    "clip_strip",
-    "confusion_matrices",
-    "confusion_matrix",
-    "corruption_sheet",
-    "frame_interval_curve",
-    "frame_strip",
-    "growth_errors",
-    "growth_stages",
-    "leakage_gap",
-    "network_diagram",
-    "background_views",
-    "sample_frames",
-    "severity_curves",
-    "strategies_by_condition",
-    "training_curves",
-]

@@ -1,7 +1,9 @@
 """Figures of clips: sample frames, film strips with the dropped frames, backgrounds."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,21 +17,18 @@ from dance_tf.report.figures.style import (
     ORANGE,
     PURPLE,
     RED,
+    bare,
     gray_image,
-    hide_axes,
+    image_rows,
     new_figure,
     report_style,
 )
 
 REASON_COLOURS = {BLANK: RED, BLURRED: ORANGE, NO_DANCING: PURPLE}
 STRIP_COLUMNS = 8
+STRIP_FRAMES = 2 * STRIP_COLUMNS
 GAP = 4  # pixels between neighbouring frames
 TRUTH_HEIGHT = -1.15  # of the row of the truth in a time line; the row of curation is at 0
-
-
-def _as_gray(frames: np.ndarray) -> np.ndarray:
-    """[..., h, w, 1] without its last axis; [..., h, w] as it is."""
-    return frames[..., 0] if frames.shape[-1] == 1 else frames
 
 
 @report_style
@@ -39,22 +38,20 @@ def sample_frames(frames: np.ndarray, styles: Sequence[str], source: str) -> Fig
     Args:
         frames: uint8 [styles, k, 128, 128] or [styles, k, 128, 128, 1], k frames of each style.
         styles: one abbreviation per style.
-        source: "synthetic" or the name of the footage.
 
     Raises:
         ValueError: frames and styles differ in number.
     """
-    gray = _as_gray(frames)
-    if len(gray) != len(styles):
-        raise ValueError(f"{len(gray)} rows of frames for {len(styles)} styles")
+    if len(frames) != len(styles):
+        raise ValueError(f"{len(frames)} rows of frames for {len(styles)} styles")
     columns = 2 if len(styles) > 4 else 1
     rows = -(-len(styles) // columns)
-    count, height, width = gray.shape[1:]
+    count, height, width = frames.shape[1:4]
     figure = new_figure(0.6 + rows * 9.4 / columns / count * height / width, "Sample frames of every style", source)
     grid = list(figure.subplots(rows, columns, squeeze=False).T.flat)  # column by column
     for axes in grid[len(styles) :]:
         axes.set_visible(False)
-    for axes, style, row in zip(grid, styles, gray, strict=False):
+    for axes, style, row in zip(grid, styles, frames.reshape(frames.shape[:4]), strict=False):
         padded = np.pad(row, ((0, 0), (0, 0), (0, GAP)), constant_values=255)
         gray_image(axes, np.concatenate(padded, axis=1)[:, :-GAP])
         axes.set_ylabel(style, rotation=0, ha="right", va="center", fontweight="bold", fontsize=12)
@@ -68,13 +65,9 @@ def frame_strip(frames: np.ndarray, labels: Sequence[str], title: str, source: s
     Args:
         frames: uint8 [n, 128, 128] or [n, 128, 128, 1].
         labels: one per frame.
-        title: what the frames are.
-        source: "synthetic" or the name of the footage.
     """
     figure = new_figure(0.9 + 10.0 / max(len(labels), 4), title, source)
-    grid = figure.subplots(1, len(labels), squeeze=False)[0]
-    for axes, frame, label in zip(grid, _as_gray(frames), labels, strict=True):
-        gray_image(axes, frame)
+    for axes, label in zip(image_rows(figure, {"": frames})[0], labels, strict=True):
         axes.set_xlabel(label, fontsize=9)
     return figure
 
@@ -84,7 +77,7 @@ def choose_frames(timestamps: np.ndarray, dropped: Sequence[DroppedFrame], count
 
     Args:
         timestamps: float [n], seconds, of all frames read.
-        dropped: the dropped frames in order of time.
+        dropped: in order of time.
         count: maximum number of frames.
 
     Returns:
@@ -92,12 +85,9 @@ def choose_frames(timestamps: np.ndarray, dropped: Sequence[DroppedFrame], count
     """
     if len(timestamps) <= count:
         return list(range(len(timestamps)))
-    runs: list[list[DroppedFrame]] = []
-    for frame in dropped:
-        if runs and frame.index == runs[-1][-1].index + 1 and frame.reason == runs[-1][-1].reason:
-            runs[-1].append(frame)
-        else:
-            runs.append([frame])
+    # frames of one run have the same reason, and the same difference of index and place
+    grouped = groupby(enumerate(dropped), key=lambda pair: (pair[1].index - pair[0], pair[1].reason))
+    runs = [[frame for _, frame in run] for _, run in grouped]
     # only the longest runs, so that half of the places remain for the dance
     runs = sorted(runs, key=len, reverse=True)[: count // 2]
     middles = [run[len(run) // 2].timestamp for run in runs]
@@ -115,7 +105,6 @@ def clip_strip(
     kept_timestamps: np.ndarray,
     title: str,
     source: str,
-    rows: int = 2,
     truth: Sequence[str] | None = None,
 ) -> Figure:
     """Draw a clip as a film strip, with the dropped frames and their reasons, above a time line of all frames.
@@ -123,52 +112,48 @@ def clip_strip(
     Args:
         frames: uint8 [n, 128, 128] or [n, 128, 128, 1], all frames read or an even sample of them.
         timestamps: float [n], seconds.
-        dropped: the dropped frames.
-        kept_timestamps: float [m], seconds of the kept frames.
-        title: which clip this is.
-        source: "synthetic" or the name of the footage.
-        rows: rows of the strip, eight frames each.
+        dropped: in order of time.
+        kept_timestamps: float [m], seconds.
         truth: for synthetic clips, the true reason to drop each frame read, in order of time; "" for good frames. It
             gets its own row in the time line, and wrong decisions are labelled.
 
     Raises:
         ValueError: the length of `truth` differs from the number of frames read.
     """
-    gray, timestamps, kept = _as_gray(frames), np.asarray(timestamps, float), np.asarray(kept_timestamps, float)
-    moments = np.sort(np.r_[kept, [frame.timestamp for frame in dropped]])
+    moments = np.sort(np.r_[kept_timestamps, [frame.timestamp for frame in dropped]])
     if truth is not None and len(truth) != len(moments):
         raise ValueError(f"the truth has {len(truth)} frames, but {len(moments)} were read")
-    chosen = choose_frames(timestamps, dropped, rows * STRIP_COLUMNS)
+    chosen = choose_frames(timestamps, dropped, STRIP_FRAMES)
     rows = max(1, -(-len(chosen) // STRIP_COLUMNS))
     figure = new_figure(1.4 + 1.5 * rows + (0.3 if truth else 0), title, source)
     grid = figure.add_gridspec(rows + 1, STRIP_COLUMNS, height_ratios=[1.0] * rows + [0.6 if truth else 0.42])
     for place, position in enumerate(chosen):
         axes = figure.add_subplot(grid[place // STRIP_COLUMNS, place % STRIP_COLUMNS])
-        gray_image(axes, gray[position])
+        gray_image(axes, frames[position])
         moment = timestamps[position]
         # timestamps are floats that may come from a file, so they agree within a millisecond only
         reason = next((frame.reason for frame in dropped if abs(frame.timestamp - moment) < 1e-3), "")
         true_reason = reason if truth is None else truth[int(np.abs(moments - moment).argmin())]
         _label(axes, f"{moment:.2f} s", reason, true_reason)
     found = {reason: [frame.timestamp for frame in dropped if frame.reason == reason] for reason in REASON_COLOURS}
-    actual = np.array(truth if truth is not None else [""] * len(moments))
-    line = figure.add_subplot(grid[rows, :])
-    hide_axes(line)
-    line.set_ylim(-0.5, 0.5)
-    _time_line(line, {"": kept, **found}, 0)
+    decided = {"curation": {"": kept_timestamps, **found}}
     if truth is not None:
-        _time_line(line, {reason: moments[actual == reason] for reason in ("", *REASON_COLOURS)}, TRUTH_HEIGHT)
-        line.set_ylim(TRUTH_HEIGHT - 0.5, 0.5)
-        line.set_yticks([0, TRUTH_HEIGHT], ["curation", "truth"])
-        line.tick_params(axis="y", length=0)
+        decided["truth"] = {name: moments[np.array(truth) == name] for name in ("", *REASON_COLOURS)}
+    line = figure.add_subplot(grid[rows, :])
+    bare(line)
+    line.tick_params(axis="x", length=mpl.rcParams["xtick.major.size"])
+    heights = (0, TRUTH_HEIGHT)[: len(decided)]
+    for height, times in zip(heights, decided.values(), strict=True):
+        _time_line(line, times, height)
+    line.set_yticks(heights if truth else [], decided if truth else [])
+    line.set(ylim=(heights[-1] - 0.5, 0.5), xlabel="seconds from the start of the clip")
     line.xaxis.set_major_locator(MaxNLocator(10))
-    line.set_xlabel("seconds from the start of the clip")
-    handles = [Line2D([], [], color=BLUE, linewidth=4, label=f"kept ({len(kept)})")]
+    handles = [Line2D([], [], color=BLUE, linewidth=4, label=f"kept ({len(kept_timestamps)})")]
     for reason, colour in REASON_COLOURS.items():
-        true_count = int((actual == reason).sum())
-        if found[reason] or true_count:
-            count = f"{len(found[reason])}" + ("" if truth is None else f", truth {true_count}")
-            handles.append(Line2D([], [], color=colour, linewidth=4, label=f"{_spaced(reason)} ({count})"))
+        counts = [len(times[reason]) for times in decided.values()]
+        if any(counts):
+            label = f"{_spaced(reason)} ({', truth '.join(map(str, counts))})"
+            handles.append(Line2D([], [], color=colour, linewidth=4, label=label))
     line.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, handlelength=0.8, borderpad=0.1)
     return figure
 
@@ -211,7 +196,6 @@ def background_views(
         backgrounds: the same shape, the backgrounds of the clips.
         differences: the same shape, the absolute difference, as the network reads it.
         labels: one per clip.
-        source: "synthetic" or the name of the footage.
 
     Raises:
         ValueError: the arguments differ in length.
@@ -221,11 +205,6 @@ def background_views(
     if any(len(images) != count for images in rows.values()):
         raise ValueError(f"{count} labels need {count} frames, backgrounds and differences")
     figure = new_figure(0.7 + 3 * 9.0 / max(count, 4), "Background subtraction", source)
-    grid = figure.subplots(3, count, squeeze=False)
-    for line, (name, images) in zip(grid, rows.items(), strict=True):
-        for axes, image in zip(line, _as_gray(images), strict=True):
-            gray_image(axes, image)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    for axes, label in zip(grid[0], labels, strict=True):
+    for axes, label in zip(image_rows(figure, rows)[0], labels, strict=True):
         axes.set_title(label, loc="center", fontsize=10)
     return figure

@@ -18,6 +18,7 @@ from dance_tf.report.figures.style import (
     draw_band,
     draw_dots,
     new_figure,
+    panels,
     percent_axis,
     report_style,
 )
@@ -44,10 +45,7 @@ def accuracy_bars(rows: pd.DataFrame, title: str, source: str, chance: float, qu
     """Draw accuracies as dots with intervals, one line per name.
 
     Args:
-        rows: columns name, group (dots of one line), mean, low, high (fractions; low and high NaN without interval).
-        title: what was classified.
-        source: "synthetic" or the name of the footage.
-        chance: accuracy of guessing.
+        rows: columns name, group (dots of one line), mean, low, high.
         quoted: the group with published numbers on other footage; drawn as open diamonds.
     """
     names = list(dict.fromkeys(rows["name"]))
@@ -78,12 +76,11 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
     styles with equally many frames, share a panel.
 
     Args:
-        rows: columns every (one frame of every n), size (pixels), metric, mean, low, high (fractions, also of kappa).
-        source: "synthetic" or the name of the footage.
+        rows: columns every (one frame of every n), size (pixels), metric, mean, low, high.
     """
     titles = _panel_titles(rows)
     figure = new_figure(4.0, "Scores when every n-th frame is used for training", source)
-    grid = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
+    grid = panels(figure, len(titles), sharey=True)
     measured = sorted(rows["every"].unique())
     for axes, (metric, title) in zip(grid, titles.items(), strict=True):
         sizes = list(rows[rows["metric"] == metric].groupby("size", sort=True))
@@ -107,18 +104,13 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
 
 def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
     """Return the metrics that get a panel, with its title; metrics with equal values share a panel."""
-    values = {
-        metric: part.sort_values(["size", "every"])[["mean", "low", "high"]].to_numpy(float)
-        for metric, part in rows.groupby("metric", sort=False)
-    }
+    values = rows.pivot(index="metric", columns=["size", "every"], values=["mean", "low", "high"])
     titles: dict[str, str] = {}
-    for metric, mine in values.items():
+    for metric in rows["metric"].unique():
         title = "kappa × 100" if metric == "kappa" else metric
-        for other in titles:
-            theirs = values[other]
-            if theirs.shape == mine.shape and np.allclose(theirs, mine, rtol=0, atol=5e-4, equal_nan=True):
-                titles[other] += f" = {title}"
-                break
+        same = (np.allclose(values.loc[each], values.loc[metric], rtol=0, atol=5e-4, equal_nan=True) for each in titles)
+        if other := next((each for each, equal in zip(titles, same, strict=True) if equal), None):
+            titles[other] += f" = {title}"
         else:
             titles[metric] = title
     return titles
@@ -129,10 +121,8 @@ def accuracy_against_cost(rows: pd.DataFrame, cost: str, source: str, chance: fl
     """Draw accuracy against cost, one dot per name, with cost on a logarithmic axis.
 
     Args:
-        rows: columns name, cost, mean, low, high (fractions).
+        rows: columns name, cost, mean, low, high.
         cost: label of the cost axis, with its unit.
-        source: "synthetic" or the name of the footage.
-        chance: accuracy of guessing.
     """
     figure = new_figure(4.8, "Accuracy against cost", source)
     axes = figure.subplots()
@@ -147,23 +137,17 @@ def accuracy_against_cost(rows: pd.DataFrame, cost: str, source: str, chance: fl
     axes.set_ylim(0, min(1.0, 1.2 * float(np.nanmax(rows[["mean", "high"]].to_numpy(float)))))
     percent_axis(axes)
     # names beside the plot: strategies of similar cost are too close to each other for names at the dots
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda place: labels[place].startswith("chance"))
-    axes.legend(
-        [handles[place] for place in order], [labels[place] for place in order],
-        loc="center left", bbox_to_anchor=(1.01, 0.5),
-    )  # fmt: skip
+    named = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda pair: pair[1].startswith("chance"))
+    axes.legend(*zip(*named, strict=True), loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
 @report_style
 def leakage_gap(rows: pd.DataFrame, source: str, chance: float, gaps: pd.DataFrame) -> Figure:
-    """Draw accuracy by frame under splits by frame, clip and dancer, one panel with background and one without.
+    """Draw accuracy by frame under splits by frame, clip and dancer, one panel for each view.
 
     Args:
         rows: columns name, split ("frame", "clip", "dancer"), view ("frame", "difference"), mean, low, high.
-        source: "synthetic" or the name of the footage.
-        chance: accuracy of guessing.
         gaps: columns name, view, mean, low, high: accuracy under the split by frame minus that under the split by
             dancer, written beside the dots.
     """
@@ -172,7 +156,7 @@ def leakage_gap(rows: pd.DataFrame, source: str, chance: float, gaps: pd.DataFra
     names = list(dict.fromkeys([*rows.loc[rows["view"] == fullest, "name"], *rows["name"]]))
     splits = list(dict.fromkeys(rows["split"]))
     figure = new_figure(1.6 + 0.62 * len(names), "Accuracy by split: the leakage gap", source)
-    grid = figure.subplots(1, len(views), squeeze=False, sharey=True)[0]
+    grid = panels(figure, len(views), sharey=True)
     for axes, view in zip(grid, views, strict=True):
         part = rows[rows["view"] == view]
         for split, offset in zip(splits, centred_offsets(len(splits), 0.4), strict=True):

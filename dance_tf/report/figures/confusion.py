@@ -8,35 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dance_tf.report.figures.style import DIVERGING, GRAY, INK, PALE, RED, new_figure, panels, plain_grid, report_style
+from dance_tf.report.figures.style import DIVERGING, GRAY, INK, PALE, RED, bare, new_figure, panels, report_style
 
 Pairs = Sequence[tuple[str, str]]
-
-
-def row_shares(matrix: np.ndarray) -> np.ndarray:
-    """Return each row divided by its sum: float [c, c]; a row of zeros stays 0."""
-    totals = matrix.sum(axis=1, keepdims=True)
-    return np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
 
 
 def _heat_map(axes: Axes, matrix: np.ndarray, names: Sequence[str], pairs: Pairs, size: float) -> None:
     if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer):
         raise ValueError(f"a confusion matrix of {len(names)} styles is integer [{len(names)}, {len(names)}]")
-    shares = row_shares(matrix)
+    shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)  # a row of zeros stays 0
     sns.heatmap(
         shares, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, linewidths=0.5, linecolor="white",
         xticklabels=list(names), yticklabels=list(names),
     )  # fmt: skip
     for row, column in zip(*np.nonzero(matrix), strict=True):
-        colour = "white" if shares[row, column] > 0.55 else INK
-        axes.text(
-            column + 0.5, row + 0.5, f"{matrix[row, column]:d}", ha="center", va="center", color=colour, fontsize=size
-        )
+        text = {"color": "white" if shares[row, column] > 0.55 else INK, "fontsize": size}
+        axes.text(column + 0.5, row + 0.5, f"{matrix[row, column]:d}", ha="center", va="center", **text)
     for pair in pairs:
         one, other = (list(names).index(name) for name in pair)
         for corner in ((one, other), (other, one)):
             axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=RED, linewidth=1.8, clip_on=False))
-    plain_grid(axes)
+    bare(axes)
     axes.tick_params(labelsize=size + 1)
     axes.tick_params(axis="x", rotation=90 if len(names) > 6 else 0)
     axes.tick_params(axis="y", rotation=0)
@@ -51,8 +43,6 @@ def confusion_matrix(
     Args:
         matrix: int [c, c], true styles in rows, predicted styles in columns.
         abbreviations: one per style.
-        title: source of the predictions.
-        source: "synthetic" or the name of the footage.
         pairs: similar styles; their two cells are outlined.
 
     Raises:
@@ -60,7 +50,7 @@ def confusion_matrix(
     """
     figure = new_figure(7.0, title, source, width=7.6)
     axes = figure.subplots()
-    _heat_map(axes, np.asarray(matrix), abbreviations, pairs, 9.5)
+    _heat_map(axes, matrix, abbreviations, pairs, 9.5)
     axes.set(xlabel="predicted style", ylabel="true style")
     bar = {"shrink": 0.6, "pad": 0.02, "format": lambda value, _: f"{100 * value:.0f} %"}
     figure.colorbar(axes.collections[0], ax=axes, label="share of the true style", **bar).outline.set_visible(False)
@@ -75,14 +65,13 @@ def confusion_matrices(
 
     Args:
         matrices: strategy to int [c, c].
-        abbreviations, title, source, pairs: as for `confusion_matrix`.
+        abbreviations, pairs: as for `confusion_matrix`.
     """
     columns = min(2, len(matrices))
     height = 0.7 + 4.9 * -(-len(matrices) // columns)
     figure = new_figure(height, title, source, width=4.8 * columns + 0.4)
     figure.get_layout_engine().set(h_pad=0.12)
     for axes, (strategy, matrix) in zip(panels(figure, len(matrices), columns), matrices.items(), strict=True):
-        matrix = np.asarray(matrix)
         _heat_map(axes, matrix, abbreviations, pairs, 7.5)
         axes.set_title(f"{strategy}: {100 * np.trace(matrix) / max(matrix.sum(), 1):.1f} % correct", fontsize=10)
     figure.supxlabel("predicted style", fontsize=10, color=GRAY)
@@ -94,14 +83,12 @@ def confusion_matrices(
 def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, source: str) -> Figure:
     """Draw channel attention by style as the difference from each channel's mean over styles.
 
-    Weights differ more between channels than between styles, so the differences are shown, on a scale as wide as the
-    largest one. The text above gives the range of the weights themselves.
+    Weights differ more between channels than between styles, so the differences are shown. The text above gives the
+    range of the weights themselves.
 
     Args:
         weights: float [styles, channels], mean excitation 0..1; NaN for a style without frames.
         styles: one abbreviation per style.
-        title: which attention block.
-        source: "synthetic" or the name of the footage.
     """
     present = ~np.isnan(weights).all(axis=1)
     deviations = np.full(weights.shape, np.nan)
@@ -115,7 +102,7 @@ def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, s
     axes.set_yticks(range(len(styles)), list(styles))
     axes.set_xticks(channels, [str(place + 1) for place in channels])
     axes.set_xlabel(f"channel (1 to {weights.shape[1]})")
-    plain_grid(axes)
+    bare(axes)
     if present.any():
         axes.set_title(
             f"weights are between {weights[present].min():.2f} and {weights[present].max():.2f}; colour: difference "

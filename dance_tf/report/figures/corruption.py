@@ -12,13 +12,13 @@ from dance_tf.report.figures.style import (
     INK,
     ORANGE,
     PALE,
+    bare,
     draw_band,
     draw_dots,
     gray_image,
     new_figure,
     panels,
     percent_axis,
-    plain_grid,
     report_style,
 )
 
@@ -32,14 +32,13 @@ def corruption_sheet(frames: Mapping[str, np.ndarray], source: str) -> Figure:
 
     Args:
         frames: condition to uint8 [h, w] or [h, w, 1]; the clean frame first.
-        source: "synthetic" or the name of the footage.
     """
     columns = min(5, len(frames))
     height, width = next(iter(frames.values())).shape[:2]
     rows = -(-len(frames) // columns)
     inches = 0.6 + rows * (0.3 + 9.6 / columns * height / width)
     figure = new_figure(inches, "One frame under every condition", source)
-    for axes, (condition, frame) in zip(panels(figure, len(frames), columns), frames.items(), strict=True):
+    for axes, (condition, frame) in zip(panels(figure, len(frames)), frames.items(), strict=True):
         gray_image(axes, frame)
         axes.set_title(condition, loc="center", fontsize=10, fontweight="normal")
     return figure
@@ -47,11 +46,10 @@ def corruption_sheet(frames: Mapping[str, np.ndarray], source: str) -> Figure:
 
 @report_style
 def accuracy_drops(rows: pd.DataFrame, source: str) -> Figure:
-    """Draw the loss of accuracy under each condition, largest loss first, with intervals and the values of the paper.
+    """Draw the loss of accuracy under each condition, largest loss first, with the values of the paper.
 
     Args:
-        rows: columns condition, mean, low, high (accuracy lost here) and paper (lost in the paper), as fractions.
-        source: "synthetic" or the name of the footage.
+        rows: columns condition, mean, low, high (accuracy lost here) and paper (lost in the paper, a fraction).
     """
     rows = rows.sort_values("mean", ascending=False, kind="stable")
     figure = new_figure(1.5 + 0.34 * len(rows), "Loss of accuracy under each condition", source)
@@ -76,15 +74,14 @@ def severity_curves(rows: pd.DataFrame, source: str) -> Figure:
     """Draw accuracy over severity, one panel per condition with the curves of all others in pale gray.
 
     Args:
-        rows: columns condition, severity, mean, low, high (fractions), changed (False where the corruption left the
-            clips unchanged; these points are hollow). The row of the condition "clean" begins every curve.
-        source: "synthetic" or the name of the footage.
+        rows: columns condition, severity, mean, low, high, changed (False where the corruption left the clips
+            unchanged; these points are hollow). The row of the condition "clean" begins every curve.
     """
     clean = rows[rows["condition"] == CLEAN]
     conditions = [name for name in dict.fromkeys(rows["condition"]) if name != CLEAN]
     curves = {name: pd.concat([clean, rows[rows["condition"] == name].sort_values("severity")]) for name in conditions}
     figure = new_figure(0.9 + 1.75 * -(-len(conditions) // 5), "Accuracy by severity of each condition", source)
-    grid = panels(figure, len(conditions), 5, sharex=True, sharey=True)
+    grid = panels(figure, len(conditions), sharex=True, sharey=True)
     for axes, (name, curve) in zip(grid, curves.items(), strict=True):
         for other in curves.values():
             axes.plot(other["severity"], other["mean"], color=PALE, linewidth=1, zorder=0)
@@ -109,7 +106,6 @@ def strategies_by_condition(rows: pd.DataFrame, source: str) -> Figure:
 
     Args:
         rows: columns name, condition, mean (fraction; NaN stays empty), in the order of the map, the clean one first.
-        source: "synthetic" or the name of the footage.
     """
     names, conditions = (list(dict.fromkeys(rows[column])) for column in ("name", "condition"))
     table = rows.pivot(index="name", columns="condition", values="mean").loc[names, conditions]
@@ -125,5 +121,5 @@ def strategies_by_condition(rows: pd.DataFrame, source: str) -> Figure:
     axes.set_xticks(range(len(conditions)), conditions, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
     axes.set_title("percent", fontsize=9.5, fontweight="normal", color=GRAY)
-    plain_grid(axes)
+    bare(axes)
     return figure

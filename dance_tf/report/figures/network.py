@@ -21,12 +21,12 @@ class DrawnLayer:
     """A box of the diagram.
 
     Attributes:
-        name: the layer's name with spaces.
+        name: with spaces.
         kind: its class.
-        activation: name of its activation; empty if it is linear or absent.
+        activation: empty if it is linear or absent.
         inside: classes of its sublayers with their counts; empty for a layer of Keras.
         shape: of its output without the batch: (height, width, channels) or (n,).
-        weights: number of its weights.
+        weights: their number.
         parents: positions of the layers that it reads.
         row: number of layers before it on the longest path from the input.
         lane: horizontal position; 0 is the middle.
@@ -48,28 +48,26 @@ def read_layers(model: object) -> list[DrawnLayer]:
 
     A layer with sublayers (a stage of the CNN path) is one box that lists them.
 
-    Args:
-        model: a functional `keras.Model`.
-
     Raises:
         ValueError: the model is not functional, so the connections between its layers are unknown.
     """
-    layers = list(model.layers)
-    places = {id(layer): place for place, layer in enumerate(layers)}
+    places = {id(layer): place for place, layer in enumerate(model.layers)}
     found = []
-    for layer in layers:
-        if not hasattr(_first(layer.output), "_keras_history"):
+    for layer in model.layers:
+        if not layer._inbound_nodes:
             raise ValueError(f"the layer {layer.name} is not part of a functional model")
+        node = layer._inbound_nodes[0]
+        activation = getattr(getattr(layer, "activation", None), "__name__", "")
         inside = Counter(type(part).__name__ for part in getattr(layer, "_layers", ()))
         found.append(
             DrawnLayer(
                 name=layer.name.replace("_", " "),
                 kind=type(layer).__name__,
-                activation=_activation(layer),
+                activation="" if activation == "linear" else activation,
                 inside=" + ".join(f"{count} {kind}" if count > 1 else kind for kind, count in inside.items()),
-                shape=tuple(_first(layer.output).shape[1:]),
+                shape=tuple(node.output_tensors[0].shape[1:]),
                 weights=int(layer.count_params()),
-                parents=[] if type(layer).__name__ == "InputLayer" else _parents(layer, places),
+                parents=[places[id(tensor._keras_history.operation)] for tensor in node.input_tensors],
             )
         )
     children = Counter(parent for layer in found for parent in layer.parents)
@@ -86,30 +84,15 @@ def read_layers(model: object) -> list[DrawnLayer]:
     return found
 
 
-def _activation(layer: object) -> str:
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return "" if name == "linear" else name
-
-
-def _first(tensors: object) -> object:
-    return tensors[0] if isinstance(tensors, list | tuple) else tensors
-
-
-def _parents(layer: object, places: dict[int, int]) -> list[int]:
-    tensors = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
-    return [places[id(tensor._keras_history.operation)] for tensor in tensors]
-
-
 @report_style
 def network_diagram(model: object, title: str) -> Figure:
     """Draw a network from its model object: layers, connections, output shapes and numbers of weights.
 
-    The glyph in each box shows its output: a stack of feature maps, with side and depth on a logarithmic scale, or a
-    bar for a vector. The figure shows no footage, so save it with `Picture(..., on_data=False)`.
+    The glyph in each box shows its output: a stack of feature maps or a bar for a vector. The figure shows no footage,
+    so save it with `Picture(..., on_data=False)`.
 
     Args:
         model: a functional `keras.Model`.
-        title: which network this is.
     """
     layers = read_layers(model)
     lanes = [layer.lane for layer in layers]
@@ -125,33 +108,31 @@ def network_diagram(model: object, title: str) -> Figure:
     learning = list(dict.fromkeys(layer.kind for layer in layers if layer.weights))
     for layer, (x, y) in zip(layers, centres, strict=True):
         for parent in layer.parents:
-            start = (centres[parent][0], centres[parent][1] - BOX_HEIGHT / 2)
-            _arrow(axes, start, (x, y + BOX_HEIGHT / 2))
+            _arrow(axes, centres[parent], (x, y))
         colour = PALETTE[learning.index(layer.kind) % len(PALETTE)] if layer.weights else GRAY
         _box(axes, layer, x, y, pitch - 0.3, colour)
     return figure
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    turn = end[1] + (STEP - BOX_HEIGHT) * 0.6  # just above the lower box, where nothing else is drawn
-    xs, ys = [start[0], start[0], end[0], end[0]], [start[1], turn, turn, end[1] + 0.08]
+    """Draw an arrow between the centres of two boxes."""
+    bottom, top = start[1] - BOX_HEIGHT / 2, end[1] + BOX_HEIGHT / 2
+    turn = top + (STEP - BOX_HEIGHT) * 0.6  # just above the lower box, where nothing else is drawn
+    xs, ys = [start[0], start[0], end[0], end[0]], [bottom, turn, turn, top + 0.08]
     axes.plot(xs, ys, color=GRAY, linewidth=1.2, solid_joinstyle="round", zorder=0)
-    axes.plot(end[0], end[1] + 0.05, marker="v", color=GRAY, markersize=5, zorder=0)
+    axes.plot(end[0], top + 0.05, marker="v", color=GRAY, markersize=5, zorder=0)
 
 
 def _box(axes: Axes, layer: DrawnLayer, x: float, y: float, width: float, colour: str) -> None:
     left, right = x - width / 2, x + width / 2
-    face = PLAIN if not layer.weights else colour
-    shape = "round,pad=0,rounding_size=0.06"
-    corner = (left, y - BOX_HEIGHT / 2)
-    light = [0.84 + 0.16 * channel for channel in to_rgb(face)]  # opaque, so that arrows end at the box
-    axes.add_patch(
-        FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor=light, edgecolor=colour, linewidth=1.2)
-    )
+    face = to_rgb(colour if layer.weights else PLAIN)
+    light = [0.84 + 0.16 * channel for channel in face]  # opaque, so that arrows end at the box
+    look = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": light, "edgecolor": colour, "linewidth": 1.2}
+    axes.add_patch(FancyBboxPatch((left, y - BOX_HEIGHT / 2), width, BOX_HEIGHT, **look))
     _glyph(axes, layer.shape, left + 0.34, y, colour)
     text = {"va": "center", "color": INK}
     axes.text(left + 0.68, y + 0.1, layer.name, fontsize=10, fontweight="bold", ha="left", **text)
-    made_of = ", ".join(part for part in (layer.inside or layer.kind, layer.activation) if part)
+    made_of = ", ".join(filter(None, [layer.inside or layer.kind, layer.activation]))
     axes.text(left + 0.68, y - 0.11, made_of, fontsize=7.6, ha="left", **text)
     size = " × ".join("?" if side is None else str(side) for side in layer.shape)
     axes.text(right - 0.1, y + 0.1, size, fontsize=10, ha="right", **text)

@@ -1,7 +1,6 @@
 """One style for all figures: colours for colour-blind readers, plain axes, titles that name the footage."""
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import ParamSpec
 
@@ -11,6 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dance_tf.report.section import png
+
 # Okabe and Ito's palette ("Color Universal Design", 2008) without yellow, which is too light on white
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
@@ -18,7 +19,7 @@ INK, GRAY, PALE = "#222222", "#7A7A7A", "#E4E4E4"
 DIVERGING = "RdBu_r"
 WIDTH = 10.0  # inches
 
-_SETTINGS = {
+SETTINGS = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "font.family": "DejaVu Sans",
@@ -55,9 +56,7 @@ class ReportFigure(Figure):
     """A figure that notebooks display without pyplot, so that no figure stays open."""
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
-        return buffer.getvalue()
+        return png(self, dpi=90)
 
 
 def report_style(function: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -65,28 +64,21 @@ def report_style(function: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(function)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context(_SETTINGS):
+        with mpl.rc_context(SETTINGS):
             return function(*args, **kwargs)
 
     return styled
 
 
 def new_figure(height: float, title: str, source: str = "", width: float = WIDTH) -> ReportFigure:
-    """Return an empty figure with its title.
-
-    Args:
-        height: inches.
-        title: what the figure shows.
-        source: "synthetic" or the name of the footage, added to the title; empty only if no data is shown.
-        width: inches.
-    """
+    """Return an empty figure, sizes in inches; its title names the source, which is empty only if no data is shown."""
     figure = ReportFigure(figsize=(width, height))
-    full_title = f"{title}  ({source} footage)" if source else title
-    figure.suptitle(full_title, x=0.012, ha="left", fontsize=13.5, fontweight="bold", color=INK)
+    title = f"{title}  ({source} footage)" if source else title
+    figure.suptitle(title, x=0.012, ha="left", fontsize=13.5, fontweight="bold", color=INK)
     return figure
 
 
-def panels(figure: Figure, count: int, columns: int, **options: object) -> list[Axes]:
+def panels(figure: Figure, count: int, columns: int = 5, **options: object) -> list[Axes]:
     """Return `count` axes in rows of at most `columns`."""
     columns = min(columns, count)
     grid = figure.subplots(-(-count // columns), columns, squeeze=False, **options)
@@ -98,18 +90,22 @@ def panels(figure: Figure, count: int, columns: int, **options: object) -> list[
 def gray_image(axes: Axes, frame: np.ndarray) -> None:
     """Show a gray frame without ticks: uint8 0..255 or float 0..1, [h, w] or [h, w, 1]."""
     axes.imshow(np.squeeze(frame), cmap="gray", vmin=0, vmax=255 if frame.dtype == np.uint8 else 1.0, aspect="equal")
-    hide_axes(axes)
-
-
-def hide_axes(axes: Axes) -> None:
-    """Remove ticks, grid and spines; axis labels can still be set."""
     axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
+    bare(axes)
 
 
-def plain_grid(axes: Axes) -> None:
-    """Remove grid, spines and tick marks of a heat map; tick labels stay."""
+def image_rows(figure: Figure, rows: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
+    """Draw rows of gray images, each with its label on the left; return the axes [rows, columns]."""
+    grid = figure.subplots(len(rows), len(next(iter(rows.values()))), squeeze=False)
+    for line, (label, images) in zip(grid, rows.items(), strict=True):
+        for axes, image in zip(line, images, strict=True):
+            gray_image(axes, image)
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    return grid
+
+
+def bare(axes: Axes) -> None:
+    """Remove grid, spines and tick marks; tick labels stay."""
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -118,14 +114,10 @@ def plain_grid(axes: Axes) -> None:
 def draw_dots(
     axes: Axes, rows: pd.DataFrame, places: Sequence[float], horizontal: bool = False, **style: object
 ) -> None:
-    """Draw means as dots with their intervals, along x if `horizontal`; without an interval only the dot is drawn.
+    """Draw the columns mean, low and high of `rows` as dots with intervals at `places` of the other axis.
 
-    Args:
-        axes: where to draw.
-        rows: columns mean, low, high; low and high may be NaN.
-        places: of the dots on the other axis.
-        horizontal: whether the means lie along x.
-        style: as for `Axes.errorbar`.
+    Means lie along x if `horizontal`, else along y; without an interval only the dot is drawn. `style` is that of
+    `Axes.errorbar`.
     """
     means = rows["mean"].to_numpy(float)
     reach = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(float).T - means))
@@ -145,5 +137,5 @@ def percent_axis(axes: Axes, which: str = "y") -> None:
 
 
 def centred_offsets(count: int, width: float = 0.5) -> Sequence[float]:
-    """Return evenly spaced offsets, centred on 0, that keep `count` marks of one category side by side."""
+    """Return evenly spaced offsets around 0, for `count` marks of one category side by side."""
     return [0.0] if count == 1 else np.linspace(-width / 2, width / 2, count).tolist()

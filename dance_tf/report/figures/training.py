@@ -13,11 +13,12 @@ from dance_tf.report.figures.style import (
     INK,
     PALETTE,
     RED,
-    gray_image,
+    image_rows,
     new_figure,
     percent_axis,
     report_style,
 )
+from dance_tf.report.tables import counted
 
 
 @report_style
@@ -27,7 +28,7 @@ def growth_stages(
     reconstructions: Mapping[int, np.ndarray],
     errors: Mapping[int, float],
     source: str,
-    input_error: float | None = None,
+    input_error: float,
 ) -> Figure:
     """Draw the autoencoder's reconstructions of a few frames at each stage of its growth.
 
@@ -36,40 +37,32 @@ def growth_stages(
         inputs: the same shape, the low-resolution input.
         reconstructions: number of stages to output, the same shape.
         errors: number of stages to mean squared error, on gray values 0..1.
-        source: "synthetic" or the name of the footage.
         input_error: mean squared error of the low-resolution input.
     """
-    rows = [("input", inputs, input_error)]
-    rows += [(f"{n} stage{'s' if n > 1 else ''}", reconstructions[n], errors.get(n)) for n in sorted(reconstructions)]
-    rows += [("target", targets, None)]
-    count = len(targets)
-    size = min(9.0 / count, 1.35)
+    rows = {f"input\nMSE {input_error:.4f}": inputs}
+    rows |= {f"{counted(n, 'stage')}\nMSE {errors[n]:.4f}": reconstructions[n] for n in sorted(reconstructions)}
+    rows |= {"target": targets}
+    size = min(9.0 / len(targets), 1.35)
     title = "Reconstructions after each stage of the autoencoder"
-    figure = new_figure(0.8 + size * len(rows), title, source, width=1.6 + size * count)
-    for line, (name, images, error) in zip(figure.subplots(len(rows), count, squeeze=False), rows, strict=True):
-        for axes, image in zip(line, images, strict=True):
-            gray_image(axes, image)
-        label = name if error is None else f"{name}\nMSE {error:.4f}"
-        line[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure = new_figure(0.8 + size * len(rows), title, source, width=1.6 + size * len(targets))
+    image_rows(figure, rows)
     return figure
 
 
 @report_style
-def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, float] | None = None) -> Figure:
+def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, float]) -> Figure:
     """Draw the reconstruction error during the growth of the autoencoder, with baselines.
 
     Args:
-        curves: columns stage, epoch (within the stage), loss and optionally val_loss, in order of training.
-        source: "synthetic" or the name of the footage.
-        baselines: name to mean squared error, drawn as horizontal lines ("low-resolution input", "PCA").
+        curves: columns stage, epoch (within the stage), loss, val_loss, in order of training.
+        baselines: name to mean squared error, drawn as horizontal lines.
     """
     figure = new_figure(4.2, "Reconstruction error while the autoencoder grows", source)
     axes = figure.subplots()
     epochs = np.arange(1, len(curves) + 1)
     axes.plot(epochs, curves["loss"], color=BLUE, marker=".", label="training frames")
-    if "val_loss" in curves:
-        axes.plot(epochs, curves["val_loss"], color=RED, marker=".", label="validation frames")
-    for style, (name, error) in zip(("--", ":", "-.") * 3, (baselines or {}).items(), strict=False):
+    axes.plot(epochs, curves["val_loss"], color=RED, marker=".", label="validation frames")
+    for style, (name, error) in zip(("--", ":", "-.") * 3, baselines.items(), strict=False):
         axes.axhline(error, color=INK, linewidth=1.2, linestyle=style, label=f"{name} ({error:.3g})")
     for place, (stage, part) in enumerate(curves.assign(step=epochs).groupby("stage", sort=False)["step"]):
         axes.axvspan(part.min() - 0.5, part.max() + 0.5, color=GRAY, alpha=0.10 if place % 2 else 0.0, linewidth=0)
@@ -96,19 +89,18 @@ def training_curves(
 
     Args:
         history: columns run, epoch (from 1), loss, accuracy, val_loss, val_accuracy.
-        source: "synthetic" or the name of the footage.
-        marks: run to an epoch with a dotted line; runs that are not in it get none.
-        title: what was trained.
-        meaning: meaning of the line: "stopped", "kept epoch".
+        marks: run to an epoch with a dotted line.
+        meaning: of these lines.
     """
     figure = new_figure(3.9, title, source)
     loss, accuracy = figure.subplots(1, 2)
     for place, (run, epochs) in enumerate(history.groupby("run", sort=False)):
         colour = PALETTE[place % len(PALETTE)]
         for measure, axes in {"loss": loss, "accuracy": accuracy}.items():
-            axes.plot(epochs["epoch"], epochs[measure], color=colour, linewidth=0.9)
+            marker = "." if len(epochs) == 1 else ""  # a line through one point is invisible
+            axes.plot(epochs["epoch"], epochs[measure], color=colour, linewidth=0.9, marker=marker)
             label = str(run) if axes is loss else None
-            axes.plot(epochs["epoch"], epochs[f"val_{measure}"], color=colour, label=label)
+            axes.plot(epochs["epoch"], epochs[f"val_{measure}"], color=colour, label=label, marker=marker)
             if run in marks:
                 axes.axvline(marks[run], color=colour, linestyle=":", linewidth=1.3)
             axes.set_xlabel("epoch")

@@ -13,34 +13,24 @@ def texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
-def reach(axes, place):
-    """The ends of the place-th error bar."""
-    return axes.containers[place].lines[2][0].get_segments()
-
-
-def test_dots_and_intervals_are_the_data(sound):
+def test_dots_and_intervals_are_the_data_and_groups_share_a_line(sound):
     rows = pd.DataFrame(
-        [("linear", 0.3, 0.2, 0.45), ("CNN", 0.6, math.nan, math.nan)], columns=["name", "mean", "low", "high"]
-    ).assign(group="by frame")
-    figure = sound(accuracy_bars(rows, "Held-out dancers", "synthetic", chance=1 / 12))
-    (axes,) = figure.axes
-    assert texts(axes) == ["30.0", "60.0"]
-    assert list(axes.containers[0].lines[0].get_xdata()) == [0.3, 0.6]
-    assert np.allclose(reach(axes, 0)[0][:, 0], [0.2, 0.45])
-    assert np.allclose(reach(axes, 0)[1][:, 0], [0.6, 0.6])
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["linear", "CNN"]
-    assert "chance (8.3 %)" in [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def test_groups_share_a_line(sound):
-    rows = pd.DataFrame(
-        [("CNN", "by frame", 0.3, 0.2, 0.4), ("CNN", "by clip", 0.5, 0.4, 0.6)],
+        [("linear", "ours", 0.3, 0.2, 0.45), ("CNN", "ours", 0.6, math.nan, math.nan),
+         ("CNN", "theirs", 0.9, math.nan, math.nan)],
         columns=["name", "group", "mean", "low", "high"],
-    )
-    (axes,) = sound(accuracy_bars(rows, "Both", "synthetic", 0.1)).axes
-    places = [container.lines[0].get_ydata()[0] for container in axes.containers]
-    assert places[0] < 0 < places[1]
-    assert len(axes.get_yticklabels()) == 1
+    )  # fmt: skip
+    figure = sound(accuracy_bars(rows, "Held-out dancers", "synthetic", chance=1 / 12, quoted="theirs"))
+    (axes,) = figure.axes
+    assert texts(axes) == ["30.0", "60.0", "90.0"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["linear", "CNN"]
+    ours, theirs = axes.containers
+    assert list(ours.lines[0].get_xdata()) == [0.3, 0.6]
+    assert np.allclose([bar[:, 0] for bar in ours.lines[2][0].get_segments()], [[0.2, 0.45], [0.6, 0.6]])
+    assert ours.lines[0].get_ydata()[1] < 1 < theirs.lines[0].get_ydata()[0]
+    # numbers printed by others are open diamonds
+    marks = [(one.lines[0].get_marker(), one.lines[0].get_markerfacecolor() == "white") for one in (ours, theirs)]
+    assert marks == [("o", False), ("D", True)]
+    assert "chance (8.3 %)" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def thinned(intervals, **factors):
@@ -53,9 +43,10 @@ def thinned(intervals, **factors):
 
 
 def test_frame_interval_curves(sound):
-    rows = thinned({64: (2, 1), 128: (2, 1)}, accuracy=1.0, recall=0.9, kappa=0.8)
+    rows = thinned({64: (2, 1), 128: (2, 1)}, accuracy=1.0, recall=0.9, f1=0.9, kappa=0.8)
     figure = sound(frame_interval_curve(rows, "synthetic"))
-    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy", "recall", "kappa × 100"]
+    # equal measures share a panel
+    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy", "recall = f1", "kappa × 100"]
     dots = figure.axes[1].containers[0].lines[0]
     assert np.allclose(dots.get_xdata(), [1, 2], atol=0.1)
     assert np.allclose(dots.get_ydata(), [0.9, 0.45])
@@ -70,38 +61,17 @@ def test_no_line_is_drawn_through_intervals_that_were_not_measured(sound):
     # lines and bands apart from the dots: of 128 pixels alone
     lines = [line for line in axes.lines if line.get_linestyle() == "-"]
     assert [line.get_xdata().round().tolist() for line in lines] == [[1, 2, 3, 4]]
-    bands = [one for one in axes.collections if isinstance(one, PolyCollection)]
-    assert len(bands) == 1
-
-
-def test_measures_that_are_the_same_share_a_panel(sound):
-    rows = thinned({128: (1, 2)}, accuracy=1.0, recall=1.0, kappa=0.8)
-    figure = sound(frame_interval_curve(rows, "synthetic"))
-    assert [axes.get_title("left") for axes in figure.axes] == ["accuracy = recall", "kappa × 100"]
-
-
-def test_what_somebody_else_printed_is_an_open_diamond(sound):
-    rows = pd.DataFrame(
-        [("CNN", "theirs", 0.9, math.nan, math.nan), ("CNN", "ours", 0.4, 0.3, 0.5)],
-        columns=["name", "group", "mean", "low", "high"],
-    )
-    (axes,) = sound(accuracy_bars(rows, "Both", "synthetic", 0.1, quoted="theirs")).axes
-    marks = [(one.lines[0].get_marker(), one.lines[0].get_markerfacecolor()) for one in axes.containers]
-    assert marks[0] == ("D", "white")
-    assert marks[1][0] == "o" and marks[1][1] != "white"
+    assert len([one for one in axes.collections if isinstance(one, PolyCollection)]) == 1
 
 
 def test_accuracy_against_cost_names_every_dot(sound):
-    rows = pd.DataFrame(
-        [("CNN", 1.0, 0.5, 0.4, 0.6), ("ResNet", 100.0, 0.6, 0.5, 0.7)],
-        columns=["name", "cost", "mean", "low", "high"],
-    )
+    found = [("CNN", 1.0, 0.5, 0.4, 0.6), ("ResNet", 100.0, 0.6, 0.5, 0.7)]
+    rows = pd.DataFrame(found, columns=["name", "cost", "mean", "low", "high"])
     (axes,) = sound(accuracy_against_cost(rows, "ms a frame", "synthetic", 0.1)).axes
     # the most accurate first
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ResNet", "CNN", "chance (10.0 %)"]
     assert [float(c.lines[0].get_xdata()[0]) for c in axes.containers] == [100.0, 1.0]
-    assert axes.get_xscale() == "log"
-    assert axes.get_xlabel() == "ms a frame"
+    assert (axes.get_xscale(), axes.get_xlabel()) == ("log", "ms a frame")
 
 
 def test_leakage_has_a_panel_per_view_and_the_gaps_as_text(sound):

@@ -17,21 +17,17 @@ def test_growth_stages_show_input_stages_and_target(frames, sound):
     assert [figure.axes[place].images[0].get_clim() for place in (0, 3)] == [(0, 255), (0, 1)]
 
 
-def test_growth_errors_follow_the_curve_and_name_the_baselines(sound):
-    curves = pd.DataFrame({"stage": [1, 1, 2, 2, 2], "epoch": [1, 2, 1, 2, 3], "loss": [0.05, 0.03, 0.04, 0.02, 0.01]})
-    figure = sound(growth_errors(curves, "synthetic", {"PCA": 0.005}))
+@pytest.mark.parametrize("baseline", [0.2, 0.04, 0.0003])  # ticks fit every range
+def test_growth_errors_follow_the_curve_and_name_the_baselines(sound, baseline):
+    curves = pd.DataFrame({"stage": [1, 1, 2, 2, 2], "loss": [0.3, 0.25, 0.24, 0.22, 0.21], "val_loss": 0.25})
+    figure = sound(growth_errors(curves, "synthetic", {"PCA": baseline}))
     (axes,) = figure.axes
     assert np.allclose(axes.lines[0].get_ydata(), curves["loss"])
     assert list(axes.lines[0].get_xdata()) == [1, 2, 3, 4, 5]
     assert [text.get_text() for text in axes.texts] == ["stage 1", "stage 2"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training frames", "PCA (0.005)"]
-    assert list(axes.lines[1].get_ydata()) == [0.005, 0.005]
-
-
-@pytest.mark.parametrize("baseline", [0.2, 0.04, 0.0003])
-def test_ticks_of_growth_errors_fit_every_range(sound, baseline):
-    curves = pd.DataFrame({"stage": [1, 2, 3], "epoch": [1, 1, 1], "loss": [0.3, 0.25, 0.2]})
-    sound(growth_errors(curves, "synthetic", {"PCA": baseline}))
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["training frames", "validation frames", f"PCA ({baseline})"]
+    assert list(axes.lines[2].get_ydata()) == [baseline, baseline]
 
 
 def test_training_curves_of_several_runs(sound):
@@ -39,12 +35,13 @@ def test_training_curves_of_several_runs(sound):
     history = pd.DataFrame(
         {"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / epochs, "val_loss": 2 / epochs, "val_accuracy": 0.5}
     )
-    runs = pd.concat([history.assign(run="fold 1"), history.assign(run="fold 2")])
+    runs = pd.concat([history.assign(run="fold 1"), history.assign(run="fold 2"), history[:1].assign(run="short")])
     figure = sound(training_curves(runs, "synthetic", {"fold 2": 4}, "CNN"))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["fold 1", "fold 2", "(thin: training)", "(stopped)"]
+    assert labels == ["fold 1", "fold 2", "short", "(thin: training)", "(stopped)"]
     loss, accuracy = figure.axes
     assert np.allclose(loss.lines[0].get_ydata(), [1, 1 / 2, 1 / 3, 1 / 4])
     assert np.allclose(loss.lines[1].get_ydata(), [2, 1, 2 / 3, 1 / 2])
-    assert len(accuracy.lines) == 5 and list(accuracy.lines[4].get_xdata()) == [4, 4]
+    assert len(accuracy.lines) == 7 and list(accuracy.lines[4].get_xdata()) == [4, 4]
+    assert [line.get_marker() for line in accuracy.lines[4:]] == ["None", ".", "."]  # one epoch is a dot, not a line
     assert accuracy.get_ylim() == (0, 1)
