@@ -100,12 +100,12 @@ class HeldOutClip:
 
 
 def find_held_out(
-    experiment: Experiment, spec: RunSpec, sampling: FrameSampling = FrameSampling()
+    experiment: Experiment, specs: Sequence[RunSpec], sampling: FrameSampling = FrameSampling()
 ) -> tuple[HeldOutClip, ...]:
-    """Return the clips of a run's held-out part, in the order of the dataset."""
+    """Return the clips of the held-out parts of runs, in the order of the dataset."""
     workspace, dataset = experiment.workspace, experiment.dataset
     rows = {row.clip_id: row for row in workspace.rows() if row.part}
-    test = split_of(dataset, spec).test
+    test = np.unique(np.concatenate([split_of(dataset, spec).test for spec in specs]))
     clips = []
     for number in np.unique(dataset.clip_index[test]):
         record, row = dataset.clips[number], rows.get(dataset.clips[number].clip_id)
@@ -162,13 +162,13 @@ def corrupt_clips(
 
 
 def describe_corrupted(
-    experiment: Experiment, spec: RunSpec, corruptions: Sequence[Corruption], sampling: FrameSampling
+    experiment: Experiment, specs: Sequence[RunSpec], corruptions: Sequence[Corruption], sampling: FrameSampling
 ) -> pd.DataFrame:
-    """Corrupt the held-out clips of a run and return what changed; recorded as `corrupted_clips`.
+    """Corrupt the held-out clips of runs and return what changed; recorded as `corrupted_clips`.
 
     Args:
         experiment: whose clips they are.
-        spec: a run; its split decides which clips are held out.
+        specs: runs; their splits decide which clips are held out.
         corruptions: clean footage among them.
         sampling: frames of each clip.
 
@@ -178,7 +178,7 @@ def describe_corrupted(
     """
 
     def compute() -> pd.DataFrame:
-        rows, clips = [], find_held_out(experiment, spec, sampling)
+        rows, clips = [], find_held_out(experiment, specs, sampling)
         refused = corrupt_clips(clips, corruptions, experiment.jobs)
         clean = next(each for each in corruptions if each.condition == CLEAN)
         for clip in clips:
@@ -197,8 +197,8 @@ def describe_corrupted(
         return pd.DataFrame(rows)
 
     corruptions = tuple(dict.fromkeys(corruptions))
-    split = [spec.split, spec.fold, spec.folds, spec.seed]
-    key = split, [each.key for each in corruptions], asdict(sampling), source_hash(*COMPUTED_BY)
+    splits = [[spec.split, spec.protocol, spec.fold, spec.folds, spec.seed] for spec in specs]
+    key = splits, [each.key for each in corruptions], asdict(sampling), source_hash(*COMPUTED_BY)
     return experiment.measure("corrupted_clips", compute, *key)
 
 
@@ -225,13 +225,13 @@ def frames_under_corruptions(
     raise ReadError(f"none of the {len(clips)} held-out clips can be read")
 
 
-def measure_compression(experiment: Experiment, clips: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:
+def measure_compression(experiment: Experiment, clips: pd.DataFrame, specs: Sequence[RunSpec]) -> pd.DataFrame:
     """Measure H.264 at the levels of Table 5 on the first 250 frames of a few clips; recorded as `compression`.
 
     Args:
         experiment: whose clips they are.
         clips: of `describe_corrupted`; refused ones are left out.
-        spec: as given to `describe_corrupted`.
+        specs: as given to `describe_corrupted`.
 
     Returns:
         Columns CRF, PSNR (dB), kbit/s, bits per pixel (means over clips), frame (px), frames/s (all that occur), clips.
@@ -241,7 +241,9 @@ def measure_compression(experiment: Experiment, clips: pd.DataFrame, spec: RunSp
     levels = tuple(condition.settings(condition.severity)["crf"] for condition in conditions)
 
     def compute() -> pd.DataFrame:
-        return compression_table([clip for clip in find_held_out(experiment, spec) if clip.clip_id in accepted], levels)
+        return compression_table(
+            [clip for clip in find_held_out(experiment, specs) if clip.clip_id in accepted], levels
+        )
 
     return experiment.measure("compression", compute, accepted, levels, source_hash(*COMPUTED_BY))
 

@@ -62,7 +62,8 @@ def judge_corrupted(
 
     Args:
         experiment: whose clips they are.
-        plan: runs with one held-out part, and the corruptions that they are tested under.
+        plan: runs, and the corruptions that they are tested under, each on the clips of its own held-out part. The
+            first runs are those that `describe_corrupted` got.
         clips: of `describe_corrupted`; refused ones are left out.
         sampling: as given to `describe_corrupted`.
 
@@ -72,14 +73,19 @@ def judge_corrupted(
         severity changed any clip). style and predicted are categorical, with the dataset's styles.
     """
     accepted = list(dict.fromkeys(clips.loc[clips["reason"] == "", "clip"]))
-    first = plan[0][0][0]
+    first = plan[0][0]
 
     def compute() -> pd.DataFrame:
-        held_out = [clip for clip in find_held_out(experiment, first.spec, sampling) if clip.clip_id in accepted]
+        found = find_held_out(experiment, [run.spec for run in first], sampling)
+        held_out = {clip.clip_id: clip for clip in found if clip.clip_id in accepted}
         todo = {run.key: (run, tuple(dict.fromkeys(corruptions))) for runs, corruptions in plan for run in runs}
         with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
             parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
-            tables = parallel(joblib.delayed(_judge)(run, held_out, corruptions) for run, corruptions in todo.values())
+            own = {
+                key: [held_out[name] for name in run.test.clip_ids if name in held_out]
+                for key, (run, _) in todo.items()
+            }
+            tables = parallel(joblib.delayed(_judge)(run, own[key], each) for key, (run, each) in todo.items())
             bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
             found = dict(zip(todo, bar, strict=True))
         parts = [found[run.key].assign(run=run.key, name=run.spec.name) for runs, _ in plan for run in runs]
@@ -92,7 +98,9 @@ def judge_corrupted(
     changed = clips[clips["reason"] == ""].groupby(LEVEL, as_index=False, sort=False)["changed"].max()
     table = table.merge(changed, how="left", on=LEVEL)
     changed = (table["condition"] == CLEAN) | (table["changed"] > 0)
-    return table.assign(changed=changed).astype(dict.fromkeys(("style", "predicted"), _categories(first.test.styles)))
+    return table.assign(changed=changed).astype(
+        dict.fromkeys(("style", "predicted"), _categories(first[0].test.styles))
+    )
 
 
 def _categories(styles: Sequence[str]) -> pd.CategoricalDtype:

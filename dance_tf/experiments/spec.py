@@ -17,7 +17,6 @@ from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, t
 PROPOSED = "cnn_ae_attention"
 BASELINE = "logistic_regression"
 BASELINE_TITLE = "Logistic regression"
-HELD_OUT_SHARE = 0.2  # section 4.2
 Protocol = Literal["outer", "paper"]
 PROTOCOLS: dict[Protocol, Callable[..., tuple[Split, ...]]] = {"outer": outer_splits, "paper": make_splits}
 SMALLEST_DEPTH = 18
@@ -45,7 +44,7 @@ class RunSpec:
     settings: TrainingSettings
     name: str = ""
     split: Group = "dancer"
-    protocol: Protocol = "paper"
+    protocol: Protocol = "outer"
     fold: int = 0
     folds: int = 5
     repeat: int = 0
@@ -221,11 +220,10 @@ def leakage_specs(settings: TrainingSettings, run_folds: int, folds: int = 5, **
     Under the split by frame all clips are in training, so fewer frames of each are sampled: epochs have about the same
     length under all splits, and the gap is not caused by longer training.
     """
-    rest = 1 - HELD_OUT_SHARE
-    shorter = replace(
+    shorter = replace(  # of `outer_splits`, a fold learns from all but one and a half of its shares
         settings,
-        frames_per_clip=max(1, round(settings.frames_per_clip * rest * (folds - 1) / folds)),
-        validation_frames=max(1, round(settings.validation_frames * rest / folds)),
+        frames_per_clip=max(1, round(settings.frames_per_clip * (1 - 1.5 / folds))),
+        validation_frames=max(1, round(settings.validation_frames * 0.5 / folds)),
     )
     return tuple(
         spec

@@ -12,6 +12,7 @@ from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 
 SMALL_SIDE = 32  # pixels
+PATCH_SIDE = 32  # pixels
 
 
 def linear_baseline(
@@ -44,6 +45,26 @@ def low_resolution_error(frames: np.ndarray, factor: int = 2) -> float:
     """Return the mean squared error, gray levels in [0, 1], of frames uint8 [n, 128, 128, 1] shrunk and enlarged."""
     pairs = zip(downsample(frames, 128 // factor), frames, strict=True)
     return float(np.mean([np.mean((after.astype(np.float32) - before) ** 2) for after, before in pairs])) / 255**2
+
+
+def patch_components_error(train: np.ndarray, test: np.ndarray, components: int = 64) -> float:
+    """Return the mean squared error, gray levels in [0, 1], of a linear code of the autoencoder's shape.
+
+    Each of 4 × 4 patches of 32 × 32 pixels is reconstructed from its principal components, the same for all places.
+
+    Args:
+        train: uint8 [n, 128, 128, 1], frames to compute the components from.
+        test: uint8 [m, 128, 128, 1], frames to reconstruct.
+        components: numbers kept of a patch; 64 give a code of 4 × 4 × 64.
+    """
+
+    def patches(frames: np.ndarray) -> np.ndarray:
+        count, side = 128 // PATCH_SIDE, PATCH_SIDE
+        cut = frames.reshape(len(frames), count, side, count, side).transpose(0, 1, 3, 2, 4)
+        return cut.reshape(-1, side * side).astype(np.float32) / 255
+
+    model, rows = PCA(components, svd_solver="covariance_eigh").fit(patches(train)), patches(test)
+    return float(np.mean((model.inverse_transform(model.transform(rows)) - rows) ** 2))
 
 
 def principal_components_error(train: np.ndarray, test: np.ndarray, components: int = 1024, seed: int = 0) -> float:

@@ -14,7 +14,7 @@ from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT
 from dance_tf.experiments.spec import BASELINE, BASELINE_TITLE
 from dance_tf.report.comparison import budget, strategy_title
-from dance_tf.report.tables import VIEW_NAMES, counted, only, percent, percents
+from dance_tf.report.tables import VIEW_NAMES, counted, percent, percents
 
 FITTED = 0.5  # from chance to 1: a lower training accuracy shows nothing about generalisation
 CARRIED = 0.5  # of the training accuracy above chance; a lower share means that most of it does not generalise
@@ -45,14 +45,20 @@ def reconstruction_text(errors: pd.DataFrame) -> str:
     """Compare the autoencoder's error on held-out dancers with its baselines, for each view."""
     sentences = []
     for view, table in errors.groupby("view", sort=False):
-        grown = table[table["method"] == "autoencoder"]["error"].iloc[-1]
-        shrunk, pca = (only(table, method=name) for name in ("low-resolution input", "principal components"))
-        verdict = "lower than" if grown < pca["error"] else "not lower than"
+        error = table.groupby("method")["error"].last()
+        grown = error["autoencoder"]
+        compared = {
+            "a linear code of the same shape": error["linear code"],
+            "the frame shrunk to 32 × 32 pixels": error["32 × 32 pixels"],
+            "as many principal components of whole frames": error["principal components"],
+            "all five stages trained at once for as many steps": error["all stages at once"],
+        }
+        listed = ", ".join(
+            f"{grown / other:.2f} times that of {name} ({1000 * other:.2f})" for name, other in compared.items()
+        )
         sentences.append(
             f"{VIEW_NAMES[view].capitalize()}: the mean squared error of the grown autoencoder on held-out dancers is "
-            f"{grown:.5f} (gray levels from 0 to 1), {verdict} that of {pca['numbers']} principal components "
-            f"({pca['error']:.5f}; ratio {grown / pca['error']:.2f}), and {grown / shrunk['error']:.1f} times that of "
-            f"its low-resolution input ({shrunk['error']:.5f})."
+            f"{1000 * grown:.2f} × 10⁻³ (gray levels from 0 to 1): {listed}."
         )
     return " ".join(sentences)
 
@@ -124,9 +130,9 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
     few = " With so few dancers, the intervals are too narrow." if frame["dancers"] < MIN_TESTED_DANCERS else ""
     sentences = [
         f"By frame the accuracy is {percent(frame['mean'])} %. The difference from the better of the two logistic "
-        f"regressions ({percent(best)} %) is {percent(frame['mean'] - best)} percentage points. Each number is the "
-        f"mean of {counted(frame['runs'], 'run')}, all tested on the clips of the same "
-        f"{counted(frame['dancers'], 'dancer')}. The intervals are computed over these dancers.{few}"
+        f"regressions ({percent(best)} %) is {percent(frame['mean'] - best)} percentage points. "
+        f"{counted(frame['runs'], 'run')} tested {counted(frame['dancers'], 'dancer')}, whose clips are scored "
+        f"together. The intervals are computed over these dancers.{few}"
     ]
     if "frame" in fitted:
         clip, by_frame = (accuracy.loc[(unit, "network", "frame"), "mean"] for unit in ("clip", "frame"))

@@ -5,8 +5,9 @@ from dance_tf.experiments.spec import comparison_settings
 from dance_tf.model.settings import TrainingSettings, training_settings
 from dance_tf.report.profile import Profile
 
-BUDGET = ("epochs", "patience", "frames_per_clip", "jitter", "growth_epochs")
+BUDGET = ("epochs", "patience", "frames_per_clip", "jitter", "growth_epochs", "growth_last_epochs")
 RECIPE = ("learning_rate", "momentum", "decay", "batch_size", "dropout", "squeeze_ratio", "low_resolution_factor")
+RECIPE += ("weight_decay", "encoder_rate", "growth_frozen_epochs")
 RECIPE += ("growth_optimizer", "growth_learning_rate", "growth_momentum")
 
 

@@ -8,6 +8,7 @@ from dance_tf.synthesis.choreography import STYLES
 
 MISSING = "–"
 VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # names of the network's inputs
+PROTOCOL_NAMES = {"outer": "each dancer held out once", "paper": "80/20, inner folds"}
 
 
 def abbreviate(styles: Sequence[str]) -> tuple[str, ...]:
