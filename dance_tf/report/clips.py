@@ -24,7 +24,7 @@ def table_1(counts: pd.DataFrame) -> pd.DataFrame:
     Args:
         counts: from `experiments.curation.frames_by_style`.
     """
-    published = {row.abbreviation: row.frames for row in TABLE_1}
+    published = dict(zip(TABLE_1["abbreviation"], TABLE_1["frames"], strict=True))
     table = counts.rename(columns={"kept": "ours"})
     table.insert(1, "abbreviation", abbreviate(table["style"]))
     table["paper"] = [published.get(abbreviation) for abbreviation in table["abbreviation"]]

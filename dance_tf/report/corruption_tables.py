@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.published import table_frame
+from dance_tf.audit.published import TABLE_5
 from dance_tf.corruption.conditions import condition_table, constant_table, find_condition
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corruption import BEYOND, LEVEL, TOTAL, paper_levels
 from dance_tf.report.tables import MISSING, nest, percent, percents
 
 PAPER_CLEAN = "Baseline (optimal)"
-PAPER = table_frame(5).set_index("condition")[["accuracy", "f1"]]  # percent
+PAPER = TABLE_5.set_index("condition")[["accuracy", "f1"]]  # percent
 FINER_ROW = "Low resolution (240 lines)"
 UNCHANGED = " (no effect on these clips)"  # after the name of a condition that changed no clip
 BACKGROUND_KEPT = "the same network, with background"
