@@ -96,9 +96,8 @@ def augment_with_backgrounds(
             top, bottom, left, right = corner.tolist()
             chosen = indices[(corners == corner).all(axis=1)].ravel()
             area = chosen, slice(top, bottom), slice(left, right)
-            change = _light_windows if condition.effect is add_backlight else _change_windows
-            pictures, backs = np.ascontiguousarray(planes[area]), np.ascontiguousarray(still[area])
-            planes[area], still[area] = change(condition, severity, pictures, backs, generator, window)
+            pair = np.ascontiguousarray(planes[area]), np.ascontiguousarray(still[area])
+            planes[area], still[area] = _change_windows(condition, severity, *pair, generator, window)
     return frames, backgrounds
 
 
@@ -159,6 +158,14 @@ def _change_windows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change windows of frames at one time each, and their backgrounds at others; uint8 [k, h, w] both."""
     count, settings = len(planes), condition.settings(severity)
+    if condition.effect is add_backlight:  # each window has a lamp of its own
+        lit = []
+        for first in range(0, count, window):
+            # more backgrounds than frames, so that their median is the background that the dancer is found against
+            clip = np.concatenate([planes[first : first + window], *[backgrounds[first : first + 1]] * (window + 1)])
+            lit.append(condition.effect(clip, np.zeros(len(clip)), generator, **settings))
+        frames, stills = [each[:window] for each in lit], [each[-1:] for each in lit]
+        return np.concatenate(frames), np.concatenate(stills).repeat(window, axis=0)
     start = generator.uniform(0, DAY, count // window)
     seconds = np.repeat(start, window) + np.tile(np.arange(window) * WINDOW_STEP, count // window)
     if condition.effect is add_gaussian_noise:
@@ -171,23 +178,3 @@ def _change_windows(
     changed = small_effect(condition.effect, stack, times, generator, settings)
     median = np.median(changed[count:].reshape(others, *planes.shape), axis=0).astype(np.uint8)
     return changed[:count], median
-
-
-def _light_windows(
-    condition: Condition,
-    severity: float,
-    planes: np.ndarray,
-    backgrounds: np.ndarray,
-    generator: np.random.Generator,
-    window: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Put a lamp of its own behind the dancer of each window, who is found against the background."""
-    frames, stills = [], []
-    for start in range(0, len(planes), window):
-        # more backgrounds than frames, so that their median is the background
-        still = [backgrounds[start : start + 1]] * (window + 1)
-        clip = np.concatenate([planes[start : start + window], *still])
-        lit = condition.effect(clip, np.zeros(len(clip)), generator, **condition.settings(severity))
-        frames.append(lit[:window])
-        stills.append(np.repeat(lit[-1:], window, axis=0))
-    return np.concatenate(frames), np.concatenate(stills)

@@ -83,7 +83,6 @@ def test_other_families_do_not_occur(monkeypatch):
         return planes, backgrounds
 
     monkeypatch.setattr(augment, "_change_windows", record)
-    monkeypatch.setattr(augment, "_light_windows", record)
     families = tuple(family for family in SPATIAL_FAMILIES if family != "weather")
     for seed in range(3):
         augment_with_backgrounds(*make_pairs(60), np.random.default_rng(seed), families, share=1.0)

@@ -8,8 +8,6 @@ from dance_tf.corruption.conditions import (
     CONDITION_NAMES,
     CONDITIONS,
     FAMILIES,
-    condition_table,
-    constant_table,
     degrade,
     effect_generator,
     find_condition,
@@ -39,35 +37,25 @@ def test_the_fourteen_rows_of_table_5():
     assert len(set(CONDITION_NAMES)) == 14
 
 
-def test_the_table_has_the_parameters_of_the_paper():
-    table = condition_table().set_index(["condition", "parameter"])
+def test_parameters_are_those_of_the_paper_and_linear_between_severities():
     paper = {
-        ("mild_noise", "sigma"): 10, ("severe_noise", "sigma"): 30, ("mild_compression", "crf"): 38,
-        ("severe_compression", "crf"): 43, ("low_light", "brightness"): 0.3, ("dropped_frames", "share"): 0.2,
-        ("low_resolution", "inverse_side"): 1 / 360,
+        "mild_noise": {"sigma": 10}, "severe_noise": {"sigma": 30}, "mild_compression": {"crf": 38},
+        "severe_compression": {"crf": 43}, "low_light": {"brightness": 0.3}, "dropped_frames": {"share": 0.2},
+        "low_resolution": {"inverse_side": 1 / 360},
     }  # fmt: skip
-    assert {key: table["paper_value"][key] for key in paper} == pytest.approx(paper)
-    assert set(table.index.get_level_values(0)) == set(CONDITION_NAMES)
-    for condition in CONDITIONS:
-        for parameter in condition.parameters:
-            row = table.loc[(condition.name, parameter.name)]
-            assert [row[f"severity_{i}"] for i in range(1, 6)] == list(parameter.values[1:])
+    for name, settings in paper.items():
+        condition = find_condition(name)
+        assert condition.settings(condition.severity) == pytest.approx(settings)
+    noise = find_condition("mild_noise")
+    assert noise.settings(2.5) == {"sigma": 15.0} and noise.settings(0) == {"sigma": 0.0}
 
 
-def test_constants_are_listed_once_and_ranges_increase():
-    table = constant_table()
-    assert not table.duplicated(["conditions", "parameter"]).any()
+def test_ranges_of_constants_increase_and_their_names_differ():
     for condition in CONDITIONS:
+        assert len({constant.name for constant in condition.constants}) == len(condition.constants)
         for constant in condition.constants:
             if isinstance(constant.value, tuple):
                 assert constant.value[0] < constant.value[1], constant.name
-    fog = table[table["conditions"] == ("mild_fog", "heavy_fog")].set_index("parameter")
-    assert fog.loc["drift", "value"] == "0.1 to 0.25" and fog.loc["airlight", "value"] == "215"
-
-
-def test_parameters_are_linear_between_severities():
-    noise = find_condition("mild_noise")
-    assert noise.settings(2.5) == {"sigma": 15.0} and noise.settings(0) == {"sigma": 0.0}
 
 
 def test_levels_of_one_effect_share_a_random_stream_and_no_two_effects_do():
