@@ -21,7 +21,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -122,8 +122,7 @@ def set_aside_table(path: Path) -> Path | None:
         return None
     except (ValueError, csv.Error):
         aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.old{path.suffix}")
-        os.replace(path, aside)
-        return aside
+        return path.replace(aside)
     return None
 
 
@@ -183,7 +182,7 @@ def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
             "clip": {**asdict(curated.clip), "path": str(curated.clip.path)},
             "seconds": curated.seconds,
             "timestamps": curated.timestamps.tolist(),
-            "dropped": [astuple(frame) for frame in curated.dropped],
+            "dropped": curated.dropped,
             "bytes": path.stat().st_size,
             "crc32": crc,
         }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import (
@@ -132,14 +132,13 @@ def curate_footage(
         remove_stale(out_parts)
     except OSError as error:
         raise CurationError(f"{out_parts}: cannot be written ({error.strerror})") from error
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    scheduler = named_scheduler(scheduler)
-    if scheduler:
+    threads = 1
+    if scheduler := named_scheduler(scheduler):
         jobs = jobs or -1
     else:
-        jobs = max(1, min(jobs or cores, len(catalog.clips)))  # if there are few clips, each gets more threads
-    if read.threads == 0:
-        read = replace(read, threads=1 if scheduler else max(1, cores // jobs))
+        jobs = max(1, min(jobs or cpu_count(), len(catalog.clips)))  # if there are few clips, each gets more threads
+        threads = max(1, cpu_count() // jobs)
+    read = replace(read, threads=read.threads or threads)
     clips = [replace(clip, path=_resolve(clip.path)) for clip in catalog.clips]
     try:
         with _worker_pool(jobs, scheduler) as parallel:
@@ -148,9 +147,10 @@ def curate_footage(
             for clip, (sha256, _) in zip(clips, hashes, strict=True):
                 if sha256:
                     first.setdefault(sha256, clip)
-            settings = out_parts, read, curation, timeout_s
             tasks = (
-                delayed(_curate_part)(clip, sha256, fault, first.get(sha256, clip), *settings)
+                delayed(_curate_part)(
+                    clip, sha256, fault, first.get(sha256, clip), out_parts, read, curation, timeout_s
+                )
                 for clip, (sha256, fault) in zip(clips, hashes, strict=True)
             )
             rows = []
