@@ -192,27 +192,26 @@ def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
         for name in SCORES:
             columns = [[getattr(other, name) for other in group] for group in groups]
             columns = [column for column in columns if len(column) > 1 and None not in column]
-            finding = _mean_finding(row, name, columns) if columns and getattr(row, name) else None
-            findings += [finding] if finding else []
+            if columns and getattr(row, name):
+                findings += _mean_finding(row, name, columns)
         start = len(above)
     return tuple(findings)
 
 
-def _mean_finding(row: PublishedRow, name: str, columns: list[list[RoundingInterval]]) -> Finding | None:
-    """Return the more severe finding that holds for every choice of rows."""
-    lows, highs = ([[getattr(cell, end) for cell in cells] for cells in columns] for end in ("low", "high"))
-    between = [Range(min(low), max(high)) for low, high in zip(lows, highs, strict=True)]
-    plain = [Range(sum(low) / len(low), sum(high) / len(high)) for low, high in zip(lows, highs, strict=True)]
-    for limits, reason, level in (
-        (between, "its label says that it is a mean of the rows above, which lies between them", "impossible"),
-        (plain, "its label says that it is a mean of the rows above, and their unweighted mean differs", "implausible"),
-    ):
-        if level == "implausible" and _WEIGHTED.search(row.label):
-            break
+def _mean_finding(row: PublishedRow, name: str, columns: list[list[RoundingInterval]]) -> list[Finding]:
+    """Return the more severe finding that holds for every choice of rows, or nothing."""
+    ends = [([cell.low for cell in cells], [cell.high for cell in cells]) for cells in columns]
+    between = [Range(min(low), max(high)) for low, high in ends]
+    plain = [Range(sum(low) / len(low), sum(high) / len(high)) for low, high in ends]
+    choices = [(between, "which lies between them", "impossible")]
+    if not _WEIGHTED.search(row.label):
+        choices.append((plain, "and their unweighted mean differs", "implausible"))
+    for limits, how, level in choices:
+        reason = f"its label says that it is a mean of the rows above, {how}"
         found = [compare(row, Bound("mean of rows", name, limit, (), reason, level)) for limit in limits]
         if all(found):
-            return found[0]
-    return None
+            return found[:1]
+    return []
 
 
 def audit_paper() -> tuple[Finding, ...]:
@@ -254,13 +253,10 @@ def audit_confusions(confusions: Mapping[str, np.ndarray]) -> OwnAudit:
     A mean is also compared with its runs, and with the class sizes only if those of its runs are similar.
 
     Args:
-        confusions: by name, int64 [styles, styles] of one run or [runs, styles, styles] of runs that differ in fold
-            only; rows are the true styles.
+        confusions: by name, int64 [runs, styles, styles] of runs that differ in fold only; rows are the true styles.
     """
     count, findings, runs = 0, [], 0
     for name, matrices in confusions.items():
-        matrices = np.asarray(matrices)
-        matrices = matrices.reshape(-1, *matrices.shape[-2:])
         classes, supports, scores = matrices.shape[-1], matrices.sum(axis=-1), scores_of_confusion(matrices)
         rows = [_row(f"{name}, run {number}", run) for number, run in enumerate(scores, start=1)]
         for row, support in zip(rows, supports.tolist(), strict=True):
@@ -273,16 +269,12 @@ def audit_confusions(confusions: Mapping[str, np.ndarray]) -> OwnAudit:
     return OwnAudit(count, tuple(findings), runs)
 
 
-def _row(label: str, scores: Sequence[float]) -> PublishedRow:
-    return row_in_percent(label, **{name: 100 * value for name, value in zip(SCORES, scores, strict=True)})
+def _row(label: str, scores: np.ndarray) -> PublishedRow:
+    return row_in_percent(label, **dict(zip(SCORES, 100 * scores, strict=True)))
 
 
 def _total_supports(supports: np.ndarray) -> tuple[int, ...] | None:
-    """Return the supports of all runs together if the class shares of the runs are within the smallest fold slack.
-
-    Args:
-        supports: int [runs, classes].
-    """
+    """Return the sum of supports int [runs, classes] if the shares of the runs are within the smallest fold slack."""
     slack = min(slack for slack, _, _ in FOLD_SLACK)
     shares, total = supports / supports.sum(axis=1, keepdims=True), supports.sum(axis=0)
     limits = total / total.sum()

@@ -1,8 +1,8 @@
-"""Checks of the paper's statements against its own tables and its other statements, as one table: `checks`."""
+"""Checks of the paper's statements against its own tables and its other statements."""
 
 from collections.abc import Iterator
+from itertools import chain
 from statistics import mean
-from typing import NamedTuple
 
 import numpy as np
 
@@ -64,37 +64,29 @@ IMPLAUSIBLE = {
 }
 
 
-class Check(NamedTuple):
-    """A statement of the paper, compared with the value that the paper's other numbers give.
-
-    Attributes:
-        holds: whether the two agree after rounding.
-        finding: the finding if they do not, with the printed and the computed value as its `values`.
-    """
-
-    holds: bool
-    finding: Finding
-
-
 def audit_claims() -> tuple[Finding, ...]:
-    """Return a finding for each statement that contradicts the paper's tables or its other statements."""
-    return tuple(check.finding for check in checks() if not check.holds)
+    """Return a finding for each statement that contradicts the paper's tables or its other statements.
+
+    Tables 1 to 5 come first, then statements about the method. The `values` of a finding are the printed and the
+    computed value.
+    """
+    checks = chain(_table_1(), _table_2(), _table_3(), _table_4(), _table_5(), _method())
+    return tuple(finding for finding in checks if finding)
 
 
-def checks() -> tuple[Check, ...]:
-    """Return all checks: Tables 1 to 5 in order, then statements about the method."""
-    return (*_table_1(), *_table_2(), *_table_3(), *_table_4(), *_table_5(), *_method())
-
-
-def _check(rule: str, row: str, printed: object, computed: object, holds: bool = False, **details: object) -> Check:
-    """Return a check; int and float values are formatted."""
+def _check(
+    rule: str, row: str, printed: object, computed: object, holds: bool = False, **details: object
+) -> Finding | None:
+    """Return a finding if the two values do not agree after rounding; int and float values are formatted."""
+    if holds:
+        return None
     texts = {
         name: f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
         for name, value in {"printed": printed, "computed": computed, **details}.items()
     }
     level = "impossible" if rule in IMPOSSIBLE else "implausible"
     message = (IMPOSSIBLE | IMPLAUSIBLE)[rule].format(**texts)
-    return Check(holds, Finding(row, rule, level, message, tuple(texts.items())[:2]))
+    return Finding(row, rule, level, message, tuple(texts.items())[:2])
 
 
 def _clip_seconds(frames: int) -> float:
@@ -118,7 +110,7 @@ def _max_weights_described() -> int:
     return head + sum(convolutions)
 
 
-def _table_1() -> Iterator[Check]:
+def _table_1() -> Iterator[Finding | None]:
     frames = dict(zip(published.TABLE_1["style"], published.TABLE_1["frames"], strict=True))
     stated, total = published.ALL_FRAMES, sum(frames.values())
     yield _check("sum of frames", "Table 1", stated, total, stated == total)
@@ -147,7 +139,7 @@ def _agree(one: float, other: float, rounded: int = 2) -> bool:
     return abs(one - other) <= rounded * HALF_UNIT + 1e-9
 
 
-def _table_2() -> Iterator[Check]:
+def _table_2() -> Iterator[Finding | None]:
     """The note under Table 2 calls 97.14 a mean, so another mean is impossible; the abstract does not name its rows."""
     for place, stated, score in (
         ("abstract and section 5", published.ABSTRACT_ACCURACY, "accuracy"),
@@ -164,7 +156,7 @@ def _table_2() -> Iterator[Check]:
     yield _check("claim against Table 2", "section 4.4, below Table 3", str(stated), best, fits)
 
 
-def _table_3() -> Iterator[Check]:
+def _table_3() -> Iterator[Finding | None]:
     """One row may rise by chance, so these findings are implausible."""
     stated, computed = published.MEAN_ACCURACY, _proposed_mean("accuracy")
     for row in published.TABLE_3.itertuples():
@@ -176,7 +168,7 @@ def _table_3() -> Iterator[Check]:
         yield _check("claimed fall", "Table 3", "falls", rises, not rises, score=score)
 
 
-def _table_4() -> Iterator[Check]:
+def _table_4() -> Iterator[Finding | None]:
     """A total may include more than its printed parts, but the last two models differ in attention only."""
     costs, place = published.TABLE_4.set_index("strategy").fillna(0), f"Table 4, {PROPOSED}"
     similar = published.TABLE_4_SIMILAR_STYLES
@@ -199,7 +191,7 @@ def _table_4() -> Iterator[Check]:
     yield _check("size against described layers", place, str(size), computed, fits, million=round(size / 4))
 
 
-def _table_5() -> Iterator[Check]:
+def _table_5() -> Iterator[Finding | None]:
     rows = published.TABLE_5.set_index("condition")[["accuracy", "f1"]]
     clean = rows.iloc[0]
     for score, stated in (("accuracy", published.MEAN_ACCURACY), ("f1", published.ABSTRACT_F1)):
@@ -230,7 +222,7 @@ def _table_5() -> Iterator[Check]:
     yield _check("lines beyond the network input", f"Table 5, {place}", lines, side, fits, **details)
 
 
-def _method() -> Iterator[Check]:
+def _method() -> Iterator[Finding | None]:
     yield _check(
         "two pictures under one number", "Figure 1", "permeability", '"the optimal error level after 1000 iterations"'
     )

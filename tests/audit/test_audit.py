@@ -233,7 +233,7 @@ def test_true_scores_and_their_means_have_no_findings():
     random = np.random.default_rng(0)
     confusions = {f"setting {number}": random_confusions(random) for number in range(40)}
     assert audit_confusions(confusions) == OwnAudit(40 * 4, (), runs=40 * 3)  # three folds and their mean
-    assert audit_confusions({"one": confusions["setting 0"][0]}) == OwnAudit(1, (), runs=1)
+    assert audit_confusions({"one": confusions["setting 0"][:1]}) == OwnAudit(1, (), runs=1)
     assert audit_confusions({}) == OwnAudit(0, ())
 
 

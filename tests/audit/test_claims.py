@@ -2,21 +2,17 @@ import re
 
 import pytest
 
-from dance_tf.audit import claims, published
-from dance_tf.audit.claims import audit_claims, checks
+from dance_tf.audit import published
+from dance_tf.audit.claims import audit_claims
 
 
 def messages(rule):
     return {finding.row: finding.message for finding in audit_claims() if finding.rule == rule}
 
 
-def test_every_check_has_a_rule_and_the_findings_are_those_that_do_not_hold():
-    table = checks()
-    assert {check.finding.rule for check in table} == claims.IMPOSSIBLE.keys() | claims.IMPLAUSIBLE
-    assert tuple(check.finding for check in table if not check.holds) == audit_claims()
-    (say_so,) = (check.finding for check in table if check.finding.rule == "two counts of the same frames")
-    assert say_so.level == "impossible"
-    assert say_so.values == (("printed", "1,138"), ("computed", "24,890"))
+def test_the_values_of_a_finding_are_the_printed_and_the_computed_one():
+    (say_so,) = (finding for finding in audit_claims() if finding.rule == "two counts of the same frames")
+    assert (say_so.level, say_so.values) == ("impossible", (("printed", "1,138"), ("computed", "24,890")))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +123,6 @@ def test_other_tables_have_other_findings(monkeypatch, table, changes, found, go
 
 
 def test_quotes_are_in_the_text_of_the_paper(paper_text):
-    quotes = [quote for check in checks() for quote in re.findall('"([^"]+)"', check.finding.message)]
+    quotes = [quote for finding in audit_claims() for quote in re.findall('"([^"]+)"', finding.message)]
     assert len(quotes) == 8
     assert not [quote for quote in quotes if quote.lower() not in paper_text.lower()]
