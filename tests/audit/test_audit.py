@@ -11,7 +11,6 @@ from dance_tf.audit.audit import (
     audit_means,
     audit_paper,
     mean_of,
-    row_in_percent,
 )
 from dance_tf.audit.bounds import PublishedRow, parse_score
 from dance_tf.audit.rules import AuditError, findings_frame
@@ -140,22 +139,6 @@ def test_an_invalid_table_is_refused_in_one_line(write, text, message):
     with pytest.raises(AuditError, match=message) as refusal:
         audit_csv(write(text), 12)
     assert "\n" not in str(refusal.value)
-
-
-def test_a_missing_or_binary_file_is_refused(tmp_path):
-    with pytest.raises(AuditError, match="cannot read"):
-        audit_csv(tmp_path / "absent.csv", 12)
-    (tmp_path / "b.csv").write_bytes(b"accuracy\n\xff\xfe\n")
-    with pytest.raises(AuditError, match="not UTF-8 text"):
-        audit_csv(tmp_path / "b.csv", 12)
-    with pytest.raises(AuditError, match="at least 2"):
-        audit_csv(tmp_path / "absent.csv", 1)
-
-
-def test_a_row_has_two_decimals():
-    row = row_in_percent("ours", accuracy=97.137, kappa=-1.0)
-    assert (row.accuracy.text, row.kappa.text, row.f1) == ("97.14", "-1.00", None)
-    assert row.accuracy.low == pytest.approx(0.97135)
 
 
 def levels_of_means(*pairs):
