@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from dance_tf.audit.audit import audit_csv
 from dance_tf.cli import DONE, FAILED, app
-from dance_tf.curation.filters import CurationSettings
 from dance_tf.curation.parts import part_name
 from dance_tf.dataset.arrays import write_arrays
 from dance_tf.report.profile import RunError
@@ -132,7 +131,7 @@ def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options,
     monkeypatch.setenv("DANCE_TF_TRACEBACK", "1")
     read = call("curate", "footage", "out", *options).exception.args[0]
     assert read == expected
-    names = {part_name(Clip(Path("a.mp4")), "ab", each, CurationSettings()) for each in (read, ReadSettings())}
+    names = {part_name(Clip(Path("a.mp4")), "ab", each) for each in (read, ReadSettings())}
     same = {"--max-seconds"}.issuperset(options[:1])  # it refuses clips and changes no frame
     assert len(names) == (1 if same else 2)
 

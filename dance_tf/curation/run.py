@@ -69,13 +69,12 @@ _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # one pool for 
 
 
 @contextmanager
-def pooled_process(timeout_s: float) -> Iterator[DecodingProcess]:
+def pooled_process() -> Iterator[DecodingProcess]:
     """Take an idle decoding process from the worker pool, or start one; it returns to the pool afterwards."""
     try:
         process = _idle.get_nowait()
     except queue.Empty:
         process = DecodingProcess()
-    process.timeout_s = timeout_s
     try:
         yield process
     finally:
@@ -100,10 +99,8 @@ def curate_footage(
     catalog: Catalog,
     out_parts: Path,
     read: ReadSettings = READ_DEFAULTS,
-    curation: CurationSettings = CURATION_DEFAULTS,
     jobs: int | None = None,
     scheduler: str | None = None,
-    timeout_s: float = 20.0,
     progress: Callable[[CurationRow], None] | None = None,
 ) -> tuple[CurationRow, ...]:
     """Curate every clip of a catalog into parts.
@@ -112,11 +109,9 @@ def curate_footage(
         catalog: the result of `find_clips`.
         out_parts: folder for the parts; created if missing.
         read: how clips are read; `threads` 0 divides the cores among the jobs.
-        curation: the thresholds.
         jobs: clips at a time; None is one for each core, or all workers of a cluster.
         scheduler: address of a Dask scheduler ("tcp://host:8786") whose workers see the same folders. None is this
             machine.
-        timeout_s: seconds without a heartbeat (a frame decoded or measured) after which a clip is refused.
         progress: called with each row as it is made.
 
     Returns:
@@ -148,9 +143,7 @@ def curate_footage(
                 if sha256:
                     first.setdefault(sha256, clip)
             tasks = (
-                delayed(_curate_part)(
-                    clip, sha256, fault, first.get(sha256, clip), out_parts, read, curation, timeout_s
-                )
+                delayed(_curate_part)(clip, sha256, fault, first.get(sha256, clip), out_parts, read)
                 for clip, (sha256, fault) in zip(clips, hashes, strict=True)
             )
             rows = []
@@ -205,14 +198,7 @@ def _hash_refused(refusal: Refusal) -> str:
 
 
 def _curate_part(
-    clip: Clip,
-    sha256: str,
-    fault: str,
-    original: Clip,
-    out_parts: Path,
-    read: ReadSettings,
-    curation: CurationSettings,
-    timeout_s: float,
+    clip: Clip, sha256: str, fault: str, original: Clip, out_parts: Path, read: ReadSettings
 ) -> CurationRow:
     """Make the part of a clip if it is missing, and return its row.
 
@@ -224,7 +210,7 @@ def _curate_part(
     if original != clip:
         labels = "" if original.style == clip.style else f", which is labelled {original.style or 'not at all'}"
         return replace(row, reason=f"same content as {original.clip_id}{labels}")
-    part = out_parts / part_name(clip, sha256, read, curation)
+    part = out_parts / part_name(clip, sha256, read)
     try:
         found = read_row(part)
         if found.seconds > read.max_seconds:  # made under another limit, which is not part of the name
@@ -233,8 +219,8 @@ def _curate_part(
     except PartError:
         pass
     try:
-        with pooled_process(timeout_s) as process:
-            process.call(make_part, clip, sha256, part, read, curation)
+        with pooled_process() as process:
+            process.call(make_part, clip, sha256, part, read, CURATION_DEFAULTS)
         return read_row(part)
     except PartError:
         raise

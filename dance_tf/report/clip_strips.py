@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
+from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.build import parts_folder
@@ -20,7 +20,6 @@ from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import worker_pool
 
 STRIP_FRAMES = 16  # two rows of eight
-TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
 
 
 def strips_folder(dataset: Path) -> Path:
@@ -52,7 +51,7 @@ def strip_frames(
     """
     times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
     chosen = frozenset(choose_frames(times, clip.dropped, count))
-    with pooled_process(TIMEOUT_SECONDS) as process:
+    with pooled_process() as process:
         return process.call(_pick_frames, path, read, chosen)
 
 
@@ -116,7 +115,7 @@ def write_strips(
 def _name_part(row: CurationRow, read: ReadSettings) -> str:
     """Return the part of a row that names none because no frame of its clip was kept."""
     clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
-    return part_name(clip, row.sha256, read, CURATION_DEFAULTS)
+    return part_name(clip, row.sha256, read)
 
 
 def _is_newer(picture: Path, part: Path) -> bool:
