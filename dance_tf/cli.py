@@ -30,12 +30,10 @@ ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 class OneLineUsage(TyperGroup):
     """A group of verbs that reports usage errors in one line, like all other errors."""
 
-    def main(self, *arguments, standalone_mode: bool = True, **options):
-        """Run a verb; `standalone_mode` has the same meaning as in Typer."""
-        if not standalone_mode:
-            return super().main(*arguments, standalone_mode=False, **options)
+    def main(self, *arguments, **options):
+        """Run a verb and exit with its status."""
         try:
-            status = super().main(*arguments, standalone_mode=False, **options)
+            status = super().main(*arguments, **options | {"standalone_mode": False})
         except TyperException as error:
             line = error.format_message().strip()
             if "\n" in line:  # the help, if no verb was given
