@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.published import table_frame
+from dance_tf.audit.published import TABLE_2, TABLE_3
 from dance_tf.dataset.batches import FRAME_SIDE
 from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS
 from dance_tf.evaluation.metrics import SCORES
@@ -91,8 +91,7 @@ def _beside_paper(
 
 def strategy_table(table: pd.DataFrame, repeats: int = 1) -> pd.DataFrame:
     """Return Table 2, one row per strategy; the paper's values are means over its first `repeats` experiments."""
-    published = table_frame(2)
-    published = published[published["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
+    published = TABLE_2[TABLE_2["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
     named = table.assign(strategy=table["name"].map(strategy_title))
     held_out = [("accuracy", unit) for unit in UNITS]
     return _beside_paper(named, published.reset_index(), ["strategy"], SCORES, held_out)
@@ -103,7 +102,7 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
     rows = ["experiment", "strategy", "part", "unit"]
     named = table.assign(experiment=table["repeat"] + 1, strategy=table["name"].map(strategy_title))
     ours = wide_table(named, rows)
-    published = table_frame(2).assign(part="paper", unit="frame")
+    published = TABLE_2.assign(part="paper", unit="frame")
     published = published[published["experiment"].isin(ours["experiment"])].astype({"experiment": object})
     numbers = [metric for metric in SCORES if metric in published]
     texts = published.assign(**published[numbers].map("{:.2f}".format))
@@ -112,7 +111,7 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def frame_interval_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return Table 3, one row per frame size and interval; the paper names no size, so its values are at full size."""
-    published = table_frame(3).rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
+    published = TABLE_3.rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
     held_out = [(metric, "frame") for metric in TABLE_3_METRICS]
     return _beside_paper(table, published, ["frame_size", "interval"], TABLE_3_METRICS, held_out)
 

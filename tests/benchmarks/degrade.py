@@ -173,7 +173,7 @@ def main() -> int:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     clip = sample_clip()
     speeds, agreements = speed(clip), agreement(clip)
-    compression = pd.DataFrame([vars(measure) for measure in measure_compression(clip, (23, 28, 33, 38, 43, 48))])
+    compression = measure_compression(clip, (23, 28, 33, 38, 43, 48))
     versions = installed_versions()
     pd.set_option("display.width", 200, "display.max_columns", 20, "display.precision", 2)
     print(versions)
