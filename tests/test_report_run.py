@@ -16,7 +16,9 @@ import pytest
 import yaml
 from papermill.parameterize import parameterize_notebook
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
+from typer.testing import CliRunner
 
+from dance_tf.cli import FAILED, app
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.spec import PROPOSED, leakage_specs
@@ -187,6 +189,9 @@ def test_report_from_records_has_the_same_metrics(finished, tmp_path):
         shutil.rmtree(finished / "work", ignore_errors=True)
         absent.rename(finished / "work")
     assert {path: path.read_bytes() for path in before} == before
+    smoke = str(finished / "smoke.yaml")
+    refused = CliRunner().invoke(app, ["report", smoke, "--out", str(tmp_path / "new"), "--from-records"])
+    assert refused.exit_code == FAILED and "no stored runs" in refused.stderr
 
 
 def contained(part, whole):
