@@ -132,9 +132,8 @@ def test_a_user_s_own_network_learns_from_arrays_and_is_used_without_its_file(tm
     own.unlink()
     check_scores(json.loads(call("evaluate", model, arrays, "--json").stdout))
     failed = call("train", arrays, tmp_path / "other", "--strategy", f"{own}:tiny")
-    assert failed.exit_code == FAILED and failed.stderr.startswith(
-        f"dance_tf: strategy '{own}:tiny' cannot be imported (FileNotFoundError"
-    )
+    assert failed.exit_code == FAILED
+    assert failed.stderr.startswith(f"dance_tf: strategy '{own}:tiny' cannot be imported (FileNotFoundError")
 
 
 needs_real_footage = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real footage at {SHARED}")
