@@ -156,3 +156,26 @@ def papermill():
         return done.stderr if done.returncode else ""
 
     return execute
+
+
+OWN_NETWORK = """
+import keras
+
+def {name}(settings):
+    frames = keras.Input((128, 128, 1), dtype="{dtype}")
+    small = keras.layers.AveragePooling2D(32)(keras.layers.Rescaling(1 / 255)(frames))
+    dense = keras.layers.Dense({units}, activation={activation!r}, kernel_initializer="ones")
+    return keras.Model(frames, dense(keras.layers.Flatten()(small)))
+"""
+
+
+@pytest.fixture(scope="session")
+def own_network():
+    """Return a function that writes a user's module `own_network.py` with one builder, and returns its path."""
+
+    def write(folder, name="tiny", dtype="uint8", units="settings.classes", activation="softmax"):
+        path = folder / "own_network.py"
+        path.write_text(OWN_NETWORK.format(name=name, dtype=dtype, units=units, activation=activation))
+        return path
+
+    return write

@@ -113,19 +113,8 @@ def test_a_clip_gets_a_verdict_and_other_files_are_refused(home, tmp_path):
     assert refusal["reason"]
 
 
-OWN_NETWORK = """
-import keras
-
-def tiny(settings):
-    frames = keras.Input((128, 128, 1), dtype="uint8")
-    vector = keras.layers.Flatten()(keras.layers.AveragePooling2D(16)(keras.layers.Rescaling(1 / 255)(frames)))
-    return keras.Model(frames, keras.layers.Dense(settings.classes, activation="softmax")(vector))
-"""
-
-
-def test_a_user_s_own_network_learns_from_arrays_and_is_used_without_its_file(tmp_path):
-    own, arrays, model = (tmp_path / name for name in ("own.py", "arrays", "model"))
-    own.write_text(OWN_NETWORK)
+def test_a_user_s_own_network_learns_from_arrays_and_is_used_without_its_file(tmp_path, own_network):
+    own, arrays, model = own_network(tmp_path), tmp_path / "arrays", tmp_path / "model"
     run("synthesize", arrays, "--arrays", "--styles", 2, "--dancers", 3, "--seconds", 2, "--frame-rate", 6)
     trained = answer("train", arrays, model, "--split", "clip", "--strategy", f"{own}:tiny", *TRAINING)
     check_scores(trained)

@@ -147,31 +147,19 @@ def test_notebooks_run_from_the_repository_root_and_train_nothing_again(finished
     assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")} == runs
 
 
-OWN_NETWORK = """
-import keras
-
-def tiny(settings):
-    frames = keras.Input((128, 128, 1), dtype="uint8")
-    small = keras.layers.AveragePooling2D(16)(keras.layers.Rescaling(1 / 255)(frames))
-    logits = keras.layers.Dense(settings.classes)(keras.layers.Flatten()(small))
-    return keras.Model(frames, keras.layers.Softmax()(logits))
-"""
-
-
-def test_own_network_and_dotted_ablation_join_the_grid(finished, papermill):
+def test_own_network_and_dotted_ablation_join_the_grid(finished, papermill, own_network):
     own, report = finished / "own", finished / "own_report"
     own.mkdir()
-    (own / "own.py").write_text(OWN_NETWORK)
     row = {"name": "slower", "title": "lower learning rate", "changes": {"schedule.learning_rate": 0.01}}
     (own / "rows.yaml").write_text(yaml.safe_dump([row]))
     write_profile(own, finished / "work", ablations=str(own / "rows.yaml"))
     shutil.copytree(finished / "report", report)
     before = set((report / "runs").glob("*/run.json"))
     [notebook] = (ROOT / "notebooks").glob("40_*.ipynb")
-    assert papermill(notebook, own, report, networks=[f"{own / 'own.py'}:tiny"]) == ""
+    assert papermill(notebook, own, report, networks=[f"{own_network(own)}:tiny"]) == ""
     assert len(set((report / "runs").glob("*/run.json")) - before) == 2
     for table in ("t2_strategies", "t4_cost"):
-        assert "own:tiny" in set(pd.read_csv(report / "tables" / f"{table}.csv")["strategy"])
+        assert "own_network:tiny" in set(pd.read_csv(report / "tables" / f"{table}.csv")["strategy"])
     assert "lower learning rate" in (report / "tables" / "ablations.csv").read_text()
 
 
