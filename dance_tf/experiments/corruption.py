@@ -92,11 +92,8 @@ def judge_corrupted(
     changed = clips[clips["reason"] == ""].groupby(LEVEL, as_index=False, sort=False)["changed"].max()
     table = table.merge(changed, how="left", on=LEVEL)
     changed = (table["condition"] == CLEAN) | (table["changed"] > 0)
-    return table.assign(changed=changed).astype(dict.fromkeys(("style", "predicted"), _categories(first.test.styles)))
-
-
-def _categories(styles: Sequence[str]) -> pd.CategoricalDtype:
-    return pd.CategoricalDtype(list(styles))
+    styles = pd.CategoricalDtype(list(first.test.styles))
+    return table.assign(changed=changed).astype({"style": styles, "predicted": styles})
 
 
 def _judge(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]) -> pd.DataFrame:
