@@ -14,6 +14,7 @@ from dance_tf.curation.filters import CuratedClip, DroppedFrame
 from dance_tf.video.catalog import Clip
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FILES = ("test_report_run.py", "test_main_path.py", "test_survival.py", "test_backends.py")
 
 
 def pytest_configure(config):
@@ -23,8 +24,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    # the file that takes longest first, so that what runs beside it is not over long before
-    items.sort(key=lambda item: item.path.name != "test_report_run.py")
+    # a long file that starts last would run alone while the other process waits
+    items.sort(key=lambda item: (*LONGEST_FILES, item.path.name).index(item.path.name))
 
 
 def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedClip:
