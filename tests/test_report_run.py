@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
 from typer.testing import CliRunner
@@ -129,13 +130,14 @@ def test_every_notebook_ran_without_error_or_warning(finished):
 def join_notebooks(path, finished, **given):
     """Write all notebooks as one: with cached runs a kernel takes longer to start than a notebook's cells take."""
     given |= {"run_folder": str(finished / "report"), "profile": str(finished / "smoke.yaml")}
-    first, *others = (nbformat.read(each, as_version=4) for each in sorted((ROOT / "notebooks").glob("*.ipynb")))
-    for notebook in (first, *others):
-        notebook.cells = parameterize_notebook(notebook, given).cells
-    for cell in (cell for notebook in others for cell in notebook.cells):
-        cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag == NEEDS_CLIPS]
-        first.cells.append(cell)
-    nbformat.write(first, path)
+    notebooks = [load_notebook_node(str(each)) for each in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    parts = [parameterize_notebook(notebook, given).cells for notebook in notebooks]
+    for cell in (cell for part in parts[1:] for cell in part):
+        cell.metadata.tags = [tag for tag in cell.metadata.tags if tag == NEEDS_CLIPS]  # one cell has the parameters
+    notebooks[0].cells = [cell for part in parts for cell in part]
+    for place, cell in enumerate(notebooks[0].cells):
+        cell["id"] = f"cell-{place}"
+    nbformat.write(notebooks[0], path)
 
 
 def test_notebooks_run_from_the_repository_root_and_train_nothing_again(finished, papermill, tmp_path):
