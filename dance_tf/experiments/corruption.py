@@ -76,13 +76,18 @@ def judge_corrupted(
 
     def compute() -> pd.DataFrame:
         held_out = [clip for clip in find_held_out(experiment, first.spec, sampling) if clip.clip_id in accepted]
-        todo = {run.key: (run, tuple(dict.fromkeys(corruptions))) for runs, corruptions in plan for run in runs}
+        # runs of two names may be equal, and still be tested under different corruptions
+        todo = {(run.key, tuple(dict.fromkeys(each))): run for runs, each in plan for run in runs}
         with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
             parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
-            tables = parallel(joblib.delayed(_judge)(run, held_out, corruptions) for run, corruptions in todo.values())
+            tables = parallel(joblib.delayed(_judge)(run, held_out, each) for (_, each), run in todo.items())
             bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
-            found = dict(zip(todo, bar, strict=True))
-        parts = [found[run.key].assign(run=run.key, name=run.spec.name) for runs, _ in plan for run in runs]
+            judged = dict(zip(todo, bar, strict=True))
+        parts = [
+            judged[run.key, tuple(dict.fromkeys(each))].assign(run=run.key, name=run.spec.name)
+            for runs, each in plan
+            for run in runs
+        ]
         return pd.concat(parts, ignore_index=True)
 
     key = [
@@ -92,11 +97,8 @@ def judge_corrupted(
     changed = clips[clips["reason"] == ""].groupby(LEVEL, as_index=False, sort=False)["changed"].max()
     table = table.merge(changed, how="left", on=LEVEL)
     changed = (table["condition"] == CLEAN) | (table["changed"] > 0)
-    return table.assign(changed=changed).astype(dict.fromkeys(("style", "predicted"), _categories(first.test.styles)))
-
-
-def _categories(styles: Sequence[str]) -> pd.CategoricalDtype:
-    return pd.CategoricalDtype(list(styles))
+    styles = pd.CategoricalDtype(list(first.test.styles))
+    return table.assign(changed=changed).astype({"style": styles, "predicted": styles})
 
 
 def _judge(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]) -> pd.DataFrame:

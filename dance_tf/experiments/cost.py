@@ -35,7 +35,6 @@ from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import ReadSettings
 
 HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these layers that a network has starts its head
-CLIP_FRAMES = 1110  # 37 s at 30 frames a second, the clip that Table 4 times
 FRAME_RATE = 30.0  # the paper's
 BATCH = 64
 MEMORY_PROCESSES = 2  # memory is measured in this many processes at once
@@ -92,9 +91,9 @@ def attention_inside(layer: SqueezeExcitation) -> keras.Model:
     return keras.Model(maps, keras.layers.Multiply(name="scale")([maps, weights]), name=layer.name)
 
 
-def held_out_attention(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> dict[str, np.ndarray]:
-    """Return `attention_weights` of a run's network, which has channel attention, on held-out frames."""
-    chosen = sample_evenly(split_of(dataset, run.spec).test, dataset.clip_index, frames_per_clip)
+def held_out_attention(dataset: Dataset, run: Run) -> dict[str, np.ndarray]:
+    """Return `attention_weights` of a run's network on eight frames of each held-out clip."""
+    chosen = sample_evenly(split_of(dataset, run.spec).test, dataset.clip_index, 8)
     frames = load_frames(dataset, chosen, run.spec.settings.view)
     return attention_weights(run.load_model(), frames, dataset.labels[chosen], len(dataset.styles))
 
@@ -122,11 +121,6 @@ def attention_weights(
         means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
         found[layer.name.removesuffix("_attention")] = means
     return found
-
-
-def clip_files(workspace: Workspace) -> list[Path]:
-    """Return the video files of a workspace's clips."""
-    return [workspace.clip_path(row) for row in workspace.rows() if row.part]
 
 
 def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tuple[int, int], bool]:
@@ -270,9 +264,7 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def measure_costs(
-    runs: Sequence[Run], workspace: Workspace, machine: str, frames: int = CLIP_FRAMES, repeats: int = 5
-) -> pd.DataFrame:
+def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frames: int, repeats: int) -> pd.DataFrame:
     """Measure the first network of each name.
 
     Args:
@@ -291,7 +283,8 @@ def measure_costs(
         that classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
     """
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
-    clip, (width, height), synthetic = timed_clip(clip_files(workspace), frames, workspace.work)
+    clips = [workspace.clip_path(row) for row in workspace.rows() if row.part]
+    clip, (width, height), synthetic = timed_clip(clips, frames, workspace.work)
     decoded = read_clip(clip, frames)
     networks = {
         name: NetworkFile(first.spec.settings.strategy, str(first.folder / "model.keras"), first.spec.settings.view)

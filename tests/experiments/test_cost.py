@@ -1,7 +1,7 @@
 """Costs: how networks are cut, what is timed, and the table made of it; no test depends on the speed of a machine."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import keras
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.background import estimate_background
-from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments import cost
+from dance_tf.experiments.cache import Run
 from dance_tf.experiments.cost import (
     BATCH,
     SHARED,
@@ -56,26 +56,23 @@ def network(tmp_path):
     return str(path)
 
 
-@pytest.mark.parametrize("strategy", ["cnn", "resnet", "cnn_ae"])
-def test_parts_without_attention_make_the_whole(strategy):
-    whole = build(strategy)
+@pytest.mark.parametrize(
+    ("strategy", "attention", "spatial"),
+    [("cnn", 0, False), ("resnet", 0, False), ("cnn_ae", 0, False), ("cnn_ae_attention", 1, False),
+     ("cnn_ae_attention", 2, True)],
+)  # fmt: skip
+def test_parts_make_the_whole(strategy, attention, spatial):
+    whole = build(strategy, spatial_attention=spatial)
     parts = cut_network(whole)
-    assert set(parts) == {"extraction", "head"}
+    assert [len(block) for block in attention_blocks(whole)] == ([attention] * 2 if attention else [])
+    assert set(parts) == {"extraction", "head", *(["attention"] if attention else [])}
     vector = parts["extraction"].predict_on_batch(FRAMES[:5])
-    np.testing.assert_allclose(parts["head"].predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
-
-
-@pytest.mark.parametrize("spatial", [False, True])
-def test_parts_with_attention_make_the_whole(spatial):
-    whole = build("cnn_ae_attention", spatial_attention=spatial)
-    assert [len(block) for block in attention_blocks(whole)] == [1 + spatial] * 2
-    parts = cut_network(whole)
-    maps = parts["extraction"].predict_on_batch(FRAMES[:5])
-    assert sorted(found.shape for found in maps) == [(5, 4, 4, 32), (5, 4, 4, 64)]
-    weighted = parts["attention"].predict_on_batch(maps)
-    cnn, encoder = sorted((found.reshape(5, -1) for found in weighted), key=lambda found: found.shape[1])
-    normalized = np.array(whole.get_layer("encoder_normalization")(encoder))
-    vector = np.concatenate([cnn, normalized], axis=1)
+    if attention:
+        assert sorted(found.shape for found in vector) == [(5, 4, 4, 32), (5, 4, 4, 64)]
+        weighted = parts["attention"].predict_on_batch(vector)
+        cnn, encoder = sorted((found.reshape(5, -1) for found in weighted), key=lambda found: found.shape[1])
+        normalized = np.array(whole.get_layer("encoder_normalization")(encoder))
+        vector = np.concatenate([cnn, normalized], axis=1)
     np.testing.assert_allclose(parts["head"].predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
 
 
@@ -139,15 +136,6 @@ def test_every_step_is_timed_once_a_round_and_a_users_network_as_a_whole(network
     assert 0 < before <= peak <= peak_memory()
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    spec: RunSpec
-    folder: Path
-    seconds: float
-    parameters: int = 7
-    growth_seconds: float = 1.0
-
-
 def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
     def without_processes(function, *arguments):
         if function is measure_memory:
@@ -160,12 +148,12 @@ def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
 
     monkeypatch.setattr(cost, "in_subprocess", without_processes)
     folder = Path(network).parent
-    runs = [
-        FinishedRun(RunSpec(TrainingSettings(strategy="cnn"), fold=f), folder, s) for f, s in enumerate((11, 98, 12))
-    ]
-    runs.append(FinishedRun(RunSpec(TrainingSettings(strategy="cnn", view="frame"), name="other"), folder, 5))
-    monkeypatch.setattr(cost, "clip_files", lambda _: [clip])
-    table = measure_costs(runs, Workspace(clip, clip, tmp_path, "synthetic"), "a machine", frames=20, repeats=2)
+    specs = [RunSpec(TrainingSettings("cnn"), fold=fold) for fold in range(3)]
+    specs.append(RunSpec(TrainingSettings("cnn", "frame"), name="other"))
+    runs = [Run(spec, folder, 7, 0, False, s, 1.0) for spec, s in zip(specs, (11, 98, 12, 5), strict=True)]
+    rows = [SimpleNamespace(part="clip"), SimpleNamespace(part="")]  # curation refused the second
+    workspace = SimpleNamespace(rows=lambda: rows, clip_path=lambda row: clip, work=tmp_path)
+    table = measure_costs(runs, workspace, "a machine", frames=20, repeats=2)
     described = table[["machine", "frames", "width", "height", "synthetic"]].drop_duplicates()
     assert described.to_numpy().tolist() == [["a machine", 20, 64, 48, False]]
     found = table.set_index(["name", "cost"])[["median", "min", "max", "count"]]
