@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -29,12 +30,10 @@ ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 class OneLineUsage(TyperGroup):
     """A group of verbs that reports usage errors in one line, like all other errors."""
 
-    def main(self, *arguments, standalone_mode: bool = True, **options):
-        """Run a verb; `standalone_mode` has the same meaning as in Typer."""
-        if not standalone_mode:
-            return super().main(*arguments, standalone_mode=False, **options)
+    def main(self, *arguments, **options):
+        """Run a verb and exit with its status."""
         try:
-            status = super().main(*arguments, standalone_mode=False, **options)
+            status = super().main(*arguments, **options | {"standalone_mode": False})
         except TyperException as error:
             line = error.format_message().strip()
             if "\n" in line:  # the help, if no verb was given
@@ -104,11 +103,6 @@ def note(text: str) -> None:
         typer.echo(f"note: {text}", err=True)
 
 
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def scores_text(document: dict, title: str) -> str:
     """Return scores by frame and by clip with their intervals, one per line."""
     lines = [title]
@@ -154,8 +148,11 @@ def synthesize(
     as_json: Json = False,
 ) -> None:
     """Generate clips of synthetic dancers."""
+    from joblib import cpu_count
+
     from dance_tf.synthesis.settings import StudioSettings
 
+    jobs = jobs or cpu_count()
     settings = StudioSettings(
         styles=styles,
         dancers=dancers,
@@ -172,13 +169,13 @@ def synthesize(
         from dance_tf.dataset.build import synthesize_arrays
 
         try:
-            synthesize_arrays(check_place(out, ARRAYS), settings, jobs or cores(), progress=True)
+            synthesize_arrays(check_place(out, ARRAYS), settings, jobs, progress=True)
         except KeyboardInterrupt:
             fail("interrupted; nothing was written, and the same command starts from the beginning")
     else:
         from dance_tf.synthesis.studio import synthesize as record
 
-        record(out, settings, jobs or cores(), scheduler)
+        record(out, settings, jobs, scheduler)
     clips = styles * dancers
     show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
 
@@ -200,18 +197,20 @@ def curate(
     as_json: Json = False,
 ) -> None:
     """Read a folder of clips, drop frames without dancing, and write a dataset."""
+    from joblib import cpu_count
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
     from dance_tf.video.settings import ReadSettings
 
+    jobs = jobs or cpu_count()
     limits = {"max_seconds": max_seconds, "max_pixels": max_pixels}
     limits = {name: value for name, value in limits.items() if value is not None}
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, **limits)
     check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
     start_tensorflow()
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
-        curated = curate_folder(footage, out, jobs or cores(), scheduler, read, progress=lambda row: bar.update())
+        curated = curate_folder(footage, out, jobs, scheduler, read, progress=lambda row: bar.update())
     if curated.set_aside:
         note(f"a curation table with other columns was renamed to {curated.set_aside}")
     strips_error = ""
@@ -219,7 +218,7 @@ def curate(
         from dance_tf.report.clips import StripError, write_strips
 
         try:
-            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs or cores(), scheduler)
+            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs, scheduler)
         except StripError as error:
             strips_error = str(error)
     refused = [{"path": row.path, "reason": row.reason} for row in curated.rows if row.status == "refused"]
@@ -327,8 +326,9 @@ def classify(
     start_tensorflow()
     from tqdm import tqdm
 
+    from dance_tf.curation.run import failure_reason
     from dance_tf.model.bundle import load_bundle
-    from dance_tf.serving.verdict import classify_clip, refusal
+    from dance_tf.serving.verdict import classify_clip
     from dance_tf.video.catalog import clips_at
     from dance_tf.video.isolation import DecodingProcess
 
@@ -342,13 +342,13 @@ def classify(
             try:
                 verdicts.append(classify_clip(bundle, clip, process))
             except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
-                refused.append({"clip": str(clip), "reason": refusal(error)})
+                refused.append({"clip": str(clip), "reason": failure_reason(error)})
     lines = [
         f"{verdict.clip}: {verdict.style}, confidence {verdict.confidence:.0%}"
         + "".join(f" ({text})" for text in verdict.notes)
         for verdict in verdicts
     ]
-    document = {"model": str(model), "clips": [verdict.to_json() for verdict in verdicts], "refused": refused}
+    document = {"model": str(model), "clips": [asdict(verdict) for verdict in verdicts], "refused": refused}
     if verdicts or as_json:
         show(document, as_json, "\n".join(lines))
     show_refusals(refused, "clip")

@@ -14,6 +14,7 @@ from dance_tf.curation.filters import CuratedClip, DroppedFrame
 from dance_tf.video.catalog import Clip
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FILES = ("test_report_run.py", "test_main_path.py", "test_survival.py", "test_backends.py")
 
 
 def pytest_configure(config):
@@ -23,8 +24,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    # the file that takes longest first, so that what runs beside it is not over long before
-    items.sort(key=lambda item: item.path.name != "test_report_run.py")
+    # a long file that starts last would run alone while the other process waits
+    items.sort(key=lambda item: (*LONGEST_FILES, item.path.name).index(item.path.name))
 
 
 def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedClip:
@@ -156,3 +157,26 @@ def papermill():
         return done.stderr if done.returncode else ""
 
     return execute
+
+
+OWN_NETWORK = """
+import keras
+
+def {name}(settings):
+    frames = keras.Input((128, 128, 1), dtype="{dtype}")
+    small = keras.layers.AveragePooling2D(32)(keras.layers.Rescaling(1 / 255)(frames))
+    dense = keras.layers.Dense({units}, activation={activation!r}, kernel_initializer="ones")
+    return keras.Model(frames, dense(keras.layers.Flatten()(small)))
+"""
+
+
+@pytest.fixture(scope="session")
+def own_network():
+    """Return a function that writes a user's module `own_network.py` with one builder, and returns its path."""
+
+    def write(folder, name="tiny", dtype="uint8", units="settings.classes", activation="softmax"):
+        path = folder / "own_network.py"
+        path.write_text(OWN_NETWORK.format(name=name, dtype=dtype, units=units, activation=activation))
+        return path
+
+    return write

@@ -14,12 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
+from typer.testing import CliRunner
 
+from dance_tf.cli import FAILED, app
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.spec import PROPOSED, leakage_specs
 from dance_tf.report.profile import load_profile
+from dance_tf.report.run_notebooks import NEEDS_CLIPS, run_profile
 from dance_tf.report.settings import compared_settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,11 +37,11 @@ KILLED_AT = (  # files that show how far a report has come
 )
 
 
-def command(folder):
-    """Return the command that makes the smoke report in a folder with its own work folder."""
-    profile = folder / "smoke.yaml"
-    profile.write_text(yaml.safe_dump({**yaml.safe_load(SMOKE.read_text()), "work": str(folder / "work")}))
-    return [sys.executable, "-m", "dance_tf", "report", str(profile), "--out", str(folder / "report")]
+def write_profile(folder, work, **changes):
+    """Write the smoke profile with a work folder of its own, and return its path."""
+    profile = {**yaml.safe_load(SMOKE.read_text()), "work": str(work), **changes}
+    (folder / "smoke.yaml").write_text(yaml.safe_dump(profile))
+    return str(folder / "smoke.yaml")
 
 
 def metrics(folder):
@@ -47,7 +52,9 @@ def metrics(folder):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
-    done = subprocess.run(command(folder), capture_output=True, text=True, cwd=ROOT, timeout=1800)
+    command = [sys.executable, "-m", "dance_tf", "report", write_profile(folder, folder / "work")]
+    command += ["--out", str(folder / "report")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=1800)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -120,26 +127,59 @@ def test_every_notebook_ran_without_error_or_warning(finished):
                 assert output.get("name") != "stderr", (path.name, output.get("text"))
 
 
-def test_notebooks_run_from_the_repository_root_and_train_nothing_again(finished, papermill):
+def join_notebooks(path, finished, **given):
+    """Write all notebooks as one: with cached runs a kernel takes longer to start than a notebook's cells take."""
+    given |= {"run_folder": str(finished / "report"), "profile": str(finished / "smoke.yaml")}
+    notebooks = [load_notebook_node(str(each)) for each in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    parts = [parameterize_notebook(notebook, given).cells for notebook in notebooks]
+    for cell in (cell for part in parts[1:] for cell in part):
+        cell.metadata.tags = [tag for tag in cell.metadata.tags if tag == NEEDS_CLIPS]  # one cell has the parameters
+    notebooks[0].cells = [cell for part in parts for cell in part]
+    for place, cell in enumerate(notebooks[0].cells):
+        cell["id"] = f"cell-{place}"
+    nbformat.write(notebooks[0], path)
+
+
+def test_notebooks_run_from_the_repository_root_and_train_nothing_again(finished, papermill, tmp_path):
     sections = {path: path.read_bytes() for path in (finished / "report" / "sections").glob("*.json")}
     runs = {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")}
-    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        assert papermill(notebook, finished, finished / "report") == ""
+    join_notebooks(tmp_path / "all.ipynb", finished)
+    assert papermill(tmp_path / "all.ipynb", finished, finished / "report") == ""
     assert {path: path.read_bytes() for path in sections} == sections
     assert {path: path.stat().st_mtime_ns for path in (finished / "work" / "runs").glob("*/run.json")} == runs
 
 
-def test_report_from_records_has_the_same_metrics(finished):
+def test_own_network_and_dotted_ablation_join_the_grid(finished, papermill, own_network):
+    own, report = finished / "own", finished / "own_report"
+    own.mkdir()
+    row = {"name": "slower", "title": "lower learning rate", "changes": {"schedule.learning_rate": 0.01}}
+    (own / "rows.yaml").write_text(yaml.safe_dump([row]))
+    write_profile(own, finished / "work", ablations=str(own / "rows.yaml"))
+    shutil.copytree(finished / "report", report)
+    before = set((report / "runs").glob("*/run.json"))
+    [notebook] = (ROOT / "notebooks").glob("40_*.ipynb")
+    assert papermill(notebook, own, report, networks=[f"{own_network(own)}:tiny"]) == ""
+    assert len(set((report / "runs").glob("*/run.json")) - before) == 2
+    for table in ("t2_strategies", "t4_cost"):
+        assert "own_network:tiny" in set(pd.read_csv(report / "tables" / f"{table}.csv")["strategy"])
+    assert "lower learning rate" in (report / "tables" / "ablations.csv").read_text()
+
+
+def test_report_from_records_has_the_same_metrics(finished, tmp_path):
     report = finished / "report"
     before = {path: path.read_bytes() for path in [report / "metrics.json", *(report / "tables").glob("*.csv")]}
+    join_notebooks(tmp_path / "00_all_notebooks.ipynb", finished, from_records=True)
     absent = finished / "work_moved"
     (finished / "work").rename(absent)  # neither clips nor cached runs
     try:
-        subprocess.run([*command(finished), "--from-records"], check=True, capture_output=True, cwd=ROOT, timeout=600)
+        run_profile(finished / "smoke.yaml", tmp_path, report, progress=False, from_records=True)
     finally:
         shutil.rmtree(finished / "work", ignore_errors=True)
         absent.rename(finished / "work")
     assert {path: path.read_bytes() for path in before} == before
+    smoke = str(finished / "smoke.yaml")
+    refused = CliRunner().invoke(app, ["report", smoke, "--out", str(tmp_path / "new"), "--from-records"])
+    assert refused.exit_code == FAILED and "no stored runs" in refused.stderr
 
 
 def contained(part, whole):
@@ -151,17 +191,16 @@ def contained(part, whole):
 
 def test_killed_report_ends_in_the_same_metrics(finished, tmp_path):
     (tmp_path / "notebooks").mkdir()
-    for number in ("00", "10", "20", "30"):  # the main path; the other notebooks use the same cache
+    for number in ("00", "30"):  # curation and the main runs; the other notebooks use the same cache
         [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
         shutil.copy(path, tmp_path / "notebooks")
-    profile = tmp_path / "smoke.yaml"
-    profile.write_text(yaml.safe_dump({**yaml.safe_load(SMOKE.read_text()), "work": str(tmp_path / "work")}))
     # the footage is copied; curation and training start again
     again = shutil.ignore_patterns("dataset-*", "runs", "growth", "degraded*")
     shutil.copytree(finished / "work", tmp_path / "work", ignore=again)
     go = "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
     go += "run(*map(P, sys.argv[1:]), progress=False)"
-    arguments = [sys.executable, "-c", go, str(profile), str(tmp_path / "notebooks"), str(tmp_path / "report")]
+    profile = write_profile(tmp_path, tmp_path / "work")
+    arguments = [sys.executable, "-c", go, profile, str(tmp_path / "notebooks"), str(tmp_path / "report")]
     for sign in KILLED_AT:
         assert not list(tmp_path.glob(sign)), f"{sign} existed before the report was killed"
         going = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Audit: find numbers that cannot all be true, in a CSV table of scores and in the paper.
+"""Audit: find numbers that cannot all be true, in a CSV table of scores, in the paper, and in our own runs.
 
 The scores of one confusion matrix depend on each other. `bounds` derives the inequalities, `rules` applies them to a
 row, and `claims` checks the paper's statements about its own tables.
@@ -8,13 +8,17 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from dance_tf.audit import published
-from dance_tf.audit.bounds import METRICS, PublishedRow, Range, RoundingInterval, parse_score
+from dance_tf.audit.bounds import Bound, PublishedRow, Range, RoundingInterval, parse_score
 from dance_tf.audit.claims import audit_claims
-from dance_tf.audit.rules import AuditError, Bound, Finding, audit_row, check_classes, compare
+from dance_tf.audit.rules import FOLD_SLACK, AuditError, Finding, audit_row, check_classes, compare
+from dance_tf.evaluation.metrics import SCORES, scores_of_confusion
 
 _HEADERS = {
     "accuracy": {"accuracy", "acc", "overallaccuracy"},
@@ -64,10 +68,9 @@ def audit_csv(
     check_classes(classes, supports)
     readings = []
     for rows in _read_table(Path(path)):
-        findings: list[Finding] = []
-        for row in rows:  # a mean of others is not the scores of one test set
-            findings += audit_row(row, classes, supports, averaged or mean_of(row.label) is not None)
-        readings.append((*findings, *audit_means(rows)))
+        # a mean of others is not the scores of one test set
+        findings = (audit_row(row, classes, supports, averaged or mean_of(row.label) is not None) for row in rows)
+        readings.append((*itertools.chain(*findings), *audit_means(rows)))
     return min(readings, key=len)  # a percent sign may be missing: the reading with fewer findings counts
 
 
@@ -79,15 +82,31 @@ def _read_table(path: Path) -> list[list[PublishedRow]]:
     """
     header, body = _read_cells(path)
     columns = _metric_columns(header, path)
-    percent = {name: _is_percent(header[column], [row[column] for _, row in body]) for name, column in columns.items()}
-    unclear = [name for name in columns if percent[name] is None]
-    choices = (False, True) if any(percent.values()) else (False,)
-    readings = [
-        percent | dict(zip(unclear, units, strict=True)) for units in itertools.product(choices, repeat=len(unclear))
-    ]
-    return [
-        [_read_row(row, f"{path}, line {line}", header, columns, units) for line, row in body] for units in readings
-    ]
+    percent = {name for name, column in columns.items() if "%" in header[column]}
+    rows = []
+    for line, cells in body:
+        scores = {}
+        for name, column in columns.items():
+            try:
+                scores[name] = score = parse_score(cells[column])
+            except ValueError as problem:
+                raise AuditError(f"{path}, line {line}, column {header[column]!r}: {problem}") from problem
+            if "%" in cells[column] or score and abs(score.low + score.high) / 2 > _MAX_FRACTION:
+                percent.add(name)
+        labels = [cell.strip() for column, cell in enumerate(cells) if column not in columns.values() and cell.strip()]
+        rows.append(PublishedRow(" / ".join(labels) or f"line {line}", **scores))
+    unclear = [name for name in columns if name not in percent] if percent else []
+    readings = []
+    for choice in itertools.product((False, True), repeat=len(unclear)):
+        names = percent.union(itertools.compress(unclear, choice))
+        readings.append([_in_percent(row, names) for row in rows])
+    return readings
+
+
+def _in_percent(row: PublishedRow, names: set[str]) -> PublishedRow:
+    """Read scores of a row as percent."""
+    scores = {name: score for name in names if (score := getattr(row, name))}
+    return row._replace(**{name: parse_score(score.text, percent=True) for name, score in scores.items()})
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -127,33 +146,6 @@ def _metric_columns(header: list[str], path: Path) -> dict[str, int]:
     if not columns:
         raise AuditError(f"{path}: no column is named accuracy, precision, recall, specificity, f1 or kappa")
     return columns
-
-
-def _is_percent(title: str, cells: list[str]) -> bool | None:
-    """Return whether a column is percent; None without a percent sign and a number too large for a fraction."""
-    if "%" in title or any("%" in cell for cell in cells):
-        return True
-    for cell in cells:
-        try:
-            score = parse_score(cell)
-        except ValueError:
-            continue  # `_read_row` reports it with its line and column
-        if score is not None and abs(score.middle) > _MAX_FRACTION:
-            return True
-    return None
-
-
-def _read_row(
-    row: list[str], place: str, header: list[str], columns: dict[str, int], percent: dict[str, bool]
-) -> PublishedRow:
-    scores = {}
-    for name, column in columns.items():
-        try:
-            scores[name] = parse_score(row[column], percent=percent[name])
-        except ValueError as problem:
-            raise AuditError(f"{place}, column {header[column]!r}: {problem}") from problem
-    labels = [cell.strip() for column, cell in enumerate(row) if column not in columns.values() and cell.strip()]
-    return PublishedRow(label=" / ".join(labels) or place.rpartition(", ")[2], **scores)
 
 
 def mean_of(label: str) -> frozenset[str] | None:
@@ -197,40 +189,39 @@ def audit_means(rows: Sequence[PublishedRow]) -> tuple[Finding, ...]:
             above.append(row)
             continue
         groups = [[other for other in group if subject <= _parts(other.label)] for group in (above[start:], above)]
-        for name in METRICS:
+        for name in SCORES:
             columns = [[getattr(other, name) for other in group] for group in groups]
             columns = [column for column in columns if len(column) > 1 and None not in column]
-            finding = _mean_finding(row, name, columns) if columns and getattr(row, name) else None
-            findings += [finding] if finding else []
+            if columns and getattr(row, name):
+                findings += _mean_finding(row, name, columns)
         start = len(above)
     return tuple(findings)
 
 
-def _mean_finding(row: PublishedRow, name: str, columns: list[list[RoundingInterval]]) -> Finding | None:
-    """Return the more severe finding that holds for every choice of rows."""
-    lows, highs = ([[getattr(cell, end) for cell in cells] for cells in columns] for end in ("low", "high"))
-    between = [Range(min(low), max(high)) for low, high in zip(lows, highs, strict=True)]
-    plain = [Range(sum(low) / len(low), sum(high) / len(high)) for low, high in zip(lows, highs, strict=True)]
-    for limits, reason, level in (
-        (between, "its label says that it is a mean of the rows above, which lies between them", "impossible"),
-        (plain, "its label says that it is a mean of the rows above, and their unweighted mean differs", "implausible"),
-    ):
-        if level == "implausible" and _WEIGHTED.search(row.label):
-            break
+def _mean_finding(row: PublishedRow, name: str, columns: list[list[RoundingInterval]]) -> list[Finding]:
+    """Return the more severe finding that holds for every choice of rows, or nothing."""
+    ends = [([cell.low for cell in cells], [cell.high for cell in cells]) for cells in columns]
+    between = [Range(min(low), max(high)) for low, high in ends]
+    plain = [Range(sum(low) / len(low), sum(high) / len(high)) for low, high in ends]
+    choices = [(between, "which lies between them", "impossible")]
+    if not _WEIGHTED.search(row.label):
+        choices.append((plain, "and their unweighted mean differs", "implausible"))
+    for limits, how, level in choices:
+        reason = f"its label says that it is a mean of the rows above, {how}"
         found = [compare(row, Bound("mean of rows", name, limit, (), reason, level)) for limit in limits]
         if all(found):
-            return found[0]
-    return None
+            return found[:1]
+    return []
 
 
 def audit_paper() -> tuple[Finding, ...]:
     """Audit the paper: Tables 2 and 3 (means over five folds, with Table 1's frames as supports) and its statements."""
-    supports = tuple(row.frames for row in published.TABLE_1)
+    supports = tuple(published.TABLE_1["frames"])
     rows = []
-    for row in published.TABLE_2:
-        label = f"Table 2, experiment {row.experiment}, {row.strategy}"
-        rows.append(row_in_percent(label, **{name: getattr(row, name) for name in METRICS if name != "kappa"}))
-    for row in published.TABLE_3:
+    for row in published.TABLE_2.to_dict("records"):
+        label = f"Table 2, experiment {row['experiment']}, {row['strategy']}"
+        rows.append(row_in_percent(label, **{name: row[name] for name in SCORES if name in row}))
+    for row in published.TABLE_3.itertuples():
         label = f"Table 3, one frame of {row.interval}"
         rows.append(row_in_percent(label, accuracy=row.accuracy, sensitivity=row.recall, kappa=row.kappa))
     findings = (finding for row in rows for finding in audit_row(row, len(supports), supports, averaged=True))
@@ -240,3 +231,52 @@ def audit_paper() -> tuple[Finding, ...]:
 def row_in_percent(label: str, **scores: float) -> PublishedRow:
     """Return a row with scores in percent, rounded to two decimals."""
     return PublishedRow(label, **{name: parse_score(f"{value:.2f}", percent=True) for name, value in scores.items()})
+
+
+class OwnAudit(NamedTuple):
+    """Result of the audit of our scores.
+
+    Attributes:
+        rows: number of audited rows.
+        findings: contradictions, each of them a fault of ours.
+        runs: number of scored runs, which are audited with the class sizes of their test sets.
+    """
+
+    rows: int
+    findings: tuple[Finding, ...]
+    runs: int = 0
+
+
+def audit_confusions(confusions: Mapping[str, np.ndarray]) -> OwnAudit:
+    """Audit the scores of runs with the class sizes of their test sets, and the means of runs that differ in fold only.
+
+    A mean is also compared with its runs, and with the class sizes only if those of its runs are similar.
+
+    Args:
+        confusions: by name, int64 [runs, styles, styles] of runs that differ in fold only; rows are the true styles.
+    """
+    count, findings, runs = 0, [], 0
+    for name, matrices in confusions.items():
+        classes, supports, scores = matrices.shape[-1], matrices.sum(axis=-1), scores_of_confusion(matrices)
+        rows = [_row(f"{name}, run {number}", run) for number, run in enumerate(scores, start=1)]
+        for row, support in zip(rows, supports.tolist(), strict=True):
+            findings += audit_row(row, classes, tuple(support))
+        if len(rows) > 1:
+            rows.append(_row(f"{name}, mean", scores.mean(axis=0)))
+            findings += audit_row(rows[-1], classes, _total_supports(supports), averaged=True)
+            findings += audit_means(rows)
+        count, runs = count + len(rows), runs + len(matrices)
+    return OwnAudit(count, tuple(findings), runs)
+
+
+def _row(label: str, scores: np.ndarray) -> PublishedRow:
+    return row_in_percent(label, **dict(zip(SCORES, 100 * scores, strict=True)))
+
+
+def _total_supports(supports: np.ndarray) -> tuple[int, ...] | None:
+    """Return the sum of supports int [runs, classes] if the shares of the runs are within the smallest fold slack."""
+    slack = min(slack for slack, _, _ in FOLD_SLACK)
+    shares, total = supports / supports.sum(axis=1, keepdims=True), supports.sum(axis=0)
+    limits = total / total.sum()
+    similar = (shares <= slack * limits) & (shares >= limits / slack)
+    return tuple(total.tolist()) if similar.all() else None

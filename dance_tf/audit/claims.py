@@ -1,8 +1,10 @@
-"""Checks of the paper's statements against its own tables and its other statements, as one table: `checks`."""
+"""Checks of the paper's statements against its own tables and its other statements."""
 
 from collections.abc import Iterator
+from itertools import chain
 from statistics import mean
-from typing import NamedTuple
+
+import numpy as np
 
 from dance_tf.audit import published
 from dance_tf.audit.published import CNN_AE, PROPOSED
@@ -62,58 +64,37 @@ IMPLAUSIBLE = {
 }
 
 
-class Check(NamedTuple):
-    """A statement of the paper, compared with the value that the paper's other numbers give.
-
-    Attributes:
-        holds: whether the two agree after rounding.
-        finding: the finding if they do not, with the printed and the computed value as its `values`.
-    """
-
-    holds: bool
-    finding: Finding
-
-
 def audit_claims() -> tuple[Finding, ...]:
-    """Return a finding for each statement that contradicts the paper's tables or its other statements."""
-    return tuple(check.finding for check in checks() if not check.holds)
+    """Return a finding for each statement that contradicts the paper's tables or its other statements.
+
+    Tables 1 to 5 come first, then statements about the method. The `values` of a finding are the printed and the
+    computed value.
+    """
+    checks = chain(_table_1(), _table_2(), _table_3(), _table_4(), _table_5(), _method())
+    return tuple(finding for finding in checks if finding)
 
 
-def checks() -> tuple[Check, ...]:
-    """Return all checks: Tables 1 to 5 in order, then statements about the method."""
-    return (*_table_1(), *_table_2(), *_table_3(), *_table_4(), *_table_5(), *_method())
-
-
-def _check(rule: str, row: str, printed: object, computed: object, holds: bool = False, **details: object) -> Check:
-    """Return a check; int and float values are formatted."""
+def _check(
+    rule: str, row: str, printed: object, computed: object, holds: bool = False, **details: object
+) -> Finding | None:
+    """Return a finding if the two values do not agree after rounding; int and float values are formatted."""
+    if holds:
+        return None
     texts = {
         name: f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
         for name, value in {"printed": printed, "computed": computed, **details}.items()
     }
     level = "impossible" if rule in IMPOSSIBLE else "implausible"
     message = (IMPOSSIBLE | IMPLAUSIBLE)[rule].format(**texts)
-    return Check(holds, Finding(row, rule, level, message, tuple(texts.items())[:2]))
+    return Finding(row, rule, level, message, tuple(texts.items())[:2])
 
 
-def min_accuracy_of_kept(accuracy: float, dropped: float) -> float:
-    """Return the smallest accuracy of the kept frames if the share `dropped` is removed: 1 - (1 - A) / (1 - dropped).
-
-    In the worst case all misclassified frames are kept. Removal at random does not change the expected accuracy.
-    """
-    return max(0.0, 1 - (1 - accuracy) / (1 - dropped))
-
-
-def clip_seconds(frames: float) -> float:
+def _clip_seconds(frames: int) -> float:
     """Return the mean length of a style's videos in seconds, from its number of frames."""
     return frames / (published.VIDEOS / len(published.TABLE_1)) / published.FRAME_RATE
 
 
-def feature_megabits(bits: int) -> float:
-    """Return the Mbit/s of the fused features of section 3.2 with `bits` bits per value."""
-    return (published.CNN_FEATURES + published.AE_FEATURES) * bits * published.FRAME_RATE / 1e6
-
-
-def max_weights_described() -> int:
+def _max_weights_described() -> int:
     """Return an upper estimate of the number of weights of the network in section 3.
 
     Convolutions: 3 × 3 (the paper states no kernel size), two per stage, in the CNN, an encoder and a decoder.
@@ -129,12 +110,12 @@ def max_weights_described() -> int:
     return head + sum(convolutions)
 
 
-def _table_1() -> Iterator[Check]:
-    frames = {row.style: row.frames for row in published.TABLE_1}
+def _table_1() -> Iterator[Finding | None]:
+    frames = dict(zip(published.TABLE_1["style"], published.TABLE_1["frames"], strict=True))
     stated, total = published.ALL_FRAMES, sum(frames.values())
     yield _check("sum of frames", "Table 1", stated, total, stated == total)
     stated, listed = published.SAY_SO_FRAMES, frames["Say So"]
-    seconds = {"printed_seconds": f"{clip_seconds(stated):.1f}", "computed_seconds": f"{clip_seconds(listed):.1f}"}
+    seconds = {"printed_seconds": f"{_clip_seconds(stated):.1f}", "computed_seconds": f"{_clip_seconds(listed):.1f}"}
     place = "section 4.1, above Table 1"
     yield _check("two counts of the same frames", place, stated, listed, stated == listed, **seconds)
     performed = published.PARTICIPANTS * len(frames)
@@ -143,14 +124,14 @@ def _table_1() -> Iterator[Check]:
     low, high = published.MIN_CLIP_SECONDS, published.MAX_CLIP_SECONDS
     for style, count in frames.items():
         given = {"frames": count, "rate": published.FRAME_RATE}
-        seconds = clip_seconds(count)
+        seconds = _clip_seconds(count)
         yield _check(
             "length of the clips", f"Table 1, {style}", f"{low}–{high}", seconds, low <= seconds <= high, **given
         )
 
 
 def _proposed_mean(score: str) -> float:
-    return mean(getattr(row, score) for row in published.TABLE_2 if row.strategy == PROPOSED)
+    return mean(published.TABLE_2.loc[published.TABLE_2["strategy"] == PROPOSED, score])
 
 
 def _agree(one: float, other: float, rounded: int = 2) -> bool:
@@ -158,7 +139,7 @@ def _agree(one: float, other: float, rounded: int = 2) -> bool:
     return abs(one - other) <= rounded * HALF_UNIT + 1e-9
 
 
-def _table_2() -> Iterator[Check]:
+def _table_2() -> Iterator[Finding | None]:
     """The note under Table 2 calls 97.14 a mean, so another mean is impossible; the abstract does not name its rows."""
     for place, stated, score in (
         ("abstract and section 5", published.ABSTRACT_ACCURACY, "accuracy"),
@@ -169,68 +150,69 @@ def _table_2() -> Iterator[Check]:
         same = [other for other in SCORES if _agree(stated, _proposed_mean(other))]
         equal = f"is their mean {same[0]}" if same else "is none of their means"
         yield _check(rule, place, stated, _proposed_mean(score), score in same, score=score, equal=equal)
-    stated, best = published.BASELINE_ACCURACY, max(r.accuracy for r in published.TABLE_2 if r.strategy != PROPOSED)
+    baselines = published.TABLE_2[published.TABLE_2["strategy"] != PROPOSED]
+    stated, best = published.BASELINE_ACCURACY, baselines["accuracy"].max()
     fits = best >= stated - 10 * HALF_UNIT  # printed with one decimal
     yield _check("claim against Table 2", "section 4.4, below Table 3", str(stated), best, fits)
 
 
-def _table_3() -> Iterator[Check]:
+def _table_3() -> Iterator[Finding | None]:
     """One row may rise by chance, so these findings are implausible."""
     stated, computed = published.MEAN_ACCURACY, _proposed_mean("accuracy")
-    for row in published.TABLE_3:
+    for row in published.TABLE_3.itertuples():
         place, details = f"Table 3, one frame of {row.interval}", {"interval": row.interval, "stated": stated}
         falls = row.accuracy <= max(computed, stated) + 2 * HALF_UNIT
         yield _check("less data, higher accuracy", place, row.accuracy, computed, falls, **details)
     for score in ("accuracy", "recall", "kappa"):
-        column = [getattr(row, score) for row in published.TABLE_3]
-        rises = [n + 1 for n in range(1, len(column)) if column[n] >= column[n - 1]]
-        yield _check("claimed fall", "Table 3", "falls", ", ".join(map(str, rises)), not rises, score=score)
+        rises = ", ".join(map(str, np.flatnonzero(published.TABLE_3[score].diff() >= 0) + 1))
+        yield _check("claimed fall", "Table 3", "falls", rises, not rises, score=score)
 
 
-def _table_4() -> Iterator[Check]:
+def _table_4() -> Iterator[Finding | None]:
     """A total may include more than its printed parts, but the last two models differ in attention only."""
-    costs, place = {row.strategy: row for row in published.TABLE_4}, f"Table 4, {PROPOSED}"
-    similar, styles = published.TABLE_4_SIMILAR_STYLES, {row.style for row in published.TABLE_1}
-    missing = [style for style in similar if style not in styles]
+    costs, place = published.TABLE_4.set_index("strategy").fillna(0), f"Table 4, {PROPOSED}"
+    similar = published.TABLE_4_SIMILAR_STYLES
+    missing = [style for style in similar if style not in set(published.TABLE_1["style"])]
     names = " and ".join(similar), " and ".join(missing)
     yield _check("styles that are not in the data", "Table 4, confusion rate", *names, not missing)
-    total = costs[PROPOSED].inference_seconds
-    parts = {name: cost.extraction_seconds + (cost.attention_seconds or 0.0) for name, cost in costs.items()}
-    rest = {name: cost.inference_seconds - parts[name] for name, cost in costs.items()}
+    parts = costs["extraction_seconds"] + costs["attention_seconds"]
+    rest = costs["inference_seconds"] - parts
+    total = costs.at[PROPOSED, "inference_seconds"]
     fits = _agree(total, parts[PROPOSED], 3)
     yield _check("times do not add up", place, total, parts[PROPOSED], fits, rest=rest[PROPOSED])
     fits = rest[PROPOSED] >= rest[CNN_AE] - 5 * HALF_UNIT  # five rounded numbers
     yield _check("same work in less time", place, rest[PROPOSED], rest[CNN_AE], fits, baseline=CNN_AE)
-    longest = max(published.TABLE_4, key=lambda row: row.training_minutes)
-    stated, hours = published.MIN_TRAINING_HOURS, longest.training_minutes / 60
-    yield _check("training time against the text", f"Table 4, {longest.strategy}", stated, hours, hours >= stated)
-    size, weights = costs[PROPOSED].size_mb, max_weights_described()
+    longest = costs["training_minutes"].idxmax()
+    stated, hours = published.MIN_TRAINING_HOURS, costs.at[longest, "training_minutes"] / 60
+    yield _check("training time against the text", f"Table 4, {longest}", stated, hours, hours >= stated)
+    size, weights = costs.at[PROPOSED, "size_mb"], _max_weights_described()
     computed = f"{weights / 1e6:.2f} million ({4 * weights / 1e6:.1f} MB)"
     fits = size <= 2 * 4 * weights / 1e6  # twice: a checkpoint may include the optimizer's momentum
     yield _check("size against described layers", place, str(size), computed, fits, million=round(size / 4))
 
 
-def _table_5() -> Iterator[Check]:
-    rows = {row.condition: row for row in published.TABLE_5}
-    clean, *others = published.TABLE_5
+def _table_5() -> Iterator[Finding | None]:
+    rows = published.TABLE_5.set_index("condition")[["accuracy", "f1"]]
+    clean = rows.iloc[0]
     for score, stated in (("accuracy", published.MEAN_ACCURACY), ("f1", published.ABSTRACT_F1)):
-        place, printed, computed = f"Table 5, {clean.condition}", getattr(clean, score), _proposed_mean(score)
+        place, printed, computed = f"Table 5, {clean.name}", clean[score], _proposed_mean(score)
         details = {"score": score, "stated": stated}
         yield _check("clean frames against Table 2", place, printed, computed, _agree(printed, computed), **details)
-    losses = {row.condition: clean.accuracy - row.accuracy for row in others}
-    stated, worst = published.WORST_DROP, max(losses.values())
+    losses = clean["accuracy"] - rows["accuracy"][1:]
+    stated, worst = published.WORST_DROP, losses.max()
     yield _check("largest loss", "section 4.4, above Table 5", stated, worst, _agree(worst, stated, 3))
-    named = published.SEVEREST_CONDITIONS
-    mildest = min(named, key=losses.get)
-    for condition in sorted(losses.keys() - set(named), key=losses.get, reverse=True):
+    named = list(published.SEVEREST_CONDITIONS)
+    mildest = losses[named].idxmin()
+    for condition in losses.drop(named).sort_values(ascending=False).index:
         details = {"named": ", ".join(named), "mildest": mildest, "condition": condition}
         fits = losses[condition] <= losses[mildest] + 2 * HALF_UNIT
         yield _check("ranking in the text", "Table 5", losses[mildest], losses[condition], fits, **details)
     place = "Frame drop (20%)"
-    printed, least = rows[place].accuracy, 100 * min_accuracy_of_kept((clean.accuracy - HALF_UNIT) / 100, 0.2)
+    # least if all misclassified frames are kept; removal at random does not change the expected accuracy
+    printed, least = rows.at[place, "accuracy"], max(0.0, 100 - (100 - clean["accuracy"] + HALF_UNIT) / 0.8)
     fits = printed + HALF_UNIT >= least
     rule = "accuracy of the frames that are kept"
-    yield _check(rule, f"Table 5, {place}", printed, least, fits, clean=clean.accuracy)
+    yield _check(rule, f"Table 5, {place}", printed, least, fits, clean=clean["accuracy"])
     quotes = '"simulated and estimated"', '"averaged across multiple runs"'
     yield _check("measured or estimated", "Table 5", *quotes, rows=len(rows))
     lines, side = published.LOW_RESOLUTION_LINES, published.INPUT_SIDE
@@ -240,12 +222,12 @@ def _table_5() -> Iterator[Check]:
     yield _check("lines beyond the network input", f"Table 5, {place}", lines, side, fits, **details)
 
 
-def _method() -> Iterator[Check]:
+def _method() -> Iterator[Finding | None]:
     yield _check(
         "two pictures under one number", "Figure 1", "permeability", '"the optimal error level after 1000 iterations"'
     )
     yield _check("one place named twice", "section 3.5, list of steps", '"closer to the source"', '"sent to the cloud"')
     count, rate = published.CNN_FEATURES + published.AE_FEATURES, published.FRAME_RATE
-    uncompressed = published.INPUT_SIDE**2 * 8 * rate / 1e6
-    details = {"count": count, "rate": rate, "bytes": feature_megabits(8)}
-    yield _check("features sent in place of frames", "section 3.5", uncompressed, feature_megabits(32), **details)
+    uncompressed, sent = (values * 8 * rate / 1e6 for values in (published.INPUT_SIDE**2, count))  # 8 bits
+    details = {"count": count, "rate": rate, "bytes": sent}
+    yield _check("features sent in place of frames", "section 3.5", uncompressed, 4 * sent, **details)

@@ -20,6 +20,7 @@ from dance_tf.video.luma import picture_area
 
 SPATIAL_FAMILIES = tuple(family for family in FAMILIES if family != "time")
 SOURCE_SIDE = 432  # px; short side of the footage that the frames are assumed to come from, as in synthetic clips
+SHARE = 0.5  # probability that a frame (or window) is changed
 MIN_SEVERITY = 0.5
 DAY = 86_400.0  # seconds; the times of a condition are drawn from so long a period that they are independent
 BACKGROUND_TIMES = 3  # times of a condition for the median of a background
@@ -45,14 +46,12 @@ def augment_with_backgrounds(
     backgrounds: np.ndarray,
     generator: np.random.Generator,
     families: tuple[str, ...] = SPATIAL_FAMILIES,
-    share: float = 0.5,
-    max_severity: float = MAX_SEVERITY,
     window: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return frames and backgrounds of a batch with random conditions on random frames and their backgrounds.
 
-    Each chosen frame (or window) gets one effect, all equally likely; those with the same effect share its severity,
-    uniform from 0.5 to `max_severity`, and have different times: another place of the shadow, another patch of fog.
+    Half of the frames (or windows) get one effect each, all equally likely; those with the same effect share its
+    severity, uniform from 0.5 to 5, and have different times: another place of the shadow, another patch of fog.
     The background becomes the median of the clean background under the condition at `BACKGROUND_TIMES` other times. So
     static effects (lamp, drops that stick, blur) are in the frame and the background, moving ones (shadows, drifting
     fog) only in the frame. Noise leaves the background unchanged, as it leaves the median of a clip. Black bars stay
@@ -63,8 +62,6 @@ def augment_with_backgrounds(
         backgrounds: uint8 [n, h, w, 1], the background of the clip of each frame.
         generator: the same state gives the same result.
         families: the families of conditions, from `SPATIAL_FAMILIES`.
-        share: 0..1, probability that a frame (or window) is chosen.
-        max_severity: up to 5.
         window: number of consecutive frames that get the same condition; divides n.
 
     Raises:
@@ -82,12 +79,12 @@ def augment_with_backgrounds(
     effects = list({c.effect: c for c in CONDITIONS if c.spatial and c.family in families}.values())
     if not effects or not count:
         return frames, backgrounds
-    choices = np.where(generator.random(count) < share, generator.integers(len(effects), size=count), -1)
+    choices = np.where(generator.random(count) < SHARE, generator.integers(len(effects), size=count), -1)
     for number, condition in enumerate(effects):
         windows = np.flatnonzero(choices == number)
         if not windows.size:
             continue
-        severity = generator.uniform(min(MIN_SEVERITY, max_severity), max_severity)
+        severity = generator.uniform(MIN_SEVERITY, MAX_SEVERITY)
         indices = windows[:, None] * window + np.arange(window)
         # frames of one picture area, which excludes black bars, are changed together
         areas = [picture_area(np.concatenate([planes[each], still[each]])) for each in indices]
@@ -96,9 +93,8 @@ def augment_with_backgrounds(
             top, bottom, left, right = corner.tolist()
             chosen = indices[(corners == corner).all(axis=1)].ravel()
             area = chosen, slice(top, bottom), slice(left, right)
-            change = _light_windows if condition.effect is add_backlight else _change_windows
-            pictures, backs = np.ascontiguousarray(planes[area]), np.ascontiguousarray(still[area])
-            planes[area], still[area] = change(condition, severity, pictures, backs, generator, window)
+            pair = np.ascontiguousarray(planes[area]), np.ascontiguousarray(still[area])
+            planes[area], still[area] = _change_windows(condition, severity, *pair, generator, window)
     return frames, backgrounds
 
 
@@ -159,6 +155,14 @@ def _change_windows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change windows of frames at one time each, and their backgrounds at others; uint8 [k, h, w] both."""
     count, settings = len(planes), condition.settings(severity)
+    if condition.effect is add_backlight:  # each window has a lamp of its own
+        lit = []
+        for first in range(0, count, window):
+            # more backgrounds than frames, so that their median is the background that the dancer is found against
+            clip = np.concatenate([planes[first : first + window], *[backgrounds[first : first + 1]] * (window + 1)])
+            lit.append(condition.effect(clip, np.zeros(len(clip)), generator, **settings))
+        frames, stills = [each[:window] for each in lit], [each[-1:] for each in lit]
+        return np.concatenate(frames), np.concatenate(stills).repeat(window, axis=0)
     start = generator.uniform(0, DAY, count // window)
     seconds = np.repeat(start, window) + np.tile(np.arange(window) * WINDOW_STEP, count // window)
     if condition.effect is add_gaussian_noise:
@@ -171,23 +175,3 @@ def _change_windows(
     changed = small_effect(condition.effect, stack, times, generator, settings)
     median = np.median(changed[count:].reshape(others, *planes.shape), axis=0).astype(np.uint8)
     return changed[:count], median
-
-
-def _light_windows(
-    condition: Condition,
-    severity: float,
-    planes: np.ndarray,
-    backgrounds: np.ndarray,
-    generator: np.random.Generator,
-    window: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Put a lamp of its own behind the dancer of each window, who is found against the background."""
-    frames, stills = [], []
-    for start in range(0, len(planes), window):
-        # more backgrounds than frames, so that their median is the background
-        still = [backgrounds[start : start + 1]] * (window + 1)
-        clip = np.concatenate([planes[start : start + window], *still])
-        lit = condition.effect(clip, np.zeros(len(clip)), generator, **condition.settings(severity))
-        frames.append(lit[:window])
-        stills.append(np.repeat(lit[-1:], window, axis=0))
-    return np.concatenate(frames), np.concatenate(stills)

@@ -100,9 +100,7 @@ def motion_blur_lengths(
         return np.sin(2 * np.pi * rates * np.asarray(times, np.float64)[:, None] + phases).sum(1)
 
     whole = sway_at(seconds if clip_seconds is None else clip_seconds)
-    centre = whole.mean() if whole.size else 0.0
-    sway = sway_at(seconds) - centre
-    largest = np.abs(whole - centre).max(initial=0.0)
+    sway, largest = sway_at(seconds) - whole.mean(), np.abs(whole - whole.mean()).max()
     return length * (1 + SWAY.value * (sway / largest if largest > 1e-9 else np.zeros_like(sway)))
 
 

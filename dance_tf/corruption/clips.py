@@ -9,13 +9,15 @@ The functions run in a subprocess (`video.isolation`), so they take and return o
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from dance_tf.corruption.camera import WholeClip
-from dance_tf.corruption.codec import FRAMES_PER_SECOND, KEYFRAMES, CompressionMeasure, measure_compression
+from dance_tf.corruption.codec import FRAMES_PER_SECOND, KEYFRAMES, measure_compression
 from dance_tf.corruption.conditions import degrade, find_condition
 from dance_tf.corruption.light import sample_indices
 from dance_tf.video.isolation import no_heartbeat
@@ -46,16 +48,6 @@ class FrameRequest:
         if self.condition is None:
             return pictures
         return degrade(pictures, self.condition, self.severity, self.seed, seconds, clip).frames
-
-
-@dataclass(frozen=True)
-class FileCompression:
-    """The effect of compression on a file, with the frame size in pixels and the frame rate."""
-
-    measures: tuple[CompressionMeasure, ...]
-    width: int
-    height: int
-    rate: float
 
 
 def degrade_file(
@@ -115,12 +107,12 @@ def middle_under(
 
 def compress_file(
     path: Path, crf_values: tuple[float, ...], heartbeat: Callable[[], None] = no_heartbeat
-) -> FileCompression:
-    """Measure H.264 on the first segment of a file, at its own size and rate."""
+) -> pd.DataFrame:
+    """Measure H.264 on the first segment of a file (`measure_compression`), at its own size (px) and frame rate."""
     _, times, pictures, _ = next(_segments(path, np.empty(0), heartbeat))
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else FRAMES_PER_SECOND
-    height, width = pictures.shape[1:]
-    return FileCompression(measure_compression(pictures, crf_values, rate), width, height, float(rate))
+    size = "{1}×{0}".format(*pictures.shape[1:])
+    return measure_compression(pictures, crf_values, rate).assign(**{"frame (px)": size, "frames/s": f"{rate:.3g}"})
 
 
 def _square(picture: np.ndarray, aspect: float) -> np.ndarray:
@@ -138,20 +130,17 @@ def _segments(
     from dance_tf.video.frames import open_footage
 
     reader = open_footage(path, replace(READ_DEFAULTS, threads=1))
-    next_place = 0
-    segment: list[tuple[int, float, np.ndarray]] = []
-    for time, picture in reader.pictures():
-        heartbeat()
-        place = -1
-        while next_place < len(kept_seconds) and kept_seconds[next_place] <= time - SAME_TIME:
-            next_place += 1  # this kept frame is missing; those after it are still found
-        if next_place < len(kept_seconds) and abs(time - kept_seconds[next_place]) < SAME_TIME:
-            place, next_place = next_place, next_place + 1
-        if segment and segment[0][2].shape != picture.shape:
-            raise ReadError(f"{path.name}: its pictures change their size, so no clip can be made of them")
-        segment.append((place, time, picture))
-        if len(segment) == SEGMENT_FRAMES:
-            yield *(np.array(column) for column in zip(*segment, strict=True)), reader.pixel_aspect
-            segment = []
-    if segment:
-        yield *(np.array(column) for column in zip(*segment, strict=True)), reader.pixel_aspect
+    pictures, kept_seconds = reader.pictures(), np.append(kept_seconds, np.inf)
+    while True:
+        segment: list[tuple[float, np.ndarray]] = []
+        for time, picture in islice(pictures, SEGMENT_FRAMES):
+            heartbeat()
+            if segment and segment[0][1].shape != picture.shape:
+                raise ReadError(f"{path.name}: its pictures change their size, so no clip can be made of them")
+            segment.append((time, picture))
+        if not segment:
+            return
+        seconds, frames = (np.array(column) for column in zip(*segment, strict=True))
+        places = np.searchsorted(kept_seconds, seconds - SAME_TIME, side="right")
+        found = np.abs(kept_seconds[places] - seconds) < SAME_TIME
+        yield np.where(found, places, -1), seconds, frames, reader.pixel_aspect

@@ -1,9 +1,9 @@
 """Corruption by compression: H.264 in memory; `camera` describes the signature of the effect."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 
 from dance_tf.corruption.camera import Constant
 
@@ -56,10 +56,9 @@ def decode_h264(packets: list, shape: tuple[int, int, int]) -> np.ndarray:
     count = 0
     for packet in [*packets, None]:
         for picture in decoder.decode(packet):
-            if count == shape[0] or (picture.height, picture.width) != shape[1:]:
-                raise RuntimeError(
-                    f"H.264 gave frame {count} of {picture.height}×{picture.width} where {shape} was sent"
-                )
+            size = picture.height, picture.width
+            if count == shape[0] or size != shape[1:]:
+                raise RuntimeError(f"H.264 gave frame {count} of {size} where {shape} was sent")
             plane = picture.planes[0]
             frames[count] = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: shape[1], : shape[2]]
             count += 1
@@ -82,27 +81,9 @@ def compress_h264(
         crf: constant rate factor, 0..51.
         keyframe_interval: 1 codes every frame on its own, for frames that are not a clip.
     """
-    if not frames.size:
-        return frames.copy()
-    packets = encode_h264(frames, crf, _rate(seconds), keyframe_interval)
-    return decode_h264(packets, frames.shape)
-
-
-def _rate(seconds: np.ndarray) -> float:
-    """Return the frames per second from the median time step; 30 without a step."""
-    steps = np.diff(np.asarray(seconds, np.float64))
-    step = float(np.median(steps)) if steps.size else 0.0
-    return float(np.clip(1 / step, 1, 240)) if step > 1e-6 else FRAMES_PER_SECOND
-
-
-@dataclass(frozen=True)
-class CompressionMeasure:
-    """The effect of one constant rate factor on a clip."""
-
-    crf: float
-    psnr: float  # decibels, from the mean squared error over all frames; infinite if lossless
-    bitrate: float  # kbit/s of the encoded video, without a container
-    bits_per_pixel: float  # encoded bits for each pixel of each frame
+    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
+    rate = float(np.clip(1 / step, 1, 240)) if step > 1e-6 else FRAMES_PER_SECOND
+    return decode_h264(encode_h264(frames, crf, rate, keyframe_interval), frames.shape)
 
 
 def psnr(reference: np.ndarray, degraded: np.ndarray) -> float:
@@ -113,18 +94,16 @@ def psnr(reference: np.ndarray, degraded: np.ndarray) -> float:
 
 def measure_compression(
     frames: np.ndarray, crf_values: tuple[float, ...], rate: float = FRAMES_PER_SECOND
-) -> tuple[CompressionMeasure, ...]:
-    """Encode frames uint8 [n, h, w] at each CRF and at `rate` frames per second, and measure bit rate and quality.
+) -> pd.DataFrame:
+    """Encode frames uint8 [n, h, w] at each CRF and at `rate` frames per second.
 
-    Raises:
-        ValueError: no frames.
+    Returns:
+        Columns CRF, PSNR (dB) (`psnr`), kbit/s (without a container) and bits per pixel (of each frame).
     """
-    if not frames.size:
-        raise ValueError("measuring compression needs at least one frame")
-    measures = []
+    rows = []
     for crf in crf_values:
         packets = encode_h264(frames, crf, rate)
         bits = 8 * sum(packet.size for packet in packets)
         quality = psnr(frames, decode_h264(packets, frames.shape))
-        measures.append(CompressionMeasure(crf, quality, bits * rate / len(frames) / 1000, bits / frames.size))
-    return tuple(measures)
+        rows.append((crf, quality, bits * rate / len(frames) / 1000, bits / frames.size))
+    return pd.DataFrame(rows, columns=["CRF", "PSNR (dB)", "kbit/s", "bits per pixel"])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
 from dance_tf.corruption import camera, codec, light, weather
 from dance_tf.corruption.camera import Constant, WholeClip
@@ -176,57 +175,6 @@ def find_condition(name: str) -> Condition:
     if name not in CONDITION_NAMES:
         raise ValueError(f"no condition is called {name!r}; there are {', '.join(CONDITION_NAMES)}")
     return CONDITIONS[CONDITION_NAMES.index(name)]
-
-
-def condition_table() -> pd.DataFrame:
-    """Return one row for each condition and parameter.
-
-    Its columns are condition, family, paper_row, acts_on, parameter, unit, severity_1 .. severity_5, paper_severity,
-    paper_value and note.
-    """
-    return pd.DataFrame(
-        {
-            "condition": condition.name,
-            "family": condition.family,
-            "paper_row": condition.row,
-            "acts_on": _acts_on(condition),
-            "parameter": parameter.name,
-            "unit": parameter.unit,
-            **{f"severity_{i}": parameter.values[i] for i in range(1, 6)},
-            "paper_severity": condition.severity,
-            "paper_value": parameter.at(condition.severity),
-            "note": condition.note,
-        }
-        for condition in CONDITIONS
-        for parameter in condition.parameters
-    )
-
-
-def constant_table() -> pd.DataFrame:
-    """Return one row for each effect and constant.
-
-    Its columns are conditions (tuple of names), family, paper_rows (tuple), acts_on, parameter, unit and value (text).
-    """
-    effects: dict[Callable, list[Condition]] = {}
-    for condition in CONDITIONS:
-        effects.setdefault(condition.effect, []).append(condition)
-    return pd.DataFrame(
-        {
-            "conditions": tuple(level.name for level in levels),
-            "family": levels[0].family,
-            "paper_rows": tuple(level.row for level in levels),
-            "acts_on": _acts_on(levels[0]),
-            "parameter": constant.name,
-            "unit": constant.unit,
-            "value": str(constant),
-        }
-        for levels in effects.values()
-        for constant in levels[0].constants
-    )
-
-
-def _acts_on(condition: Condition) -> str:
-    return "frames, own resolution" if condition.spatial else "clip, which frames remain"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def dim(frames: np.ndarray, seconds: np.ndarray, generator: np.random.Generator,
     light would leave 58 % of the gray level on a display of gamma 2.2.
     """
     table = np.rint(np.arange(256) * brightness).astype(np.uint8)
-    return cv2.LUT(frames.reshape(len(frames), -1), table).reshape(frames.shape) if frames.size else frames.copy()
+    return cv2.LUT(frames.reshape(len(frames), -1), table).reshape(frames.shape)
 
 
 def working_size(height: int, width: int, side: int) -> tuple[int, int]:
@@ -70,20 +70,16 @@ def silhouettes(frames: np.ndarray, samples: np.ndarray | None = None) -> np.nda
     if len(frames if samples is None else samples) < 3:
         return None
     size = working_size(*frames.shape[1:], SILHOUETTE_SIDE.value)
-    small = _shrink(frames, size)
-    sample = small[sample_indices(len(small))] if samples is None else _shrink(samples, size)
+
+    def shrink(pictures: np.ndarray) -> np.ndarray:
+        return np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures])
+
+    small = shrink(frames)
+    sample = small[sample_indices(len(small))] if samples is None else shrink(samples)
     background = np.median(sample, axis=0).astype(np.uint8)
     masks = _foreground(small, background)
     clip_masks = masks if samples is None else _foreground(sample, background)
     return masks if MIN_MOVING.value < clip_masks.mean() < MAX_MOVING.value else None
-
-
-def _shrink(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return uint8 [n, h', w'] for `size` (w', h')."""
-    small = np.empty((len(frames), size[1], size[0]), np.uint8)
-    for i, frame in enumerate(frames):
-        small[i] = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    return small
 
 
 def _foreground(small: np.ndarray, background: np.ndarray) -> np.ndarray:

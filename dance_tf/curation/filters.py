@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -48,8 +49,7 @@ class CurationSettings:
 CURATION_DEFAULTS = CurationSettings()
 
 
-@dataclass(frozen=True)
-class DroppedFrame:
+class DroppedFrame(NamedTuple):
     """A frame that curation dropped.
 
     Attributes:
@@ -221,8 +221,8 @@ def score_curation(
     scores = []
     for reason in REASONS:
         has, named = real == reason, found == reason
-        planted, count, right = int(has.sum()), int(named.sum()), int((has & named).sum())
-        counts = {"reason": reason, "planted": planted, "dropped": count, "right": right}
+        counts = {"planted": int(has.sum()), "dropped": int(named.sum()), "right": int((has & named).sum())}
+        planted, count, right = counts.values()
         shares = {"precision": right / count if count else np.nan, "recall": right / planted if planted else np.nan}
-        scores.append(counts | shares)
+        scores.append({"reason": reason} | counts | shares)
     return tuple(scores)

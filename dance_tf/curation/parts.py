@@ -21,13 +21,13 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from dance_tf.curation.filters import CuratedClip, CurationSettings, DroppedFrame
+from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, DroppedFrame
 from dance_tf.video.catalog import Clip, legible
 from dance_tf.video.frames import BLOCK
 from dance_tf.video.settings import ReadSettings
@@ -122,8 +122,7 @@ def set_aside_table(path: Path) -> Path | None:
         return None
     except (ValueError, csv.Error):
         aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.old{path.suffix}")
-        os.replace(path, aside)
-        return aside
+        return path.replace(aside)
     return None
 
 
@@ -149,12 +148,12 @@ def content_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def part_name(clip: Clip, sha256: str, read: ReadSettings, curation: CurationSettings) -> str:
+def part_name(clip: Clip, sha256: str, read: ReadSettings) -> str:
     """Return the file name of a part; threads and the limit on the length are ignored, as they change no frame."""
     labels = {**asdict(clip), "path": ""}
     limits = {"pixels": read.max_pixels, "seconds": math.inf, "decoded_bytes": 1 << 40, "broken_packets": 200}
     reading = {**read.to_json(), "threads": 0, "limits": limits}  # the names of existing parts depend on all of these
-    what = [PART_FORMAT, sha256, labels, reading, asdict(curation)]
+    what = [PART_FORMAT, sha256, labels, reading, asdict(CURATION_DEFAULTS)]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npy"
 
 
@@ -183,7 +182,7 @@ def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
             "clip": {**asdict(curated.clip), "path": str(curated.clip.path)},
             "seconds": curated.seconds,
             "timestamps": curated.timestamps.tolist(),
-            "dropped": [astuple(frame) for frame in curated.dropped],
+            "dropped": curated.dropped,
             "bytes": path.stat().st_size,
             "crc32": crc,
         }

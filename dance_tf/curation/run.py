@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import (
@@ -69,13 +69,12 @@ _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # one pool for 
 
 
 @contextmanager
-def pooled_process(timeout_s: float) -> Iterator[DecodingProcess]:
+def pooled_process() -> Iterator[DecodingProcess]:
     """Take an idle decoding process from the worker pool, or start one; it returns to the pool afterwards."""
     try:
         process = _idle.get_nowait()
     except queue.Empty:
         process = DecodingProcess()
-    process.timeout_s = timeout_s
     try:
         yield process
     finally:
@@ -100,10 +99,8 @@ def curate_footage(
     catalog: Catalog,
     out_parts: Path,
     read: ReadSettings = READ_DEFAULTS,
-    curation: CurationSettings = CURATION_DEFAULTS,
     jobs: int | None = None,
     scheduler: str | None = None,
-    timeout_s: float = 20.0,
     progress: Callable[[CurationRow], None] | None = None,
 ) -> tuple[CurationRow, ...]:
     """Curate every clip of a catalog into parts.
@@ -112,11 +109,9 @@ def curate_footage(
         catalog: the result of `find_clips`.
         out_parts: folder for the parts; created if missing.
         read: how clips are read; `threads` 0 divides the cores among the jobs.
-        curation: the thresholds.
         jobs: clips at a time; None is one for each core, or all workers of a cluster.
         scheduler: address of a Dask scheduler ("tcp://host:8786") whose workers see the same folders. None is this
             machine.
-        timeout_s: seconds without a heartbeat (a frame decoded or measured) after which a clip is refused.
         progress: called with each row as it is made.
 
     Returns:
@@ -132,14 +127,13 @@ def curate_footage(
         remove_stale(out_parts)
     except OSError as error:
         raise CurationError(f"{out_parts}: cannot be written ({error.strerror})") from error
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    scheduler = named_scheduler(scheduler)
-    if scheduler:
+    threads = 1
+    if scheduler := named_scheduler(scheduler):
         jobs = jobs or -1
     else:
-        jobs = max(1, min(jobs or cores, len(catalog.clips)))  # if there are few clips, each gets more threads
-    if read.threads == 0:
-        read = replace(read, threads=1 if scheduler else max(1, cores // jobs))
+        jobs = max(1, min(jobs or cpu_count(), len(catalog.clips)))  # if there are few clips, each gets more threads
+        threads = max(1, cpu_count() // jobs)
+    read = replace(read, threads=read.threads or threads)
     clips = [replace(clip, path=_resolve(clip.path)) for clip in catalog.clips]
     try:
         with _worker_pool(jobs, scheduler) as parallel:
@@ -148,9 +142,8 @@ def curate_footage(
             for clip, (sha256, _) in zip(clips, hashes, strict=True):
                 if sha256:
                     first.setdefault(sha256, clip)
-            settings = out_parts, read, curation, timeout_s
             tasks = (
-                delayed(_curate_part)(clip, sha256, fault, first.get(sha256, clip), *settings)
+                delayed(_curate_part)(clip, sha256, fault, first.get(sha256, clip), out_parts, read)
                 for clip, (sha256, fault) in zip(clips, hashes, strict=True)
             )
             rows = []
@@ -205,14 +198,7 @@ def _hash_refused(refusal: Refusal) -> str:
 
 
 def _curate_part(
-    clip: Clip,
-    sha256: str,
-    fault: str,
-    original: Clip,
-    out_parts: Path,
-    read: ReadSettings,
-    curation: CurationSettings,
-    timeout_s: float,
+    clip: Clip, sha256: str, fault: str, original: Clip, out_parts: Path, read: ReadSettings
 ) -> CurationRow:
     """Make the part of a clip if it is missing, and return its row.
 
@@ -224,7 +210,7 @@ def _curate_part(
     if original != clip:
         labels = "" if original.style == clip.style else f", which is labelled {original.style or 'not at all'}"
         return replace(row, reason=f"same content as {original.clip_id}{labels}")
-    part = out_parts / part_name(clip, sha256, read, curation)
+    part = out_parts / part_name(clip, sha256, read)
     try:
         found = read_row(part)
         if found.seconds > read.max_seconds:  # made under another limit, which is not part of the name
@@ -233,8 +219,8 @@ def _curate_part(
     except PartError:
         pass
     try:
-        with pooled_process(timeout_s) as process:
-            process.call(make_part, clip, sha256, part, read, curation)
+        with pooled_process() as process:
+            process.call(make_part, clip, sha256, part, read, CURATION_DEFAULTS)
         return read_row(part)
     except PartError:
         raise

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, CurationSettings, curate_frames
+from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, curate_frames
 from dance_tf.curation.parts import CurationRow, read_part, set_aside_table, write_rows
 from dance_tf.curation.run import curate_footage, reading_to_json
 from dance_tf.dataset.dataset import DatasetError, write_arrays
@@ -50,7 +50,6 @@ def curate_folder(
     jobs: int | None = None,
     scheduler: str | None = None,
     read: ReadSettings = READ_DEFAULTS,
-    curation: CurationSettings = CURATION_DEFAULTS,
     progress: Callable[[CurationRow], None] | None = None,
 ) -> Curated:
     """Curate a folder of footage into a TFDS dataset directory.
@@ -60,7 +59,7 @@ def curate_folder(
 
     Args:
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
-        jobs, scheduler, read, curation, progress: as in `curate_footage`.
+        jobs, scheduler, read, progress: as in `curate_footage`.
 
     Raises:
         CatalogError: the folder holds no footage.
@@ -86,7 +85,7 @@ def curate_folder(
             progress(row)
 
     try:
-        rows = curate_footage(catalog, parts, read, curation, jobs, scheduler, progress=add_row)
+        rows = curate_footage(catalog, parts, read, jobs, scheduler, progress=add_row)
     except BaseException:
         if done:
             with suppress(OSError, ValueError):  # the first error is the one to report
@@ -98,7 +97,7 @@ def curate_folder(
         raise DatasetError(f"no clip of {footage} has a frame left: {table} says why")
     names = [row.part for row in kept]  # each is the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    reading = reading_to_json(read, curation)
+    reading = reading_to_json(read, CURATION_DEFAULTS)
     write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key, reading=reading)
     (out / "curation.csv").unlink(missing_ok=True)  # write_rows keeps the rows of other files
     write_rows(out / "curation.csv", rows)

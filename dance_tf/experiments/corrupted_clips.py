@@ -251,13 +251,10 @@ def measure_compression(experiment: Experiment, clips: pd.DataFrame, specs: Sequ
 def compression_table(clips: Sequence[HeldOutClip], crf_values: tuple[float, ...]) -> pd.DataFrame:
     """Return the columns of `measure_compression`, one row per CRF value."""
     with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
-        files = [_call(process, compress_file, clip, crf_values) for clip in clips]
-    names = {"crf": "CRF", "psnr": "PSNR (dB)", "bitrate": "kbit/s", "bits_per_pixel": "bits per pixel"}
-    table = pd.DataFrame([asdict(measure) for file in files for measure in file.measures])
-    table = table.groupby("crf", as_index=False).mean().rename(columns=names)
-    sizes = ", ".join(dict.fromkeys(f"{file.width}×{file.height}" for file in files))
-    rates = ", ".join(dict.fromkeys(f"{file.rate:.3g}" for file in files))
-    return table.assign(**{"frame (px)": sizes, "frames/s": rates, "clips": len(clips)})
+        files = pd.concat([_call(process, compress_file, clip, crf_values) for clip in clips])
+    texts = {name: ", ".join(files[name].unique()) for name in ("frame (px)", "frames/s")}
+    means = files.groupby("CRF", as_index=False).mean(numeric_only=True)
+    return means.assign(**texts, clips=len(clips))
 
 
 def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption]) -> str:

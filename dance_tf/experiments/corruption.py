@@ -78,17 +78,22 @@ def judge_corrupted(
     def compute() -> pd.DataFrame:
         found = find_held_out(experiment, [run.spec for run in first], sampling)
         held_out = {clip.clip_id: clip for clip in found if clip.clip_id in accepted}
-        todo = {run.key: (run, tuple(dict.fromkeys(corruptions))) for runs, corruptions in plan for run in runs}
+        # runs of two names may be equal, and still be tested under different corruptions
+        todo = {(run.key, tuple(dict.fromkeys(each))): run for runs, each in plan for run in runs}
         with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
             parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
-            own = {
-                key: [held_out[name] for name in run.test.clip_ids if name in held_out]
-                for key, (run, _) in todo.items()
-            }
-            tables = parallel(joblib.delayed(_judge)(run, own[key], each) for key, (run, each) in todo.items())
+            own = [[held_out[name] for name in run.test.clip_ids if name in held_out] for run in todo.values()]
+            tables = parallel(
+                joblib.delayed(_judge)(run, clips, each)
+                for ((_, each), run), clips in zip(todo.items(), own, strict=True)
+            )
             bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
-            found = dict(zip(todo, bar, strict=True))
-        parts = [found[run.key].assign(run=run.key, name=run.spec.name) for runs, _ in plan for run in runs]
+            judged = dict(zip(todo, bar, strict=True))
+        parts = [
+            judged[run.key, tuple(dict.fromkeys(each))].assign(run=run.key, name=run.spec.name)
+            for runs, each in plan
+            for run in runs
+        ]
         return pd.concat(parts, ignore_index=True)
 
     key = [
@@ -98,13 +103,8 @@ def judge_corrupted(
     changed = clips[clips["reason"] == ""].groupby(LEVEL, as_index=False, sort=False)["changed"].max()
     table = table.merge(changed, how="left", on=LEVEL)
     changed = (table["condition"] == CLEAN) | (table["changed"] > 0)
-    return table.assign(changed=changed).astype(
-        dict.fromkeys(("style", "predicted"), _categories(first[0].test.styles))
-    )
-
-
-def _categories(styles: Sequence[str]) -> pd.CategoricalDtype:
-    return pd.CategoricalDtype(list(styles))
+    styles = pd.CategoricalDtype(list(first[0].test.styles))
+    return table.assign(changed=changed).astype({"style": styles, "predicted": styles})
 
 
 def _judge(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]) -> pd.DataFrame:

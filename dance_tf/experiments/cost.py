@@ -33,7 +33,6 @@ from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import ReadSettings
 
 HEAD_STARTS = ("dropout_1", "dense_1", "logits")  # the first of these layers that a network has starts its head
-CLIP_FRAMES = 1110  # 37 s at 30 frames a second, the clip that Table 4 times
 FRAME_RATE = 30.0  # the paper's
 BATCH = 64
 MEMORY_PROCESSES = 2  # memory is measured in this many processes at once
@@ -70,11 +69,6 @@ def cut_network(network: keras.Model) -> dict[str, keras.Model]:
     if blocks:
         parts["attention"] = (maps, [block[-1].output for block in blocks])
     return {name: keras.Model(inputs, outputs, name=name) for name, (inputs, outputs) in parts.items()}
-
-
-def clip_files(workspace: Workspace) -> list[Path]:
-    """Return the video files of a workspace's clips."""
-    return [workspace.clip_path(row) for row in workspace.rows() if row.part]
 
 
 def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tuple[int, int], bool]:
@@ -218,9 +212,7 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def measure_costs(
-    runs: Sequence[Run], workspace: Workspace, machine: str, frames: int = CLIP_FRAMES, repeats: int = 5
-) -> pd.DataFrame:
+def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frames: int, repeats: int) -> pd.DataFrame:
     """Measure the first network of each name.
 
     Args:
@@ -239,7 +231,8 @@ def measure_costs(
         that classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
     """
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
-    clip, (width, height), synthetic = timed_clip(clip_files(workspace), frames, workspace.work)
+    clips = [workspace.clip_path(row) for row in workspace.rows() if row.part]
+    clip, (width, height), synthetic = timed_clip(clips, frames, workspace.work)
     decoded = read_clip(clip, frames)
     networks = {
         name: NetworkFile(first.spec.settings.strategy, str(first.folder / "model.keras"), first.spec.settings.view)

@@ -188,8 +188,12 @@ def fit(
         if (saver.folder / "state.json").is_file():
             model = saver.restore()
         else:
-            metrics = ["accuracy"] if loss == "sparse_categorical_crossentropy" else ["mean_squared_error"]
-            model.compile(schedule.build_optimizer(frames.num_batches), loss, metrics=metrics)
+            if loss == "sparse_categorical_crossentropy":
+                metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
+            else:
+                metric = keras.metrics.MeanSquaredError("mean_squared_error")
+            model.compile(schedule.build_optimizer(frames.num_batches), loss, metrics=[metric])
+            model.optimizer.build(model.trainable_variables)  # TensorFlow traces a step that makes variables twice
             saver.best_weights = model.get_weights()
         if len(saver.rows) < schedule.epochs and not saver.out_of_patience:
             callbacks = [saver]

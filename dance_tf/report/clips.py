@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dance_tf.audit.published import TABLE_1
-from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip
+from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.batches import load_frames
@@ -29,12 +29,10 @@ from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import worker_pool
 
-TIMEOUT_SECONDS = 20.0  # without a heartbeat of the decoding process
-
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
     """Return the numbers of `frames_by_style` beside the paper's (Table 1), with a total in the last row."""
-    published = {row.abbreviation: row.frames for row in TABLE_1}
+    published = dict(zip(TABLE_1["abbreviation"], TABLE_1["frames"], strict=True))
     table = counts.rename(columns={"kept": "ours"})
     table.insert(1, "abbreviation", abbreviate(table["style"]))
     table["paper"] = table["abbreviation"].map(published)
@@ -146,7 +144,7 @@ def strip_frames(clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAUL
     """
     times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
     chosen = frozenset(choose_frames(times, clip.dropped, STRIP_FRAMES))
-    with pooled_process(TIMEOUT_SECONDS) as process:
+    with pooled_process() as process:
         return process.call(_pick_frames, path, read, chosen)
 
 
@@ -208,7 +206,7 @@ def write_strips(
 def _name_part(row: CurationRow, read: ReadSettings) -> str:
     """Return the part of a row that names none because no frame of its clip was kept."""
     clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
-    return part_name(clip, row.sha256, read, CURATION_DEFAULTS)
+    return part_name(clip, row.sha256, read)
 
 
 def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.published import table_frame
+from dance_tf.audit.published import TABLE_2, TABLE_3
 from dance_tf.dataset.batches import FRAME_SIDE
 from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS
 from dance_tf.evaluation.metrics import SCORES
@@ -97,8 +97,7 @@ def strategy_table(table: pd.DataFrame, by_paper: pd.DataFrame, repeats: int = 1
         by_paper: the same under the paper's split.
         repeats: the paper's values are means over so many of its experiments.
     """
-    published = table_frame(2)
-    published = published[published["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
+    published = TABLE_2[TABLE_2["experiment"] <= repeats].drop(columns="experiment").groupby("strategy").mean()
     own = table[table["part"] == HELD_OUT]
     other = by_paper.assign(part=by_paper["part"].replace(HELD_OUT, PAPER_HELD_OUT))
     named = pd.concat([own, other.drop(columns="runs")], ignore_index=True)
@@ -113,7 +112,7 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
     rows = ["experiment", "strategy", "part", "unit"]
     named = table.assign(experiment=table["repeat"] + 1, strategy=table["name"].map(strategy_title))
     ours = wide_table(named, rows)
-    published = table_frame(2).assign(part="paper", unit="frame")
+    published = TABLE_2.assign(part="paper", unit="frame")
     published = published[published["experiment"].isin(ours["experiment"])].astype({"experiment": object})
     numbers = [metric for metric in SCORES if metric in published]
     texts = published.assign(**published[numbers].map("{:.2f}".format))
@@ -122,7 +121,7 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def frame_interval_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return Table 3, one row per frame size and interval; the paper names no size, so its values are at full size."""
-    published = table_frame(3).rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
+    published = TABLE_3.rename(columns={"recall": "sensitivity"}).assign(frame_size=FRAME_SIDE)
     held_out = {(HELD_OUT, "frame", metric): f"held-out {metric} by frame" for metric in TABLE_3_METRICS}
     return _beside_paper(table, published, ["frame_size", "interval"], TABLE_3_METRICS, held_out)
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.published import table_frame
-from dance_tf.corruption.conditions import condition_table, constant_table, find_condition
+from dance_tf.audit.published import TABLE_5
+from dance_tf.corruption.conditions import CONDITIONS, Condition, find_condition
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corruption import BEYOND, LEVEL, TOTAL, paper_levels
 from dance_tf.report.tables import MISSING, counted, nest, percent, percents
 
 PAPER_CLEAN = "Baseline (optimal)"
-PAPER = table_frame(5).set_index("condition")[["accuracy", "f1"]]  # percent
+PAPER = TABLE_5.set_index("condition")[["accuracy", "f1"]]  # percent
 FINER_ROW = "Low resolution (240 lines)"
 UNCHANGED = " (no effect on these clips)"  # after the name of a condition that changed no clip
 BACKGROUND_KEPT = "the same network, with background"
@@ -211,19 +211,22 @@ def transfer_table(accuracies: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFram
 
 def parameter_table() -> pd.DataFrame:
     """Return all parameters of all conditions at each severity, and their constants; numbers as text."""
-    table = condition_table()
-    levels = [*(f"severity_{level}" for level in range(1, 6)), "paper_value"]
-    inverse = table["parameter"] == "inverse_side"
-    text = table[levels].map(lambda value: f"{value:.3g}").astype(object)
-    text[inverse] = (1 / table.loc[inverse, levels]).map(lambda value: f"{value:.0f}")
-    table[levels] = text
-    table.loc[inverse, ["parameter", "unit"]] = ["short side", "px"]
-    table["paper_severity"] = table["paper_severity"].map("{:g}".format)
-    same = constant_table()
-    same = same.assign(
-        condition=same["paper_rows"].map(", ".join), paper_value=same["value"], paper_severity=MISSING, note=""
-    )
-    same[levels[:-1]] = MISSING
-    table = table.drop(columns="condition").rename(columns={"paper_row": "condition"})
-    columns = ["condition", "family", "acts_on", "parameter", "unit", *levels, "paper_severity", "note"]
-    return pd.concat([table[columns], same[columns]], ignore_index=True)
+    rows, effects = [], {}
+
+    def add_row(levels: list[Condition], *cells: str) -> None:
+        acts_on = "frames, own resolution" if levels[0].spatial else "clip, which frames remain"
+        rows.append((", ".join(level.row for level in levels), levels[0].family, acts_on, *cells))
+
+    for condition in CONDITIONS:
+        effects.setdefault(condition.kind, []).append(condition)
+        for each in condition.parameters:
+            name, unit, form = each.name, each.unit, "{:.3g}".format
+            if name == "inverse_side":
+                name, unit, form = "short side", "px", lambda value: f"{1 / value:.0f}"
+            values = map(form, (*each.values[1:], each.at(condition.severity)))
+            add_row([condition], name, unit, *values, f"{condition.severity:g}", condition.note)
+    for levels in effects.values():
+        for each in levels[0].constants:
+            add_row(levels, each.name, each.unit, *[MISSING] * 5, str(each), MISSING, "")
+    columns = ["condition", "family", "acts_on", "parameter", "unit", *(f"severity_{level}" for level in range(1, 6))]
+    return pd.DataFrame(rows, columns=[*columns, "paper_value", "paper_severity", "note"])

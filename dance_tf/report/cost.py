@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.published import TABLE_4, similar_pairs, table_frame
+from dance_tf.audit.published import TABLE_4, similar_pairs
 from dance_tf.evaluation.intervals import bootstrap_dancers, confusion_by_dancer
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.cost import SHARED
@@ -59,7 +59,7 @@ def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
     own = costs[costs["name"] != SHARED]
     median = own.pivot(index="name", columns="cost", values="median").reindex(own["name"].unique())
     titles = median.index.map(strategy_title)
-    published = table_frame(4).set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
+    published = TABLE_4.set_index("strategy").astype(float).reindex(titles).set_axis(median.index)
     confused = similar.set_index("name").reindex(median.index)
     columns = {
         "strategy": titles,
@@ -109,7 +109,7 @@ def describe_costs(costs: pd.DataFrame) -> str:
     """Describe the cost of the proposed network, compared with the CNN and with the paper."""
     median = costs.set_index(["name", "cost"])["median"]
     proposed, shared, frames = median[PROPOSED], median[SHARED], costs["frames"].iloc[0]
-    printed = {row.strategy: row.extraction_seconds + (row.attention_seconds or 0) for row in TABLE_4}
+    printed = TABLE_4.set_index("strategy")[["extraction_seconds", "attention_seconds"]].sum(axis=1)
     paper = printed[strategy_title(PROPOSED)] / printed[strategy_title(PLAIN)]
     return (
         f"{strategy_title(PROPOSED)} needs {proposed['total_seconds']:.2f} s for a clip of {frames} frames: decoding "

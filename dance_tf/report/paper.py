@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from dance_tf.audit.own import OwnAudit
-from dance_tf.audit.published import TABLE_2, TABLE_3, table_frame
+from dance_tf.audit.audit import OwnAudit
+from dance_tf.audit.published import TABLE_1, TABLE_2, TABLE_3
 from dance_tf.audit.rules import Finding
 from dance_tf.evaluation.intervals import UNITS
 from dance_tf.experiments.cache import Run
@@ -22,9 +22,9 @@ MAIN_SCORES = ("frames", "accuracy", "kappa")
 
 def published_numbers() -> pd.DataFrame:
     """Return the numbers of the paper's Tables 1 to 3: table, row, score, value (percent, or frames)."""
-    one = table_frame(1).assign(row=lambda table: table["style"])
-    two = table_frame(2).assign(row=lambda t: "experiment " + t["experiment"].astype(str) + ", " + t["strategy"])
-    three = table_frame(3).assign(row=lambda table: "one frame of " + table["interval"].astype(str))
+    one = TABLE_1.assign(row=lambda table: table["style"])
+    two = TABLE_2.assign(row=lambda t: "experiment " + t["experiment"].astype(str) + ", " + t["strategy"])
+    three = TABLE_3.assign(row=lambda table: "one frame of " + table["interval"].astype(str))
     parts = [
         part.melt(id_vars="row", value_vars=columns, var_name="score").assign(table=number)
         for number, part, columns in (
@@ -73,7 +73,7 @@ def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
     interval = ("[" + bounds["low"] + ", " + bounds["high"] + "]").where(bounds["low"] != MISSING, MISSING)
     table = both[KEYS].assign(paper=paper, ours=ours, difference=(ours - paper).round(2), interval=interval)
     table["runs"] = both["runs"].astype("Int64")
-    styles = set(table_frame(1)["style"])
+    styles = set(TABLE_1["style"])
     if not styles <= set(table.loc[table["table"] == 1, "row"]):  # the paper's total is of its own twelve styles
         table = table[(table["table"] != 1) | (table["row"] != "all")]
     return table.reset_index(drop=True)

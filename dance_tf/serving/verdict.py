@@ -11,38 +11,28 @@ import numpy as np
 
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
-from dance_tf.curation.run import failure_reason, make_part, reading_from_json
+from dance_tf.curation.run import make_part, reading_from_json
 from dance_tf.dataset.batches import apply_view, downsample, windows
 from dance_tf.dataset.dataset import find_segments
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
+from dance_tf.video.stills import ReadError
 
 BATCH = 128
 CHUNK = 2048  # frames (or windows) in one call of the network
 
 
-class VerdictError(ValueError):
-    """A clip without a verdict; the message says why."""
-
-
-def refusal(error: Exception) -> str:
-    """Return in one line why a clip has no verdict, from what `classify_clip` raised."""
-    return " ".join(str(error).split()) if isinstance(error, VerdictError) else failure_reason(error)
-
-
 @dataclass(frozen=True)
 class Verdict:
-    """A model's verdict on a clip.
+    """A model's verdict on a clip; `asdict` gives the document that `classify --json` prints.
 
     Attributes:
         clip: path as given.
         style: the most probable style.
         confidence: its probability, the mean over the frames.
         probabilities: by style.
-        seen: frames read.
-        used: frames classified.
-        dropped: frames dropped by curation, by reason.
+        frames: numbers of frames that were read ("seen"), classified ("used"), and "dropped" by curation, by reason.
         seconds: length of the clip.
         elapsed: seconds to read, curate and classify it.
         notes: sentences for the user, such as that the camera moves.
@@ -52,25 +42,10 @@ class Verdict:
     style: str
     confidence: float
     probabilities: Mapping[str, float]
-    seen: int
-    used: int
-    dropped: Mapping[str, int]
+    frames: Mapping[str, int | Mapping[str, int]]
     seconds: float
     elapsed: float
     notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Return the document that `classify --json` prints for a clip."""
-        return {
-            "clip": self.clip,
-            "style": self.style,
-            "confidence": self.confidence,
-            "probabilities": dict(self.probabilities),
-            "frames": {"seen": self.seen, "used": self.used, "dropped": dict(self.dropped)},
-            "seconds": self.seconds,
-            "elapsed": self.elapsed,
-            "notes": list(self.notes),
-        }
 
 
 def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> Verdict:
@@ -82,8 +57,7 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
         process: subprocess that decodes and curates, reusable for further clips.
 
     Raises:
-        VerdictError: curation leaves no frame.
-        ReadError: the clip cannot be read.
+        ReadError: the clip cannot be read, or curation leaves no frame.
         LostProcess: the decoder crashes or hangs.
         MemoryError: the clip needs more memory than a decoding process may use.
     """
@@ -100,7 +74,7 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
     dropped = dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
     if not len(curated.frames):
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
-        raise VerdictError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
+        raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
     by_frame = frame_probabilities(bundle, curated.frames, curated.background, segments)
     probabilities = dict(zip(styles, by_frame.mean(axis=0, dtype=np.float64).tolist(), strict=True))
@@ -113,9 +87,7 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         style=best,
         confidence=probabilities[best],
         probabilities=probabilities,
-        seen=curated.seen,
-        used=len(curated.frames),
-        dropped=dropped,
+        frames={"seen": curated.seen, "used": len(curated.frames), "dropped": dropped},
         seconds=float(curated.seconds),
         elapsed=time.perf_counter() - started,
         notes=notes,

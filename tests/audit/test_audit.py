@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dance_tf.audit.audit import audit_csv, audit_means, audit_paper, mean_of, row_in_percent
+from dance_tf.audit.audit import (
+    OwnAudit,
+    audit_confusions,
+    audit_csv,
+    audit_means,
+    audit_paper,
+    mean_of,
+)
 from dance_tf.audit.bounds import PublishedRow, parse_score
 from dance_tf.audit.rules import AuditError, findings_frame
 from dance_tf.evaluation.metrics import SCORES, scores_of_confusion
@@ -54,18 +61,31 @@ def write(tmp_path):
     return write_text
 
 
-def keys(findings):
-    return [(finding.row, finding.rule) for finding in findings]
+PERCENTS = (
+    "Strategy,Repeat,Macro Precision (%),RECALL,Specificity,Accuracy %,F1-Score\n"
+    "ResNet,1,93.29,93.08,96.51,93.44,93.36\n"
+    "Ours,1,90.00,90.00,99.09,90.00,89.90\n"
+)
 
 
-def test_csv_of_percents_with_names_in_any_case(write):
-    table = write(
-        "Strategy,Repeat,Macro Precision (%),RECALL,Specificity,Accuracy %,F1-Score\n"
-        "ResNet,1,93.29,93.08,96.51,93.44,93.36\n"
-        "Ours,1,90.00,90.00,99.09,90.00,89.90\n"
-    )
-    assert keys(audit_csv(table, 12)) == [("ResNet / 1", "f1 against precision and sensitivity")]
-    found = keys(audit_csv(table, 12, [100] * 12))
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (PERCENTS, [("ResNet / 1", "f1 against precision and sensitivity")]),
+        ("model,accuracy,kappa,f1\nA,97.0,—,96.5\nB,90.0,91.0,n/a\nC,,,\n", [("B", "kappa against accuracy")]),
+        # accuracy 9.1 % with 12 classes gives kappa 0.8 %, not 80 %
+        ("accuracy,kappa\n9.1,0.8\n8.4,0.1\n", []),
+        ("accuracy,kappa\n0.091,0.8\n", [("line 2", "kappa against accuracy")]),
+        # a fraction slightly above 1 is out of range, not a percent
+        ("accuracy,kappa\n1.02,0.96\n0.97,0.96\n", [("line 2", "range")]),
+    ],
+)
+def test_columns_cells_and_percents_are_recognised(write, text, expected):
+    assert [(finding.row, finding.rule) for finding in audit_csv(write(text), 12)] == expected
+
+
+def test_supports_add_rules(write):
+    found = [(finding.row, finding.rule) for finding in audit_csv(write(PERCENTS), 12, [100] * 12)]
     assert {row for row, _ in found} == {"ResNet / 1"}
     assert ("ResNet / 1", "specificity against accuracy and supports") in found
 
@@ -80,20 +100,7 @@ def test_csv_of_percents_with_names_in_any_case(write):
     ],
 )
 def test_other_formats_of_the_same_table(write, text):
-    assert [rule for _, rule in keys(audit_csv(write(text), 12))] == ["f1 against precision and sensitivity"]
-
-
-def test_empty_cells_are_skipped(write):
-    table = write("model,accuracy,kappa,f1\nA,97.0,—,96.5\nB,90.0,91.0,n/a\nC,,,\n")
-    assert keys(audit_csv(table, 12)) == [("B", "kappa against accuracy")]
-
-
-def test_percents_and_fractions_are_distinguished(write):
-    # accuracy 9.1 % with 12 classes gives kappa 0.8 %, not 80 %
-    assert not audit_csv(write("accuracy,kappa\n9.1,0.8\n8.4,0.1\n"), 12)
-    assert audit_csv(write("accuracy,kappa\n0.091,0.8\n"), 12)
-    # a fraction slightly above 1 is out of range, not a percent
-    assert keys(audit_csv(write("accuracy,kappa\n1.02,0.96\n0.97,0.96\n"), 12)) == [("line 2", "range")]
+    assert [finding.rule for finding in audit_csv(write(text), 12)] == ["f1 against precision and sensitivity"]
 
 
 def test_true_scores_written_by_pandas_have_no_findings(tmp_path):
@@ -132,22 +139,6 @@ def test_an_invalid_table_is_refused_in_one_line(write, text, message):
     with pytest.raises(AuditError, match=message) as refusal:
         audit_csv(write(text), 12)
     assert "\n" not in str(refusal.value)
-
-
-def test_a_missing_or_binary_file_is_refused(tmp_path):
-    with pytest.raises(AuditError, match="cannot read"):
-        audit_csv(tmp_path / "absent.csv", 12)
-    (tmp_path / "b.csv").write_bytes(b"accuracy\n\xff\xfe\n")
-    with pytest.raises(AuditError, match="not UTF-8 text"):
-        audit_csv(tmp_path / "b.csv", 12)
-    with pytest.raises(AuditError, match="at least 2"):
-        audit_csv(tmp_path / "absent.csv", 1)
-
-
-def test_a_row_has_two_decimals():
-    row = row_in_percent("ours", accuracy=97.137, kappa=-1.0)
-    assert (row.accuracy.text, row.kappa.text, row.f1) == ("97.14", "-1.00", None)
-    assert row.accuracy.low == pytest.approx(0.97135)
 
 
 def levels_of_means(*pairs):
@@ -210,3 +201,28 @@ def test_a_true_mean_has_no_findings():
         labels = [*(str(n) for n in range(len(values))), "mean"]
         texts = [f"{100 * value:.{decimals}f}" for value in (*values, values.mean())]
         assert not levels_of_means(*zip(labels, texts, strict=True))
+
+
+def random_confusions(random, folds=3):
+    """Confusion matrices [folds, styles, styles] whose class sizes differ much between the folds."""
+    styles, clips = int(random.integers(2, 13)), 30
+    skill = random.random()
+    rates = skill * np.eye(styles) + (1 - skill) / styles
+    supports = random.multinomial(clips, np.full(styles, 1 / styles), size=folds) * int(random.integers(1, 12))
+    return np.array([[random.multinomial(n, row) for n, row in zip(fold, rates, strict=True)] for fold in supports])
+
+
+def test_true_scores_and_their_means_have_no_findings():
+    random = np.random.default_rng(0)
+    confusions = {f"setting {number}": random_confusions(random) for number in range(40)}
+    assert audit_confusions(confusions) == OwnAudit(40 * 4, (), runs=40 * 3)  # three folds and their mean
+    assert audit_confusions({"one": confusions["setting 0"][:1]}) == OwnAudit(1, (), runs=1)
+    assert audit_confusions({}) == OwnAudit(0, ())
+
+
+def test_the_class_sizes_of_a_mean_are_used_if_those_of_its_runs_are_similar(monkeypatch):
+    supports = []
+    monkeypatch.setattr("dance_tf.audit.audit.audit_row", lambda *args, averaged=False: supports.append(args[2]) or ())
+    for second in ([11, 10], [20, 10]):
+        audit_confusions({"runs": np.array([np.diag([10, 10]), np.diag(second)])})
+    assert supports == [(10, 10), (11, 10), (21, 20), (10, 10), (20, 10), None]

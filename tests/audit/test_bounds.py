@@ -4,67 +4,69 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from dance_tf.audit import bounds
-from dance_tf.audit.bounds import Range, Shares, parse_score
-from dance_tf.evaluation.metrics import class_scores, scores_of_confusion
+from dance_tf.audit.bounds import (
+    PublishedRow,
+    RoundingInterval,
+    Shares,
+    bounds_of_all_sizes,
+    bounds_of_f1,
+    bounds_of_shares,
+    parse_score,
+)
+from dance_tf.evaluation.metrics import SCORES, class_scores, scores_of_confusion
+
+F1 = "f1 against precision and sensitivity"
 
 
-def exactly(value):
-    return Range(float(value), float(value))
+def allowed(rule, supports=None, classes=None, averaged=False, **given):
+    """The smallest and largest value that a rule allows, given exact scores; for F1 the first of each."""
+    row = PublishedRow("", **{name: RoundingInterval("", x, x) for name, x in {rule.split()[0]: 0.5, **given}.items()})
+    found = [*bounds_of_f1(row, classes or len(supports), supports, averaged)]
+    found += bounds_of_shares(row, Shares.of(supports), averaged) if supports else bounds_of_all_sizes(row, classes)
+    ranges = [bound.allowed for bound in found if bound.rule == rule]
+    return max(each.low for each in ranges), ranges[min(1, len(ranges) - 1)].high
 
 
 def scores(matrix):
-    """Accuracy, precision, sensitivity, specificity, F1, kappa."""
-    return scores_of_confusion(np.array(matrix))
+    return dict(zip(SCORES, scores_of_confusion(np.array(matrix)), strict=True))
 
 
-def test_f1_reaches_the_harmonic_mean_and_nears_the_lower_bound():
-    _, precision, recall, _, f1, _ = scores([[8, 2], [2, 8]])
-    bound = bounds.f1_from_precision_and_recall(exactly(precision), exactly(recall))
-    assert f1 == pytest.approx(bound.high) == pytest.approx(0.8)
-    assert bound.low == pytest.approx(0.6)
-    # all frames but one are predicted as class 0: low precision in one class, low recall in the other
-    _, precision, recall, _, f1, _ = scores([[100, 0], [9_999, 1]])
-    bound = bounds.f1_from_precision_and_recall(exactly(precision), exactly(recall))
-    assert bound.low == pytest.approx(0.005, abs=1e-4)
-    assert bound.low < f1 < 0.011
+def only(values, *names):
+    return {name: values[name] for name in names}
 
 
-def test_specificity_equals_recall_with_two_classes():
-    _, _, recall, specificity, _, _ = scores([[7, 3], [1, 99]])
-    assert bounds.specificity_from_recall(exactly(recall)).low == pytest.approx(specificity) == pytest.approx(recall)
-
-
-def test_accuracy_nears_its_bounds_if_one_class_dominates():
-    accuracy, _, recall, *_ = scores([[10_000, 10_000, 0], [0, 1, 0], [0, 0, 1]])
-    assert bounds.accuracy_from_any_recall(exactly(recall), 3).low == pytest.approx(0.5)
-    assert accuracy == pytest.approx(0.5, abs=1e-3)
-    accuracy, precision, recall, _, f1, _ = scores([[10_000, 0, 0], [1, 0, 0], [1, 0, 0]])
-    assert bounds.accuracy_from_any_recall(exactly(recall), 3).high == pytest.approx(1)
-    for score in (precision, f1):
-        assert bounds.accuracy_from_macro_score(exactly(score), 3).high == pytest.approx(accuracy, abs=1e-3)
-
-
-def test_kappa_lies_between_accuracy_less_one_and_accuracy():
-    accuracy, *_, kappa = scores([[90, 5], [5, 0]])
-    low, high = bounds.kappa_from_accuracy(exactly(accuracy))
-    assert (low, high) == (pytest.approx(-0.1), pytest.approx(0.9))
-    assert low < kappa < high
-    # the mean of a fold without errors and a fold without hits lies on the chord, below -(1 - A) / (1 + A)
-    folds = np.mean([scores([[5, 0], [0, 5]]), scores([[0, 5], [5, 0]])], axis=0)
-    assert (folds[0], folds[5]) == (0.5, 0)
-    assert bounds.kappa_from_accuracy(exactly(folds[0])).low == -0.5
+@pytest.mark.parametrize(
+    ("matrix", "rule", "low", "high"),
+    [
+        # F1 reaches the harmonic mean, and nears the lower bound if all frames but one are predicted as class 0
+        ([[8, 2], [2, 8]], F1, 0.6, 0.8),
+        ([[100, 0], [9_999, 1]], F1, 0.005, None),
+        # specificity equals recall with two classes
+        ([[7, 3], [1, 99]], "specificity against sensitivity", 0.845, 1.0),
+        # accuracy nears its bounds if one class dominates
+        ([[10_000, 10_000, 0], [0, 1, 0], [0, 0, 1]], "accuracy against sensitivity", 0.5, None),
+        ([[10_000, 0, 0], [1, 0, 0], [1, 0, 0]], "accuracy against sensitivity", None, 1.0),
+        ([[10_000, 0, 0], [1, 0, 0], [1, 0, 0]], "accuracy against precision", None, 0.9998),
+        ([[10_000, 0, 0], [1, 0, 0], [1, 0, 0]], "accuracy against f1", None, 0.9999),
+        ([[90, 5], [5, 0]], "kappa against accuracy", -0.1, 0.9),
+        # the mean of a fold without errors and a fold without hits lies on the chord, below -(1 - A) / (1 + A)
+        ([[5, 5], [5, 5]], "kappa against accuracy", -0.5, 0.5),
+    ],
+)
+def test_bounds_of_all_sizes_are_reached_or_near(matrix, rule, low, high):
+    values = scores(matrix)
+    given = {name: values[name] for name in SCORES if name in rule.split()[1:]}
+    found = allowed(rule, classes=len(matrix), **given)
+    for bound, expected in zip(found, (low, high), strict=True):
+        assert expected is None or bound == pytest.approx(expected, abs=1e-4)
+    assert found[0] - 1e-12 <= values[rule.split()[0]] <= found[1] + 1e-12
 
 
 def test_shares_of_supports():
     shares = Shares.of((10, 30, 0, 60))
-    np.testing.assert_allclose(shares.low, [0.1, 0.3, 0, 0.6])
-    np.testing.assert_allclose(shares.high, shares.low)
-    assert (shares.occurring, shares.complete) == (3, False)
-    loose = Shares.of((10, 30, 60), slack=2)
-    np.testing.assert_allclose(loose.low, [0.05, 0.15, 0.3])
-    np.testing.assert_allclose(loose.high, [0.2, 0.6, 1.0])
-    assert loose.complete
+    np.testing.assert_allclose(shares, [[0.1, 0.3, 0, 0.6]] * 2)
+    np.testing.assert_allclose(shares.occurring, [0.1, 0.3, 0.6])
+    np.testing.assert_allclose(Shares.of((10, 30, 60), slack=2), [[0.05, 0.15, 0.3], [0.2, 0.6, 1.0]])
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -78,85 +80,81 @@ def test_accuracy_from_recall_is_the_extreme_of_a_solver(seed):
         linprog(sign * weights, A_eq=np.ones((1, classes)), b_eq=[classes * recall], bounds=(0, 1)).fun * sign
         for sign in (1, -1)
     ]
-    assert bounds.accuracy_from_recall(exactly(recall), Shares.of(supports)) == pytest.approx(tuple(found))
+    assert allowed("accuracy against sensitivity and supports", supports, sensitivity=recall) == pytest.approx(found)
 
 
-def test_equal_classes_leave_one_possible_value():
-    matrix = np.array([[70, 20, 10, 0], [0, 90, 5, 5], [1, 2, 97, 0], [30, 30, 30, 10]])
-    accuracy, _, recall, specificity, _, kappa = scores(matrix)
-    shares = Shares.of((100,) * 4)
-    assert bounds.accuracy_from_recall(exactly(recall), shares) == pytest.approx((accuracy, accuracy))
-    assert bounds.specificity_from_accuracy(exactly(accuracy), shares) == pytest.approx((specificity, specificity))
-    for averaged in (False, True):
-        bound = bounds.kappa_from_accuracy_and_shares(exactly(accuracy), shares, averaged)
-        assert bound == pytest.approx((kappa, kappa))
+def of_supports(matrix, score, averaged=False, supports=None):
+    """The scores of a matrix, and what their accuracy and class sizes allow for one of them."""
+    values, supports = scores(matrix), supports or tuple(np.sum(matrix, axis=1).tolist())
+    given = "sensitivity" if score == "accuracy" else "accuracy"
+    return values, allowed(f"{score} against {given} and supports", supports, averaged=averaged, **only(values, given))
+
+
+@pytest.mark.parametrize("score", ["accuracy", "specificity", "kappa"])
+@pytest.mark.parametrize("averaged", [False, True])
+def test_equal_classes_leave_one_possible_value(score, averaged):
+    matrix = [[70, 20, 10, 0], [0, 90, 5, 5], [1, 2, 97, 0], [30, 30, 30, 10]]
+    values, found = of_supports(matrix, score, averaged)
+    assert found == pytest.approx((values[score], values[score]))
 
 
 @pytest.mark.parametrize(
     ("matrix", "score", "side"),
     [
-        ([[8, 0, 2], [0, 26, 4], [0, 0, 60]], "specificity", "low"),  # all errors are predicted as the largest class
-        ([[10, 0, 0], [4, 26, 0], [2, 0, 58]], "specificity", "high"),  # as the smallest class
-        ([[4, 0, 6], [0, 30, 0], [0, 0, 60]], "kappa", "low"),
-        ([[10, 0, 0], [0, 30, 0], [6, 0, 54]], "kappa", "high"),
+        ([[8, 0, 2], [0, 26, 4], [0, 0, 60]], "specificity", 0),  # all errors are predicted as the largest class
+        ([[10, 0, 0], [4, 26, 0], [2, 0, 58]], "specificity", 1),  # as the smallest class
+        ([[4, 0, 6], [0, 30, 0], [0, 0, 60]], "kappa", 0),
+        ([[10, 0, 0], [0, 30, 0], [6, 0, 54]], "kappa", 1),
     ],
 )
 def test_specificity_and_kappa_reach_their_bounds(matrix, score, side):
-    accuracy, _, _, specificity, _, kappa = scores(matrix)
-    shares = Shares.of((10, 30, 60))
-    if score == "specificity":
-        assert getattr(bounds.specificity_from_accuracy(exactly(accuracy), shares), side) == pytest.approx(specificity)
-    else:
-        bound = bounds.kappa_from_accuracy_and_shares(exactly(accuracy), shares, averaged=False)
-        assert getattr(bound, side) == pytest.approx(kappa)
+    values, found = of_supports(matrix, score)
+    assert found[side] == pytest.approx(values[score])
 
 
 def test_precision_and_f1_are_lowest_if_the_smallest_classes_have_all_errors():
     matrix = [[0, 10, 0, 0], [10, 0, 0, 0], [0, 0, 30, 0], [0, 0, 0, 50]]
-    accuracy, precision, _, _, f1, _ = scores(matrix)
-    low = bounds.precision_from_accuracy(exactly(accuracy), Shares.of((10, 10, 30, 50))).low
-    assert low <= precision == f1 == pytest.approx(0.5)
-    # 2e = 0.4 covers both shares of 0.1 and two thirds of the share of 0.3
-    assert low == pytest.approx((4 - 2 - 2 / 3) / 4)
+    for score in ("precision", "f1"):
+        values, (low, _) = of_supports(matrix, score)
+        assert low <= values[score] == pytest.approx(0.5)
+        # 2e = 0.4 covers both shares of 0.1 and two thirds of the share of 0.3
+        assert low == pytest.approx((4 - 2 - 2 / 3) / 4)
 
 
 def test_precision_is_below_one_if_there_are_errors():
-    accuracy, precision, *_ = scores([[50, 0], [5, 45]])
-    high = bounds.precision_from_accuracy(exactly(accuracy), Shares.of((50, 50))).high
-    assert precision < high == pytest.approx(1 - 0.05 / (2 * 1.5))
+    values, (_, high) = of_supports([[50, 0], [5, 45]], "precision")
+    assert values["precision"] < high == pytest.approx(1 - 0.05 / (2 * 1.5))
 
 
 def test_an_absent_class_may_have_all_false_positives():
-    matrix = np.array([[8, 0, 2], [0, 10, 0], [0, 0, 0]])
-    accuracy, precision, _, specificity, _, _ = scores(matrix)
-    assert (accuracy, precision, specificity) == (0.9, 1, 1)
-    shares = Shares.of((10, 10, 0))
-    assert bounds.specificity_from_accuracy(exactly(accuracy), shares).high == 1
-    assert bounds.precision_from_accuracy(exactly(accuracy), shares).high == 1
+    matrix = [[8, 0, 2], [0, 10, 0], [0, 0, 0]]
+    for score in ("specificity", "precision"):
+        values, (_, high) = of_supports(matrix, score)
+        assert values[score] == high == 1
     # an average over all three classes counts the absent class as 0
-    low, high = bounds.accuracy_from_recall(exactly(class_scores(matrix).sensitivity.mean()), shares)
-    assert low - 1e-12 <= accuracy <= high + 1e-12
+    recall = class_scores(np.array(matrix)).sensitivity.mean()
+    low, high = allowed("accuracy against sensitivity and supports", (10, 10, 0), sensitivity=recall)
+    assert low - 1e-12 <= 0.9 <= high + 1e-12
 
 
 def test_one_occurring_class_gives_no_bound():
-    shares = Shares.of((10, 0))
-    assert bounds.specificity_from_accuracy(exactly(0.5), shares) == (0, 1)
-    assert bounds.kappa_from_accuracy_and_shares(exactly(0.5), shares, averaged=False).low <= 0
+    assert allowed("specificity against accuracy and supports", (10, 0), accuracy=0.5) == (0, 1)
+    assert allowed("kappa against accuracy and supports", (10, 0), accuracy=0.5)[0] <= 0
 
 
 def test_f1_with_omitted_classes_exceeds_the_harmonic_mean():
     each = class_scores(np.array([[90, 10, 0], [10, 90, 0], [50, 50, 0]]))
     # the third class is never predicted, and precision and F1 omit it
-    precision, recall, f1 = each.precision[:2].mean(), each.sensitivity.mean(), each.f1[:2].mean()
-    allowed = bounds.f1_with_omitted_classes(exactly(precision), exactly(recall), 3, 2)
-    assert allowed.high == pytest.approx(2 * 0.9 * 0.9 / 1.8)
-    assert bounds.f1_from_precision_and_recall(exactly(precision), exactly(recall)).high < f1 < allowed.high
+    given = {"precision": each.precision[:2].mean(), "sensitivity": each.sensitivity.mean()}
+    high = allowed(F1, (100, 100, 100), **given)[1]
+    assert high == pytest.approx(2 * 0.9 * 0.9 / 1.8)
+    assert allowed(F1, classes=3, **given)[1] < each.f1[:2].mean() < high
     # reached if the two other classes have no errors
-    assert bounds.f1_with_omitted_classes(exactly(2 / 3), exactly(2 / 3), 3, 2).high == pytest.approx(1)
+    assert allowed(F1, (100, 100, 100), precision=2 / 3, sensitivity=2 / 3)[1] == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
-    ("recall", "accuracy", "supports", "expected"),
+    ("recall", "accuracy", "supports", "found"),
     [
         (0.60, None, (100, 100, 100), 2),
         (0.67, None, (100, 100, 100), 3),
@@ -166,9 +164,9 @@ def test_f1_with_omitted_classes_exceeds_the_harmonic_mean():
         (0.60, None, (100, 100, 0), 2),
     ],
 )
-def test_min_classes_found(recall, accuracy, supports, expected):
-    accuracy = None if accuracy is None else exactly(accuracy)
-    assert bounds.min_classes_found(exactly(recall), accuracy, Shares.of(supports)) == expected
+def test_the_least_number_of_classes_with_true_positives(recall, accuracy, supports, found):
+    given = {"precision": recall} | ({} if accuracy is None else {"accuracy": accuracy})
+    assert allowed(F1, supports, sensitivity=recall, **given)[1] == pytest.approx(min(1, recall * 3 / found))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +191,7 @@ def test_min_classes_found(recall, accuracy, supports, expected):
 )
 def test_a_printed_number_has_the_interval_that_rounds_to_it(text, percent, low, high, decimals):
     score = parse_score(text, percent=percent)
-    assert score.range == (pytest.approx(low, abs=1e-15), pytest.approx(high, abs=1e-15))
+    assert (score.low, score.high) == (pytest.approx(low, abs=1e-15), pytest.approx(high, abs=1e-15))
     assert (score.text, score.decimals, score.scale) == (text.strip(), decimals, 100 if percent or "%" in text else 1)
 
 

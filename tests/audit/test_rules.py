@@ -43,33 +43,23 @@ def scores_over(matrix, convention):
     "nan precision" omits them from precision only.
     """
     each, plain = class_scores(matrix), scores_of_confusion(matrix)
-    if convention.startswith("nan"):
-        predicted, occurs, hits = matrix.sum(axis=0) > 0, matrix.sum(axis=1) > 0, np.diagonal(matrix) > 0
-        if convention == "nan precision":
-            occurs = hits = np.ones(len(matrix), bool)
-        pairs = ((each.precision, predicted), (each.sensitivity, occurs), (each.specificity, occurs | True))
-        macro = [values[chosen].mean() if chosen.any() else 0.0 for values, chosen in (*pairs, (each.f1, hits))]
-        return np.array([plain[0], *macro, plain[5]])
-    chosen = {
-        "occurring": matrix.sum(axis=1) > 0,
-        "occurring or predicted": matrix.sum(axis=1) + matrix.sum(axis=0) > 0,
-        "all": np.ones(len(matrix), bool),
+    occurs, predicted = matrix.sum(axis=1) > 0, matrix.sum(axis=0) > 0
+    everything = np.ones(len(matrix), bool)
+    averaged = {
+        "occurring": [occurs] * 4,
+        "occurring or predicted": [occurs | predicted] * 4,
+        "all": [everything] * 4,
+        "nanmean": [predicted, occurs, everything, np.diagonal(matrix) > 0],
+        "nan precision": [predicted, everything, everything, everything],
     }[convention]
-    macro = [values[chosen].mean() for values in (each.precision, each.sensitivity, each.specificity, each.f1)]
+    macro = [values[chosen].mean() if chosen.any() else 0.0 for values, chosen in zip(each[1:], averaged, strict=True)]
     return np.array([plain[0], *macro, plain[5]])
 
 
 def print_row(scores, decimals, percent, metrics=SCORES):
     """Return a row with some of the scores, rounded."""
-    scale = 100 if percent else 1
-    return PublishedRow(
-        "row",
-        **{
-            name: parse_score(f"{scale * value:.{decimals}f}", percent=percent)
-            for name, value in zip(SCORES, scores, strict=True)
-            if name in metrics
-        },
-    )
+    texts = {name: f"{100**percent * value:.{decimals}f}" for name, value in zip(SCORES, scores, strict=True)}
+    return PublishedRow("row", **{name: parse_score(texts[name], percent=bool(percent)) for name in metrics})
 
 
 CONVENTIONS = ("occurring", "occurring or predicted", "all")

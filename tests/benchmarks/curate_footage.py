@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -50,25 +51,16 @@ def start(source: Path, out: Path, jobs: int) -> subprocess.Popen:
 def watch_memory(process: subprocess.Popen, peak: list[int]) -> None:
     """Record the peak resident memory of a process and its children, ten times a second, until it ends."""
     while process.poll() is None:
-        total = 0
-        try:
-            tree = [psutil.Process(process.pid)]
-            tree += tree[0].children(recursive=True)
-        except psutil.NoSuchProcess:
-            return
-        for one in tree:
-            try:
-                total += one.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        peak[0] = max(peak[0], total)
+        with suppress(psutil.NoSuchProcess):  # one that ends meanwhile: measured again a moment later
+            first = psutil.Process(process.pid)
+            tree = [first, *first.children(recursive=True)]
+            peak[0] = max(peak[0], sum(one.memory_info().rss for one in tree))
         time.sleep(0.1)
 
 
 def children_cpu() -> float:
     """Return the CPU seconds of all processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
 def curate(source: Path, out: Path, jobs: int) -> dict[str, float]:

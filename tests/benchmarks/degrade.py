@@ -1,12 +1,11 @@
 """Speed of every corruption on one core, and agreement with public implementations of the same operations.
 
-Run from the repository root: `PYTHONPATH=. python tests/benchmarks/degrade.py [--json FILE] [--write]`. albumentations
-and imagecorruptions are optional. Everything is measured on one core with 256×256 gray frames. Requirements that are
+Run from the repository root: `PYTHONPATH=. python tests/benchmarks/degrade.py [--write]`. albumentations and
+imagecorruptions are optional. Everything is measured on one core with 256×256 gray frames. Requirements that are
 not met are listed at the end, and the exit status is then 1. `--write` writes the table to SPEED.md.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -20,18 +19,16 @@ import numpy as np
 import pandas as pd
 from degrade_against_albumentations import (
     SIDE,
-    Twin,
     agreement,
-    installed_versions,
     kindred_operations,
     same_operations,
     sample_clip,
+    to_markdown,
     versions_line,
 )
 
 from dance_tf.corruption.codec import FRAMES_PER_SECOND, PRESET, measure_compression
 from dance_tf.corruption.conditions import CONDITIONS, degrade
-from dance_tf.report.tables import to_markdown
 
 REPEATS = 5
 MIN_SPEED = 200  # frames per second of every condition but H.264
@@ -49,14 +46,6 @@ def _frames_per_second(work: Callable[[], object], frames: int) -> float:
         work()
         times.append(time.perf_counter() - start)
     return frames / float(np.median(times))
-
-
-def _whole_clip(twin: Twin, clip: np.ndarray) -> np.ndarray:
-    """Apply a twin to all frames of a clip."""
-    degraded = np.empty_like(clip)
-    for i, frame in enumerate(clip):
-        degraded[i] = twin.apply(frame)
-    return degraded
 
 
 def encode_bare(clip: np.ndarray, crf: float) -> int:
@@ -102,7 +91,7 @@ def speed(clip: np.ndarray) -> pd.DataFrame:
             found = pairs[same[name]][1][0] if same.get(name) in pairs else kin.get(name)
             if found:
                 few = clip[:20] if name in kin else clip  # some of these take a tenth of a second a frame
-                theirs = _frames_per_second(lambda t=found, f=few: _whole_clip(t, f), len(few))
+                theirs = _frames_per_second(lambda t=found, f=few: t.on_clip(f), len(few))
                 twin = found.name
         row = {"condition": name, "severity": severity, "ours": ours, "twin": twin, "theirs": theirs}
         rows.append({**row, "same_operation": twin is not None and same.get(name) in pairs})
@@ -165,7 +154,6 @@ def speed_page(speeds: pd.DataFrame) -> str:
 def main() -> int:
     """Measure, print and write the numbers; return 1 if a requirement is not met, else 0."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", help="also write the numbers to this file")
     parser.add_argument("--write", action="store_true", help=f"also write {WRITTEN.name}")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
@@ -173,10 +161,9 @@ def main() -> int:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     clip = sample_clip()
     speeds, agreements = speed(clip), agreement(clip)
-    compression = pd.DataFrame([vars(measure) for measure in measure_compression(clip, (23, 28, 33, 38, 43, 48))])
-    versions = installed_versions()
+    compression = measure_compression(clip, (23, 28, 33, 38, 43, 48))
     pd.set_option("display.width", 200, "display.max_columns", 20, "display.precision", 2)
-    print(versions)
+    print(versions_line())
     print(f"\nFrames per second on one core, {SIDE}×{SIDE}, median of {REPEATS}\n{speeds.to_string(index=False)}")
     spatial = speeds[~speeds.condition.str.contains("compression")]
     print(f"slowest condition except H.264: {spatial.ours.min():.0f} frames/s (required: {MIN_SPEED})")
@@ -184,11 +171,6 @@ def main() -> int:
         print(f"median ratio to public twins, {name} ({count}): {ratio:.2f}")
     print(f"\nAgreement with public implementations\n{agreements.to_string(index=False)}")
     print(f"\nH.264 on this clip (kbit/s at {FRAMES_PER_SECOND:g} frames/s)\n{compression.to_string(index=False)}")
-    if arguments.json:
-        tables = {"speed": speeds, "agreement": agreements, "compression": compression}
-        document = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
-        with open(arguments.json, "w", encoding="utf-8") as stream:
-            json.dump({"versions": versions, **document}, stream, indent=1)
     if arguments.write:
         WRITTEN.write_text(speed_page(speeds), encoding="utf-8")
     missed = misses(speeds)

@@ -21,7 +21,6 @@ from dance_tf.corruption.codec import FRAMES_PER_SECOND, psnr
 from dance_tf.corruption.conditions import degrade
 from dance_tf.corruption.light import dim
 from dance_tf.corruption.weather import fog_texture
-from dance_tf.report.tables import to_markdown
 
 SIDE, LENGTH = 256, 120
 WRITTEN = Path(__file__).with_name("AGREEMENT.md")
@@ -35,6 +34,10 @@ class Twin:
 
     name: str
     apply: Callable[[np.ndarray], np.ndarray]
+
+    def on_clip(self, clip: np.ndarray) -> np.ndarray:
+        """Return all frames of a clip, changed."""
+        return np.stack([self.apply(frame) for frame in clip])
 
 
 def sample_clip(length: int = LENGTH, side: int = SIDE) -> np.ndarray:
@@ -150,16 +153,13 @@ def agreement(clip: np.ndarray) -> pd.DataFrame:
             (change, gray levels), contrast_ours, contrast_theirs (standard deviation over the clean one's).
     """
     cases = [
-        (title, twin, True, ours(clip), np.stack([twin.apply(frame) for frame in clip]))
-        for title, (ours, twins) in same_operations().items()
-        for twin in twins
+        (title, twin, True, clip, ours(clip)) for title, (ours, twins) in same_operations().items() for twin in twins
     ]
-    few = clip[::10]
-    for name, twin in kindred_operations().items():
-        cases.append((name, twin, False, degrade(clip, name).frames[::10], np.stack([twin.apply(f) for f in few])))
+    kin = kindred_operations()
+    cases += [(name, kin[name], False, clip[::10], degrade(clip, name).frames[::10]) for name in kin]
     rows = []
-    for title, twin, same, ours, theirs in cases:
-        clean = clip if same else few
+    for title, twin, same, clean, ours in cases:
+        theirs = twin.on_clip(clean)
         rows.append(
             {
                 "operation": title,
@@ -177,20 +177,18 @@ def agreement(clip: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that the table depends on, if installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def versions_line() -> str:
-    """Return the versions in one line, as in AGREEMENT.md."""
-    return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    """Return the versions of the packages that the table depends on, if installed, in one line."""
+    installed = {each.name: each.version for each in importlib.metadata.distributions()}
+    return ", ".join(f"{name} {installed[name]}" for name in PACKAGES if name in installed)
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """Return a table as Markdown. `make crosscheck` has neither tabulate nor Keras, which dance_tf.report imports."""
+    rules = ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in table.dtypes]
+    cells = table.map(lambda cell: "–" if pd.isna(cell) else f"{cell:.2f}" if isinstance(cell, float) else str(cell))
+    rows = [list(table.columns), rules, *cells.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def agreement_page(table: pd.DataFrame) -> str:

@@ -22,17 +22,6 @@ from dance_tf.video.luma import picture_area
 CLIP = Clip(Path("a.mp4"), "Tok", "d1", "a")
 
 
-def faulty(make_dance):
-    """Ninety frames: 10 blank, 30 dancing, 10 blurred, 20 dancing, 20 standing; and the fault of each."""
-    frames = make_dance(90)
-    frames[:10] = 17
-    for number in range(40, 50):
-        frames[number] = cv2.GaussianBlur(frames[number], (0, 0), 4)
-    frames[70:] = frames[70]
-    truth = [BLANK] * 10 + [""] * 30 + [BLURRED] * 10 + [""] * 20 + [NO_DANCING] * 20
-    return frames, np.arange(90) / 30, truth
-
-
 def test_measures_by_hand():
     steps = np.zeros((10, 10), np.uint8)
     steps[:, 5:] = 30
@@ -59,8 +48,8 @@ def test_noise_is_not_sharpness(make_dance):
     assert sharpness(blurred) < 0.49 * sharpness(sharp)
 
 
-def test_each_fault_is_found_with_its_reason_and_measure(make_dance):
-    frames, timestamps, truth = faulty(make_dance)
+def test_each_fault_is_found_with_its_reason_and_measure(faulty):
+    (frames, truth), timestamps = faulty, np.arange(90) / 30
     settings, beats = CurationSettings(), []
     curated = curate_frames(CLIP, frames, timestamps, 3.0, settings, heartbeat=lambda: beats.append(1))
     found = frame_reasons(curated)
@@ -82,21 +71,24 @@ def test_each_fault_is_found_with_its_reason_and_measure(make_dance):
     assert len(beats) >= 90 + 70 - 3  # a heartbeat for each frame, and for each comparison of usable frames
 
 
+def dropped(frames, rate=30):
+    clip = curate_frames(CLIP, frames, np.arange(len(frames)) / rate, len(frames) / rate)
+    return {frame.index: frame.reason for frame in clip.dropped}
+
+
 def test_blur_is_relative_to_the_clip(make_dance):
     soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in make_dance(60)])
-    assert not curate_frames(CLIP, soft, np.arange(60) / 30, 2.0).dropped
+    assert not dropped(soft)
     some = make_dance(60)
     some[20:30] = soft[20:30]
-    assert {frame.index for frame in curate_frames(CLIP, some, np.arange(60) / 30, 2.0).dropped} == set(range(20, 30))
+    assert set(dropped(some)) == set(range(20, 30))
 
 
 def test_a_short_rest_is_part_of_the_dance(make_dance):
     frames = make_dance(60)
     frames[30:50] = frames[30]
-    at_30, at_120 = np.arange(60) / 30, np.arange(60) / 120
-    assert any(frame.reason == NO_DANCING for frame in curate_frames(CLIP, frames, at_30, 2.0).dropped)
-    # the same pictures four times as fast: the rest lasts a sixth of a second
-    assert not curate_frames(CLIP, frames, at_120, 0.5).dropped
+    assert NO_DANCING in dropped(frames).values()
+    assert not dropped(frames, rate=120)  # the rest lasts a sixth of a second
 
 
 def test_a_clip_without_usable_frames_has_empty_arrays():

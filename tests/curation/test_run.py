@@ -106,13 +106,8 @@ def make(clip, part, read=SMALL, **options):
     return len(beats)
 
 
-def test_a_part_holds_what_curation_in_memory_gives(make_dance, make_video, tmp_path):
-    frames = make_dance(90)
-    frames[:10] = 17
-    for number in range(40, 50):
-        frames[number] = cv2.GaussianBlur(frames[number], (0, 0), 4)
-    frames[70:] = frames[70]
-    clip = Clip(make_video(tmp_path / "a.mp4", frames), "Tok", "d1", "a")
+def test_a_part_holds_what_curation_in_memory_gives(faulty, make_video, tmp_path):
+    clip = Clip(make_video(tmp_path / "a.mp4", faulty[0]), "Tok", "d1", "a")
     footage = read_footage(clip.path)
     expected = curate_frames(clip, footage.frames.copy(), footage.timestamps, footage.seconds)
     assert {frame.reason for frame in expected.dropped} == set(REASONS)
@@ -127,14 +122,14 @@ def test_a_part_holds_what_curation_in_memory_gives(make_dance, make_video, tmp_
 def test_memory_does_not_grow_with_the_clip(make_dance, make_video, tmp_path):
     peaks, frames = [], make_dance(40, 128, 128)
     frames[5:10] = 0  # so that the other frames move
-    for repeats in (1, 10, 40):  # the first fills caches
+    for repeats in (1, 5, 20):  # the first fills caches
         path = make_video(tmp_path / f"{repeats}.mp4", np.concatenate([frames] * repeats), options={"g": "250"})
         tracemalloc.start()
         make(Clip(path), tmp_path / "p.npy", ReadSettings(threads=1))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert read_part(tmp_path / "p.npy").seen == 40 * repeats
-    # frames of 16 KiB: one copy of the additional 1,200 would be 20 MB
+    # frames of 16 KiB: one copy of the additional 600 would be 10 MB
     assert peaks[2] - peaks[1] < 1_000_000, peaks
 
 
@@ -241,15 +236,6 @@ def test_a_killed_and_resumed_run_gives_the_same_parts(footage, curated, tmp_pat
     begun.stdout.close()
     assert curate_footage(find_clips(footage), tmp_path, SMALL, jobs=1) == rows
     assert content(tmp_path) == content(parts)
-
-
-def test_a_dask_cluster_gives_the_same_parts(footage, curated, tmp_path, recwarn):
-    distributed = pytest.importorskip("distributed")
-    parts, rows = curated
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster:
-        found = curate_footage(find_clips(footage), tmp_path, SMALL, scheduler=cluster.scheduler_address)
-    assert found == rows and content(tmp_path) == content(parts)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")

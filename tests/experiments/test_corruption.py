@@ -293,10 +293,10 @@ def experiment(monkeypatch, tmp_path):
     return SimpleNamespace(jobs=1, measure=lambda name, compute, *key: compute())
 
 
-def run_of(key, tmp_path, strategy="cnn"):
+def run_of(key, tmp_path, strategy="cnn", name=""):
     settings = training_settings(strategy, "frame")
     settings = replace(settings, network=replace(settings.network, sequence_length=4))
-    run = Run(RunSpec(settings, name=f"name of {key}"), tmp_path / key, 0, 0, False, 0.0, 0.0)
+    run = Run(RunSpec(settings, name=name or f"name of {key}"), tmp_path / key, 0, 0, False, 0.0, 0.0)
     run.__dict__["test"] = Predictions(STYLES[:2], (), (), [], np.zeros((0, 2)), np.zeros((0, 2)))
     return run
 
@@ -310,13 +310,15 @@ def test_networks_classify_the_clips_that_were_not_refused(experiment, tmp_path)
         columns=["clip", "reason", "condition", "severity", "background_valid", "changed"],
     )
     main, sequence = run_of("main", tmp_path), run_of("sequence", tmp_path, "cnn_lstm")
-    table = judge_corrupted(
-        experiment, [([main], [clean, *rain]), ([sequence], [clean, rain[0]])], clips, FrameSampling()
-    )
+    same = run_of("main", tmp_path, name="same")  # a comparison with the settings of the main run
+    plan = [([main], [clean, *rain]), ([sequence, same], [clean, rain[0]])]
+    table = judge_corrupted(experiment, plan, clips, FrameSampling())
+    table, twin = table[table["name"] != "same"], table[table["name"] == "same"]
     asked = table.groupby(["run", "condition", "seed"], sort=False).size()
     assert dict(asked) == {
         ("main", CLEAN, 0): 2, ("main", "rain", 0): 2, ("main", "rain", 1): 2, ("sequence", CLEAN, 0): 2
     }  # fmt: skip
+    assert set(twin["run"]) == {"main"} and len(twin) == 4
     assert set(table["clip"]) == {"a", "b"} and set(table["name"]) == {"name of main", "name of sequence"}
     rainy = table[(table["condition"] == "rain") & (table["seed"] == 0)].set_index("clip")
     assert dict(rainy["predicted"]) == {"a": "TDS", "b": "Tok"} and list(rainy["counts"]) == ["0 2", "2 0"]

@@ -1,7 +1,7 @@
 """Costs: how networks are cut, what is timed, and the table made of it; no test depends on the speed of a machine."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import keras
@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.background import estimate_background
-from dance_tf.dataset.workspace import Workspace
-from dance_tf.experiments import cost
+from dance_tf.experiments.attention import attention_blocks
+from dance_tf.experiments.cache import Run
 from dance_tf.experiments.cost import (
     BATCH,
     SHARED,
     NetworkFile,
-    attention_blocks,
-    attention_weights,
     cut_network,
     measure_costs,
     measure_memory,
@@ -56,42 +54,23 @@ def network(tmp_path):
     return str(path)
 
 
-@pytest.mark.parametrize("strategy", ["cnn", "resnet", "cnn_ae"])
-def test_parts_without_attention_make_the_whole(strategy):
-    whole = build(strategy)
+@pytest.mark.parametrize(
+    ("strategy", "attention", "spatial"),
+    [("cnn", 0, False), ("resnet", 0, False), ("cnn_ae", 0, False), ("cnn_ae_attention", 1, False),
+     ("cnn_ae_attention", 2, True)],
+)  # fmt: skip
+def test_parts_make_the_whole(strategy, attention, spatial):
+    whole = build(strategy, spatial_attention=spatial)
     parts = cut_network(whole)
-    assert set(parts) == {"extraction", "head"}
+    assert [len(block) for block in attention_blocks(whole)] == ([attention] * 2 if attention else [])
+    assert set(parts) == {"extraction", "head", *(["attention"] if attention else [])}
     vector = parts["extraction"].predict_on_batch(FRAMES[:5])
+    if attention:
+        assert sorted(found.shape for found in vector) == [(5, 4, 4, 32), (5, 4, 4, 64)]
+        weighted = parts["attention"].predict_on_batch(vector)
+        cnn, encoder = sorted((found.reshape(5, -1) for found in weighted), key=lambda found: found.shape[1])
+        vector = np.concatenate([cnn, encoder], axis=1)
     np.testing.assert_allclose(parts["head"].predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
-
-
-@pytest.mark.parametrize("spatial", [False, True])
-def test_parts_with_attention_make_the_whole(spatial):
-    whole = build("cnn_ae_attention", spatial_attention=spatial)
-    assert [len(block) for block in attention_blocks(whole)] == [1 + spatial] * 2
-    parts = cut_network(whole)
-    maps = parts["extraction"].predict_on_batch(FRAMES[:5])
-    assert sorted(found.shape for found in maps) == [(5, 4, 4, 32), (5, 4, 4, 64)]
-    weighted = parts["attention"].predict_on_batch(maps)
-    cnn, encoder = sorted((found.reshape(5, -1) for found in weighted), key=lambda found: found.shape[1])
-    vector = np.concatenate([cnn, encoder], axis=1)
-    np.testing.assert_allclose(parts["head"].predict_on_batch(vector), whole.predict_on_batch(FRAMES[:5]), atol=1e-5)
-
-
-def test_attention_weights_are_the_mean_factors_of_the_layer():
-    whole, labels = build("cnn_ae_attention"), np.array([0, 2, 2, 0, 0])
-    found = attention_weights(whole, FRAMES[:5], labels, 4)
-    assert {path: weights.shape for path, weights in found.items()} == {"cnn": (4, 32), "encoder": (4, 64)}
-    layer = whole.get_layer("encoder_attention")
-    maps = keras.Model(whole.inputs, [layer.input, layer.output]).predict_on_batch(FRAMES[:5])
-    before, after = (side.sum(axis=(1, 2)) for side in maps)
-    ratio = np.divide(after, before, out=np.full(after.shape, np.nan), where=before != 0)
-    for style in (0, 2):
-        active = np.isfinite(ratio[labels == style]).all(axis=0)
-        assert active.sum() > 8
-        expected = ratio[labels == style].mean(axis=0)[active]
-        np.testing.assert_allclose(found["encoder"][style, active], expected, rtol=1e-3)
-    assert np.isnan(found["cnn"][[1, 3]]).all()
 
 
 def test_a_long_clip_is_used_and_a_short_one_replaced_by_a_synthetic_clip_once(clip, tmp_path):
@@ -138,15 +117,6 @@ def test_every_step_is_timed_once_a_round_and_a_users_network_as_a_whole(network
     assert 0 < before <= peak <= peak_memory()
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    spec: RunSpec
-    folder: Path
-    seconds: float
-    parameters: int = 7
-    growth_seconds: float = 1.0
-
-
 def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
     def without_processes(function, *arguments):
         if function is measure_memory:
@@ -159,12 +129,12 @@ def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
 
     monkeypatch.setattr(cost, "in_subprocess", without_processes)
     folder = Path(network).parent
-    runs = [
-        FinishedRun(RunSpec(TrainingSettings(strategy="cnn"), fold=f), folder, s) for f, s in enumerate((11, 98, 12))
-    ]
-    runs.append(FinishedRun(RunSpec(TrainingSettings(strategy="cnn", view="frame"), name="other"), folder, 5))
-    monkeypatch.setattr(cost, "clip_files", lambda _: [clip])
-    table = measure_costs(runs, Workspace(clip, clip, tmp_path, "synthetic"), "a machine", frames=20, repeats=2)
+    specs = [RunSpec(TrainingSettings("cnn"), fold=fold) for fold in range(3)]
+    specs.append(RunSpec(TrainingSettings("cnn", "frame"), name="other"))
+    runs = [Run(spec, folder, 7, 0, False, s, 1.0) for spec, s in zip(specs, (11, 98, 12, 5), strict=True)]
+    rows = [SimpleNamespace(part="clip"), SimpleNamespace(part="")]  # curation refused the second
+    workspace = SimpleNamespace(rows=lambda: rows, clip_path=lambda row: clip, work=tmp_path)
+    table = measure_costs(runs, workspace, "a machine", frames=20, repeats=2)
     described = table[["machine", "frames", "width", "height", "synthetic"]].drop_duplicates()
     assert described.to_numpy().tolist() == [["a machine", 20, 64, 48, False]]
     found = table.set_index(["name", "cost"])[["median", "min", "max", "count"]]

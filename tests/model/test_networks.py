@@ -220,26 +220,7 @@ def test_a_resnet_that_cannot_be_built_is_refused(settings, message):
         build_resnet(NetworkSettings(**settings))
 
 
-OWN_NETWORK = """
-import keras
-
-def {name}(settings):
-    frames = keras.Input((128, 128, 1), dtype="{dtype}")
-    levels = keras.layers.Rescaling(1 / 255)(frames)
-    outputs = keras.layers.Flatten()(keras.layers.AveragePooling2D(32)(levels))
-    return keras.Model(frames, keras.layers.Dense({units}, activation={activation!r})(outputs))
-"""
-
-
-def own_network(folder, **changes):
-    """Write a user's module with one builder; returns its file."""
-    parts = {"name": "tiny", "dtype": "uint8", "units": "settings.classes", "activation": "softmax"} | changes
-    path = folder / "own_network.py"
-    path.write_text(OWN_NETWORK.format(**parts))
-    return path
-
-
-def test_a_user_s_own_network_is_a_strategy(tmp_path, monkeypatch):
+def test_a_user_s_own_network_is_a_strategy(tmp_path, monkeypatch, own_network):
     path = own_network(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     for name in (f"{path}:tiny", "own_network:tiny"):
@@ -250,7 +231,7 @@ def test_a_user_s_own_network_is_a_strategy(tmp_path, monkeypatch):
     assert strategy_of("cnn") is STRATEGIES["cnn"]
 
 
-def test_a_user_s_file_is_read_again_after_an_edit(tmp_path):
+def test_a_user_s_file_is_read_again_after_an_edit(tmp_path, own_network):
     path = own_network(tmp_path)
     first = strategy_of(f"{path}:tiny")
     assert strategy_of(f"{path}:tiny") is first
@@ -272,7 +253,7 @@ def test_a_user_s_file_is_read_again_after_an_edit(tmp_path):
         ({"name": "1"}, "cannot be imported .SyntaxError"),
     ],
 )
-def test_a_user_s_network_that_does_not_fit_is_refused_in_one_line(tmp_path, changes, message):
+def test_a_user_s_network_that_does_not_fit_is_refused_in_one_line(tmp_path, own_network, changes, message):
     path = own_network(tmp_path, **changes)
     with pytest.raises(ValueError, match=f"^strategy '{path}:tiny' {message}") as refused:
         strategy_of(f"{path}:tiny")

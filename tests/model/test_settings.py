@@ -38,24 +38,6 @@ def test_weights_decay_and_offsets_do_not():
     np.testing.assert_allclose(bias, [1, 1])
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"optimizer": "lion"}, "unknown optimizer 'lion': use one of sgd, adam"),
-        ({"decay": "linear"}, "unknown decay 'linear': use one of constant, cosine"),
-        ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
-        ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
-        ({"weight_decay": 1.0}, r"weight_decay must lie in \[0, 1\), not 1.0"),
-        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
-        ({"epochs": -1}, "epochs must be at least 0 and patience at least 1, not -1 and 10"),
-        ({"patience": 0}, "epochs must be at least 0 and patience at least 1, not 30 and 0"),
-    ],
-)
-def test_an_invalid_schedule_is_refused(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        Schedule(**wrong)
-
-
 def test_the_autoencoder_depends_on_everything_but_the_classifier():
     def grown(**changes):
         return growth_settings(dataclasses.replace(BASE, **changes))
@@ -73,22 +55,30 @@ def test_the_autoencoder_depends_on_everything_but_the_classifier():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("make", "wrong", "message"),
     [
-        ({"strategy": "svm"}, "unknown strategy 'svm': use one of resnet, cnn, ae"),
-        ({"view": "edges"}, "unknown view 'edges': use one of frame, difference"),
-        ({"augment": ("time",)}, "time"),
-        ({"epochs": 0}, "epochs: at least 1 is needed to learn anything, not 0"),
-        ({"growth_epochs": 0}, "growth epochs: at least 1"),
-        ({"growth_frozen_epochs": -1}, "growth_frozen_epochs must be at least 0, not -1"),
-        ({"jitter": math.nan}, "jitter must be a number of at least 0, not nan"),
-        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), not 1.0"),
-        ({"frames_per_clip": 0}, "frames_per_clip must be at least 1, not 0"),
+        (Schedule, {"optimizer": "lion"}, "unknown optimizer 'lion': use one of sgd, adam"),
+        (Schedule, {"decay": "linear"}, "unknown decay 'linear': use one of constant, cosine"),
+        (Schedule, {"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
+        (Schedule, {"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
+        (Schedule, {"weight_decay": 1.0}, r"weight_decay must lie in \[0, 1\), not 1.0"),
+        (Schedule, {"momentum": 1.0}, r"momentum must lie in \[0, 1\), not 1.0"),
+        (Schedule, {"epochs": -1}, "epochs must be at least 0 and patience at least 1, not -1 and 10"),
+        (Schedule, {"patience": 0}, "epochs must be at least 0 and patience at least 1, not 30 and 0"),
+        (training_settings, {"strategy": "svm"}, "unknown strategy 'svm': use one of resnet, cnn, ae"),
+        (training_settings, {"view": "edges"}, "unknown view 'edges': use one of frame, difference"),
+        (training_settings, {"augment": ("time",)}, "time"),
+        (training_settings, {"epochs": 0}, "epochs: at least 1 is needed to learn anything, not 0"),
+        (training_settings, {"growth_epochs": 0}, "growth epochs: at least 1"),
+        (training_settings, {"growth_frozen_epochs": -1}, "growth_frozen_epochs must be at least 0, not -1"),
+        (training_settings, {"jitter": math.nan}, "jitter must be a number of at least 0, not nan"),
+        (training_settings, {"dropout": 1.0}, r"dropout must lie in \[0, 1\), not 1.0"),
+        (training_settings, {"frames_per_clip": 0}, "frames_per_clip must be at least 1, not 0"),
     ],
 )
-def test_settings_that_cannot_be_trained_with_are_refused(wrong, message):
+def test_settings_that_cannot_be_trained_with_are_refused(make, wrong, message):
     with pytest.raises(ValueError, match=message):
-        training_settings(**wrong)
+        make(**wrong)
 
 
 def test_every_value_reaches_its_place():

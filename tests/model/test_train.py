@@ -153,20 +153,8 @@ def test_a_network_learns_from_its_training_frames_only(dataset, split, tmp_path
     assert (tmp_path / "tensorboard").is_dir() and len(history.rows) == 7
 
 
-OWN_NETWORK = """
-import keras
-
-def tiny(settings):
-    frames = keras.Input((128, 128, 1), dtype="uint8")
-    vector = keras.layers.Flatten()(keras.layers.AveragePooling2D(32)(keras.layers.Rescaling(1 / 255)(frames)))
-    dense = keras.layers.Dense(settings.classes, activation="softmax", kernel_initializer="ones")
-    return keras.Model(frames, dense(vector))
-"""
-
-
-def test_a_user_s_own_network_trains_from_its_own_weights(dataset, split, tmp_path):
-    path = tmp_path / "own.py"
-    path.write_text(OWN_NETWORK)
+def test_a_user_s_own_network_trains_from_its_own_weights(dataset, split, tmp_path, own_network):
+    path = own_network(tmp_path)
     settings = training_settings(f"{path}:tiny", "frame", epochs=2, batch_size=8, jitter=0)
     start = dataclasses.replace(settings, schedule=Schedule(epochs=0))
     model, _ = train_classifier(dataset, split, start, tmp_path / "start")

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dance_tf.audit.audit import audit_paper
-from dance_tf.audit.own import audit_confusions
+from dance_tf.audit.audit import audit_confusions, audit_paper
 from dance_tf.audit.published import TABLE_1, TABLE_2, TABLE_3
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.evaluation.predictions import Predictions
@@ -33,7 +32,7 @@ def scored(**columns) -> pd.DataFrame:
 
 @pytest.fixture
 def measured():
-    counts = pd.DataFrame({"style": [row.style for row in TABLE_1], "kept": 10})
+    counts = pd.DataFrame({"style": TABLE_1["style"], "kept": 10})
     return measured_numbers(counts, scored(strategy="resnet", repeat=0), scored(interval=2))
 
 
@@ -49,7 +48,7 @@ def test_ours_are_beside_the_papers(measured):
     assert table.loc[(1, "all", "frames"), ["ours", "interval"]].tolist() == [120, "–"]
     assert len(table) == 13 + 5 + 3
     assert set(main_numbers(beside_paper(measured))["score"]) == {"frames", "accuracy", "kappa"}
-    fewer = measured[measured["row"] != TABLE_1[0].style]
+    fewer = measured[measured["row"] != TABLE_1["style"][0]]
     assert "all" not in set(beside_paper(fewer)["row"])  # a total of other styles
     with pytest.raises(ValueError, match="not unique"):
         beside_paper(pd.concat([measured, measured]))

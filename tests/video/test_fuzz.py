@@ -24,7 +24,7 @@ from dance_tf.video.settings import ReadSettings
 AMOUNT = os.environ.get("DANCE_TF_FUZZ", "90")
 FILES = 10_000 if AMOUNT == "nightly" else int(AMOUNT)
 BATCH = 250
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0  # of a decoding process
 KNOWN_CRASHES: dict[str, str] = {}  # name of a damaged file: why a crash of FFmpeg's libraries cannot be avoided
 MAX_SEED_BYTES = 150_000
 
@@ -137,7 +137,6 @@ def fuzz(seeds, folder, numbers):
         folder / "parts",
         ReadSettings(threads=1),
         jobs=1 if FILES < BATCH else None,
-        timeout_s=TIMEOUT_SECONDS,
         progress=lambda row: times.append(time.monotonic()),
     )
     write_rows(folder / "curation.csv", rows)
