@@ -1,7 +1,5 @@
 """Channel attention of trained networks: its weights, their variation, and frozen gates."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
@@ -48,7 +46,7 @@ def run(network, dataset, tmp_path):
     run = Run(spec, tmp_path, 0, 0, False, 0.0, 0.0)
     test = split_of(dataset, spec).test
     pair_with_truth(dataset, test, predict(network, dataset, test, test, spec.settings)).save(tmp_path / "test.csv")
-    return replace(run)
+    return run
 
 
 def test_weights_on_held_out_frames_are_described_by_style(run, dataset):
@@ -56,9 +54,8 @@ def test_weights_on_held_out_frames_are_described_by_style(run, dataset):
     assert list(table.columns) == ["path", "channel", "style", "mean", "deviation"]
     assert table.groupby("path")["channel"].nunique().to_dict() == {"cnn": 32, "encoder": 64}
     test = split_of(dataset, run.spec).test
-    style = dataset.styles[0]
     weights = attention_weights(run.load_model(), dataset.frames[test[dataset.labels[test] == 0]])["cnn"]
-    found = table.query("path == 'cnn' and style == @style").sort_values("channel")
+    found = table[(table["path"] == "cnn") & (table["style"] == dataset.styles[0])].sort_values("channel")
     np.testing.assert_allclose(found["mean"], weights.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(found["deviation"], weights.std(axis=0, ddof=1), rtol=1e-2, atol=1e-6)
 

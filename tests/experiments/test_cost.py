@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.background import estimate_background
+from dance_tf.experiments import cost
 from dance_tf.experiments.attention import attention_blocks
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.cost import (

@@ -86,14 +86,16 @@ def test_metrics_are_those_of_scikit_learn_with_the_budget_of_the_runs(runs, tab
 
 
 def test_table_2_has_a_row_a_strategy_with_the_papers_value_beside_ours(table):
-    wide = comparison.strategy_table(table).set_index("strategy")
+    by_paper = table.assign(mean=table["mean"] / 2)
+    wide = comparison.strategy_table(table, by_paper).set_index("strategy")
     assert list(wide.index) == [strategy.title for strategy in STRATEGIES.values()]
     assert list(wide.columns[:2]) == ["accuracy, paper", "accuracy"] and "kappa, paper" not in wide
     assert (wide.at["ResNet", "accuracy, paper"], wide.at["ResNet", "runs"]) == (93.44, 2)
     assert np.isnan(wide.at["CNN", "accuracy, paper"])
     row = table.query("name == 'cnn' and part == 'held out' and unit == 'clip' and metric == 'accuracy'").iloc[0]
     assert wide.at["CNN", "held-out accuracy by clip"].startswith(f"{100 * row['mean']:.1f} [{100 * row['low']:.1f}, ")
-    twice = comparison.strategy_table(table, repeats=2).set_index("strategy")
+    assert wide.at["CNN", "held-out accuracy by clip, 80/20"].startswith(f"{50 * row['mean']:.1f} [")
+    twice = comparison.strategy_table(table, by_paper, repeats=2).set_index("strategy")
     assert twice.at["ResNet", "accuracy, paper"] == pytest.approx((93.44 + 93.86) / 2)
 
 
@@ -162,14 +164,23 @@ def test_ablations_are_compared_with_the_network_as_proposed():
     difference = wide["difference, held out by frame"]
     assert pd.isna(difference[0]) and difference[1].startswith("-")
     rows = [Ablation(*each) for each in titles.items()]
-    weights = {"cnn": np.array([[0.2, 0.5], [0.4, 0.5], [0.3, np.nan]]), "encoder": np.full((3, 4), 0.5)}
-    text = comparison.ablations_text(tests, rows, weights)
-    assert "find 1 of 1 differences significant: attention off." in text and "0.200 in the cnn path" in text
-    assert "No difference is tested" in comparison.ablations_text(tests.assign(dancers=4), rows, weights)
-    metrics = comparison.ablations_metrics(table, differences(runs, questions, **BOOTSTRAP), weights)
+    places = [("cnn", 0, "a", 0.2), ("cnn", 0, "b", 0.4), ("cnn", 1, "a", 0.5), ("encoder", 0, "a", 0.5)]
+    weights = pd.DataFrame(places, columns=["path", "channel", "style", "mean"]).assign(deviation=0.01)
+    frozen = {
+        "frame": {"mean": -0.02, "low": -0.03, "high": 0.01},
+        "clip": {"mean": 0.0, "low": np.nan, "high": np.nan},
+    }
+    text = comparison.ablations_text(tests, rows, weights, frozen)
+    assert "find 1 of 1 differences significant: attention off." in text
+    assert "are 0.200 and 0.010 in the cnn path and 0.000 and 0.010 in the encoder path." in text
+    assert "changes by -2.0 [-3.0, 1.0] points by frame and 0.0 points by clip." in text
+    assert "No difference is tested" in comparison.ablations_text(tests.assign(dancers=4), rows, weights, frozen)
+    metrics = comparison.ablations_metrics(table, differences(runs, questions, **BOOTSTRAP), weights, frozen)
     assert set(metrics["ablations"]["off"]["difference"]) == {"frame", "clip", "held_out"}
     assert "difference" not in metrics["ablations"]["as_proposed"]
-    assert metrics["comparison"]["attention_spread"] == pytest.approx({"cnn": 0.2, "encoder": 0.0})
+    variation = metrics["comparison"]["attention_variation"]
+    assert variation["cnn"] == pytest.approx({"between_styles": 0.2, "over_frames": 0.01})
+    assert metrics["comparison"]["frozen_gates"] == frozen
 
 
 def test_fewest_and_smallest_frames_are_compared_with_all_at_full_size():
