@@ -293,11 +293,13 @@ def experiment(monkeypatch, tmp_path):
     return SimpleNamespace(jobs=1, measure=lambda name, compute, *key: compute())
 
 
-def run_of(key, tmp_path, strategy="cnn", name=""):
+def run_of(key, tmp_path, strategy="cnn", name="", held_out=("a", "b", "gone")):
     settings = training_settings(strategy, "frame")
     settings = replace(settings, network=replace(settings.network, sequence_length=4))
     run = Run(RunSpec(settings, name=name or f"name of {key}"), tmp_path / key, 0, 0, False, 0.0, 0.0)
-    run.__dict__["test"] = Predictions(STYLES[:2], (), (), [], np.zeros((0, 2)), np.zeros((0, 2)))
+    count = len(held_out)
+    nothing = np.zeros((count, 2))
+    run.__dict__["test"] = Predictions(STYLES[:2], held_out, [""] * count, [0] * count, nothing, nothing)
     return run
 
 
@@ -311,8 +313,11 @@ def test_networks_classify_the_clips_that_were_not_refused(experiment, tmp_path)
     )
     main, sequence = run_of("main", tmp_path), run_of("sequence", tmp_path, "cnn_lstm")
     same = run_of("main", tmp_path, name="same")  # a comparison with the settings of the main run
-    plan = [([main], [clean, *rain]), ([sequence, same], [clean, rain[0]])]
+    fold = run_of("fold", tmp_path, held_out=("b",))  # tests another part of the dancers
+    plan = [([main, fold], [clean, *rain]), ([sequence, same], [clean, rain[0]])]
     table = judge_corrupted(experiment, plan, clips, FrameSampling())
+    part, table = table[table["run"] == "fold"], table[table["run"] != "fold"]
+    assert set(part["clip"]) == {"b"} and len(part) == 3
     table, twin = table[table["name"] != "same"], table[table["name"] == "same"]
     asked = table.groupby(["run", "condition", "seed"], sort=False).size()
     assert dict(asked) == {

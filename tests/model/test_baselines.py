@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.splits import make_splits
-from dance_tf.model.baselines import linear_baseline, low_resolution_error, principal_components_error
+from dance_tf.model.baselines import (
+    linear_baseline,
+    low_resolution_error,
+    patch_components_error,
+    principal_components_error,
+)
 
 
 @pytest.fixture
@@ -38,6 +43,15 @@ def test_principal_components_error_of_a_worked_example(random):
     assert one > 20 * two and two < 1e-4
     assert four == pytest.approx(two, rel=0.2)  # the rest is the rounding to gray levels
     assert principal_components_error(frames[:20], frames[:20], 1024) < two  # only 20 exist: all are kept
+
+
+def test_patch_components_error_of_a_worked_example(random):
+    # patches that mix two pictures are reconstructed from two numbers each, wherever they are in the frame
+    pictures = random.normal(size=(2, 32 * 32))
+    patches = np.clip(128 + 20 * random.uniform(-1, 1, (40, 4, 4, 2)) @ pictures, 0, 255)
+    frames = patches.reshape(40, 4, 4, 32, 32).transpose(0, 1, 3, 2, 4).reshape(40, 128, 128, 1).astype(np.uint8)
+    one, two = (patch_components_error(frames[:30], frames[30:], components) for components in (1, 2))
+    assert one > 20 * two and two < 1e-4
 
 
 def test_principal_components_error_is_that_of_the_exact_components(random):
