@@ -8,7 +8,6 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import joblib
@@ -83,7 +82,7 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
 
 def from_example(example: dict[str, object]) -> CuratedClip:
     """Return the clip of `to_example`, without its path and consent."""
-    dropped = zip(*(example["dropped"][field.name] for field in fields(DroppedFrame)), strict=True)
+    dropped = zip(*(example["dropped"][name] for name in DroppedFrame._fields), strict=True)
     return CuratedClip(
         clip=Clip(path=Path(), **{name: example[name].decode() for name in LABELS}),
         frames=example[FRAMES],

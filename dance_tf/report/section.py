@@ -224,7 +224,7 @@ def titles_of(figure: Figure) -> list[str]:
     titles += [axes.get_title(loc) for axes in figure.axes for loc in ("center", "left", "right")]
     for part in figure.subfigs:
         titles += titles_of(part)
-    return [title for title in titles if title]
+    return [" ".join(title.split()) for title in titles if title]
 
 
 def png(figure: Figure, dpi: int = DPI) -> bytes:

@@ -35,18 +35,23 @@ def _add_mistakes(
     window: tuple[float, float],
     hidden: list[tuple[float, float]],
 ) -> tuple[np.ndarray, np.ndarray, tuple[Mistake, ...]]:
-    """Add mistakes in `window`; return key poses [k, len(CONTROLS)], their arrivals [k], and the mistakes by time.
+    """Replace or delay some poses of a dance, and describe these mistakes.
 
-    Dancers of less skill make more of them. At least one correct key is between two of them.
+    Dancers of less skill make more mistakes. Between two mistakes at least one pose is correct.
+
+    Returns:
+        The poses that are danced, float [k, len(CONTROLS)]; the times at which they are reached, float [k], seconds;
+        the mistakes in the order of time, all of them inside `window` and outside `hidden`.
     """
-    taught = np.stack([pose.vector() for pose in poses])
-    controls, moved, chance = taught.copy(), arrivals.copy(), 0.16 * (1.0 - skill) ** 1.3
+    correct = np.stack([pose.vector() for pose in poses])
+    controls, reached = correct.copy(), arrivals.copy()
+    chance = 0.16 * (1.0 - skill) ** 1.3  # of a mistake at a pose
     others = [pose for another in STYLES if another is not style for pose in another.poses]
     found, key = [], 1
     while key < len(poses) - 3:
         length, kind = int(rng.integers(1, 4)), pick(rng, MISTAKES)
         draw, other, side, delay = rng.random(), rng.integers(len(others)), rng.integers(2), rng.uniform(0.35, 0.6)
-        # visible from the movement to the first wrong key until the arrival at the next correct one
+        # a mistake is visible until the next correct pose is reached
         start, end = arrivals[key - 1], arrivals[key + length]
         visible = window[0] <= start and end <= window[1] and all(end < one or two < start for one, two in hidden)
         if draw > chance or not visible:
@@ -54,20 +59,20 @@ def _add_mistakes(
             continue
         span = slice(key, key + length)
         if kind == "late":
-            moved[span] += delay * np.diff(arrivals).min()
+            reached[span] += delay * np.diff(arrivals).min()
         elif kind == "arm forgotten":
             controls[span, _ARMS[SIDES[side]]] = DOWN
         else:
             mirrored = [pose.mirrored().vector() for pose in poses[span]]
             wrong = {"wrong pose": others[other].vector(), "wrong side": mirrored, "frozen": controls[key - 1]}
             controls[span] = wrong[kind]
-        joints = JOINTS if kind == "late" else affected_joints(controls[span], taught[span])
+        joints = JOINTS if kind == "late" else affected_joints(controls[span], correct[span])
         if joints:
             found.append(Mistake(float(start), float(end), kind, joints))
         else:  # no visible difference
-            controls[span] = taught[span]
+            controls[span] = correct[span]
         key += length + 2
-    return controls, moved, tuple(found)
+    return controls, reached, tuple(found)
 
 
 @dataclass(frozen=True)

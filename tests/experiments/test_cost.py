@@ -115,7 +115,7 @@ def test_every_step_is_timed_once_a_round_and_a_users_network_as_a_whole(network
     times = [seconds for found in taken.values() for seconds in found.values()]
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in times)
     before, peak = measure_memory(networks["b"], FRAMES[:5])
-    assert 0 < before <= peak <= peak_memory()
+    assert 0 < before <= peak <= 1.01 * peak_memory()  # Linux counts in steps
 
 
 def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
