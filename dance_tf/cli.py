@@ -258,10 +258,10 @@ def train(
     hold_out: Annotated[str, typer.Option(help="dancers to hold out, comma-separated")] = "",
     view: Annotated[str, typer.Option(help="difference from the background, or the whole frame")] = "difference",
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
-    epochs: Annotated[int, typer.Option(help="maximum number of epochs")] = 24,
+    epochs: Annotated[int, typer.Option(help="number of epochs")] = 32,
     learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.03,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
-    growth_epochs: Annotated[int, typer.Option(help="epochs of each of the autoencoder's five stages")] = 3,
+    growth_epochs: Annotated[int, typer.Option(help="epochs of the autoencoder's last stage")] = 24,
     frames_per_clip: Annotated[int, typer.Option(help="frames sampled from each clip in an epoch")] = 12,
     augment: Annotated[
         str, typer.Option(help="corruptions to train with: all, or families such as noise,light,weather")
@@ -283,7 +283,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         momentum=momentum,
-        growth_epochs=growth_epochs,
+        growth_last_epochs=growth_epochs,
         frames_per_clip=frames_per_clip,
         augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
     )

@@ -43,11 +43,10 @@ def attention_weights(network: keras.Model, frames: np.ndarray) -> dict[str, np.
         frames: uint8 [n, 128, 128, 1], in the network's view.
     """
     layers = [block[0] for block in attention_blocks(network)]
-    probe = keras.Model(network.inputs, [layer.weigh(layer.input) for layer in layers])
-    found = probe.predict(frames, batch_size=64, verbose=0)
-    found = found if isinstance(found, list) else [found]
-    names = [layer.name.removesuffix("_attention") for layer in layers]
-    return {name: weights[:, 0, 0] for name, weights in zip(names, found, strict=True)}
+    probe = keras.Model(network.inputs, {layer.name: layer.input for layer in layers})
+    maps = probe.predict(frames, batch_size=64, verbose=0)
+    weights = {layer.name: keras.ops.convert_to_numpy(layer.weigh(maps[layer.name])) for layer in layers}
+    return {name.removesuffix("_attention"): found[:, 0, 0] for name, found in weights.items()}
 
 
 def held_out_weights(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from dance_tf.experiments.spec import RunSpec
 VALIDATION, HELD_OUT = "validation", "held out"
 PARTS = (VALIDATION, HELD_OUT)
 LEARNT_KAPPA = 0.1  # a network below it has learnt nothing that a split could leak
-DESCRIPTION = ("name", "strategy", "split", "protocol", "view", "frame_size", "interval", "fold", "repeat")
+DESCRIPTION = ("name", "strategy", "split", "protocol", "view", "frame_size", "interval", "dancers", "fold", "repeat")
 
 
 def describe(spec: RunSpec) -> dict[str, object]:

@@ -38,6 +38,7 @@ class RunSpec:
         seed: seed of the split, which is the same for all repeats.
         score_frames: frames scored per clip.
         interval: training and validation use every n-th frame; scores use all frames (Table 3).
+        dancers: number of dancers that training uses; 0 for all of its part.
         baseline: train a logistic regression on 32×32 frames instead of the network.
     """
 
@@ -51,6 +52,7 @@ class RunSpec:
     seed: int = 0
     score_frames: int = 24
     interval: int = 1
+    dancers: int = 0
     baseline: bool = False
 
     def __post_init__(self):
@@ -99,8 +101,12 @@ def split_of(dataset: Dataset, spec: RunSpec) -> Split:
 
 
 def training_split(dataset: Dataset, spec: RunSpec) -> Split:
-    """Return the same split with its training and validation parts subsampled by `interval`."""
+    """Return the same split with the training dancers of `dancers`, and frames subsampled by `interval`."""
     split = split_of(dataset, spec)
+    if spec.dancers:
+        owners = np.array(dataset.dancers)[dataset.clip_index[split.train]]
+        order = np.random.default_rng([spec.seed, spec.fold]).permutation(np.unique(owners))
+        split = replace(split, train=split.train[np.isin(owners, order[: spec.dancers])])
     if spec.interval == 1:
         return split
     generator = np.random.default_rng([spec.seed, spec.fold, spec.interval])
@@ -211,6 +217,29 @@ def frame_interval_specs(
         for size in sorted(frame_sizes, reverse=True)
         for interval in (at if size == max(frame_sizes) else sorted({at[0], at[-1]}))
         for spec in fold_specs(replace(settings, frame_size=size), run_folds, interval=interval, **fields)
+    )
+
+
+def dancer_specs(
+    settings: TrainingSettings, counts: Sequence[int], trained: int, run_folds: int, **fields: object
+) -> tuple[RunSpec, ...]:
+    """Return runs that learn from fewer dancers, each set of dancers a part of the next larger one.
+
+    Epochs have about the same length for all counts: with fewer dancers, more frames of each clip are sampled.
+
+    Args:
+        counts: numbers of dancers.
+        trained: number of dancers in the training part.
+    """
+    return tuple(
+        spec
+        for count in counts
+        for spec in fold_specs(
+            replace(settings, frames_per_clip=round(settings.frames_per_clip * trained / count)),
+            run_folds,
+            dancers=count,
+            **fields,
+        )
     )
 
 

@@ -11,7 +11,7 @@ from dance_tf.model.layers import DecoderStage, EncoderStage, FrameStandardizati
 
 FRAME_SHAPE = (128, 128, 1)
 ENCODER_FILTERS = (4, 8, 16, 32, 64)
-DECODER_FILTERS = (1, 16, 32, 48, 64)  # output of decoder stages 1 to 5; those of the encoder rebuild no limbs
+DECODER_FILTERS = (1, 8, 16, 32, 64)  # output of decoder stages 1 to 5, twice as many as the encoder reads there
 STAGES = len(ENCODER_FILTERS)
 
 
@@ -39,12 +39,18 @@ def encode(frames, stages: int = STAGES, factor: int = 2):
 
 
 def decode(code, stages: int = STAGES):
-    """Return standardized frames float [batch, 128, 128, 1] from the feature map of `encode`."""
+    """Return standardized frames float [batch, 128, 128, 1] from the feature map of `encode`.
+
+    They are a sum: a linear map from each place of the code to its patch of pixels, which learns within few steps what
+    a linear code of this size can say, and the decoder stages, which add what it cannot.
+    """
+    size = 2**stages
+    linear = keras.layers.Conv2DTranspose(1, size, strides=size, use_bias=False, name=f"linear_{stages}")(code)
     if stages < STAGES:  # a decoder stage reads as many channels as it will when the next one has been added
         code = keras.layers.Conv2D(DECODER_FILTERS[stages], 1, name=f"code_{stages}")(code)
     for stage in range(stages, 1, -1):
         code = DecoderStage(DECODER_FILTERS[stage - 1], name=f"decoder_{stage}")(code)
-    return DecoderStage(1, activation="linear", normalize=False, name="decoder_1")(code)
+    return linear + DecoderStage(1, activation="linear", normalize=False, name="decoder_1")(code)
 
 
 def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> keras.Model:

@@ -158,20 +158,21 @@ class SpatialAttention(_Layer):
 
 @keras.saving.register_keras_serializable(package="dance_tf")
 class EncoderStage(_Stage):
-    """One stage of the encoder: a 3×3 convolution of stride 2, batch normalisation, ReLU.
+    """One stage of the encoder: a 3×3 convolution of stride 2, batch normalisation, leaky ReLU.
 
     Args:
         filters: output channels.
         normalize: use batch normalisation. The paper names none; background-subtracted frames are mostly black, and
             without it five stages learn nothing from them in a laptop's time.
-        activation: at the end; the innermost stage is linear, since a ReLU would halve what its numbers can say.
+        activation: at the end (the paper names none). A ReLU would halve what the few numbers can say; the innermost
+            stage is linear.
 
     Shapes: input float [batch, height, width, channels], output float [batch, height / 2, width / 2, filters].
     Example: `EncoderStage(4)(keras.ops.ones((1, 128, 128, 1))).shape` is (1, 64, 64, 4).
     Reference: Section 3.3: 128 × 128 × 1 "progressively reducing to 4 × 4 × 64 through five layers".
     """
 
-    def __init__(self, filters: int, normalize: bool = True, activation: str = "relu", **kwargs):
+    def __init__(self, filters: int, normalize: bool = True, activation: str = "leaky_relu", **kwargs):
         super().__init__(filters, normalize, **kwargs)
         self.activation = activation
         # the normalisation has a bias of its own

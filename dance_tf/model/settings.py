@@ -90,7 +90,7 @@ class TrainingSettings:
         growth_last_epochs: of the last stage.
         growth_frozen_epochs: of each stage but the first, before the others: only the new layers learn, so that their
             random start does not overwrite what the others have learnt.
-        growth_batch_size: frames in a batch of the autoencoder; small, since its stages need many steps.
+        growth_batch_size: frames in a batch of the autoencoder.
         progressive: grow stage by stage, or train all five stages at once for as many epochs in total.
         freeze_encoder: keep the grown encoder unchanged while the classifier trains.
         batch_size: frames (or windows) in a batch; the paper gives none.
@@ -110,7 +110,7 @@ class TrainingSettings:
     growth: Schedule = field(default_factory=lambda: Schedule(epochs=5, patience=5))
     growth_last_epochs: int = 5
     growth_frozen_epochs: int = 0
-    growth_batch_size: int = 16
+    growth_batch_size: int = 32
     progressive: bool = True
     freeze_encoder: bool = False
     batch_size: int = 64
@@ -144,10 +144,11 @@ class TrainingSettings:
 def growth_settings(settings: TrainingSettings) -> TrainingSettings:
     """Return settings with which a run's autoencoder grows; runs that differ only in the classifier have equal ones.
 
-    It always grows on clean single frames, without `augment`.
+    It always grows on clean single frames, without `augment` and `jitter`: turning and enlarging blurs frames, and an
+    autoencoder of blurred frames rebuilds sharp ones worse.
     """
     network = NetworkSettings(low_resolution_factor=settings.network.low_resolution_factor)
-    names = ("view", "progressive", "frames_per_clip", "validation_frames", "frame_size", "jitter")
+    names = ("view", "progressive", "frames_per_clip", "validation_frames", "frame_size")
     growth = ("growth", "growth_last_epochs", "growth_frozen_epochs", "growth_batch_size")
     kept = {name: getattr(settings, name) for name in (*names, *growth)}
     return TrainingSettings("ae", network=network, batch_size=settings.growth_batch_size, **kept)
@@ -203,22 +204,22 @@ def _value_of_kind(name: str, value: object, kind: object) -> object:
 def training_settings(
     strategy: str = "cnn_ae_attention",
     view: View = "difference",
-    epochs: int = 24,
+    epochs: int = 32,
     learning_rate: float = 0.03,
     momentum: float = 0.9,
     decay: str = "cosine",
     patience: int = 10,
-    weight_decay: float = 0.0,
-    growth_epochs: int = 2,
-    growth_last_epochs: int = 10,
+    weight_decay: float = 0.02,
+    growth_epochs: int = 1,
+    growth_last_epochs: int = 24,
     growth_frozen_epochs: int = 1,
-    growth_learning_rate: float = 0.002,
+    growth_learning_rate: float = 0.005,
     growth_optimizer: str = "adam",
     growth_momentum: float = 0.9,
     batch_size: int = 32,
     frames_per_clip: int = 12,
     dropout: float = 0.0,
-    jitter: float = 1.0,
+    jitter: float = 2.0,
     squeeze_ratio: int = 8,
     low_resolution_factor: int = 2,
     encoder_rate: float = 1.0,

@@ -12,13 +12,26 @@ from dance_tf.evaluation.intervals import ALPHA, MIN_TESTED_DANCERS, UNITS
 from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
-from dance_tf.experiments.spec import Ablation
+from dance_tf.experiments.spec import PROPOSED, Ablation
 from dance_tf.model.networks import STRATEGIES
 from dance_tf.report.profile import ROOT
 from dance_tf.report.tables import counted, nest_parts, only, percent, percents, wide_table
 
 TABLE_3_METRICS = ("accuracy", "sensitivity", "kappa")
 PAPER_HELD_OUT = "held out of the paper's split"
+AT_ONCE = "CNN + AE + Attention, not grown"
+QUESTIONS = {  # whose accuracy minus whose
+    "attention": (PROPOSED, "cnn_ae"),
+    "autoencoder": ("cnn_ae", "cnn"),
+    "growth": (PROPOSED, AT_ONCE),
+    "sequence": ("cnn_lstm", "cnn"),
+}
+HEADINGS = {
+    "attention": "Does attention help?",
+    "autoencoder": "Does the autoencoder help?",
+    "growth": "Does it help to grow the autoencoder?",
+    "sequence": "Do several frames help (CNN + LSTM)?",
+}
 
 
 def resolve_builder(network: str) -> str:
@@ -201,21 +214,20 @@ def strategies_headline(tests: pd.DataFrame, source: str) -> str:
 
 
 def strategies_text(table: pd.DataFrame, tests: pd.DataFrame, chance: float) -> str:
-    """Rank the strategies by frame on held-out dancers, and describe the effects of attention and autoencoder."""
+    """Rank the strategies by frame on held-out dancers, and answer `QUESTIONS`."""
     held_out = table[(table["part"] == HELD_OUT) & (table["unit"] == "frame") & (table["metric"] == "accuracy")]
     ranked = held_out.sort_values("mean", ascending=False, kind="stable")
     listed = ", ".join(f"{strategy_title(row['name'])} {percent(row['mean'])} %" for row in ranked.to_dict("records"))
     dancers = int(ranked["dancers"].max())
     rest = "one held-out dancer, so there are no intervals" if dancers == 1 else f"{dancers} held-out dancers"
     note = (
-        "The p values of both questions are corrected together (Holm). All dancers of a fold are tested by "
-        "the same networks, so the tests cover variation between dancers, not between training seeds."
+        "The p values of all questions are corrected together (Holm). The dancers of a fold are tested by the same "
+        "networks, so the tests take folds into account."
     )
     return (
         f"Accuracy by frame on held-out dancers: {listed} ({rest}; chance is "
         f"{percent(chance)} %).\n\n"
-        f"#### Does attention help?\n\n{describe_question(tests, 'attention')}\n\n"
-        f"#### Does the autoencoder help?\n\n{describe_question(tests, 'autoencoder')}"
+        + "\n\n".join(f"#### {HEADINGS[key]}\n\n{describe_question(tests, key)}" for key in tests["question"].unique())
         + (f"\n\n{note}" if any(map(is_tested, tests.to_dict("records"))) else "")
     )
 

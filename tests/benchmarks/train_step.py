@@ -120,7 +120,7 @@ def torch_network(weights: dict[str, np.ndarray]):
                 cnn += [nn.MaxPool2d(2)] + ([normalization(f"cnn_{stage}/normalization")] if stage > 1 else [])
                 encoder.append(Stride(f"encoder_{stage}/convolution"))
                 if stage < 5:
-                    encoder += [normalization(f"encoder_{stage}/normalization"), nn.ReLU()]
+                    encoder += [normalization(f"encoder_{stage}/normalization"), nn.LeakyReLU(0.2)]
             encoder.append(normalization("encoder_normalization"))
             self.cnn = nn.Sequential(*cnn, Attention("cnn_attention"))
             self.encoder = nn.Sequential(*encoder, Attention("encoder_attention"))

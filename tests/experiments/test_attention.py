@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from dance_tf.dataset.store import open_dataset
 from dance_tf.experiments.attention import attention_weights, freeze_gates, frozen_gate_loss, held_out_weights
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.spec import RunSpec, split_of
@@ -18,7 +19,7 @@ FRAMES = np.random.default_rng(4).integers(0, 256, (8, 128, 128, 1), dtype=np.ui
 @pytest.fixture
 def network():
     keras.utils.set_random_seed(0)
-    return STRATEGIES["cnn_ae_attention"].build(NetworkSettings(classes=3))
+    return STRATEGIES["cnn_ae_attention"].build(NetworkSettings(classes=2))
 
 
 def test_weights_are_the_factors_of_the_layer(network):
@@ -36,6 +37,11 @@ def test_frozen_gates_are_the_means_over_the_given_frames(network):
     for path, weights in before.items():
         assert weights.std(axis=0).max() > 1e-4
         np.testing.assert_allclose(after[path], np.tile(weights[:5].mean(axis=0), (8, 1)), rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny_data):
+    return open_dataset(tiny_data)
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from dance_tf.model.train import predict
 def specs(tiny):
     attention, cnn = (dataclasses.replace(tiny, strategy=strategy) for strategy in ("cnn_ae_attention", "cnn"))
     return (
-        RunSpec(tiny, folds=2, score_frames=2),
-        RunSpec(attention, folds=2, score_frames=2),
-        RunSpec(cnn, split="clip", fold=1, folds=2, repeat=1, score_frames=2),
-        RunSpec(tiny, folds=2, score_frames=2, baseline=True),
+        RunSpec(tiny, folds=3, score_frames=2),
+        RunSpec(attention, folds=3, score_frames=2),
+        RunSpec(cnn, split="clip", fold=1, folds=3, repeat=1, score_frames=2),
+        RunSpec(tiny, folds=3, score_frames=2, baseline=True),
     )
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dance_tf.dataset.store import open_dataset
@@ -12,6 +13,7 @@ from dance_tf.experiments.spec import (
     RunSpec,
     augmentation_specs,
     comparison_settings,
+    dancer_specs,
     fold_specs,
     frame_interval_specs,
     leakage_specs,
@@ -44,11 +46,24 @@ def test_a_baseline_is_one_run_whatever_the_network(tiny):
 
 
 def test_an_interval_subsamples_training_and_validation_and_leaves_the_test_part(tiny, tiny_data):
-    dataset, spec = open_dataset(tiny_data), RunSpec(tiny, folds=2, interval=2)
+    dataset, spec = open_dataset(tiny_data), RunSpec(tiny, folds=3, interval=2)
     whole, part = split_of(dataset, spec), training_split(dataset, spec)
     assert len(part.train) < len(whole.train) and set(part.train) <= set(whole.train)
     assert len(part.validation) < len(whole.validation)
     assert part.test.tolist() == whole.test.tolist()
+
+
+def test_fewer_dancers_are_part_of_more_and_see_as_many_frames(tiny, tiny_data):
+    dataset = open_dataset(tiny_data)
+    specs = dancer_specs(replace(tiny, frames_per_clip=6), (1, 2, 3), 3, 1, folds=4)
+    assert [(spec.dancers, spec.settings.frames_per_clip) for spec in specs] == [(1, 18), (2, 9), (3, 6)]
+    parts = [training_split(dataset, spec) for spec in specs]
+    owners = [set(np.array(dataset.dancers)[dataset.clip_index[part.train]]) for part in parts]
+    whole = split_of(dataset, specs[0])
+    there = set(np.array(dataset.dancers)[dataset.clip_index[whole.train]])
+    assert owners[0] < owners[1] <= owners[2] <= there and len(owners[0]) == 1
+    for part in parts:
+        assert part.validation.tolist() == whole.validation.tolist() and part.test.tolist() == whole.test.tolist()
 
 
 def test_settings_that_a_strategy_does_not_read_have_their_default():

@@ -31,7 +31,7 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def specs(tiny):
     longer = replace(tiny, schedule=replace(tiny.schedule, epochs=3))  # its autoencoder takes five epochs
-    return [RunSpec(replace(longer, strategy=strategy), folds=2, score_frames=2) for strategy in ("ae", "cnn")]
+    return [RunSpec(replace(longer, strategy=strategy), folds=3, score_frames=2) for strategy in ("ae", "cnn")]
 
 
 @pytest.fixture(scope="module")

@@ -96,13 +96,14 @@ def test_new_layers_learn_first_and_the_last_stage_longest(dataset, split, tmp_p
     found = [(epochs, folder) for _, _, epochs, folder in calls if epochs]
     assert found == expected
     learning = {folder: layers for layers, _, _, folder in calls}
-    assert learning["stage_3_frozen"] == {"encoder_3", "decoder_3", "code_3"}
-    assert learning["stage_3_all"] == {f"{side}_{n}" for side in ("encoder", "decoder") for n in (1, 2, 3)} | {"code_3"}
+    assert learning["stage_3_frozen"] == {"encoder_3", "decoder_3", "code_3", "linear_3"}
+    stages = {f"{side}_{n}" for side in ("encoder", "decoder") for n in (1, 2, 3)}
+    assert learning["stage_3_all"] == stages | {"code_3", "linear_3"}
 
 
 def test_all_stages_at_once_take_as_many_epochs_in_total(dataset, split, tmp_path, calls):
     at_once = grow_autoencoder(dataset, split, dataclasses.replace(TINY, progressive=False), tmp_path)
-    assert [(len(layers), epochs) for layers, _, epochs, _ in calls if epochs] == [(10, 4 * 2 + 3 + 4 * 1)]
+    assert [(len(layers), epochs) for layers, _, epochs, _ in calls if epochs] == [(11, 4 * 2 + 3 + 4 * 1)]
     assert len(at_once) == 1
 
 
