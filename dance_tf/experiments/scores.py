@@ -99,6 +99,27 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
     return pd.DataFrame(rows)
 
 
+def learning_curve(runs: Sequence[Run], trained: int, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return accuracies of runs that learnt from different numbers of dancers.
+
+    Args:
+        runs: of one network.
+        trained: dancers of the runs that learnt from all of their training part.
+        resamples: draws of dancers.
+        seed: of the draws.
+
+    Returns:
+        Columns dancers (learnt from), group ("held out, by clip", "held out, by frame", or "training frames": in the
+        last epoch, as they were changed at random), mean, low, high; fractions.
+    """
+    scored = estimates(runs, ["dancers"], resamples, seed).query("part == @HELD_OUT and metric == 'accuracy'")
+    held_out = scored.assign(group="held out, by " + scored["unit"])
+    last = [(run.spec.dancers, run.history["accuracy"].iloc[-1]) for run in runs]
+    fitted = pd.DataFrame(last, columns=["dancers", "mean"]).groupby("dancers", as_index=False).mean()
+    rows = pd.concat([held_out, fitted.assign(group="training frames")], ignore_index=True)
+    return rows.assign(dancers=rows["dancers"].replace(0, trained))[["dancers", "group", "mean", "low", "high"]]
+
+
 def differences(
     runs: Sequence[Run],
     questions: Mapping[str, tuple[object, object]],

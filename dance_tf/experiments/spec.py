@@ -220,6 +220,11 @@ def frame_interval_specs(
     )
 
 
+def training_dancers(dataset: Dataset, spec: RunSpec) -> int:
+    """Return the number of dancers in the training part of a run."""
+    return len({dataset.dancers[clip] for clip in np.unique(dataset.clip_index[training_split(dataset, spec).train])})
+
+
 def dancer_specs(
     settings: TrainingSettings, counts: Sequence[int], trained: int, run_folds: int, **fields: object
 ) -> tuple[RunSpec, ...]:

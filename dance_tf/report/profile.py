@@ -61,6 +61,7 @@ class Profile:
     growth_optimizer: str = "adam"  # of the autoencoder: adam, or sgd as in the paper
     growth_learning_rate: float = 0.005  # of the autoencoder; SGD with the 0.001 of the paper needs many more epochs
     growth_momentum: float = 0.9  # of the autoencoder's SGD; not stated in the paper
+    dancer_counts: tuple[int, ...] = (4, 8)  # training dancers of shorter learning curves; runs on `compare_folds`
     pca_frames: int = 12  # frames of each training clip for the principal components
     # runs that compare strategies, splits and corruptions
     table_folds: int = 1  # number of folds that are run for the comparison of strategies (Table 2)

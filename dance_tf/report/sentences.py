@@ -148,6 +148,24 @@ def evaluation_text(table: pd.DataFrame, fitted: dict[str, float], chance: float
     return " ".join(sentences)
 
 
+def learning_curve_text(rows: pd.DataFrame) -> str:
+    """Say how accuracy by clip on held-out dancers grows with the number of training dancers, and what that limits.
+
+    Args:
+        rows: columns dancers, group ("held out, by clip", "training frames" and others), mean, low, high.
+    """
+    clips = rows[rows["group"] == "held out, by clip"].sort_values("dancers").to_dict("records")
+    fitted = rows[rows["group"] == "training frames"].sort_values("dancers").iloc[-1]
+    listed = ", ".join(f"{percents(row)} % with {row['dancers']}" for row in clips)
+    before, last = clips[-2:]
+    return (
+        f"Clips of held-out dancers that are recognised after learning from some of the dancers, in as many steps: "
+        f"{listed}. The last {last['dancers'] - before['dancers']} dancers add "
+        f"{percent(last['mean'] - before['mean'])} points. With all of them the network recognises "
+        f"{percent(fitted['mean'])} % of its (changed) training frames in the last epoch."
+    )
+
+
 def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Return `estimates` for `wide_table`: titles of networks and views, metrics in the order of `metrics.SCORES`."""
     titles = table["name"].map(lambda name: BASELINE_TITLE if name == BASELINE else strategy_title(name))

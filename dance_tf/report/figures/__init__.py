@@ -5,7 +5,13 @@ accuracy of guessing. Columns mean, low and high are fractions; low and high are
 """
 
 from dance_tf.report.figures.clips import background_views, clip_strip, frame_strip, sample_frames
-from dance_tf.report.figures.comparison import accuracy_against_cost, accuracy_bars, frame_interval_curve, leakage_gap
+from dance_tf.report.figures.comparison import (
+    accuracy_against_cost,
+    accuracy_bars,
+    frame_interval_curve,
+    leakage_gap,
+    learning_curve,
+)
 from dance_tf.report.figures.confusion import attention_by_style, confusion_matrices, confusion_matrix
 from dance_tf.report.figures.corruption import (
     accuracy_drops,

@@ -102,6 +102,28 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
     return figure
 
 
+@report_style
+def learning_curve(rows: pd.DataFrame, source: str, chance: float) -> Figure:
+    """Draw accuracy against the number of dancers that a network learnt from.
+
+    Args:
+        rows: columns dancers, group (what is scored: one line each), mean, low, high.
+    """
+    figure = new_figure(4.0, "Accuracy against the number of training dancers", source)
+    axes = figure.subplots()
+    lines = list(rows.groupby("group", sort=False))
+    for colour, offset, (group, line) in zip(PALETTE, centred_offsets(len(lines), 0.1), lines, strict=False):
+        line = line.sort_values("dancers")
+        places = line["dancers"].to_numpy(float) + offset
+        draw_dots(axes, line, places, color=colour, label=group)
+        axes.plot(places, line["mean"], color=colour)
+    axes.axhline(chance, color=GRAY, linestyle="--", label=f"chance ({100 * chance:.1f} %)")
+    axes.set(xlabel="training dancers", xticks=sorted(rows["dancers"].unique()), ylim=(0, 1))
+    percent_axis(axes)
+    figure.legend(loc="outside lower center", ncols=4)
+    return figure
+
+
 def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
     """Return the metrics that get a panel, with its title; metrics with equal values share a panel."""
     values = rows.pivot(index="metric", columns=["size", "every"], values=["mean", "low", "high"])
