@@ -258,7 +258,7 @@ def train(
     hold_out: Annotated[str, typer.Option(help="dancers to hold out, comma-separated")] = "",
     view: Annotated[str, typer.Option(help="difference from the background, or the whole frame")] = "difference",
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
-    epochs: Annotated[int, typer.Option(help="number of epochs")] = 32,
+    epochs: Annotated[int, typer.Option(help="number of epochs")] = 24,
     learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.03,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
     growth_epochs: Annotated[int, typer.Option(help="epochs of the autoencoder's last stage")] = 24,

@@ -21,7 +21,18 @@ from dance_tf.experiments.spec import RunSpec
 VALIDATION, HELD_OUT = "validation", "held out"
 PARTS = (VALIDATION, HELD_OUT)
 LEARNT_KAPPA = 0.1  # a network below it has learnt nothing that a split could leak
-DESCRIPTION = ("name", "strategy", "split", "protocol", "view", "frame_size", "interval", "dancers", "fold", "repeat")
+DESCRIPTION = (
+    "name",
+    "strategy",
+    "split",
+    "protocol",
+    "view",
+    "frame_size",
+    "interval",
+    "training_dancers",
+    "fold",
+    "repeat",
+)
 
 
 def describe(spec: RunSpec) -> dict[str, object]:
@@ -112,12 +123,14 @@ def learning_curve(runs: Sequence[Run], trained: int, resamples: int = 1000, see
         Columns dancers (learnt from), group ("held out, by clip", "held out, by frame", or "training frames": in the
         last epoch, as they were changed at random), mean, low, high; fractions.
     """
-    scored = estimates(runs, ["dancers"], resamples, seed).query("part == @HELD_OUT and metric == 'accuracy'")
+    scored = estimates(runs, ["training_dancers"], resamples, seed).query("part == @HELD_OUT and metric == 'accuracy'")
     held_out = scored.assign(group="held out, by " + scored["unit"])
-    last = [(run.spec.dancers, run.history["accuracy"].iloc[-1]) for run in runs]
-    fitted = pd.DataFrame(last, columns=["dancers", "mean"]).groupby("dancers", as_index=False).mean()
+    last = [(run.spec.training_dancers, run.history["accuracy"].iloc[-1]) for run in runs]
+    fitted = pd.DataFrame(last, columns=["training_dancers", "mean"]).groupby("training_dancers", as_index=False).mean()
     rows = pd.concat([held_out, fitted.assign(group="training frames")], ignore_index=True)
-    return rows.assign(dancers=rows["dancers"].replace(0, trained))[["dancers", "group", "mean", "low", "high"]]
+    return rows.assign(dancers=rows["training_dancers"].replace(0, trained))[
+        ["dancers", "group", "mean", "low", "high"]
+    ]
 
 
 def differences(

@@ -38,7 +38,7 @@ class RunSpec:
         seed: seed of the split, which is the same for all repeats.
         score_frames: frames scored per clip.
         interval: training and validation use every n-th frame; scores use all frames (Table 3).
-        dancers: number of dancers that training uses; 0 for all of its part.
+        training_dancers: number of dancers that training uses; 0 for all of its part.
         baseline: train a logistic regression on 32×32 frames instead of the network.
     """
 
@@ -52,7 +52,7 @@ class RunSpec:
     seed: int = 0
     score_frames: int = 24
     interval: int = 1
-    dancers: int = 0
+    training_dancers: int = 0
     baseline: bool = False
 
     def __post_init__(self):
@@ -101,12 +101,12 @@ def split_of(dataset: Dataset, spec: RunSpec) -> Split:
 
 
 def training_split(dataset: Dataset, spec: RunSpec) -> Split:
-    """Return the same split with the training dancers of `dancers`, and frames subsampled by `interval`."""
+    """Return the same split with `training_dancers`, and frames subsampled by `interval`."""
     split = split_of(dataset, spec)
-    if spec.dancers:
+    if spec.training_dancers:
         owners = np.array(dataset.dancers)[dataset.clip_index[split.train]]
         order = np.random.default_rng([spec.seed, spec.fold]).permutation(np.unique(owners))
-        split = replace(split, train=split.train[np.isin(owners, order[: spec.dancers])])
+        split = replace(split, train=split.train[np.isin(owners, order[: spec.training_dancers])])
     if spec.interval == 1:
         return split
     generator = np.random.default_rng([spec.seed, spec.fold, spec.interval])
@@ -220,7 +220,7 @@ def frame_interval_specs(
     )
 
 
-def training_dancers(dataset: Dataset, spec: RunSpec) -> int:
+def count_training_dancers(dataset: Dataset, spec: RunSpec) -> int:
     """Return the number of dancers in the training part of a run."""
     return len({dataset.dancers[clip] for clip in np.unique(dataset.clip_index[training_split(dataset, spec).train])})
 
@@ -242,7 +242,7 @@ def dancer_specs(
         for spec in fold_specs(
             replace(settings, frames_per_clip=round(settings.frames_per_clip * trained / count)),
             run_folds,
-            dancers=count,
+            training_dancers=count,
             **fields,
         )
     )

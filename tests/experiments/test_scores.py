@@ -15,6 +15,7 @@ from dance_tf.experiments.scores import (
     estimates,
     group_runs,
     leakage_gaps,
+    learning_curve,
     scores,
 )
 from dance_tf.experiments.spec import RunSpec, fold_specs
@@ -27,6 +28,7 @@ class HandMade:
     spec: RunSpec
     validation: Predictions | None
     test: Predictions
+    history: pd.DataFrame | None = None
 
 
 def predictions(hits: list[int], dancers=DANCERS, frames=10) -> Predictions:
@@ -90,3 +92,20 @@ def test_the_leakage_gap_is_by_frame_minus_by_dancer(tiny):
     assert leakage_gaps([by_frame, one], 50)["low"].isna().all()
     assert leakage_gaps([by_dancer], 50).empty
     assert isinstance(table, pd.DataFrame)
+
+
+def test_a_learning_curve_has_held_out_and_training_accuracy_for_each_number_of_dancers(tiny):
+    found = [(2, [5, 5, 5, 5], 0.9), (0, [9, 9, 9, 2], 0.75), (0, [9, 9, 9, 9], 0.65)]
+    runs = [
+        HandMade(
+            RunSpec(tiny, training_dancers=dancers, fold=fold),
+            None,
+            predictions(hits),
+            pd.DataFrame({"accuracy": [0, last]}),
+        )
+        for fold, (dancers, hits, last) in enumerate(found)
+    ]
+    wide = learning_curve(runs, trained=7, resamples=50).pivot(index="dancers", columns="group", values="mean")
+    assert wide["held out, by frame"].to_dict() == pytest.approx({2: 0.5, 7: 65 / 80})
+    assert wide["held out, by clip"].to_dict() == pytest.approx({2: 0.5, 7: 7 / 8}, abs=0.5)
+    assert wide["training frames"].to_dict() == pytest.approx({2: 0.9, 7: 0.7})

@@ -56,7 +56,7 @@ def test_an_interval_subsamples_training_and_validation_and_leaves_the_test_part
 def test_fewer_dancers_are_part_of_more_and_see_as_many_frames(tiny, tiny_data):
     dataset = open_dataset(tiny_data)
     specs = dancer_specs(replace(tiny, frames_per_clip=6), (1, 2, 3), 3, 1, folds=4)
-    assert [(spec.dancers, spec.settings.frames_per_clip) for spec in specs] == [(1, 18), (2, 9), (3, 6)]
+    assert [(spec.training_dancers, spec.settings.frames_per_clip) for spec in specs] == [(1, 18), (2, 9), (3, 6)]
     parts = [training_split(dataset, spec) for spec in specs]
     owners = [set(np.array(dataset.dancers)[dataset.clip_index[part.train]]) for part in parts]
     whole = split_of(dataset, specs[0])

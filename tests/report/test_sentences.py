@@ -95,3 +95,14 @@ def test_training_is_summarised_by_view():
     assert table["fold"].tolist() == [1, 2, 1, 2] and table["validation accuracy (%)"].tolist()[:2] == [60, 70]
     text = sentences.training_text(runs)
     assert "4 runs: 2 of 5 folds" in text and "85.0 %" in text and "726,036" in text and "2.9 MB" in text
+
+
+def test_a_learning_curve_says_what_more_dancers_add():
+    rows = pd.DataFrame(
+        [(14, "held out, by clip", 0.7, 0.6, 0.8), (8, "held out, by clip", 0.5, 0.4, 0.6),
+         (8, "training frames", 0.9, None, None), (14, "training frames", 0.8, None, None)],
+        columns=["dancers", "group", "mean", "low", "high"],
+    )  # fmt: skip
+    text = sentences.learning_curve_text(rows)
+    assert "50.0 [40.0, 60.0] % with 8, 70.0 [60.0, 80.0] % with 14. The last 6 dancers add 20.0 points" in text
+    assert text.endswith("recognises 80.0 % of its (changed) training frames in the last epoch.")

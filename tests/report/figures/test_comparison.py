@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 
-from dance_tf.report.figures import accuracy_against_cost, accuracy_bars, frame_interval_curve, leakage_gap
+from dance_tf.report.figures import (
+    accuracy_against_cost,
+    accuracy_bars,
+    frame_interval_curve,
+    leakage_gap,
+    learning_curve,
+)
 
 
 def texts(axes):
@@ -90,3 +96,16 @@ def test_leakage_has_a_panel_per_view_and_the_gaps_as_text(sound):
     frame, difference = sound(leakage_gap(pd.concat([rows[:3], more, rows[3:]]), "synthetic", 0.1, gaps)).axes
     assert [label.get_text() for label in frame.get_yticklabels()] == ["ResNet", "CNN"]
     assert [len(container.lines[0].get_xdata()) for container in frame.containers] == [1, 1, 1]
+
+
+def test_a_learning_curve_has_a_line_for_each_group(sound):
+    rows = pd.DataFrame(
+        [(8, "held out", 0.6, 0.5, 0.7), (4, "held out", 0.4, 0.3, 0.5), (4, "training", 0.9, math.nan, math.nan)],
+        columns=["dancers", "group", "mean", "low", "high"],
+    )
+    figure = sound(learning_curve(rows, "synthetic", chance=1 / 12))
+    dots = [container.lines[0] for container in figure.axes[0].containers]
+    assert [line.get_ydata().tolist() for line in dots] == [[0.4, 0.6], [0.9]]
+    assert np.allclose(dots[0].get_xdata(), [4, 8], atol=0.1)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(legend) == ["chance (8.3 %)", "held out", "training"]

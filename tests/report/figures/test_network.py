@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dance_tf.experiments.cost import attention_inside
+from dance_tf.experiments.attention import attention_inside
 from dance_tf.model.layers import ConvolutionStage, SqueezeExcitation
 from dance_tf.report.figures import network_diagram
 from dance_tf.report.figures.network import read_layers
