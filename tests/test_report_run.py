@@ -32,7 +32,7 @@ SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
 TIMED = ("cost", "speed")  # measured times, which differ from run to run
 KILLED_AT = (  # files that show how far a report has come
     "work/dataset-*-parts/*.npy",  # while clips are curated
-    "work/growth/*.unfinished/stage_3/checkpoint/state.json",  # while an autoencoder grows
+    "work/growth/*.unfinished/stage_3_all/checkpoint/state.json",  # while an autoencoder grows
     "work/runs/*/run.json",  # while classifiers are trained
 )
 

@@ -157,11 +157,11 @@ def learning_curve_text(rows: pd.DataFrame) -> str:
     clips = rows[rows["group"] == "held out, by clip"].sort_values("dancers").to_dict("records")
     fitted = rows[rows["group"] == "training frames"].sort_values("dancers").iloc[-1]
     listed = ", ".join(f"{percents(row)} % with {row['dancers']}" for row in clips)
-    before, last = clips[-2:]
+    first, last = clips[0], clips[-1]
+    added = f" From {first['dancers']} to {last['dancers']} it rises by {percent(last['mean'] - first['mean'])} points."
     return (
-        f"Clips of held-out dancers that are recognised after learning from some of the dancers, in as many steps: "
-        f"{listed}. The last {last['dancers'] - before['dancers']} dancers add "
-        f"{percent(last['mean'] - before['mean'])} points. With all of them the network recognises "
+        f"Clips of held-out dancers that are recognised after learning from so many dancers, in equally many steps: "
+        f"{listed}.{added if len(clips) > 1 else ''} With all of them the network recognises "
         f"{percent(fitted['mean'])} % of its (changed) training frames in the last epoch."
     )
 

@@ -104,5 +104,5 @@ def test_a_learning_curve_says_what_more_dancers_add():
         columns=["dancers", "group", "mean", "low", "high"],
     )  # fmt: skip
     text = sentences.learning_curve_text(rows)
-    assert "50.0 [40.0, 60.0] % with 8, 70.0 [60.0, 80.0] % with 14. The last 6 dancers add 20.0 points" in text
+    assert "50.0 [40.0, 60.0] % with 8, 70.0 [60.0, 80.0] % with 14. From 8 to 14 it rises by 20.0 points." in text
     assert text.endswith("recognises 80.0 % of its (changed) training frames in the last epoch.")
