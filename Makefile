@@ -4,8 +4,9 @@
 # make lint                    lint and check the format
 # make lab                     open JupyterLab
 # make fuzz                    curate ten thousand damaged files (slow)
-# make crosscheck              compare our corruptions with albumentations, in an environment of its own
-# All targets except crosscheck create .venv first if it is absent.
+# make crosscheck              compare our corruptions with albumentations, and a training step with PyTorch, in an
+#                              environment of its own
+# All targets create .venv first if it is absent.
 PROFILE ?= quick
 PYTHON ?= python3
 RUN = .venv/bin/python -m
@@ -32,9 +33,10 @@ lab: .venv/installed
 fuzz: .venv/installed
 	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/video -k fuzz
 
-crosscheck: .venv-crosscheck/installed
+crosscheck: .venv/installed .venv-crosscheck/installed
 	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/corruption/test_agreement.py
 	@PYTHONPATH=. .venv-crosscheck/bin/python tests/benchmarks/degrade_against_albumentations.py --write
+	@.venv/bin/python tests/benchmarks/train_step.py
 
 .venv-crosscheck/installed: requirements-crosscheck.txt
 	$(PYTHON) -m venv .venv-crosscheck

@@ -6,7 +6,7 @@ how much that inflates the scores.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -103,7 +103,8 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
 
     The groups are cut into two blocks for each fold, balanced by style. A fold tests its two blocks, validates on the
     first block of the next fold and learns from the rest: 14, 2 and 4 of 20 dancers. With fewer than two groups for
-    each fold there is one block for each fold.
+    each fold there is one block for each fold. With two dancers, a fold validates on other clips of the dancer that it
+    learns from.
 
     Args:
         dataset: the dataset.
@@ -117,6 +118,9 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
     _check_group(group)
     groups, strata = _groups(dataset, group)
     count = len(strata)
+    if group == "dancer" and count == 2:
+        each = [make_splits(dataset, group, seed=seed, hold_out=[name])[0] for name in sorted(set(dataset.dancers))]
+        return tuple(replace(split, fold=fold) for fold, split in enumerate(each))
     note = "" if count >= folds else f"there are {count} {group}s: {count} folds"
     folds = min(folds, count)
     if folds < 3:

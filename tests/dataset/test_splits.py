@@ -159,8 +159,25 @@ def test_outer_folds_of_few_dancers():
     for split in splits:
         parts = (split.train, split.validation, split.test)
         assert [len(groups_of(few, "dancer", part)) for part in parts] == [2, 1, 1]
-    with pytest.raises(DatasetError, match="2 folds by dancer are too few"):
+    with pytest.raises(DatasetError, match="1 folds by dancer are too few"):
+        outer_splits(made([("s0", "d0"), ("s1", "d0")]), "dancer")
+    with pytest.raises(DatasetError, match="too few clips"):
         outer_splits(made([("s0", "d0"), ("s0", "d1")]), "dancer")
+
+
+def test_two_dancers_are_each_tested_by_what_the_other_teaches():
+    pair = made([(f"s{style}", f"d{dancer}") for dancer in range(2) for style in range(3) for _ in range(2)])
+    splits = outer_splits(pair, "dancer")
+    assert [split.fold for split in splits] == [0, 1]
+    assert [groups_of(pair, "dancer", split.test) for split in splits] == [{"d0"}, {"d1"}]
+    for split in splits:
+        train, validation = (groups_of(pair, "dancer", part) for part in (split.train, split.validation))
+        assert train == validation != groups_of(pair, "dancer", split.test)
+        clips = [set(pair.clip_index[part]) for part in (split.train, split.validation)]
+        assert clips[0].isdisjoint(clips[1]) and "validation is cut by clip" in split.note
+
+
+def test_outer_folds_of_dancers_with_different_styles():
     # dancers of different styles: each test part still has both styles where that is possible
     mixed = made([(f"s{style}", f"{kind}{dancer}") for dancer in range(3) for style, kind in enumerate("ab")])
     for split in outer_splits(mixed, "dancer", folds=3):
