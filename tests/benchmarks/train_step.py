@@ -8,10 +8,12 @@ wait. Both start from the same weights and get the same batches; the losses must
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -210,16 +212,47 @@ def rounds(variants: dict[str, Variant], count: int) -> Iterator[tuple[str, floa
             yield name, variant.round()[1]
 
 
+def profile(rows: int = 15) -> None:
+    """Print which operations of a step in Keras take most of its time, as TensorFlow's profiler measures them."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+    with tempfile.TemporaryDirectory() as folder:
+        train = start_keras(Path(folder), "keras", "float32", 1)
+        train()
+        tf.profiler.experimental.start(folder)
+        train()
+        tf.profiler.experimental.stop()
+        [file] = Path(folder).rglob("*.xplane.pb")
+        space = XSpace.FromString(file.read_bytes())
+    spent: dict[str, float] = defaultdict(float)
+    for plane in space.planes:
+        names = {key: found.name for key, found in plane.event_metadata.items()}
+        for event in (event for line in plane.lines for event in line.events):
+            operation, _, kind = names[event.metadata_id].rpartition(":")
+            if "/" in operation:  # others contain these
+                stage = re.search(r"(cnn|encoder|dense)_[1-5]|lower_resolution|sgd", operation)
+                spent[f"{stage.group() if stage else 'other'}, {kind}"] += event.duration_ps / 1e9 / BATCHES
+    total = sum(spent.values())
+    print(f"{total:.1f} ms a step in operations, of it:")
+    for name, milliseconds in sorted(spent.items(), key=lambda item: -item[1])[:rows]:
+        print(f"{milliseconds:7.2f} ms {milliseconds / total:5.1%}  {name}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch", default=".venv-crosscheck/bin/python", help="Python that has PyTorch")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="*", default=list(VARIANTS), help="names of variants")
+    parser.add_argument("--profile", action="store_true", help="print which operations take most of the time")
     parser.add_argument("--serve", nargs=3, metavar=("FOLDER", "KIND", "PRECISION"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(Path(given.serve[0]), *given.serve[1:], given.threads)
+        return
+    if given.profile:
+        profile()
         return
     with tempfile.TemporaryDirectory() as folder:
         variants, first = {}, {}
