@@ -42,7 +42,7 @@ class Profile:
     run_folds: int = 2  # number of folds that are run
     repeats: int = 1  # runs of each fold with different seeds ("experiments" in the paper)
     epochs: int = 24  # maximum
-    patience: int = 10  # epochs without improvement before training stops
+    patience: int = 10  # epochs without improvement before training stops, at a constant learning rate
     frames_per_clip: int = 12  # training frames sampled per clip and epoch
     score_frames: int = 24  # frames of each clip that are scored
     jitter: float = 1.5  # random shift, scale and brightness of training frames; 0 for none
@@ -69,7 +69,7 @@ class Profile:
     paper_folds: int = 1  # folds that are also run under the paper's split: 80 % in five inner folds, 20 % held out
     compare_folds: int = 1  # number of folds that are run for all other comparisons
     compare_epochs: int = 6  # maximum
-    compare_patience: int = 4  # epochs without improvement before training stops
+    compare_patience: int = 10  # epochs without improvement before training stops, at a constant learning rate
     compare_growth_epochs: int = 1  # epochs of each stage of the autoencoder but the last
     compare_growth_last_epochs: int = 4  # epochs of its last stage
     compare_frames_per_clip: int = 6  # training frames sampled per clip and epoch

@@ -78,7 +78,6 @@ def training_table(runs: Sequence[Run]) -> pd.DataFrame:
             "repeat": run.spec.repeat + 1,
             "epochs": len(run.history),
             "kept epoch": run.best_epoch + 1,
-            "stopped early": "yes" if run.stopped_early else "no",
             "validation accuracy (%)": 100 * run.history["val_accuracy"].iloc[run.best_epoch],
         }
         for run in runs

@@ -82,15 +82,12 @@ def growth_errors(curves: pd.DataFrame, source: str, baselines: Mapping[str, flo
 
 
 @report_style
-def training_curves(
-    history: pd.DataFrame, source: str, marks: Mapping[str, int], title: str, meaning: str = "stopped"
-) -> Figure:
+def training_curves(history: pd.DataFrame, source: str, kept: Mapping[str, int], title: str) -> Figure:
     """Draw loss and accuracy of several runs over epochs for training (thin) and validation.
 
     Args:
         history: columns run, epoch (from 1), loss, accuracy, val_loss, val_accuracy.
-        marks: run to an epoch with a dotted line.
-        meaning: of these lines.
+        kept: run to the epoch whose weights were kept, a dotted line.
     """
     figure = new_figure(3.9, title, source)
     loss, accuracy = figure.subplots(1, 2)
@@ -101,15 +98,13 @@ def training_curves(
             axes.plot(epochs["epoch"], epochs[measure], color=colour, linewidth=0.9, marker=marker)
             label = str(run) if axes is loss else None
             axes.plot(epochs["epoch"], epochs[f"val_{measure}"], color=colour, label=label, marker=marker)
-            if run in marks:
-                axes.axvline(marks[run], color=colour, linestyle=":", linewidth=1.3)
+            axes.axvline(kept[run], color=colour, linestyle=":", linewidth=1.3)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     loss.set(ylabel="loss")
     accuracy.set(ylabel="frame accuracy", ylim=(0, 1))
     percent_axis(accuracy)
     loss.plot([], [], color=GRAY, linewidth=1, label="(thin: training)")
-    if marks:
-        loss.plot([], [], color=GRAY, linestyle=":", linewidth=1.3, label=f"({meaning})")
+    loss.plot([], [], color=GRAY, linestyle=":", linewidth=1.3, label="(dotted: kept epoch)")
     figure.legend(loc="outside lower center", ncols=4)
     return figure

@@ -36,12 +36,16 @@ def test_training_curves_of_several_runs(sound):
         {"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / epochs, "val_loss": 2 / epochs, "val_accuracy": 0.5}
     )
     runs = pd.concat([history.assign(run="fold 1"), history.assign(run="fold 2"), history[:1].assign(run="short")])
-    figure = sound(training_curves(runs, "synthetic", {"fold 2": 4}, "CNN"))
+    figure = sound(training_curves(runs, "synthetic", {"fold 1": 3, "fold 2": 4, "short": 1}, "CNN"))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["fold 1", "fold 2", "short", "(thin: training)", "(stopped)"]
+    assert labels == ["fold 1", "fold 2", "short", "(thin: training)", "(dotted: kept epoch)"]
     loss, accuracy = figure.axes
     assert np.allclose(loss.lines[0].get_ydata(), [1, 1 / 2, 1 / 3, 1 / 4])
     assert np.allclose(loss.lines[1].get_ydata(), [2, 1, 2 / 3, 1 / 2])
-    assert len(accuracy.lines) == 7 and list(accuracy.lines[4].get_xdata()) == [4, 4]
-    assert [line.get_marker() for line in accuracy.lines[4:]] == ["None", ".", "."]  # one epoch is a dot, not a line
+    assert len(accuracy.lines) == 9 and [list(line.get_xdata()) for line in accuracy.lines[2::3]] == [
+        [3] * 2,
+        [4] * 2,
+        [1] * 2,
+    ]
+    assert [line.get_marker() for line in accuracy.lines[5:8]] == ["None", ".", "."]  # one epoch is a dot, not a line
     assert accuracy.get_ylim() == (0, 1)
