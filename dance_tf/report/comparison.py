@@ -62,6 +62,13 @@ def describe_budget(runs: Sequence[Run]) -> str:
     )
 
 
+def first_histories(runs: Sequence[Run]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return histories of each strategy's first fold and repeat with columns run and epoch from 1; its kept epoch."""
+    firsts = {strategy_title(run.spec.name): run for run in runs if run.spec.fold == run.spec.repeat == 0}
+    histories = [run.history.assign(run=title, epoch=run.history["epoch"] + 1) for title, run in firsts.items()]
+    return pd.concat(histories, ignore_index=True), {title: run.best_epoch + 1 for title, run in firsts.items()}
+
+
 def clip_confusions(runs: Sequence[Run]) -> dict[str, np.ndarray]:
     """Return confusion matrices int64 [styles, styles] of held-out clips by title; a clip counts once in each run."""
     found: dict[str, np.ndarray] = {}
@@ -265,6 +272,14 @@ def ablations_text(
         f"frozen at its mean over training frames, the accuracy on held-out dancers changes by {changes}.\n\n"
         f"Difference in accuracy by frame on held-out dancers from the proposed network: {listed}. {verdict}"
     )
+
+
+def weights_by_style(weights: pd.DataFrame, styles: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return by path the mean weight of each channel in each style, float [styles, channels], of `held_out_weights`."""
+    return {
+        path: table.pivot(index="style", columns="channel", values="mean").reindex(list(styles)).to_numpy()
+        for path, table in weights.groupby("path", sort=False)
+    }
 
 
 def attention_variation(weights: pd.DataFrame) -> dict[str, dict[str, float]]:

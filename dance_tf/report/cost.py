@@ -54,6 +54,13 @@ def similar_style_confusion(runs: Sequence[Run], resamples: int = 1000, seed: in
     return pd.DataFrame(rows)
 
 
+def accuracy_points(scores: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracies by frame on held-out dancers with the network's seconds: `estimates` by name, cost added."""
+    accuracy = scores.query("part == 'held out' and unit == 'frame' and metric == 'accuracy'")
+    seconds = costs.query("cost == 'network_seconds'").set_index("name")["median"]
+    return accuracy.assign(cost=accuracy["name"].map(seconds), name=accuracy["name"].map(strategy_title))
+
+
 def cost_table(costs: pd.DataFrame, similar: pd.DataFrame) -> pd.DataFrame:
     """Return Table 4, one row per network: median (min–max) of each cost, and the paper's value where it states one."""
     own = costs[costs["name"] != SHARED]

@@ -25,6 +25,8 @@ class HandMade:
     spec: RunSpec
     validation: Predictions
     test: Predictions
+    history: pd.DataFrame | None = None
+    best_epoch: int = 1
 
 
 def predictions(seed: list[int], lift: float, dancers: int) -> Predictions:
@@ -150,6 +152,13 @@ def test_the_test_decides_and_not_the_interval(p, words):
     assert comparison.describe_difference(row).startswith("5.0 [4.0, 6.0] percentage points " + words)
 
 
+def test_histories_of_first_folds_count_epochs_from_one(runs):
+    trained = [replace(run, history=pd.DataFrame({"epoch": [0, 1], "loss": [2.0, 1.0]})) for run in runs]
+    history, kept = comparison.first_histories(trained)
+    assert kept == {strategy.title: 2 for strategy in STRATEGIES.values()}
+    assert history.groupby("run")["epoch"].agg(list).to_dict() == {title: [1, 2] for title in kept}
+
+
 def test_ablations_are_compared_with_the_network_as_proposed():
     base, off = (fold_specs(comparison_settings(name), 2) for name in (PROPOSED, "cnn_ae"))
     runs = make_runs([replace(spec, name="as_proposed") for spec in base], 1, 0.9)
@@ -176,6 +185,7 @@ def test_ablations_are_compared_with_the_network_as_proposed():
     metrics = comparison.ablations_metrics(table, differences(runs, questions, **BOOTSTRAP), weights, frozen)
     assert set(metrics["ablations"]["off"]["difference"]) == {"frame", "clip", "held_out"}
     assert "difference" not in metrics["ablations"]["as_proposed"]
+    np.testing.assert_array_equal(comparison.weights_by_style(weights, "ba")["cnn"], [[0.4, np.nan], [0.2, 0.5]])
     variation = metrics["comparison"]["attention_variation"]
     assert variation["cnn"] == pytest.approx({"between_styles": 0.2, "over_frames": 0.01})
     assert metrics["comparison"]["frozen_gates"] == frozen

@@ -60,3 +60,11 @@ def test_costs_in_words_and_in_metrics(costs, similar):
     assert "2.00 times as long as the CNN (paper, features and attention: 1.72 times)" in text
     caption = cost.describe_measurement(costs)
     assert "Medians of 3 rounds" in caption and "1110 frames of 432 × 768 pixels (synthetic" in caption
+
+
+def test_accuracies_have_the_cost_of_their_network(costs):
+    rows = [(name, part, "frame", "accuracy", 0.5) for name in ("cnn", PROPOSED) for part in ("held out", "validation")]
+    points = cost.accuracy_points(pd.DataFrame(rows, columns=["name", "part", "unit", "metric", "mean"]), costs)
+    assert list(points["name"]) == ["CNN", "CNN + AE + Attention"]
+    seconds = costs.query("cost == 'network_seconds'").set_index("name")["median"]
+    assert list(points["cost"]) == [seconds["cnn"], seconds[PROPOSED]]
