@@ -36,8 +36,8 @@ def test_manifest(tmp_path):
         catalog = find_clips(footage)
         assert catalog.layout == "manifest" and catalog.refused == ()
         assert catalog.clips[0] == Clip(tmp_path / "a.mp4", "Tok", "d1", "a", "phone", "yes")
-        # a clip without a dancer is its own dancer
-        assert labels(catalog) == {"a": ("Tok", "d1"), "deep/b": ("BL", "deep/b"), "seq": ("BL", "d2")}
+        assert catalog.notes == ("manifest.csv: columns that are not read: extra",)
+        assert labels(catalog) == {"a": ("Tok", "d1"), "deep/b": ("BL", ""), "seq": ("BL", "d2")}
 
 
 def test_faulty_rows_of_a_manifest_are_refused_one_by_one(tmp_path):
@@ -47,11 +47,11 @@ def test_faulty_rows_of_a_manifest_are_refused_one_by_one(tmp_path):
     catalog = find_clips(tmp_path)
     assert set(labels(catalog)) == {"a"}
     assert [refusal.reason for refusal in catalog.refused] == [
-        "listed twice in manifest.csv",
-        "listed in manifest.csv, but there is no such file",
-        "a row without a path ({'path': '', 'style': 'Tok'})",
-        "a folder without images",
-        "cannot be read (File name too long)",
+        "line 5: no path",
+        "line 3: listed twice in manifest.csv",
+        "line 4: listed in manifest.csv, but there is no such file",
+        "line 6: a folder without images",
+        "line 7: cannot be read (File name too long)",
     ]
 
 
@@ -87,11 +87,11 @@ def test_folders_of_styles(tmp_path):
         "BL/cy/t": ("BL", "cy"),
         "BL/dee/tape": ("BL", "dee"),
         "BL/eve_1": ("BL", "eve"),
-        "BL/thing": ("BL", "BL/thing"),  # the decoder will find out whether it is a video
+        "BL/thing": ("BL", ""),  # the decoder will find out whether it is a video
         "Tok/ann_1": ("Tok", "ann"),
         "Tok/bob/1": ("Tok", "bob"),
         "Tok/bob/2": ("Tok", "bob"),
-        "Tok/solo": ("Tok", "Tok/solo"),
+        "Tok/solo": ("Tok", ""),
     }
     assert refused(catalog, tmp_path) == {
         "stray.mp4": "lies outside the folder of any style",
@@ -145,7 +145,7 @@ def test_tiktok_layout(tmp_path, nested):
     assert catalog.layout == "tiktok" and catalog.refused == ()
     styles = {clip.clip_id.split("/")[-1]: (clip.path.name, clip.style) for clip in catalog.clips}
     assert styles == {"00007": ("images", ""), "x": ("x.mp4", "Say So"), "y": ("y.mp4", "")}
-    assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+    assert all(clip.dancer == "" for clip in catalog.clips)
 
 
 def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
@@ -169,21 +169,22 @@ def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
     }
 
 
-def test_getari_layout(tmp_path):
+def test_official_splits(tmp_path):
     touch(tmp_path, "train/Garba/1.mp4", "val/Garba/2.mp4", "test/Raas/1.mp4", "train.csv", "val.csv")
     catalog = find_clips(tmp_path)
-    assert catalog.layout == "getari" and catalog.refused == ()
-    found = {(clip.clip_id, clip.style, clip.source.removeprefix("GETARI (Mendeley), ")) for clip in catalog.clips}
+    assert catalog.layout == "splits" and catalog.refused == ()
+    found = {(clip.clip_id, clip.style, clip.split) for clip in catalog.clips}
     assert found == {
         ("train/Garba/1", "Garba", "train"),
-        ("val/Garba/2", "Garba", "val"),
+        ("val/Garba/2", "Garba", "validation"),
         ("test/Raas/1", "Raas", "test"),
     }
-    assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+    assert all((clip.dancer, clip.source) == ("", "") for clip in catalog.clips)
     touch(tmp_path, "extra.mp4", "val/loose.mp4", "train/Garba/deep/3.mp4", "other/y.mp4", "other/seq/1.png")
     catalog = find_clips(tmp_path)
-    assert catalog.layout == "getari" and len(catalog.clips) == 3
-    others = {"extra.mp4", "other/seq", "other/y.mp4", "train/Garba/deep/3.mp4", "val/loose.mp4"}
+    assert catalog.layout == "splits" and len(catalog.clips) == 4
+    assert labels(catalog)["train/Garba/deep/3"] == ("Garba", "deep")
+    others = {"extra.mp4", "other/seq", "other/y.mp4", "val/loose.mp4"}
     assert set(refused(catalog, tmp_path)) == others
 
 
