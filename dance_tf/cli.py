@@ -184,7 +184,10 @@ def synthesize(
 @one_line_errors
 def curate(
     footage: Annotated[Path, typer.Argument(help="folder with manifest.csv, or with <style>/<dancer>_*.mp4")],
-    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    out: Annotated[Path | None, typer.Argument(help="dataset folder to write; not needed for --dry-run")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what is found; decode and write nothing")] = False,
+    layout: Annotated[str, typer.Option(help="meaning of the folders, such as dancer/style")] = "",
+    pattern: Annotated[str, typer.Option(help='of the paths, such as "{style}/{dancer}_{take}.mp4"')] = "",
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop keeps its centre")] = "pad",
@@ -201,16 +204,34 @@ def curate(
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
+    from dance_tf.video.catalog import find_clips
+    from dance_tf.video.layouts import layout_pattern
     from dance_tf.video.settings import ReadSettings
+    from dance_tf.video.summary import catalog_text, describe_catalog
 
+    if out is None and not dry_run:
+        fail("Missing argument 'OUT', the dataset folder to write: see `dance_tf curate --help`")
+    if layout and pattern:
+        fail("--layout and --pattern both say how paths are read: give one of them")
     jobs = jobs or cpu_count()
     limits = {"max_seconds": max_seconds, "max_pixels": max_pixels}
     limits = {name: value for name, value in limits.items() if value is not None}
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, **limits)
-    check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
+    if not dry_run:
+        check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
+    catalog = find_clips(footage, layout_pattern(layout) if layout else pattern)
+    found = describe_catalog(catalog)
+    if not as_json:
+        show(found, False, catalog_text(found))
+    if dry_run:
+        refused = [{"path": str(one.path), "reason": one.reason} for one in catalog.refused]
+        if as_json:
+            show({"layout": catalog.layout, "found": found, "refused": refused}, True, "")
+        show_refusals(refused, "path")
+        raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
     start_tensorflow()
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
-        curated = curate_folder(footage, out, jobs, scheduler, read, progress=lambda row: bar.update())
+        curated = curate_folder(footage, out, jobs, scheduler, read, lambda row: bar.update(), catalog)
     if curated.set_aside:
         note(f"a curation table with other columns was renamed to {curated.set_aside}")
     strips_error = ""
@@ -232,6 +253,7 @@ def curate(
     document = {
         "out": str(out),
         "layout": curated.layout,
+        "found": found,
         "clips": len(curated.rows) - len(refused),
         "frames": frames,
         "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),

@@ -123,13 +123,13 @@ class Called(Exception):
         (("--max-pixels", 1_000_000), ReadSettings(max_pixels=1_000_000)),
     ],
 )
-def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options, expected, monkeypatch):
-    def curate_folder(footage, out, jobs, scheduler, read, progress):
+def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options, expected, home, monkeypatch):
+    def curate_folder(footage, out, jobs, scheduler, read, progress, catalog):
         raise Called(read)
 
     monkeypatch.setattr("dance_tf.dataset.build.curate_folder", curate_folder)
     monkeypatch.setenv("DANCE_TF_TRACEBACK", "1")
-    read = call("curate", "footage", "out", *options).exception.args[0]
+    read = call("curate", "clips", "out", *options).exception.args[0]
     assert read == expected
     names = {part_name(Clip(Path("a.mp4")), "ab", each) for each in (read, ReadSettings())}
     same = {"--max-seconds"}.issuperset(options[:1])  # it refuses clips and changes no frame
@@ -296,7 +296,8 @@ def test_an_interrupted_verb_says_whether_it_continues(patched, arguments, messa
         raise KeyboardInterrupt
 
     monkeypatch.setattr(patched, interrupted)
-    assert refused(*arguments) == f"dance_tf: interrupted; {message}"
+    result = call(*arguments)
+    assert (result.exit_code, result.stderr) == (FAILED, f"dance_tf: interrupted; {message}\n")
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])

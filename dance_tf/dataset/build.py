@@ -17,7 +17,7 @@ from dance_tf.dataset.store import write_store
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import clip_key, render_arrays
-from dance_tf.video.catalog import Clip, find_clips
+from dance_tf.video.catalog import Catalog, Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
 TABLE_SECONDS = 10.0  # between two writes of curation.csv during a run
@@ -51,6 +51,7 @@ def curate_folder(
     scheduler: str | None = None,
     read: ReadSettings = READ_DEFAULTS,
     progress: Callable[[CurationRow], None] | None = None,
+    catalog: Catalog | None = None,
 ) -> Curated:
     """Curate a folder of footage into a TFDS dataset directory.
 
@@ -60,6 +61,7 @@ def curate_folder(
     Args:
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
         jobs, scheduler, read, progress: as in `curate_footage`.
+        catalog: of the footage; `find_clips` makes it by default.
 
     Raises:
         CatalogError: the folder holds no footage.
@@ -67,7 +69,7 @@ def curate_folder(
         DatasetError: no clip has a frame left.
     """
     out = Path(out).resolve()
-    catalog = find_clips(Path(footage))
+    catalog = catalog or find_clips(Path(footage))
     parts = parts_folder(out)
     table = parts / "curation.csv"
     set_aside = set_aside_table(table)
