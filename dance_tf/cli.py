@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
+from dance_tf.video.layouts import plain_name
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
 INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
@@ -117,6 +118,12 @@ def scores_text(document: dict, title: str) -> str:
 def _names(text: str) -> tuple[str, ...]:
     """Return the names in a comma-separated list."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _dancers(texts: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return the dancers that texts name; a text that is no known dancer is a comma-separated list."""
+    named = [plain_name(text) for text in texts]
+    return [name for text in named for name in ([text] if text in known else _names(text))]
 
 
 app = typer.Typer(
@@ -276,8 +283,10 @@ def train(
     strategy: Annotated[
         str, typer.Option(help="network: the paper's by default, or your own function path/to/file.py:function")
     ] = "cnn_ae_attention",
-    split: Annotated[str, typer.Option(help="unit to hold out: frame, clip or dancer")] = "dancer",
-    hold_out: Annotated[str, typer.Option(help="dancers to hold out, comma-separated")] = "",
+    split: Annotated[str, typer.Option(help="what is held out: frame, clip, dancer, or official")] = "dancer",
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="dancer to hold out, once for each; or several, comma-separated")
+    ] = None,
     view: Annotated[str, typer.Option(help="difference from the background, or the whole frame")] = "difference",
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
     epochs: Annotated[int, typer.Option(help="maximum number of epochs")] = 24,
@@ -294,7 +303,7 @@ def train(
     check_place(out, MODEL, sources=(dataset,))
     start_tensorflow()
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
-    from dance_tf.dataset.splits import make_splits
+    from dance_tf.dataset.splits import make_splits, official_split
     from dance_tf.dataset.store import find_reading, open_dataset
     from dance_tf.experiments.run import train_model
     from dance_tf.model.settings import training_settings
@@ -310,7 +319,12 @@ def train(
         augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
     )
     data = open_dataset(dataset)
-    part = make_splits(data, split, seed=seed, hold_out=_names(hold_out))[0]
+    if split == "official" and hold_out:
+        fail("--split official holds out its own test part: leave out --hold-out")
+    if split == "official":
+        part = official_split(data, seed)
+    else:
+        part = make_splits(data, split, seed=seed, hold_out=_dancers(hold_out or (), data.dancers))[0]
     note(part.note)
     evaluation = train_model(data, part, settings, out, seed, reading=find_reading(dataset))
     document = {"model": str(out), **evaluation.to_json()}

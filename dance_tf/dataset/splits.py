@@ -1,7 +1,8 @@
 """Splits of a dataset into training, validation and test parts by frame, clip or dancer.
 
-`outer_splits` tests each group once; `make_splits` is the paper's 80 / 20 with folds inside the 80. Groups are clips or
-dancers for generalisation scores. A split by frame puts neighbours of test frames into training; it exists to measure
+`outer_splits` tests each group once; `make_splits` is the paper's 80 / 20 with folds inside the 80; `official_split` is
+that of a published dataset. Groups are clips or dancers for generalisation scores; clips that share a group
+(`ClipRecord.group`) stay together. A split by frame puts neighbours of test frames into training; it exists to measure
 how much that inflates the scores.
 """
 
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
+from dance_tf.video.layouts import TEST, TRAIN, VALIDATION, plain_name
 
 Group = Literal["frame", "clip", "dancer"]
 GROUPS: tuple[Group, ...] = ("frame", "clip", "dancer")
@@ -66,15 +70,20 @@ def make_splits(
     _check_group(group)
     if folds < 2:
         raise DatasetError(f"{folds} folds cannot be cut: at least two folds are needed to train and to validate")
+    hold_out = [plain_name(name) for name in hold_out]
     if unknown := set(hold_out) - set(dataset.dancers):
         known = ", ".join(sorted(set(dataset.dancers)))
         raise DatasetError(f"no dancer {', '.join(sorted(unknown))} to hold out: the dataset has {known}")
     generator = np.random.default_rng(np.random.SeedSequence([seed, GROUPS.index(group)]))
     groups, strata = _groups(dataset, group)
+    left_out = np.zeros(len(groups), bool)
     if hold_out:
-        test = np.isin(np.array(dataset.dancers)[dataset.clip_index], list(hold_out))
-        if test.all():
+        held_out = np.isin(dataset.dancers, hold_out)
+        if held_out.all():
             raise DatasetError("every dancer is held out: nothing is left to learn from")
+        units = _join_groups(dataset, np.arange(len(dataset.clips)))
+        left_out = (np.isin(units, units[held_out]) & ~held_out)[dataset.clip_index]
+        test = held_out[dataset.clip_index] | left_out
     else:
         test = np.isin(groups, _choose_test(dataset, groups, strata, group, test_share, generator))
     note = ""
@@ -87,15 +96,54 @@ def make_splits(
     if len(rest) < folds:
         folds = len(rest)
         note = f"{note}; {folds} folds" if note else f"{folds} {group}s are left beside the test part: {folds} folds"
+    if left_out.any():
+        shared = f"{len(np.unique(dataset.clip_index[left_out]))} clips share a group with held-out clips: left out"
+        note = f"{shared}; {note}" if note else shared
     stratified = strata[rest].min() >= 0 and np.unique(strata[rest], return_counts=True)[1].min() >= folds
     folding = StratifiedKFold if stratified else KFold
     cut = folding(folds, shuffle=True, random_state=int(generator.integers(2**31))).split(rest, strata[rest])
     splits = []
     for fold, (_, held) in enumerate(cut):
         validation = np.isin(groups, rest[held]) & ~test
-        parts = (np.flatnonzero(mask) for mask in (~validation & ~test, validation, test))
+        parts = (np.flatnonzero(mask) for mask in (~validation & ~test, validation, test & ~left_out))
         splits.append(Split(group, fold, *parts, note=note))
     return tuple(splits)
+
+
+def official_split(dataset: Dataset, seed: int = 0) -> Split:
+    """Return the official split that is stored with the clips; clips without a part are left out.
+
+    Without a test part, the validation part is tested. Without another validation part, a fifth of the training part is
+    taken for it, by dancer where there are two or more.
+
+    Raises:
+        DatasetError: no clip has an official part, or there are fewer than two clips for training and validation.
+    """
+    parts = np.array([clip.split for clip in dataset.clips])
+    notes = [f"{count} clips without an official part are left out"] if (count := np.sum(parts == "")) else []
+    test = parts == TEST
+    if not test.any():
+        test = parts == VALIDATION
+        notes.append("the official split has no test part: its validation part is tested")
+    validation = (parts == VALIDATION) & ~test
+    train = np.flatnonzero(parts == TRAIN)
+    if not test.any() or len(train) < 2 - validation.any():
+        raise DatasetError(
+            "the dataset has no official split with clips to train on and to test: curate footage in folders such as "
+            "train/ and test/, or with a column split in manifest.csv"
+        )
+    units = _clip_dancers(dataset)
+    if shared := len(np.intersect1d(units[train], units[test])):
+        notes.append(f"{shared} dancers or groups are in the training and in the test part of the official split")
+    if not validation.any():
+        by_dancer = units if len(np.unique(units[train])) > 1 else np.arange(len(parts))
+        folds = min(5, len(np.unique(by_dancer[train])))
+        labels = dataset.clip_labels[train]
+        balanced = np.unique(labels, return_counts=True)[1].min() >= folds
+        folding = (StratifiedGroupKFold if balanced else GroupKFold)(folds, shuffle=True, random_state=seed)
+        validation[train[next(folding.split(train, labels, by_dancer[train]))[1]]] = True
+    masks = ((parts == TRAIN) & ~validation, validation, test)
+    return Split("clip", 0, *(np.flatnonzero(mask[dataset.clip_index]) for mask in masks), note="; ".join(notes))
 
 
 def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) -> tuple[Split, ...]:
@@ -125,9 +173,11 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
         )
     blocks = 2 * folds if count >= 2 * folds else folds
     # dancers are balanced by the styles of their clips, clips and frames by their own style
-    labels, members = (dataset.clip_labels, _clip_dancers(dataset)) if group == "dancer" else (strata, None)
+    units = _clip_dancers(dataset) if group == "dancer" else _join_groups(dataset, np.arange(len(dataset.clips)))
+    grouped = group == "dancer" or group == "clip" and count < len(units)
+    labels, members = (dataset.clip_labels, units) if grouped else (strata, None)
     stratified = np.bincount(labels, minlength=len(dataset.styles)).min() >= blocks
-    kinds = (StratifiedGroupKFold, GroupKFold) if group == "dancer" else (StratifiedKFold, KFold)
+    kinds = (StratifiedGroupKFold, GroupKFold) if grouped else (StratifiedKFold, KFold)
     folding = kinds[0 if stratified else 1](blocks, shuffle=True, random_state=seed)
     block_of = np.zeros(count, dtype=np.int64)
     for block, (_, held) in enumerate(folding.split(labels, labels, members)):
@@ -148,8 +198,23 @@ def _check_group(group: str) -> None:
 
 
 def _clip_dancers(dataset: Dataset) -> np.ndarray:
-    """Return the number of each clip's dancer, in the order of names: int64 [clips]."""
-    return np.unique(np.array(dataset.dancers), return_inverse=True)[1]
+    """Return the number of each clip's dancer, in the order of names: int64 [clips].
+
+    Dancers who share a group have one number.
+    """
+    return _join_groups(dataset, np.unique(np.array(dataset.dancers), return_inverse=True)[1])
+
+
+def _join_groups(dataset: Dataset, units: np.ndarray) -> np.ndarray:
+    """Number units of clips, int64 [clips], so that units with clips of one group are one; others keep their order."""
+    names = np.array([clip.group for clip in dataset.clips])
+    named = np.flatnonzero(names != "")
+    if not len(named):
+        return units
+    groups = np.unique(names, return_inverse=True)[1] + len(units)
+    size = 2 * len(units)
+    links = coo_array((np.ones(len(named)), (units[named], groups[named])), shape=(size, size))
+    return np.unique(connected_components(links, directed=False)[1][units], return_inverse=True)[1]
 
 
 def _groups(dataset: Dataset, group: Group) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +222,11 @@ def _groups(dataset: Dataset, group: Group) -> tuple[np.ndarray, np.ndarray]:
     if group == "frame":
         return np.arange(len(dataset.labels)), dataset.labels
     if group == "clip":
-        return dataset.clip_index, dataset.clip_labels
+        units = _join_groups(dataset, np.arange(len(dataset.clips)))
+        strata = np.full(units.max() + 1, -1)
+        strata[units] = dataset.clip_labels
+        strata[units[strata[units] != dataset.clip_labels]] = -1  # a group of several styles
+        return units[dataset.clip_index], strata
     clip_dancers = _clip_dancers(dataset)
     return clip_dancers[dataset.clip_index], np.full(clip_dancers.max() + 1, -1)
 

@@ -16,6 +16,7 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.dataset import (
+    ADDED,
     DESCRIPTION,
     ClipRecord,
     Dataset,
@@ -33,7 +34,7 @@ CLIPS_PER_SHARD = 16
 IN_MEMORY_BYTES = 6 * 2**30
 FRAMES = "frames"
 BLOCK = 64  # frames compressed at a time
-LABELS = ("style", "dancer", "clip_id", "source")
+LABELS = ("style", "dancer", "clip_id", "source", *ADDED)
 NUMBERS = {"index": np.int64, "timestamp": np.float64, "measure": np.float64}  # of a dropped frame
 MAX_BYTES = 2**31 - 1  # of a record: the limit of protocol buffers
 
@@ -81,10 +82,10 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
 
 
 def from_example(example: dict[str, object]) -> CuratedClip:
-    """Return the clip of `to_example`, without its path and consent."""
+    """Return the clip of `to_example`, as far as it is stored; earlier versions stored no group and no split."""
     dropped = zip(*(example["dropped"][name] for name in DroppedFrame._fields), strict=True)
     return CuratedClip(
-        clip=Clip(path=Path(), **{name: example[name].decode() for name in LABELS}),
+        clip=Clip(path=Path(), **{name: example.get(name, b"").decode() for name in LABELS}),
         frames=example[FRAMES],
         timestamps=example["timestamps"],
         background=example["room"],

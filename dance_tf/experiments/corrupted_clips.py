@@ -114,7 +114,7 @@ def find_held_out(
         times, segments = (tuple(values[frames].tolist()) for values in (dataset.timestamps + start, dataset.segments))
         file = (workspace.clip_path(row).resolve(), row.sha256) if row else (None, "")
         side = min(int(row.width), int(row.height)) if row else 0
-        place = record.clip_id, record.dancer, record.style, *file
+        place = record.clip_id, dataset.dancers[number], record.style, *file
         clips.append(HeldOutClip(*place, times, segments, side, workspace.work, sampling))
     return tuple(clips)
 

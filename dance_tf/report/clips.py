@@ -118,7 +118,7 @@ def view_labels(dataset: Dataset, frames: Sequence[int], truths: Mapping[str, Cl
         clip = dataset.clips[place]
         camera = f"{CAMERAS[clip.clip_id in moving]} camera" if clip.clip_id in truths else ""
         notes = ", ".join(filter(None, [camera, "" if clip.background_valid else "no background"]))
-        labels.append("\n".join(filter(None, [f"{short[place]}, {clip.dancer}", notes])))
+        labels.append("\n".join(filter(None, [f"{short[place]}, {dataset.dancers[place]}", notes])))
     return labels
 
 

@@ -17,6 +17,7 @@ MANIFEST = "manifest.csv"
 COLUMNS = ("path", "style", "dancer", "source", "consent", "split", "group", "start", "end", "trust")
 NAMES = ("style", "dancer", "group")  # columns with names
 LONGEST_NAME = 200  # characters
+SHOWN = 120  # characters of a line that is refused
 LOOKALIKES = re.compile(r"manifest(\.csv)?\.?(txt|tsv|csv|xlsx?|ods|numbers|bak)?", re.IGNORECASE)
 
 
@@ -79,7 +80,7 @@ def read_manifest(path: Path) -> Manifest:
             if any(cells):
                 rows.append(_read_row(number, columns, cells))
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
+            faults.append(f"line {number}: {error}: {line[:SHOWN]!r}")
     unknown = tuple(name for name in columns if name and name not in COLUMNS)
     return Manifest(tuple(rows), tuple(faults), unknown)
 
@@ -95,9 +96,9 @@ def _read_header(path: Path, lines: list[str]) -> tuple[str, list[str]]:
     delimiter = max(headers, key=lambda each: len(set(headers[each]) & set(COLUMNS)))
     columns = headers[delimiter]
     if fault and not any(headers.values()):
-        raise ManifestError(f"{path}: line 1: {fault}")
+        raise ManifestError(f"{path}: line 1: {fault}: {lines[0][:SHOWN]!r}")
     if missing := [name for name in ("path", "style") if name not in columns]:
-        raise ManifestError(f"{path}: no column {' and no column '.join(missing)}; line 1 is {lines[0]!r}")
+        raise ManifestError(f"{path}: no column {' and no column '.join(missing)}; line 1 is {lines[0][:SHOWN]!r}")
     if twice := [name for name in COLUMNS if columns.count(name) > 1]:
         raise ManifestError(f"{path}: two columns {twice[0]}")
     return delimiter, columns
@@ -113,7 +114,7 @@ def _split(line: str, delimiter: str) -> list[str]:
         cells = next(csv.reader([line.strip(" ")], delimiter=delimiter, skipinitialspace=True, strict=True), [])
     except csv.Error as error:
         reason = "a quote is not closed" if "unexpected end" in str(error) else f"wrong quotes ({error})"
-        raise ValueError(f"{reason}: {line!r}") from error
+        raise ValueError(reason) from error
     return [cell.strip() for cell in cells]
 
 

@@ -22,7 +22,8 @@ def describe_catalog(catalog: Catalog) -> dict[str, object]:
 
     Returns:
         layout; clips; styles (name → clips and dancers); dancers (name → clips); clips unlabelled (without a style) and
-        without a dancer; groups; splits (name → clips); files refused; warnings, a sentence each. Only named dancers count.
+        without a dancer; groups; splits (name → clips); files refused; warnings, a sentence each.
+        Only named dancers count.
     """
     labelled = [clip for clip in catalog.clips if clip.style]
     clips, dancers = Counter(clip.style for clip in labelled), defaultdict(set)
@@ -84,9 +85,9 @@ def _warnings(clips: list[Clip]) -> list[str]:
     }
     warnings += [f"{text}: {_list(names)}" for text, names in lines.items() if names]
     if len(clips) > 1 and len(units) == len(clips):
-        why = "clips of one dancer may be on both sides of a split, and held-out scores too high"
         warnings.append(
-            f"every clip counts as a dancer of its own: {why}; name the dancers in manifest.csv or --pattern"
+            "every clip counts as a dancer of its own: clips of one dancer may be on both sides of a split, and "
+            "held-out scores too high; name the dancers in manifest.csv, or give --pattern"
         )
     return warnings
 

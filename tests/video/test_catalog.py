@@ -47,7 +47,7 @@ def test_faulty_rows_of_a_manifest_are_refused_one_by_one(tmp_path):
     catalog = find_clips(tmp_path)
     assert set(labels(catalog)) == {"a"}
     assert [refusal.reason for refusal in catalog.refused] == [
-        "line 5: no path",
+        "line 5: no path: ',Tok'",
         "line 3: listed twice in manifest.csv",
         "line 4: listed in manifest.csv, but there is no such file",
         "line 6: a folder without images",
