@@ -233,7 +233,8 @@ def curate(
     if dry_run:
         refused = [{"path": str(one.path), "reason": one.reason} for one in catalog.refused]
         if as_json:
-            show({"layout": catalog.layout, "found": found, "refused": refused}, True, "")
+            listed = [{**asdict(clip), "path": str(clip.path)} for clip in catalog.clips]
+            show({"layout": catalog.layout, "found": found, "catalog": listed, "refused": refused}, True, "")
         show_refusals(refused, "path")
         raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
     start_tensorflow()

@@ -115,6 +115,8 @@ def _split(line: str, delimiter: str) -> list[str]:
     except csv.Error as error:
         reason = "a quote is not closed" if "unexpected end" in str(error) else f"wrong quotes ({error})"
         raise ValueError(reason) from error
+    if any('"' in cell for cell in cells) and '""' not in line:
+        raise ValueError("a quote in the middle of a cell")
     return [cell.strip() for cell in cells]
 
 
@@ -133,7 +135,7 @@ def _read_row(number: int, columns: list[str], cells: list[str]) -> Row:
             raise ValueError(f"a control character in {name}: {cell!r}")
     for name in NAMES:
         cell = found[name] = plain_name(found.get(name, ""))
-        if len(cell) > LONGEST_NAME or cell and not any(letter.isprintable() and letter != '"' for letter in cell):
+        if len(cell) > LONGEST_NAME or cell and not any(map(str.isalnum, cell)):
             raise ValueError(f"no {name} can be called {cell[:40]!r}")
     if not found["path"]:
         raise ValueError("no path")
