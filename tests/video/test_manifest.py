@@ -103,7 +103,7 @@ def test_cells_of_other_columns_are_checked(columns, row, reason, footage):
     [
         ("path,dancer\na.mp4,anna\n", "no column style"),
         ("path,style,style\na.mp4,salsa,tango\n", "two columns style"),
-        ('path,"style\na.mp4,salsa\n', "no column path and no column style; line 1 is"),
+        ('path,"style\na.mp4,salsa\n', "line 1: a quote in the middle of a cell"),
         (b"path,style\n\xff.mp4,salsa\n", "not a CSV file in UTF-8 or UTF-16"),
         ("path,style\na.mp4,salsa\n".encode("utf-16-le"), "it has NUL characters"),
     ],
