@@ -36,6 +36,7 @@ from dance_tf.video.files import (
     list_folder,
     refusal_reason,
     sequences_in,
+    walk_clips,
 )
 from dance_tf.video.layouts import Labels, Pattern, dancer_in_name, plain_name, published_labels, split_name
 from dance_tf.video.manifest import MANIFEST, ManifestError, Row, find_manifest, locate, read_manifest
@@ -334,20 +335,12 @@ class _Listing:
     def _read_styles(self, base: Path, split: str = "") -> None:
         """List the clips of `<style>/<dancer>_*.ext` and `<style>/<dancer>/*.ext`."""
         for style in self._list(base):
-            if isdir(style) and is_image_sequence(style):
-                self._read_images(style, split)
+            if isdir(style) and len(sequences_in(style)) > 1:  # the images of several clips, as in Let's Dance
+                self._take(style, style.name, split=split)
             elif isdir(style):
                 self._read_style(style, style.name, split)
             elif not is_side_file(style):
                 self._refuse(style, "lies outside the folder of any style")
-
-    def _read_images(self, style: Path, split: str) -> None:
-        """List the image sequences that lie together in the folder of a style; other images are refused."""
-        if several := len(sequences_in(style)) > 1:
-            self._take(style, style.name, split=split)
-        for path in self._list(style):
-            if isdir(path) or not several:
-                self._take(path, style.name, split=split)
 
     def _read_style(self, folder: Path, style: str, split: str) -> None:
         for path in self._list(folder):
@@ -362,18 +355,9 @@ class _Listing:
                 self._take(path, style, split=split)
 
 
-def _walk_clips(folder: Path) -> Iterator[Path]:
-    """Yield what is surely a clip below a folder; links to folders are not followed."""
-    for path in entries(folder):
-        if is_known_clip(path):
-            yield path
-        elif isdir(path) and not islink(path):
-            yield from _walk_clips(path)
-
-
 def _published(root: Path) -> str:
     """Return the published dataset whose names nine of ten clips below a folder have, if these names give the style."""
-    found = Counter(published_labels(path.stem)[0] for path in _walk_clips(root))
+    found = Counter(published_labels(path.stem)[0] for path in walk_clips(root))
     return next((name for name in ("aist", "ucf101") if found[name] >= 0.9 * found.total() > 0), "")
 
 
@@ -383,7 +367,7 @@ def _split_root(top: Path) -> Path | None:
     while True:
         folders = [path for path in entries(root) if isdir(path)]
         splits = {split_name(path.name) for path in folders} - {""}
-        filled = [path for path in folders if next(_walk_clips(path), None)]
+        filled = [path for path in folders if next(walk_clips(path), None)]
         if len(splits) > 1 or folders and all(split_name(path.name) for path in filled or folders):
             inner = [path for folder in filled if split_name(folder.name) for path in entries(folder)]
             return root if root == top or any(map(isdir, inner)) else None

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
-from os.path import isdir, isfile
+from os.path import isdir, isfile, islink
 from pathlib import Path
 
 COMMON_SUFFIXES = frozenset(
@@ -32,10 +33,27 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def is_image_sequence(folder: Path) -> bool:
-    """Return whether a folder holds still images and no videos; False if it cannot be listed."""
-    files = [path for path in entries(folder) if isfile(path)]
-    images = {path for path in files if is_sequence_image(path)}
-    return bool(images) and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in files if path not in images)
+    """Return whether a folder holds still images, and no videos or folders of clips; False if it cannot be listed."""
+    inside = entries(folder)
+    images = {path for path in inside if is_sequence_image(path) and isfile(path)}
+    others = [path for path in inside if path not in images]
+    return bool(images) and not any(
+        next(walk_clips(path), None) if isdir(path) else path.suffix.lower() in VIDEO_SUFFIXES
+        for path in others
+        if not (isdir(path) and islink(path))
+    )
+
+
+def walk_clips(folder: Path) -> Iterator[Path]:
+    """Yield what is surely a clip below a folder, or is the folder itself; links to folders are not followed."""
+    if is_image_sequence(folder):
+        yield folder
+        return
+    for path in entries(folder):
+        if isdir(path) and not islink(path):
+            yield from walk_clips(path)
+        elif is_known_clip(path):
+            yield path
 
 
 def sequences_in(folder: Path) -> list[Path]:

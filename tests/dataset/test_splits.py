@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError
-from dance_tf.dataset.splits import GROUPS, make_splits, outer_splits
+from dance_tf.dataset.splits import GROUPS, make_splits, official_split, outer_splits
 
 
-def made(clips: list[tuple[str, str]], frames: int = 5) -> Dataset:
-    """Return a dataset of clips (style, dancer) with empty frames."""
-    styles = tuple(sorted({style for style, _ in clips}))
+def made(clips: list[tuple[str, ...]], frames: int = 5) -> Dataset:
+    """Return a dataset of clips (style, dancer, group, official split) with empty frames; the last two are optional."""
+    styles = tuple(sorted({style for style, *_ in clips}))
     records = tuple(
-        ClipRecord(f"{number}", style, dancer, "", frames + number % 2, frames, (), True, 1.0)
-        for number, (style, dancer) in enumerate(clips)
+        ClipRecord(f"{number}", style, dancer, "", frames + number % 2, frames, (), True, 1.0, *more)
+        for number, (style, dancer, *more) in enumerate(clips)
     )
     total = sum(record.kept for record in records)
     frames, backgrounds = (np.zeros((count, 1, 1, 1), np.uint8) for count in (total, len(clips)))
@@ -165,3 +165,88 @@ def test_outer_folds_of_few_dancers():
     mixed = made([(f"s{style}", f"{kind}{dancer}") for dancer in range(3) for style, kind in enumerate("ab")])
     for split in outer_splits(mixed, "dancer", folds=3):
         assert set(mixed.labels[split.test]) == {0, 1}
+
+
+def parts_of(split):
+    return split.train, split.validation, split.test
+
+
+def shares_a_group(dataset, split):
+    """Whether clips of one group, or of one named dancer if they are split by dancer, are in two parts."""
+    parts = [{dataset.clips[clip].group for clip in dataset.clip_index[part]} - {""} for part in parts_of(split)]
+    return bool(parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+
+
+VIEWS = [(f"s{n % 4}", f"d{n % 9}", f"performance {n}") for n in range(27) for _ in range(3)]
+UCF = [(f"s{style}", "", f"g{group:02d}") for style in range(4) for group in range(12) for _ in range(2)]
+PAIRS = [(f"s{n % 3}", f"d{n % 8}", f"video {n // 2}") for n in range(40)]
+
+
+@pytest.mark.parametrize("clips", [VIEWS, UCF, PAIRS], ids=["views of a performance", "unknown dancers", "battles"])
+@pytest.mark.parametrize("group", ["clip", "dancer"])
+def test_clips_of_one_group_are_never_in_two_parts(clips, group):
+    dataset = made(clips)
+    for seed in range(3):
+        for splits in (make_splits(dataset, group, 3, seed), outer_splits(dataset, group, 3, seed)):
+            for split in splits:
+                assert not shares_a_group(dataset, split)
+                assert len(np.unique(np.concatenate(parts_of(split)))) == len(dataset.labels)
+                names = [groups_of(dataset, "dancer", part) for part in parts_of(split)]
+                assert group == "clip" or not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
+
+
+def test_where_the_dancer_is_unknown_the_group_takes_its_place():
+    dataset = made(UCF)
+    assert set(dataset.dancers) == {f"g{group:02d}" for group in range(12)}
+    [split, *_] = make_splits(dataset, "dancer", 3, hold_out=("g03",))
+    assert set(dataset.clip_index[split.test]) == {n for n, clip in enumerate(UCF) if clip[2] == "g03"}
+    assert made([("s0", ""), ("s0", "Zoe\u0308")]).dancers == ("0", "Zo\u00eb")
+
+
+def test_other_clips_of_a_held_out_group_are_left_out():
+    dataset = made([("s0", "anna", "battle"), ("s1", "ben", "battle"), *[(f"s{n % 2}", f"d{n}") for n in range(8)]])
+    for group in GROUPS:
+        for split in make_splits(dataset, group, 2, hold_out=("anna",)):
+            assert set(dataset.clip_index[split.test]) == {0}
+            assert 1 not in dataset.clip_index[np.concatenate([split.train, split.validation])]
+            assert "1 clips share a group with held-out clips: left out" in split.note
+
+
+OFFICIAL = [
+    (f"s{n % 2}", f"d{n}", "", part) for n, part in enumerate(["train"] * 8 + ["validation"] * 2 + ["test"] * 4)
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "sizes", "note"),
+    [
+        ({}, (8, 2, 4), ""),
+        ({"test": ""}, (6, 2, 2), "4 clips without an official part are left out; the official split has no test part"),
+        ({"validation": ""}, (6, 2, 4), "2 clips without an official part are left out"),
+        ({"validation": "train"}, (8, 2, 4), ""),
+    ],
+)
+def test_the_official_split_is_used_as_it_is(change, sizes, note):
+    clips = [(*clip[:3], change.get(clip[3], clip[3])) for clip in OFFICIAL]
+    dataset = made(clips)
+    split = official_split(dataset, seed=1)
+    found = [sorted(set(dataset.clip_index[part])) for part in parts_of(split)]
+    assert tuple(map(len, found)) == sizes and split.note.startswith(note) and bool(split.note) == bool(note)
+    assert {clips[clip][3] for clip in found[0]} == {"train"}
+    assert {clips[clip][3] for clip in found[2]} == ({"validation"} if "test" in change else {"test"})
+
+
+def test_official_splits_with_shared_dancers_or_without_parts():
+    shared = made([*OFFICIAL, ("s0", "d0", "", "test")])
+    assert "1 dancers or groups are in the training and in the test part" in official_split(shared).note
+    for clips in ([("s0", "d0"), ("s1", "d1")], [("s0", "d0", "", "train"), ("s1", "d1", "", "train")]):
+        with pytest.raises(DatasetError, match="no official split with clips to train on and to test"):
+            official_split(made(clips))
+
+
+def test_other_splits_ignore_the_official_one():
+    plain = made([clip[:3] for clip in OFFICIAL])
+    for group in GROUPS:
+        for one, other in zip(make_splits(plain, group, 3), make_splits(made(OFFICIAL), group, 3), strict=True):
+            for part, same in zip(parts_of(one), parts_of(other), strict=True):
+                np.testing.assert_array_equal(part, same)

@@ -102,6 +102,13 @@ def test_folders_of_styles(tmp_path):
     }
 
 
+def test_a_poster_beside_folders_of_clips_hides_none_of_them(tmp_path):
+    names = ["poster.jpg", "Tok/cover.jpg", "Tok/bob/cover.png", "Tok/bob/1.mp4", "BL/ann/1.mp4", "BL/cy/1.jpg"]
+    catalog = find_clips(touch(tmp_path, *names, "BL/cy/late/2.mp4"))
+    assert labels(catalog) == {"Tok/bob/1": ("Tok", "bob"), "BL/ann/1": ("BL", "ann")}
+    assert set(refused(catalog, tmp_path)) == {*names[:3], "BL/cy/1.jpg", "BL/cy/late/2.mp4"}
+
+
 def test_loose_clips_have_no_labels_and_may_have_any_extension(tmp_path):
     names = ["a.dv", "b.MOD", "c.f4v", "d.mpe", "e.divx", "f.insv", "g.rmvb", "h.unheard", "bare", "one.mp4"]
     side_files = ["n.txt", "n.csv", "n.json", "n.md", "n.pdf", "n.nfo", "n.xlsx", ".DS_Store", "Thumbs.db"]
@@ -159,7 +166,7 @@ def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
     assert refused(catalog, tmp_path) == {
         "TikTok_Raw_Videos/loose.mp4": NO_CLIPS_HERE,
         "TikTok_Raw_Videos/seq_1_2/deep": folder,
-        "TikTok_dataset/00007": folder,
+        "TikTok_dataset/00007/extra.png": SINGLE_IMAGE,
         "TikTok_dataset/00008/pictures": folder,
         "TikTok_dataset/x.mp4": NO_CLIPS_HERE,
         "other/back": folder,
