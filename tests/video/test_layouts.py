@@ -1,12 +1,14 @@
 """Each documented layout as a tiny tree, read by `curate --dry-run`, with exact styles, dancers, groups and splits."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import DONE, DONE_WITH_REFUSALS, FAILED, app
-from dance_tf.video.layouts import LayoutError, Pattern, dancer_in_name, layout_pattern, split_name
+from dance_tf.video.layouts import LayoutError, Pattern, dancer_in_name, layout_pattern, published_labels, split_name
+from dance_tf.video.manifest import COLUMNS
 
 
 def dry_run(folder, *options):
@@ -209,3 +211,18 @@ def test_names_of_splits_and_dancers():
     assert Pattern("{style}/{dancer}_{take}").labels("a/b", "") is None
     with pytest.raises(LayoutError):
         Pattern("{take}")
+
+
+def test_the_docs_page_shows_every_layout():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "data_sets.md").read_text(encoding="utf-8")
+    shown = ["gBR_sBM_c01_d04_mBR0_ch01.mp4", "v_SalsaSpin_g01_c01.avi", "-0B32P5xCtU_000001_000011.mp4"]
+    for path in [*shown, "Dirty_Dancing_dance_f_cm_np2_fr_med_3.avi"]:
+        assert path in text and published_labels(Path(path).stem)[0]
+    assert all(f"`{column}`" in text for column in COLUMNS)
+    for command in (
+        "--dry-run",
+        "--layout dancer/style",
+        '--pattern "{style}/{dancer}_{take}.mp4"',
+        "--split official",
+    ):
+        assert command in text
