@@ -114,3 +114,18 @@ def test_an_official_split_is_said_and_no_style_is_called_train(tree, dry_run):
 def test_many_names_are_shortened_on_the_screen_only(dry_run):
     found, text = dry_run(*(f"salsa/d{n:03d}_{take}.mp4" for n in range(120) for take in "12"))
     assert len(found["dancers"]) == 120 and "  and 20 more dancers\n" in text
+
+
+def test_curate_says_it_before_it_decodes(tmp_path, monkeypatch):
+    def curate_folder(*arguments, **options):
+        raise RuntimeError("decoding starts")
+
+    monkeypatch.setattr("dance_tf.dataset.build.curate_folder", curate_folder)
+    (tmp_path / "in" / "salsa").mkdir(parents=True)
+    for name in ("anna_1.mp4", "ben_1.mp4"):
+        (tmp_path / "in" / "salsa" / name).write_bytes(b"")
+    result = CliRunner().invoke(app, ["curate", str(tmp_path / "in"), str(tmp_path / "out")])
+    assert result.stdout.startswith("layout styles: 2 clips, 0 files refused\n  style salsa: 2 clips, 2 dancers\n")
+    assert result.stderr == "dance_tf: decoding starts\n"
+    missing = CliRunner().invoke(app, ["curate", str(tmp_path / "in")])
+    assert missing.stderr.startswith("dance_tf: Missing argument 'OUT'") and missing.stderr.count("\n") == 1
