@@ -47,7 +47,7 @@ def describe_catalog(catalog: Catalog) -> dict[str, object]:
 def catalog_text(found: dict[str, object]) -> str:
     """Return the lines that say what was found."""
     styles, dancers, splits = found["styles"], found["dancers"], found["splits"]
-    lines = [f"layout {found['layout']}: {found['clips']} clips, {found['refused']} files refused"]
+    lines = [f"layout {found['layout']}: {_count(found['clips'], 'clip')}, {_count(found['refused'], 'file')} refused"]
     for name, each in styles.items():
         lines.append(f"  style {name}: {_count(each['clips'], 'clip')}, {_count(each['dancers'], 'dancer')}")
     lines += [f"  dancer {name}: {_count(clips, 'clip')}" for name, clips in [*dancers.items()][:SHOWN_DANCERS]]
