@@ -59,7 +59,7 @@ def make_splits(
         folds: number of folds inside the training part.
         test_share: share of the groups in the test part.
         hold_out: names of test dancers, instead of a random choice; all their frames are the test part, whatever
-            the group.
+            the group. Other clips that share a group with them are left out.
 
     Returns:
         one split per fold, all with the same test part.

@@ -35,6 +35,7 @@ from dance_tf.video.files import (
     legible,
     list_folder,
     refusal_reason,
+    sequence_images,
     sequences_in,
     walk_clips,
 )
@@ -126,7 +127,7 @@ def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
 
     A folder without any clip is refused as a whole.
     """
-    if not isdir(path) or is_image_sequence(path):
+    if not isdir(path) or is_image_sequence(path) and len(sequences_in(path)) == 1:
         return [path], []
     try:
         catalog = find_clips(path)
@@ -177,7 +178,7 @@ class _Listing:
         if _has_styles(root):
             self._read_styles(root)
             return "styles"
-        for path in list_folder(root):
+        for path in [root] if is_image_sequence(root) else list_folder(root):
             self._take(path)
         return "loose"
 
@@ -249,10 +250,12 @@ class _Listing:
         if path.is_relative_to(self.root) and ".." in path.relative_to(self.root).parts:
             return "outside of the footage folder: give the whole path"
         try:
-            if not path.exists():
+            if not path.exists() and not (is_shared_sequence(path) and sequence_images(path)):
                 return f"listed in {MANIFEST}, but there is no such file"
             if isdir(path) and not is_image_sequence(path):
                 return "a folder without images"
+            if isdir(path) and len(clips := sequences_in(path)) > 1:
+                return f"holds the images of {len(clips)} clips: list each, such as {clips[0].name}"
         except OSError as error:  # for example, a name too long for the system
             return f"cannot be read ({error.strerror})"
         if (row.start, row.end) in [(other.start, other.end) for other in others]:

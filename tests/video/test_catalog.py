@@ -102,6 +102,20 @@ def test_folders_of_styles(tmp_path):
     }
 
 
+def test_images_of_several_clips_in_a_folder_are_several_clips(tmp_path):
+    folder = touch(tmp_path, *(f"{name}_{number}.png" for name in ("a_1", "b.c") for number in (1, 2, 10)))
+    catalog = find_clips(folder)
+    assert (catalog.layout, set(labels(catalog)), catalog.refused) == ("loose", {"a_1", "b.c"}, ())
+    assert clips_at(folder) == ([folder / "a_1_*", folder / "b.c_*"], [])
+    (tmp_path / "manifest.csv").write_text("path,style\n.,Tok\nb.c_*,Tok\nc_*,BL\n")
+    catalog = find_clips(folder)
+    assert labels(catalog) == {"b.c": ("Tok", "")}
+    assert [one.reason for one in catalog.refused] == [
+        "line 2: holds the images of 2 clips: list each, such as a_1_*",
+        "line 4: listed in manifest.csv, but there is no such file",
+    ]
+
+
 def test_a_poster_beside_folders_of_clips_hides_none_of_them(tmp_path):
     names = ["poster.jpg", "Tok/cover.jpg", "Tok/bob/cover.png", "Tok/bob/1.mp4", "BL/ann/1.mp4", "BL/cy/1.jpg"]
     catalog = find_clips(touch(tmp_path, *names, "BL/cy/late/2.mp4"))

@@ -1,6 +1,7 @@
 """What `curate` says it found: styles, dancers, groups, splits and warnings, on the screen and in the JSON document."""
 
 import json
+import unicodedata
 
 import pytest
 from typer.testing import CliRunner
@@ -109,6 +110,15 @@ def test_an_official_split_is_said_and_no_style_is_called_train(tree, dry_run):
     assert (found["layout"], found["splits"]) == ("splits", {"test": 1, "train": 1})
     assert (found["styles"], found["dancers"]) == ({"salsa": {"clips": 2, "dancers": 2}}, {"anna": 1, "dan": 1})
     assert "official split: test 1 clip, train 1 clip; `train --split official` uses it" in text
+
+
+@pytest.mark.parametrize("name", ["{}_1.mp4", "{}-1.mp4", "{}/1.mp4"])
+def test_a_name_in_two_unicode_forms_is_one_dancer_and_one_style(name, dry_run):
+    forms = ("NFC", "NFD")
+    names = [f"{style}/{name.format(dancer)}" for style in ("Café", "b") for dancer in ("Zoë", "ann")]
+    found, _ = dry_run(*{unicodedata.normalize(form, each) for each in names for form in forms})
+    assert found["dancers"] == {"Zoë": 4, "ann": 3}
+    assert found["styles"] == {"Café": {"clips": 4, "dancers": 2}, "b": {"clips": 3, "dancers": 2}}
 
 
 def test_many_names_are_shortened_on_the_screen_only(dry_run):
