@@ -328,7 +328,13 @@ class _Listing:
                 self._refuse(path)
 
     def _read_splits(self, base: Path) -> None:
-        """List the clips of `<split>/<style>/…`."""
+        """List the clips of `<split>/<style>/…`, and refuse what lies outside the folder of the splits."""
+        inner = base
+        while inner != self.root:
+            for path in list_folder(inner.parent):
+                if path != inner:
+                    self._refuse_files(path)
+            inner = inner.parent
         for path in list_folder(base):
             if isdir(path) and (split := split_name(path.name)):
                 self._read_styles(path, split)

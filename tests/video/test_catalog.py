@@ -209,6 +209,13 @@ def test_official_splits(tmp_path):
     assert set(refused(catalog, tmp_path)) == others
 
 
+def test_what_lies_outside_the_folder_of_splits_is_refused(tmp_path):
+    names = ["data/v1/train/Garba/ann_1.mp4", "data/v1/test/Garba/bo_1.mp4", "data/v1/extra/x.unheard"]
+    catalog = find_clips(touch(tmp_path, *names, "cover.jpg", "data/y.unheard", "data/notes.txt"))
+    assert {clip.clip_id: clip.split for clip in catalog.clips} == {names[0][:-4]: "train", names[1][:-4]: "test"}
+    assert set(refused(catalog, tmp_path)) == {"cover.jpg", "data/y.unheard", "data/v1/extra/x.unheard"}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")
 def test_one_bad_entry_is_refused_and_the_rest_is_found(tmp_path):
     touch(tmp_path, "Tok/ann_1.mp4", "BL/ann_1.mp4")
