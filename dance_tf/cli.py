@@ -117,7 +117,7 @@ def scores_text(document: dict, title: str) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     """Return the names in a comma-separated list."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    return tuple(plain_name(name) for name in text.split(",") if name.strip())
 
 
 def _dancers(texts: Iterable[str], known: Collection[str]) -> list[str]:
