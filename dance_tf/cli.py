@@ -1,6 +1,5 @@
 """The command line: `python -m dance_tf VERB`. Each verb imports the packages that it needs."""
 
-import json
 import os
 import sys
 import warnings
@@ -15,7 +14,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from dance_tf.dataset.backend import start_tensorflow
-from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
+from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place, strict_json
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
 INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
@@ -40,10 +39,10 @@ class OneLineUsage(TyperGroup):
                 error.show()
             else:
                 command = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
-                typer.echo(f"dance_tf: {line.rstrip('.')}: see `{command} --help`", err=True)
+                say(f"dance_tf: {line.rstrip('.')}: see `{command} --help`", err=True)
             status = error.exit_code
         if status == INTERRUPTED:
-            typer.echo(f"dance_tf: {RUN_AGAIN}", err=True)
+            say(f"dance_tf: {RUN_AGAIN}", err=True)
             status = FAILED
         sys.exit(status or DONE)
 
@@ -78,29 +77,34 @@ def _one_line(error: Exception, verb: str) -> str:
     return f"{type(error).__name__}: {line} (a bug in dance_tf; DANCE_TF_TRACEBACK=1 shows the traceback)"
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print a line; letters that the terminal lacks, and the lone surrogates of names not in UTF-8, are escaped."""
+    encoding = (sys.stderr if err else sys.stdout).encoding or "ascii"
+    typer.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=err)
+
+
 def fail(line: str) -> None:
     """Print why a verb failed, in one line, and exit with status 2."""
-    typer.echo(f"dance_tf: {line}", err=True)
+    say(f"dance_tf: {line}", err=True)
     raise typer.Exit(FAILED)
 
 
 def show(document: dict, as_json: bool, text: str) -> None:
     """Print the JSON document, or the text with the same content."""
-    text = json.dumps(document, ensure_ascii=False) if as_json else text
-    # a file name that is not UTF-8 has lone surrogates, which cannot be printed; JSON has the same escape for them
-    typer.echo(text.encode("utf-8", "backslashreplace").decode())
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    say(strict_json(document, ensure_ascii=not unicode) if as_json else text)
 
 
 def show_refusals(refused: list[dict], key: str) -> None:
     """Print each refused clip and its reason on standard error."""
     for each in refused:
-        typer.echo(f"refused {each[key]}: {each['reason']}", err=True)
+        say(f"refused {each[key]}: {each['reason']}", err=True)
 
 
 def note(text: str) -> None:
     """Print a note on standard error, unless it is empty."""
     if text:
-        typer.echo(f"note: {text}", err=True)
+        say(f"note: {text}", err=True)
 
 
 def scores_text(document: dict, title: str) -> str:
@@ -274,7 +278,7 @@ def train(
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import find_reading, open_dataset
-    from dance_tf.experiments.run import train_model
+    from dance_tf.experiments.run import check_styles, split_notes, train_model
     from dance_tf.model.settings import training_settings
 
     settings = training_settings(
@@ -288,8 +292,10 @@ def train(
         augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
     )
     data = open_dataset(dataset)
+    check_styles(data.styles)
     part = make_splits(data, split, seed=seed, hold_out=_names(hold_out))[0]
-    note(part.note)
+    for text in split_notes(data, part):
+        note(text)
     evaluation = train_model(data, part, settings, out, seed, reading=find_reading(dataset))
     document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
@@ -305,11 +311,12 @@ def evaluate(
 ) -> None:
     """Score a model on a dataset, by frame and by clip, with intervals over dancers."""
     start_tensorflow()
-    from dance_tf.dataset.store import open_dataset
+    from dance_tf.dataset.store import find_reading, open_dataset
     from dance_tf.experiments.run import evaluate_model
     from dance_tf.model.bundle import load_bundle
 
-    evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), _names(dancers))
+    bundle, data = load_bundle(model), open_dataset(dataset)
+    evaluation = evaluate_model(bundle, data, _names(dancers), find_reading(dataset))
     note(evaluation.note)
     document = {"model": str(model), "dataset": str(dataset), **evaluation.to_json()}
     show(document, as_json, scores_text(document, str(model)))
@@ -397,7 +404,7 @@ def report(
     root = Path(__file__).resolve().parents[1]
     path = Path(profile).absolute() if profile.endswith((".yaml", ".yml")) else Path("runs", f"{profile}.yaml")
     written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem, from_records=from_records)
-    typer.echo(f"report in {written}")
+    say(f"report in {written}")
 
 
 def main() -> None:

@@ -118,6 +118,12 @@ def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), besid
     return out
 
 
+def strict_json(value: object, **options: object) -> str:
+    """Return a value as JSON in which numbers that are not finite are null; `options` are those of `json.dumps`."""
+    plain = json.loads(json.dumps(value), parse_constant=lambda constant: None)
+    return json.dumps(plain, allow_nan=False, **options)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all: a temporary name, then a rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
