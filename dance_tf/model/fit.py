@@ -17,6 +17,8 @@ from dance_tf.dataset.output import atomic_folder
 from dance_tf.model.layers import all_layers
 from dance_tf.model.settings import Schedule, TrainingSettings
 
+DIVERGED_LOSS = 1000.0  # that of chance is the logarithm of the number of styles
+
 
 class FrameSequence(keras.utils.PyDataset):
     """Training batches. Batch b of epoch e depends only on (seed, e, b), so a resumed run gets the same ones.
@@ -117,6 +119,16 @@ def _epochs_without_improvement(rows: Sequence[dict[str, float]]) -> int:
     return waited
 
 
+class DivergedError(ValueError):
+    """Training that makes a network worse than chance by far; the message says what to do."""
+
+
+def _check_loss(loss: float, schedule: Schedule) -> None:
+    if not loss <= DIVERGED_LOSS:
+        rate = f"the learning rate {schedule.learning_rate:g} is too high, choose a lower one"
+        raise DivergedError(f"training diverged (loss {loss:.3g}): {rate}")
+
+
 class _Resumable(keras.callbacks.Callback):
     """Save model, best weights and history after each epoch; set learning rate, dropout seeds and frames before it.
 
@@ -149,6 +161,8 @@ class _Resumable(keras.callbacks.Callback):
                 layer.seed_generator.state.assign([self.seed + epoch, number])
 
     def on_epoch_end(self, epoch, logs=None):
+        finite = all(np.isfinite(values).all() for values in self.model.get_weights())
+        _check_loss(logs.get("loss", 0.0) if finite else math.nan, self.schedule)
         row = {"epoch": epoch, **{name: float(value) for name, value in sorted(logs.items())}}
         self.rows.append(row)
         if _best_epoch(self.rows) == epoch:
@@ -188,6 +202,10 @@ def fit(
 
     Returns:
         the model with the weights of its best epoch, and the history.
+
+    Raises:
+        DivergedError: a weight is not finite, or the training loss, or the validation loss of the best epoch, is above
+            `DIVERGED_LOSS`.
     """
     with tqdm(total=schedule.epochs, desc=progress, disable=not progress, unit="epoch", leave=False) as bar:
         saver = _Resumable(Path(folder) / "checkpoint", frames, schedule, seed, bar)
@@ -215,6 +233,8 @@ def fit(
                 callbacks=callbacks,
                 verbose=0,
             )
+    if saver.rows:
+        _check_loss(saver.rows[_best_epoch(saver.rows)]["val_loss"], schedule)
     model.set_weights(saver.best_weights)
     stopped_early = saver.out_of_patience and len(saver.rows) < schedule.epochs
     return model, History(tuple(saver.rows), _best_epoch(saver.rows), stopped_early)
