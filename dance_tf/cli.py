@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -270,6 +270,12 @@ def train(
     augment: Annotated[
         str, typer.Option(help="corruptions to train with: all, or families such as noise,light,weather")
     ] = "",
+    balance: Annotated[
+        bool | None,
+        typer.Option(
+            help="draw styles evenly; by default if the largest style has over three times the clips of the smallest"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Grow the autoencoder, train a network, and score it on the held-out part."""
@@ -278,7 +284,7 @@ def train(
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
     from dance_tf.dataset.splits import make_splits
     from dance_tf.dataset.store import find_reading, open_dataset
-    from dance_tf.experiments.run import check_styles, split_notes, train_model
+    from dance_tf.experiments.run import check_styles, imbalance, split_notes, train_model
     from dance_tf.model.settings import training_settings
 
     settings = training_settings(
@@ -296,6 +302,10 @@ def train(
     part = make_splits(data, split, seed=seed, hold_out=_names(hold_out))[0]
     for text in split_notes(data, part):
         note(text)
+    if balance is None:
+        note(uneven := imbalance(data, part))
+        balance = bool(uneven)
+    settings = replace(settings, balance=balance)
     evaluation = train_model(data, part, settings, out, seed, reading=find_reading(dataset))
     document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
@@ -378,10 +388,14 @@ def audit(
         supports = [int(count) for count in support.split(",")] if support else None
     except ValueError:
         fail(f"--support takes comma-separated whole numbers, not {support!r}")
-    findings = audit_csv(table, classes, supports, averaged=averaged)
-    text = "\n".join(f"{found.row}: {found.level}: {found.message}" for found in findings)
-    document = {"table": str(table), "findings": [found.to_json() for found in findings]}
-    show(document, as_json, text or "no contradiction found")
+    audited = audit_csv(table, classes, supports, averaged=averaged)
+    if audited.unread:
+        note(f"columns that were not read as a score: {', '.join(audited.unread)}")
+    text = "\n".join(f"{found.row}: {found.level}: {found.message}" for found in audited.findings)
+    judged = audited.judged
+    part = "" if judged == audited.rows else f" in the {judged} of {audited.rows} rows that can be judged"
+    document = {"table": str(table), **audited._asdict(), "findings": [found.to_json() for found in audited.findings]}
+    show(document, as_json, text or f"no contradiction found{part}")
 
 
 @app.command()

@@ -21,6 +21,7 @@ from dance_tf.model.provenance import backend_versions, source_hash, strategy_ha
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
+IMBALANCE = 3  # styles are drawn evenly if the largest has over so many times the training clips of the smallest
 CONSEQUENCES = {
     "training": "it is not learnt, and its clips count as errors wherever they are scored",
     "validation": "the choice of the epoch ignores it",
@@ -73,6 +74,15 @@ def split_notes(dataset: Dataset, split: Split) -> tuple[str, ...]:
         for name in names
     )
     return (*filter(None, [split.note]), *lacks)
+
+
+def imbalance(dataset: Dataset, split: Split) -> str:
+    """Return the clips of the most and the least frequent style in training as a sentence if they differ too much."""
+    labels, counts = np.unique(dataset.clip_labels[np.unique(dataset.clip_index[split.train])], return_counts=True)
+    if counts.max() <= IMBALANCE * counts.min():
+        return ""
+    many, few = (f"{counts[place]} of {dataset.styles[labels[place]]}" for place in (counts.argmax(), counts.argmin()))
+    return f"training clips: {many}, but {few}; styles are drawn evenly (--no-balance draws them as they are)"
 
 
 def train_model(

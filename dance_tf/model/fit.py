@@ -11,7 +11,16 @@ import numpy as np
 from tqdm import tqdm
 
 from dance_tf.corruption.augment import augment_with_backgrounds
-from dance_tf.dataset.batches import Jitter, apply_view, downsample, jitter_frames, load_frames, sample_random, windows
+from dance_tf.dataset.batches import (
+    Jitter,
+    apply_view,
+    downsample,
+    jitter_frames,
+    load_frames,
+    sample_balanced,
+    sample_random,
+    windows,
+)
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.model.layers import all_layers
@@ -43,7 +52,11 @@ class FrameSequence(keras.utils.PyDataset):
         """Sample the frames of an epoch."""
         self.epoch = epoch
         generator = np.random.default_rng([self.seed, epoch])
-        self.order = sample_random(self.indices, self.dataset.clip_index, self.settings.frames_per_clip, generator)
+        clips, per_clip = self.dataset.clip_index, self.settings.frames_per_clip
+        if self.settings.balance:
+            self.order = sample_balanced(self.indices, clips, self.dataset.labels, per_clip, generator)
+        else:
+            self.order = sample_random(self.indices, clips, per_clip, generator)
 
     @property
     def num_batches(self) -> int:
