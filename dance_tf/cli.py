@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
 from pathlib import Path
@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place, strict_json
+from dance_tf.video.catalog import VIDEO_SUFFIXES
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
 INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
@@ -38,6 +39,8 @@ class OneLineUsage(TyperGroup):
             if "\n" in line:  # the help, if no verb was given
                 error.show()
             else:
+                if line.startswith("No such option") and (file := _dashed_file(options.get("args") or sys.argv[1:])):
+                    line = f"{line} (a file whose name starts with a dash is given as ./{file})"
                 command = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
                 say(f"dance_tf: {line.rstrip('.')}: see `{command} --help`", err=True)
             status = error.exit_code
@@ -45,6 +48,12 @@ class OneLineUsage(TyperGroup):
             say(f"dance_tf: {RUN_AGAIN}", err=True)
             status = FAILED
         sys.exit(status or DONE)
+
+
+def _dashed_file(arguments: Sequence[str]) -> str:
+    """Return the first argument that is a file, or named like a video, and starts with a dash; empty for none."""
+    dashed = (Path(text) for text in arguments if text.startswith("-"))
+    return next((str(path) for path in dashed if path.suffix.lower() in VIDEO_SUFFIXES or path.exists()), "")
 
 
 def one_line_errors(verb: Callable) -> Callable:

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from dance_tf.dataset.output import atomic_folder, strict_json
+from dance_tf.dataset.output import MODEL, atomic_folder, mistaken, strict_json
 
 # importing the custom layers registers them with Keras
 from dance_tf.model import layers  # noqa: F401
@@ -84,7 +84,9 @@ def load_bundle(folder: Path) -> ModelBundle:
     """
     described, weights = Path(folder) / "model.json", Path(folder) / "model.keras"
     if not described.is_file() or not weights.is_file():
-        raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET {folder}`")
+        if what := mistaken(Path(folder), MODEL):
+            raise ModelError(f"{folder} {what}, not a model of `train`: give the model folder first")
+        raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET MODEL`")
     with _model_error(described):
         content = json.loads(described.read_text())
         if content.pop("format") != FORMAT:
