@@ -227,7 +227,8 @@ def _cut_folds(styles: np.ndarray, strata: np.ndarray, rest: np.ndarray, folds: 
     alike = (styles[rest] == styles[rest[0]]).all()
     if alike or strata[rest].min() >= 0 and all(len(_spare(styles, rest, part)) == len(part) for part in held):
         return held
-    mixed = np.random.default_rng(seed).permutation(rest)
+    needed = (styles[rest] & (styles[rest].sum(axis=0) == 1)).any(axis=1)  # in training, the last ones with a style
+    mixed = np.random.default_rng(seed).permutation(rest[~needed])
     kind = np.unique(styles[mixed], axis=0, return_inverse=True)[1].reshape(-1)
     dealt = mixed[np.argsort(kind, kind="stable")]
     return [dealt[fold::folds] for fold in range(folds)]
