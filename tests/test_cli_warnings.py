@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dance_tf.cli import DONE, FAILED, app
+from dance_tf.cli import DONE, DONE_WITH_REFUSALS, FAILED, app
 from dance_tf.dataset.dataset import write_arrays
 from dance_tf.dataset.store import write_store
 from dance_tf.model.bundle import ModelBundle, ModelDescription, ModelError, save_bundle
@@ -172,13 +172,13 @@ def test_a_style_that_cannot_be_learnt_is_named_wherever_it_is_scored(data, trai
     document, notes = train(folder, *options)
     [unlearnt] = described(tmp_path / "model")["unlearnt"]
     assert lost in (None, unlearnt)
-    said = f"no clip of the training part has the style {unlearnt}: it is not learnt, and its clips count as errors"
+    said = f"no clip of the training part has the style {unlearnt}: it is not learnt, and its clips lower the scores"
     assert any(text.startswith(said) for text in notes) and said in document["scored"]["note"]
     again = call("evaluate", tmp_path / "model", folder)
     count = [style for style, _ in pairs].count(unlearnt)
-    assert f"not trained on the style {unlearnt} ({count} scored clips), so all of these are errors" in again.stderr
+    assert f"not trained on the style {unlearnt} ({count} of the scored clips), which lowers the scores" in again.stderr
     learnt = next(dancer for style, dancer in pairs if style != unlearnt)
-    assert "all of these are errors" not in call("evaluate", tmp_path / "model", folder, "--dancers", learnt).stderr
+    assert "which lowers the scores" not in call("evaluate", tmp_path / "model", folder, "--dancers", learnt).stderr
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_styles_missing_from_a_part_are_named_and_none_is_lost(data, train, tmp_
 def test_a_single_style_is_refused(data, tmp_path, pairs, options, style):
     pairs = [*pairs, *pairs] if options[:1] == ("--hold-out",) else pairs
     line = refused("train", data(pairs), tmp_path / "model", *TRAINING, *options)
-    assert line.startswith(f"dance_tf: only the style {style} is left to learn from: at least two are needed")
+    assert line.startswith(f"dance_tf: only the style {style} is left to learn from, but at least two are needed")
     assert not (tmp_path / "model").exists()
 
 
@@ -336,6 +336,19 @@ def test_mistakes_in_a_command_are_explained_and_nothing_is_written(places):
         assert message in refused(*arguments), arguments
     assert contents(places) == before and not (places / "new").exists()
     assert call("classify", "model", "./-aBc.mp4").stdout.startswith("-aBc.mp4: ")
+
+
+@pytest.mark.parametrize(("charset", "shown"), [("ascii", r"Zo\xeb"), ("latin-1", "Zoë"), ("utf-8", "Zoë")])
+def test_every_verdict_is_printed_whatever_the_terminal_can_print(places, charset, shown):
+    clip, broken = places / "Zoë.mp4", places / "Zoë 2.mp4"
+    clip.write_bytes((places / "-aBc.mp4").read_bytes())
+    broken.write_bytes(b"no video")
+    result = call("classify", "model", clip.name, broken.name, "./-aBc.mp4", charset=charset)
+    assert result.exit_code == DONE_WITH_REFUSALS
+    assert [line.partition(".mp4: ")[0] for line in result.stdout.splitlines()] == [shown, "-aBc"]
+    assert f"refused {shown} 2.mp4: " in result.stderr
+    document = strict(call("classify", "model", clip.name, broken.name, "--json", charset=charset).stdout)
+    assert (document["clips"][0]["clip"], document["refused"][0]["clip"]) == (clip.name, broken.name)
 
 
 def test_where_every_file_is_refused_the_commonest_reasons_are_shown(tmp_path, make_video):

@@ -23,7 +23,7 @@ from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
 IMBALANCE = 3  # styles are drawn evenly if the largest has over so many times the training clips of the smallest
 CONSEQUENCES = {
-    "training": "it is not learnt, and its clips count as errors wherever they are scored",
+    "training": "it is not learnt, and its clips lower the scores",
     "validation": "the choice of the epoch ignores it",
     "test": "the scores do not measure it",
 }
@@ -61,7 +61,7 @@ def check_styles(styles: Sequence[str]) -> None:
     if len(styles) < 2:
         found = f"only the style {styles[0]}" if styles else "no style"
         raise DatasetError(
-            f"{found} is left to learn from: at least two are needed: add clips of others or more dancers"
+            f"{found} is left to learn from, but at least two are needed: add clips of others or more dancers"
         )
 
 
@@ -187,8 +187,8 @@ def evaluate_model(
 def _unlearnt(described: ModelDescription, predictions: Predictions) -> str:
     """Name the scored styles that the model did not learn."""
     scored = [described.styles[label] for label in predictions.labels]
-    counts = [f"{name} ({scored.count(name)} scored clips)" for name in described.unlearnt if name in scored]
-    return f"the model was not trained on the style {', '.join(counts)}, so all of these are errors" if counts else ""
+    counts = [f"{name} ({scored.count(name)} of the scored clips)" for name in described.unlearnt if name in scored]
+    return f"the model was not trained on the style {', '.join(counts)}, which lowers the scores" if counts else ""
 
 
 def _read_otherwise(learnt: Mapping[str, object] | None, scored: Mapping[str, object] | None) -> str:
