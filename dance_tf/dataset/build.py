@@ -3,8 +3,10 @@
 import hashlib
 import math
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +98,8 @@ def curate_folder(
     write_rows(table, rows)
     kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
     if not kept:
-        raise DatasetError(f"no clip of {footage} has a frame left: {table} says why")
+        why = "; ".join(f"{reason} ({count} of {len(rows)} files)" for reason, count in commonest_reasons(rows))
+        raise DatasetError(f"no clip of {footage} has a frame left: {why}; {table} lists all")
     names = [row.part for row in kept]  # each is the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     reading = reading_to_json(read, CURATION_DEFAULTS)
@@ -104,6 +107,13 @@ def curate_folder(
     (out / "curation.csv").unlink(missing_ok=True)  # write_rows keeps the rows of other files
     write_rows(out / "curation.csv", rows)
     return Curated(catalog.layout, rows, catalog.clips, set_aside)
+
+
+def commonest_reasons(rows: Sequence[CurationRow], count: int = 3) -> list[tuple[str, int]]:
+    """Return the most frequent reasons of rows with their counts; reasons that differ only in numbers count as one."""
+    kinds = [re.sub(r"\d[\d.,]*", "#", row.reason) for row in rows]
+    examples = {kind: row.reason for kind, row in zip(reversed(kinds), reversed(rows), strict=True)}
+    return [(examples[kind], number) for kind, number in Counter(kinds).most_common(count)]
 
 
 def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progress: bool = False) -> Path:

@@ -3,7 +3,8 @@
 `outer_splits` tests each group once; `make_splits` is the paper's 80 / 20 with folds inside the 80; `official_split` is
 that of a published dataset. Groups are clips or dancers for generalisation scores; clips that share a group
 (`ClipRecord.group`) stay together. A split by frame puts neighbours of test frames into training; it exists to measure
-how much that inflates the scores.
+how much that inflates the scores. Every style stays in training wherever that is possible: a group that is the last one
+with a style is neither tested (except by `outer_splits`) nor validated; `missing_styles` names the styles of each part.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from dance_tf.video.layouts import TEST, TRAIN, VALIDATION, plain_name
 Group = Literal["frame", "clip", "dancer"]
 GROUPS: tuple[Group, ...] = ("frame", "clip", "dancer")
 DRAWS = 32  # candidate sets of test dancers
+NEEDED = "training needs every {} that is not tested, or it loses a style"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,25 +88,23 @@ def make_splits(
         test = held_out[dataset.clip_index] | left_out
     else:
         test = np.isin(groups, _choose_test(dataset, groups, strata, group, test_share, generator))
-    note = ""
-    if len(np.unique(groups[~test])) < 2:
-        note = f"one {group} is left beside the test part: validation is cut by clip"
-        groups, strata = _groups(dataset, "clip")
-    rest = np.unique(groups[~test])
-    if len(rest) < 2:
+    unit = "frame" if group == "frame" else "clip"
+    if len(np.unique(_groups(dataset, unit)[0][~test])) < 2:
         raise DatasetError("too few clips to cut into training, validation and test parts: add clips")
-    if len(rest) < folds:
-        folds = len(rest)
-        note = f"{note}; {folds} folds" if note else f"{folds} {group}s are left beside the test part: {folds} folds"
+    units = GROUPS[: GROUPS.index(group) + 1]
+    cut_groups, held, unit = _cut_validation(dataset, test, units, folds, int(generator.integers(2**31)))
+    note, left = "", len(np.unique(groups[~test]))
+    if unit != group:
+        note = f"one {group} is left beside the test part" if left < 2 else NEEDED.format(group)
+        note += f": validation is cut by {unit}"
+    if len(held) < folds:
+        note += f"; {len(held)} folds" if note else f"{left} {group}s are left beside the test part: {len(held)} folds"
     if left_out.any():
         shared = f"{len(np.unique(dataset.clip_index[left_out]))} clips share a group with held-out clips: left out"
         note = f"{shared}; {note}" if note else shared
-    stratified = strata[rest].min() >= 0 and np.unique(strata[rest], return_counts=True)[1].min() >= folds
-    folding = StratifiedKFold if stratified else KFold
-    cut = folding(folds, shuffle=True, random_state=int(generator.integers(2**31))).split(rest, strata[rest])
     splits = []
-    for fold, (_, held) in enumerate(cut):
-        validation = np.isin(groups, rest[held]) & ~test
+    for fold, members in enumerate(held):
+        validation = np.isin(cut_groups, members) & ~test
         parts = (np.flatnonzero(mask) for mask in (~validation & ~test, validation, test & ~left_out))
         splits.append(Split(group, fold, *parts, note=note))
     return tuple(splits)
@@ -183,13 +183,30 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
     for block, (_, held) in enumerate(folding.split(labels, labels, members)):
         block_of[held if members is None else members[held]] = block
     fold_of, first = block_of * folds // blocks, block_of % (blocks // folds) == 0
+    styles = _styles_of(dataset, groups)
     splits = []
     for fold in range(folds):
         test = (fold_of == fold)[groups]
-        validation = ((fold_of == (fold + 1) % folds) & first)[groups]
+        block = np.flatnonzero((fold_of == (fold + 1) % folds) & first)
+        cut_groups, held, why = groups, _spare(styles, np.flatnonzero(fold_of != fold), block), ""
+        if not len(held):
+            finer = GROUPS[: max(1, GROUPS.index(group))]
+            cut_groups, [held, *_], unit = _cut_validation(dataset, test, finer, folds, seed)
+            why = f"{NEEDED.format(group)}: validation is cut by {unit}"
+        validation = np.isin(cut_groups, held) & ~test
         parts = (np.flatnonzero(mask) for mask in (~test & ~validation, validation, test))
-        splits.append(Split(group, fold, *parts, note=note))
+        splits.append(Split(group, fold, *parts, note="; ".join(filter(None, (note, why)))))
     return tuple(splits)
+
+
+def missing_styles(dataset: Dataset, split: Split) -> dict[str, tuple[str, ...]]:
+    """Return the styles without a frame in the "training", "validation" and "test" part of a split."""
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    found = {name: set(dataset.labels[part].tolist()) for name, part in parts.items()}
+    return {
+        name: tuple(style for number, style in enumerate(dataset.styles) if number not in present)
+        for name, present in found.items()
+    }
 
 
 def _check_group(group: str) -> None:
@@ -231,16 +248,78 @@ def _groups(dataset: Dataset, group: Group) -> tuple[np.ndarray, np.ndarray]:
     return clip_dancers[dataset.clip_index], np.full(clip_dancers.max() + 1, -1)
 
 
+def _styles_of(dataset: Dataset, groups: np.ndarray, frames: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Return which styles each group has among some frames: bool [groups, styles]."""
+    found = np.zeros((groups.max() + 1, len(dataset.styles)), dtype=bool)
+    found[groups[frames], dataset.labels[frames]] = True
+    return found
+
+
+def _spare(styles: np.ndarray, rest: np.ndarray, candidates: np.ndarray, count: int | None = None) -> np.ndarray:
+    """Return at most `count` of the candidates, in their order, that can leave `rest` without a style being lost."""
+    left = styles[rest].sum(axis=0)
+    first = candidates[:count]
+    if (left > styles[first].sum(axis=0))[left > 0].all():
+        return first
+    chosen = []
+    for group in candidates:
+        if len(chosen) != count and (left[styles[group]] > 1).all():
+            chosen.append(group)
+            left = left - styles[group]
+    return np.array(chosen, dtype=np.int64)
+
+
+def _cut_validation(
+    dataset: Dataset, test: np.ndarray, units: Sequence[Group], folds: int, seed: int
+) -> tuple[np.ndarray, list[np.ndarray], Group]:
+    """Cut what is not tested into validation parts that leave every style in training, by the last unit that can.
+
+    Returns:
+        the group of each frame, the groups of each validation part, and the unit of these groups.
+    """
+    for unit in reversed(units):
+        groups, strata = _groups(dataset, unit)
+        styles = _styles_of(dataset, groups, ~test)
+        rest = np.flatnonzero(styles.any(axis=1))
+        cut = _cut_folds(styles, strata, rest, min(folds, len(rest)), seed) if len(rest) > 1 else ()
+        if held := [members for members in (_spare(styles, rest, members) for members in cut) if len(members)]:
+            return groups, held, unit
+    raise DatasetError("too few frames to cut into training, validation and test parts: add clips")
+
+
+def _cut_folds(styles: np.ndarray, strata: np.ndarray, rest: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+    """Return the groups of each fold: those of scikit-learn, or dealt by style if these would lose a style."""
+    stratified = strata[rest].min() >= 0 and np.unique(strata[rest], return_counts=True)[1].min() >= folds
+    folding = StratifiedKFold if stratified else KFold
+    cut = folding(folds, shuffle=True, random_state=seed).split(rest, strata[rest])
+    held = [rest[members] for _, members in cut]
+    alike = (styles[rest] == styles[rest[0]]).all()
+    if alike or strata[rest].min() >= 0 and all(len(_spare(styles, rest, part)) == len(part) for part in held):
+        return held
+    needed = (styles[rest] & (styles[rest].sum(axis=0) == 1)).any(axis=1)  # in training, the last ones with a style
+    mixed = np.random.default_rng(seed).permutation(rest[~needed])
+    kind = np.unique(styles[mixed], axis=0, return_inverse=True)[1].reshape(-1)
+    dealt = mixed[np.argsort(kind, kind="stable")]
+    return [dealt[fold::folds] for fold in range(folds)]
+
+
 def _choose_test(dataset, groups, strata, group: Group, share: float, generator: np.random.Generator) -> np.ndarray:
-    """Groups of the test part: stratified by style, or a set of dancers that leaves most styles in training."""
+    """Groups of the test part: stratified by style, or dancers with most styles that leave most styles in training."""
     found = np.unique(groups)
     if len(found) < 2:
         raise DatasetError(f"one {group} cannot be split by {group}: add footage, or split by clip or frame")
     if group == "dancer":
         count = min(max(1, round(share * len(found))), len(found) - 1)
-        draws = [generator.permutation(found)[:count] for _ in range(DRAWS)]
-        styles_left = [len(np.unique(dataset.labels[~np.isin(groups, draw)])) for draw in draws]
-        return draws[int(np.argmax(styles_left))]
+        styles = _styles_of(dataset, groups)
+        draws = [generator.permutation(found) for _ in range(DRAWS)]
+        spare = [_spare(styles, found, draw, count) for draw in draws]
+        # where each dancer is the only one of some style, one style is lost at least
+        sets = [few if len(few) else draw[:1] for few, draw in zip(spare, draws, strict=True)]
+
+        def kinds(dancers: np.ndarray) -> int:
+            return styles[dancers].any(axis=0).sum()
+
+        return max(sets, key=lambda some: (kinds(np.setdiff1d(found, some)), len(some), kinds(some)))
     by_style = [generator.permutation(found[strata[found] == style]) for style in np.unique(strata[found])]
     chosen = np.concatenate([members[: min(round(share * len(members)), len(members) - 1)] for members in by_style])
     if len(chosen):

@@ -25,8 +25,8 @@ from dance_tf.dataset.dataset import (
     name_damaged_file,
     write_arrays,
 )
-from dance_tf.dataset.output import atomic_folder
-from dance_tf.video.catalog import Clip
+from dance_tf.dataset.output import DATASET, atomic_folder, mistaken
+from dance_tf.video.catalog import VIDEO_SUFFIXES, Clip, clips_at
 
 NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
@@ -207,7 +207,13 @@ def open_dataset(folder: Path) -> Dataset:
     if (folder / DESCRIPTION).is_file():
         return _open_arrays(folder)
     if not (folder / SUMMARY).is_file():
-        raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE {folder}`")
+        if what := mistaken(folder, DATASET):
+            raise DatasetError(f"{folder} {what}, not a dataset: give the folder that `curate` wrote")
+        clips = clips_at(folder)[0] if folder.is_dir() else []
+        if any(clip.is_dir() or clip.suffix.lower() in VIDEO_SUFFIXES for clip in clips):
+            curate = f"`python -m dance_tf curate {folder} DATASET`"
+            raise DatasetError(f"{folder} holds footage, not a dataset: run {curate} first, and give DATASET here")
+        raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE DATASET`")
     with name_damaged_file(folder / SUMMARY):
         summary = json.loads((folder / SUMMARY).read_text())
         known, frames = tuple(summary["styles"]), int(summary["frames"])

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.cli import show
 from dance_tf.curation.filters import REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import PartError, content_sha256, read_part, read_rows, write_rows
 from dance_tf.curation.run import CurationError, curate_footage, make_part, reading_from_json, reading_to_json
+from dance_tf.terminal import show
 from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.frames import FrameFile, FrameFileError, read_footage
 from dance_tf.video.settings import ReadSettings

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from dance_tf.dataset.dataset import ClipRecord, Dataset, DatasetError
-from dance_tf.dataset.splits import GROUPS, make_splits, official_split, outer_splits
+from dance_tf.dataset.splits import GROUPS, make_splits, missing_styles, official_split, outer_splits
 
 
 def made(clips: list[tuple[str, ...]], frames: int = 5) -> Dataset:
@@ -86,6 +88,82 @@ def test_every_style_stays_in_training_where_that_is_possible():
         for split in make_splits(dataset, "dancer", 4, seed):
             assert "d0" not in groups_of(dataset, "dancer", split.test)
             assert set(dataset.labels[np.concatenate([split.train, split.validation])]) == {0, 1}
+
+
+def own_dancers(*counts: int, clips: int = 1) -> list[tuple[str, str]]:
+    """Clips of styles s0, s1, …, each with so many dancers who dance nothing else."""
+    return [(f"s{style}", f"d{style}-{name}") for style, count in enumerate(counts) for name in range(count)] * clips
+
+
+FEW_OF_EACH = [
+    own_dancers(2, 2, 2),
+    own_dancers(2, 2, 2, clips=3),
+    own_dancers(5, 5, 1),
+    own_dancers(1, 9, 4, 2),
+    own_dancers(2, 1, 1, 1),
+    own_dancers(*[2] * 20),
+    [(f"s{style}", f"d{dancer}") for style in range(3) for dancer in range(2)],
+    [("s0", "d0"), ("s0", "d1"), ("s1", "d1"), ("s1", "d2"), ("s2", "d2"), ("s2", "d0")],
+    [*own_dancers(4, 4), ("s2", "d0-0")],
+]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("clips", FEW_OF_EACH, ids=len)
+def test_no_style_is_lost_from_training(clips, group):
+    dataset = made(clips)
+    for seed in range(20):
+        for split in make_splits(dataset, group, seed=seed):
+            assert missing_styles(dataset, split)["training"] == ()
+            assert min(len(split.validation), len(split.test)) > 0
+            assert groups_of(dataset, group, split.test).isdisjoint(
+                groups_of(dataset, group, np.concatenate([split.train, split.validation]))
+            )
+
+
+@pytest.mark.parametrize("group", ["clip", "dancer"])
+@pytest.mark.parametrize("clips", FEW_OF_EACH, ids=len)
+def test_an_outer_fold_loses_only_the_styles_that_it_tests_whole(clips, group):
+    dataset = made(clips)
+    for seed in range(5 if len(set(dataset.dancers)) > 2 or group == "clip" else 0):
+        for split in outer_splits(dataset, group, seed=seed):
+            rest = np.setdiff1d(np.arange(len(dataset.labels)), split.test)
+            tested_whole = set(range(len(dataset.styles))) - set(dataset.labels[rest].tolist())
+            lost = missing_styles(dataset, split)["training"]
+            assert set(lost) == {dataset.styles[number] for number in tested_whole}
+            assert len(split.validation)
+
+
+@pytest.mark.parametrize(("count", "lost"), [(3, 1), (12, 1)])
+def test_where_each_dancer_has_a_style_of_their_own_one_is_lost(count, lost):
+    dataset = made(own_dancers(*[1] * count, clips=2))
+    for seed in range(20):
+        split = make_splits(dataset, "dancer", seed=seed)[0]
+        missing = missing_styles(dataset, split)
+        assert len(missing["training"]) == lost == len(groups_of(dataset, "dancer", split.test))
+        assert len(missing["test"]) == count - lost
+        assert "validation is cut by clip" in split.note  # every other dancer is needed in training
+
+
+def test_held_out_dancers_and_their_validation_have_many_styles():
+    dataset = made(own_dancers(5, 5, 5, clips=2))
+    for seed in range(20):
+        split = make_splits(dataset, "dancer", folds=4, seed=seed)[0]
+        assert missing_styles(dataset, split) == {"training": (), "validation": (), "test": ()}
+
+
+@pytest.mark.parametrize(
+    ("clips", "note"),
+    [
+        (own_dancers(1, 1, 2, clips=2), "training needs every dancer that is not tested, or it loses a style: valid"),
+        ([("s0", "d0"), ("s1", "d0"), ("s0", "d1"), ("s1", "d1")], "one dancer is left .* cut by frame"),
+    ],
+)
+def test_validation_is_cut_finer_before_a_style_is_lost(clips, note):
+    dataset = made(clips)
+    for split in make_splits(dataset, "dancer"):
+        assert re.match(note, split.note), split.note
+        assert missing_styles(dataset, split)["training"] == ()
 
 
 def test_two_dancers_are_split_with_a_note():
