@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dance_tf.video.catalog import Catalog, Clip
 
-SHOWN = 5  # names in a line; the JSON document has all
+SHOWN = 5  # names in a warning
 # names of files that cameras, telephones and editors give, and numbers of clips
 NOT_A_NAME = re.compile(
     r"(img|vid|video|mvi|mov|movie|dsc[nf]?|gopr|g[hpx]|pxl|dji|whatsapp|clip|take|cam|camera|scene|frame|file|film|rec|"
