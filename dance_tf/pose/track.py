@@ -1,0 +1,244 @@
+"""Follow the people of a clip, choose the dancer, and clean the dancer's skeletons."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.signal import savgol_filter
+
+from dance_tf.pose.blazepose import BlazePose, Pose, Region, RegionFilter
+from dance_tf.pose.skeleton import LANDMARK, NAMES, OTHER_SIDE, Skeletons
+
+MOST_PEOPLE = 3  # followed at a time
+SEARCH_SECONDS = 1.0  # between two searches for further people
+SAME_PLACE = 0.15  # people whose middles are nearer than this share of their region are one person
+STILL, LIVELY = 0.1, 0.5  # movement in torsos a frame: what a still person counts, and where more counts no more
+CENTRAL = 0.35  # distance from the middle, in longer sides of the picture, at which a person counts 1/e
+NEAR = 1.0  # a person lost and the same one found again are not further apart, in sides of the region
+LONGEST_GAP = 0.5  # seconds between two poses that are interpolated
+SMOOTHING = 0.5  # seconds, of the window of the filter
+SWAP_GAIN = 0.5  # a swap must shorten the way of the landmarks to less than this share
+SHOULDERS, HIPS = ([LANDMARK[f"{side}_{part}"] for side in ("left", "right")] for part in ("shoulder", "hip"))
+ENDS = [LANDMARK[f"{side}_{part}"] for part in ("wrist", "ankle") for side in ("left", "right")]
+LOWER = np.array([name.split("_")[-1] in ("hip", "knee", "ankle", "heel", "toe") for name in NAMES])
+
+
+@dataclass(eq=False)
+class Person:
+    """One person over time."""
+
+    landmarks: dict[int, np.ndarray] = field(default_factory=dict)  # by frame: float32 [33, 5], pixels
+    world: dict[int, np.ndarray] = field(default_factory=dict)  # by frame: float32 [33, 3], metres
+    places: dict[int, Region] = field(default_factory=dict)  # by frame: the region around the person
+    steady: RegionFilter = field(default_factory=RegionFilter)
+
+    def join(self, others: list["Person"], frame: int, pose: Pose | None) -> bool:
+        """Store the pose of a frame and return True, if there is one and none of `others` is in its place."""
+        if pose is None:
+            return False
+        region = self.steady.next_region(pose)
+        if any(_same_place(region, other.places[frame]) for other in others):
+            return False
+        self.landmarks[frame], self.world[frame], self.places[frame] = pose.landmarks, pose.world, region
+        others.append(self)
+        return True
+
+
+def follow_people(frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose) -> tuple[np.ndarray, list[Person]]:
+    """Follow up to `MOST_PEOPLE` people at a time; a person who is lost and found again counts as another one.
+
+    Args:
+        frames: (seconds, uint8 [h, w, 3], RGB), all of one size.
+
+    Returns:
+        The times float64 [n], and the people in the order in which they were found.
+    """
+    times: list[float] = []
+    everyone: list[Person] = []
+    present: list[Person] = []
+    searched = -np.inf
+    for number, (time, frame) in enumerate(frames):
+        times.append(time)
+        before, present = present, []
+        for person in before:
+            person.join(present, number, blazepose.pose(frame, person.places[number - 1]))
+        if present and time - searched < SEARCH_SECONDS:
+            continue
+        searched = time
+        for region in blazepose.detect(frame):
+            if len(present) < MOST_PEOPLE and not any(_same_place(region, one.places[number]) for one in present):
+                person = Person()
+                if person.join(present, number, blazepose.pose(frame, region)):
+                    everyone.append(person)
+    return np.array(times, np.float64), everyone
+
+
+def _same_place(one: Region, two: Region) -> bool:
+    return bool(np.hypot(one.x - two.x, one.y - two.y) < SAME_PLACE * max(one.side, two.side))
+
+
+def choose_dancer(people: list[Person], height: int, width: int) -> Person:
+    """Return the person who is large, central and moves, joined with the same person found again.
+
+    Someone counts as found again who is never seen together with the dancer, and appears near the place and in the
+    size of the dancer before or after.
+
+    Args:
+        people: of `follow_people`.
+        height, width: of the frames, pixels.
+    """
+
+    def weight(person: Person) -> float:
+        size = np.array([place.side for place in person.places.values()]) / max(height, width)
+        away = [np.hypot(place.x - width / 2, place.y - height / 2) for place in person.places.values()]
+        central = np.exp(-((np.array(away) / max(height, width) / CENTRAL) ** 2))
+        return float((size * central).sum() * (STILL + min(_movement(person), LIVELY)))
+
+    dancer, *others = sorted(people, key=weight, reverse=True) or [Person()]
+    dancer = Person(dict(dancer.landmarks), dict(dancer.world), dict(dancer.places))
+    while again := next((one for one in others if _is_again(one, dancer)), None):
+        others.remove(again)
+        for name in ("landmarks", "world", "places"):
+            getattr(dancer, name).update(getattr(again, name))
+    return dancer
+
+
+def _movement(person: Person) -> float:
+    """Return how far hands and feet move against the hips from one pose to the next, in torso lengths."""
+    points = np.stack(list(person.landmarks.values()))[..., :2]
+    hips = points[:, HIPS].mean(axis=1)
+    torso = np.median(np.linalg.norm(points[:, SHOULDERS].mean(axis=1) - hips, axis=1))
+    steps = np.diff(points[:, ENDS] - hips[:, None], axis=0)
+    return float(np.linalg.norm(steps, axis=-1).mean() / max(torso, 1.0)) if len(steps) else 0.0
+
+
+def _is_again(person: Person, dancer: Person) -> bool:
+    if person.places.keys() & dancer.places.keys():
+        return False
+    pairs = ((one, two) for one in (min(person.places), max(person.places)) for two in dancer.places)
+    one, two = min(pairs, key=lambda pair: abs(pair[0] - pair[1]))
+    here, there = person.places[one], dancer.places[two]
+    apart = np.hypot(here.x - there.x, here.y - there.y)
+    return 0.5 < here.side / there.side < 2 and bool(apart < NEAR * there.side)
+
+
+def track_dancer(
+    frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose, smoothing: float = SMOOTHING
+) -> Skeletons:
+    """Return the skeletons of the dancer of a clip.
+
+    Args:
+        frames: (seconds, uint8 [h, w, 3], RGB), all of one size.
+        smoothing: see `clean`.
+    """
+    size = [1, 1]
+
+    def measured() -> Iterable[tuple[float, np.ndarray]]:
+        for time, frame in frames:
+            size[:] = frame.shape[:2]
+            yield time, frame
+
+    times, people = follow_people(measured(), blazepose)
+    dancer = choose_dancer(people, *size)
+    landmarks, world = np.zeros((len(times), 33, 4)), np.zeros((len(times), 33, 3))
+    height, width = size
+    for number, points in dancer.landmarks.items():
+        landmarks[number] = (points[:, :4] - [width / 2, height / 2, 0, 0]) / [*[max(size)] * 3, 1]
+        world[number] = dancer.world[number]
+    found = np.isin(np.arange(len(times)), list(dancer.landmarks))
+    return clean(landmarks, world, found, times, smoothing)
+
+
+def clean(
+    landmarks: np.ndarray, world: np.ndarray, found: np.ndarray, times: np.ndarray, smoothing: float = SMOOTHING
+) -> Skeletons:
+    """Undo swaps of left and right, interpolate short gaps, and smooth.
+
+    Args:
+        landmarks: float [n, 33, 4], as in `Skeletons`.
+        world: float [n, 33, 3], as in `Skeletons`.
+        found: bool [n], frames in which there is a pose.
+        times: float64 [n], seconds.
+        smoothing: seconds, window of a Savitzky-Golay filter of order 2, which causes no delay; 0 for none.
+    """
+    values = np.concatenate([landmarks, world], axis=2).astype(np.float64)
+    values = undo_swaps(values, found)
+    values, valid = fill_gaps(values, found, times)
+    if smoothing and len(times) > 1:
+        values[..., [0, 1, 2, 4, 5, 6]] = smooth(values[..., [0, 1, 2, 4, 5, 6]], valid, times, smoothing)
+    values = (values * valid[:, None, None]).astype(np.float16)
+    return Skeletons(values[..., :4], values[..., 4:], valid, times)
+
+
+def undo_swaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Exchange left and right where a pose took one for the other, separately for legs and for the rest.
+
+    From one frame to the next, a swap is an exchange that shortens the way of the landmarks by much. Within frames
+    that follow each other, the more frequent state is taken as the right one.
+
+    Args:
+        values: float [n, 33, k], x and y first.
+        found: bool [n].
+    """
+    values = values.copy()
+    for part in (LOWER, ~LOWER):
+        points = values[..., :2]
+        kept, swapped = (
+            np.linalg.norm(now[1:, part] - points[:-1, part], axis=-1).sum(axis=1)
+            for now in (points, points[:, OTHER_SIDE])
+        )
+        turns = np.concatenate([[False], swapped < SWAP_GAIN * kept])
+        for run in runs(found):
+            state = np.logical_xor.accumulate(turns[run] & (np.arange(run.stop - run.start) > 0))
+            state ^= state.mean() > 0.5
+            wrong = np.arange(run.start, run.stop)[state]
+            values[np.ix_(wrong, part)] = values[np.ix_(wrong, OTHER_SIDE[part])]
+    return values
+
+
+def fill_gaps(values: np.ndarray, found: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate linearly over time between two poses at most `LONGEST_GAP` apart.
+
+    Args:
+        values: float [n, 33, k].
+        found: bool [n].
+        times: float64 [n], seconds.
+
+    Returns:
+        The values, and bool [n], whether a frame has any.
+    """
+    frames, known = np.arange(len(found)), np.flatnonzero(found)
+    if not len(known):
+        return values, found.copy()
+    after = np.searchsorted(known, frames).clip(0, len(known) - 1)
+    last, following = known[np.where(found, after, after - 1).clip(0)], known[after]
+    span = times[following] - times[last]
+    short = ~found & (last < frames) & (frames < following) & (span <= LONGEST_GAP + 1e-6)
+    share = ((times - times[last]) / np.where(span > 0, span, 1))[short, None, None]
+    values = values.copy()
+    values[short] = values[last[short]] * (1 - share) + values[following[short]] * share
+    return values, found | short
+
+
+def smooth(values: np.ndarray, valid: np.ndarray, times: np.ndarray, window_s: float) -> np.ndarray:
+    """Smooth each run of valid frames; a run too short for a window of five frames stays as it is.
+
+    Args:
+        values: float [n, 33, k].
+        valid: bool [n].
+        times: float64 [n], seconds, about evenly spaced.
+        window_s: length of the window, seconds.
+    """
+    values = values.copy()
+    interval = max(float(np.median(np.diff(times))), 1e-3)
+    for run in runs(valid):
+        window = min(2 * round(window_s / interval / 2 - 0.5) + 1, (run.stop - run.start - 1) // 2 * 2 + 1)
+        if window >= 5:
+            values[run] = savgol_filter(values[run], window, 2, axis=0)
+    return values
+
+
+def runs(flags: np.ndarray) -> list[slice]:
+    """Return the runs of True in bool [n]."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [slice(*pair) for pair in edges.reshape(-1, 2).tolist()]
