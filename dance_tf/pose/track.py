@@ -10,7 +10,7 @@ from dance_tf.pose.blazepose import BlazePose, Pose, Region, RegionFilter
 from dance_tf.pose.skeleton import LANDMARK, NAMES, OTHER_SIDE, Skeletons
 
 MOST_PEOPLE = 3  # followed at a time
-SEARCH_SECONDS = 1.0  # between two searches for further people
+SEARCH_SECONDS = 1.0  # between two searches for further people; for as long, someone lost is searched in each frame
 SAME_PLACE = 0.15  # people whose middles are nearer than this share of their region are one person
 STILL, LIVELY = 0.1, 0.5  # movement in torsos a frame: what a still person counts, and where more counts no more
 CENTRAL = 0.35  # distance from the middle, in longer sides of the picture, at which a person counts 1/e
@@ -56,13 +56,14 @@ def follow_people(frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePo
     times: list[float] = []
     everyone: list[Person] = []
     present: list[Person] = []
-    searched = -np.inf
+    searched = lost = -np.inf
     for number, (time, frame) in enumerate(frames):
         times.append(time)
         before, present = present, []
         for person in before:
             person.join(present, number, blazepose.pose(frame, person.places[number - 1]))
-        if present and time - searched < SEARCH_SECONDS:
+        lost = time if len(present) < len(before) else lost
+        if present and time - searched < SEARCH_SECONDS < time - lost:
             continue
         searched = time
         for region in blazepose.detect(frame):
@@ -89,7 +90,7 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
     """
 
     def weight(person: Person) -> float:
-        size = np.array([place.side for place in person.places.values()]) / max(height, width)
+        size = np.array([min(place.side / max(height, width), 1.0) for place in person.places.values()])
         away = [np.hypot(place.x - width / 2, place.y - height / 2) for place in person.places.values()]
         central = np.exp(-((np.array(away) / max(height, width) / CENTRAL) ** 2))
         return float((size * central).sum() * (STILL + min(_movement(person), LIVELY)))
