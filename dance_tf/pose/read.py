@@ -1,4 +1,4 @@
-"""Read the skeletons of the dancer from a video file."""
+"""Read the skeletons of the dancer from a clip."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.pose.track import SMOOTHING, track_dancer
 from dance_tf.video.decode import VideoReader
+from dance_tf.video.frames import open_footage
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import Orientation
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
@@ -47,11 +49,13 @@ def read_skeletons(
     settings: ReadSettings = READ_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
 ) -> Skeletons:
-    """Return the skeletons of the dancer in a video file.
+    """Return the skeletons of the dancer in a clip.
+
+    Image sequences and WebP files are read in gray, which moves landmarks by a few percent of the torso's length.
 
     Args:
         poses_per_second: frames to sample; at most one pose a frame.
-        smoothing: seconds, window of the filter over time; 0 for none.
+        smoothing: seconds, standard deviation of the filter over time; 0 for none.
         settings: limits and number of decoding threads; the size of the gray frames has no effect.
         heartbeat: called for each frame.
 
@@ -59,5 +63,14 @@ def read_skeletons(
         ReadError: the file cannot be read or exceeds a limit.
         ValueError: an invalid rate.
     """
-    settings = replace(settings, frames_per_second=poses_per_second)
-    return track_dancer(ColourReader(Path(path), settings, heartbeat), blazepose, smoothing)
+    reader = open_footage(path, replace(settings, frames_per_second=poses_per_second), heartbeat)
+    if isinstance(reader, VideoReader):
+        frames = ColourReader(reader.path, reader.settings, heartbeat)
+    else:
+        frames = ((time, cv2.cvtColor(_shrink(gray), cv2.COLOR_GRAY2RGB)) for time, gray in reader.pictures())
+    return track_dancer(frames, blazepose, smoothing)
+
+
+def _shrink(picture: np.ndarray) -> np.ndarray:
+    scale = LONGER_SIDE / max(picture.shape)
+    return picture if scale >= 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

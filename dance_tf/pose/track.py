@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.signal import savgol_filter
+from scipy.ndimage import gaussian_filter1d
 
 from dance_tf.pose.blazepose import BlazePose, Pose, Region, RegionFilter
-from dance_tf.pose.skeleton import LANDMARK, NAMES, OTHER_SIDE, Skeletons
+from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 
 MOST_PEOPLE = 3  # followed at a time
 SEARCH_SECONDS = 1.0  # between two searches for further people; for as long, someone lost is searched in each frame
@@ -16,11 +16,18 @@ STILL, LIVELY = 0.1, 0.5  # movement in torsos a frame: what a still person coun
 CENTRAL = 0.35  # distance from the middle, in longer sides of the picture, at which a person counts 1/e
 NEAR = 1.0  # a person lost and the same one found again are not further apart, in sides of the region
 LONGEST_GAP = 0.5  # seconds between two poses that are interpolated
-SMOOTHING = 0.5  # seconds, of the window of the filter
-SWAP_GAIN = 0.5  # a swap must shorten the way of the landmarks to less than this share
-SHOULDERS, HIPS = ([LANDMARK[f"{side}_{part}"] for side in ("left", "right")] for part in ("shoulder", "hip"))
-ENDS = [LANDMARK[f"{side}_{part}"] for part in ("wrist", "ankle") for side in ("left", "right")]
-LOWER = np.array([name.split("_")[-1] in ("hip", "knee", "ankle", "heel", "toe") for name in NAMES])
+SMOOTHING = 0.035  # seconds, deviation of the Gaussian: a frame at 30 a second; at 10, more makes poses less exact
+SWAP_RATIO = 0.5  # a swap shortens the way of the joints to less than this share,
+SWAP_LEAST, SWAP_REST = 0.15, 0.25  # by at least so many torso lengths a joint, to at most so many
+
+
+def _both(*parts: str) -> list[int]:
+    return [LANDMARK[f"{side}_{part}"] for part in parts for side in SIDES]
+
+
+SHOULDERS, HIPS, ENDS = _both("shoulder"), _both("hip"), _both("wrist", "ankle")
+ARMS, LEGS = _both("shoulder", "elbow"), _both("hip", "knee", "ankle")  # joints that show swaps; hands cross too fast
+LOWER = np.isin(np.arange(33), _both("hip", "knee", "ankle", "heel", "toe"))
 
 
 @dataclass(eq=False)
@@ -160,7 +167,7 @@ def clean(
         world: float [n, 33, 3], as in `Skeletons`.
         found: bool [n], frames in which there is a pose.
         times: float64 [n], seconds.
-        smoothing: seconds, window of a Savitzky-Golay filter of order 2, which causes no delay; 0 for none.
+        smoothing: seconds, standard deviation of the filter over time; 0 for none.
     """
     values = np.concatenate([landmarks, world], axis=2).astype(np.float64)
     values = undo_swaps(values, found)
@@ -174,23 +181,25 @@ def clean(
 def undo_swaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Exchange left and right where a pose took one for the other, separately for legs and for the rest.
 
-    From one frame to the next, a swap is an exchange that shortens the way of the landmarks by much. Within frames
-    that follow each other, the more frequent state is taken as the right one.
+    A swap between two frames is an exchange that shortens the way of the joints by much. In frames that follow each
+    other without a gap, the more frequent state is taken as the right one.
 
     Args:
         values: float [n, 33, k], x and y first.
         found: bool [n].
     """
-    values = values.copy()
-    for part in (LOWER, ~LOWER):
-        points = values[..., :2]
+    values, points = values.copy(), values[..., :2]
+    torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1), axis=-1)
+    for part, joints in ((LOWER, LEGS), (~LOWER, ARMS)):
         kept, swapped = (
-            np.linalg.norm(now[1:, part] - points[:-1, part], axis=-1).sum(axis=1)
-            for now in (points, points[:, OTHER_SIDE])
+            np.linalg.norm(points[1:, of] - points[:-1, joints], axis=-1).mean(axis=1)
+            for of in (joints, OTHER_SIDE[joints])
         )
-        turns = np.concatenate([[False], swapped < SWAP_GAIN * kept])
+        changes = (swapped < SWAP_RATIO * kept) & (kept - swapped > SWAP_LEAST * torso[1:])
+        changes &= swapped < SWAP_REST * torso[1:]
+        changes = np.concatenate([[False], changes & found[:-1]])
         for run in runs(found):
-            state = np.logical_xor.accumulate(turns[run] & (np.arange(run.stop - run.start) > 0))
+            state = np.logical_xor.accumulate(changes[run])
             state ^= state.mean() > 0.5
             wrong = np.arange(run.start, run.stop)[state]
             values[np.ix_(wrong, part)] = values[np.ix_(wrong, OTHER_SIDE[part])]
@@ -221,21 +230,19 @@ def fill_gaps(values: np.ndarray, found: np.ndarray, times: np.ndarray) -> tuple
     return values, found | short
 
 
-def smooth(values: np.ndarray, valid: np.ndarray, times: np.ndarray, window_s: float) -> np.ndarray:
-    """Smooth each run of valid frames; a run too short for a window of five frames stays as it is.
+def smooth(values: np.ndarray, valid: np.ndarray, times: np.ndarray, deviation: float) -> np.ndarray:
+    """Filter each run of valid frames with a Gaussian, which causes no delay.
 
     Args:
         values: float [n, 33, k].
         valid: bool [n].
         times: float64 [n], seconds, about evenly spaced.
-        window_s: length of the window, seconds.
+        deviation: standard deviation of the Gaussian, seconds.
     """
     values = values.copy()
     interval = max(float(np.median(np.diff(times))), 1e-3)
     for run in runs(valid):
-        window = min(2 * round(window_s / interval / 2 - 0.5) + 1, (run.stop - run.start - 1) // 2 * 2 + 1)
-        if window >= 5:
-            values[run] = savgol_filter(values[run], window, 2, axis=0)
+        values[run] = gaussian_filter1d(values[run], deviation / interval, axis=0, mode="nearest")
     return values
 
 

@@ -79,7 +79,7 @@ def _cached(folder: Path) -> Weights | None:
     """Return the weights of the cache, or None if a file is absent or has another hash."""
     try:
         contents = [(folder / name).read_bytes() for name in SOURCES]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     expected = [digest for _, digest in SOURCES.values()]
     return Weights(*contents) if [hashlib.sha256(content).hexdigest() for content in contents] == expected else None
