@@ -17,8 +17,8 @@ CENTRAL = 0.35  # distance from the middle, in longer sides of the picture, at w
 NEAR = 1.0  # a person lost and the same one found again are not further apart, in sides of the region
 LONGEST_GAP = 0.5  # seconds between two poses that are interpolated
 SMOOTHING = 0.035  # seconds, deviation of the Gaussian: a frame at 30 a second; at 10, more makes poses less exact
-SWAP_RATIO = 0.5  # a swap shortens the way of the joints to less than this share,
-SWAP_LEAST, SWAP_REST = 0.15, 0.25  # by at least so many torso lengths a joint, to at most so many
+NEIGHBOURS = 5  # frames before and after, with which a frame is compared to find swaps
+SWAP_RATIO, SWAP_LEAST = 0.5, 0.3  # a swap shortens the way of the joints to this share, and by so many torso lengths
 
 
 def _both(*parts: str) -> list[int]:
@@ -181,8 +181,8 @@ def clean(
 def undo_swaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Exchange left and right where a pose took one for the other, separately for legs and for the rest.
 
-    A swap between two frames is an exchange that shortens the way of the joints by much. In frames that follow each
-    other without a gap, the more frequent state is taken as the right one.
+    A frame is swapped if an exchange brings it much nearer to most of its neighbours, and if this begins or ends from
+    one frame to the next; in a turn, the sides change slowly. Longer swaps than `NEIGHBOURS` frames stay.
 
     Args:
         values: float [n, 33, k], x and y first.
@@ -191,18 +191,23 @@ def undo_swaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
     values, points = values.copy(), values[..., :2]
     torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1), axis=-1)
     for part, joints in ((LOWER, LEGS), (~LOWER, ARMS)):
-        kept, swapped = (
-            np.linalg.norm(points[1:, of] - points[:-1, joints], axis=-1).mean(axis=1)
-            for of in (joints, OTHER_SIDE[joints])
-        )
-        changes = (swapped < SWAP_RATIO * kept) & (kept - swapped > SWAP_LEAST * torso[1:])
-        changes &= swapped < SWAP_REST * torso[1:]
-        changes = np.concatenate([[False], changes & found[:-1]])
-        for run in runs(found):
-            state = np.logical_xor.accumulate(changes[run])
-            state ^= state.mean() > 0.5
-            wrong = np.arange(run.start, run.stop)[state]
-            values[np.ix_(wrong, part)] = values[np.ix_(wrong, OTHER_SIDE[part])]
+        votes, sudden = np.zeros(len(found), int), np.zeros(len(found) + 1, bool)
+        for apart in range(1, min(NEIGHBOURS, len(found) - 1) + 1):
+            kept, exchanged = (
+                np.linalg.norm(points[apart:, of] - points[:-apart, joints], axis=-1).mean(axis=1)
+                for of in (joints, OTHER_SIDE[joints])
+            )
+            clear = np.abs(kept - exchanged) > SWAP_LEAST * torso[apart:]
+            clear &= np.minimum(kept, exchanged) < SWAP_RATIO * np.maximum(kept, exchanged)
+            vote = np.sign(kept - exchanged).astype(int) * (clear & found[apart:] & found[:-apart])
+            votes[apart:] += vote
+            votes[:-apart] += vote
+            if apart == 1:
+                sudden[1:-1] = vote > 0
+        for run in runs(votes > 0):
+            if sudden[run.start] or sudden[run.stop]:
+                wrong = np.arange(run.start, run.stop)
+                values[np.ix_(wrong, part)] = values[np.ix_(wrong, OTHER_SIDE[part])]
     return values
 
 

@@ -233,25 +233,34 @@ LEGS = [number for number in range(33) if number >= 23]
 
 
 @pytest.mark.parametrize("part", [slice(None), LEGS, [number for number in range(33) if number < 23]])
-@pytest.mark.parametrize("frames", [[4], [4, 5, 6], [0], [19], [2, 3, 9], list(range(12, 20))])
+@pytest.mark.parametrize("frames", [[4], [4, 5, 6], [0], [19], [2, 3, 9], [7, 8, 9, 10, 11], [18, 19]])
 def test_swaps_of_left_and_right_are_undone(part, frames):
     true = turning(step=0.02)
     assert undo_swaps(swapped(true, frames, part), np.ones(20, bool)) == pytest.approx(true)
 
 
-def test_a_turn_is_not_a_swap():
-    true = turning(count=32)  # to the back, where the left side really is on the other side of the picture
+@pytest.mark.parametrize("step", [0.1, 2 * np.pi / 10], ids=["slow", "once a second"])
+def test_a_turn_is_not_a_swap(step):
+    true = turning(count=32, step=step)  # to the back, the left side really is on the other side of the picture
     assert undo_swaps(true, np.ones(32, bool)) == pytest.approx(true)
 
 
-def test_swaps_are_not_compared_across_frames_without_a_pose():
+def test_a_long_exchange_of_sides_stays():
+    # the dancer may have turned, in frames without a pose
     found = np.ones(20, bool)
     found[8:12] = False
     true = turning(step=0.02) * found[:, None, None]
-    # the second part is swapped as a whole: it may be a turn that nobody saw
-    other = swapped(true, list(range(12, 20)))
-    assert undo_swaps(other, found) == pytest.approx(other)
+    turned = swapped(true, list(range(12, 20)))
+    assert undo_swaps(turned, found) == pytest.approx(turned)
     assert undo_swaps(swapped(true, [13, 14]), found) == pytest.approx(true)
+    assert undo_swaps(true[:1], found[:1]) == pytest.approx(true[:1])
+
+
+def test_a_lost_pose_before_a_swap_does_not_hide_it():
+    true = turning(step=0.02)
+    given = swapped(true, [11])
+    given[10] = 0.5 * (given[9] + given[11]) + 0.3
+    assert undo_swaps(given, np.ones(20, bool))[[9, 11, 12]] == pytest.approx(true[[9, 11, 12]])
 
 
 @pytest.mark.parametrize(
