@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import Interpolation
 
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.skeleton import Skeletons
@@ -18,6 +19,7 @@ from dance_tf.video.frames import open_footage
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import Orientation
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.video.stills import FootageReader
 
 POSES_PER_SECOND = 10.0
 LONGER_SIDE = 640  # pixels, at most, of the frames in which poses are searched
@@ -29,15 +31,11 @@ class ColourReader(VideoReader):
     Transparent parts keep the colour that the file stores for them. All frames have the size of the first one.
     """
 
-    _stored_size = (0, 0)  # width and height before the picture is turned upright
+    _stored_size: tuple[int, int] | None = None  # width and height before the picture is turned upright
 
     def _picture(self, frame: av.VideoFrame, orientation: Orientation, pixel_aspect: float) -> np.ndarray:
-        if not any(self._stored_size):
-            displayed = frame.width * pixel_aspect, frame.height
-            scale = min(1.0, LONGER_SIDE / max(displayed))
-            self._stored_size = tuple(max(1, round(side * scale)) for side in displayed)
-        width, height = self._stored_size
-        rgb = frame.reformat(width, height, format="rgb24", interpolation=av.video.reformatter.Interpolation.AREA)
+        self._stored_size = self._stored_size or scaled_size(frame.width * pixel_aspect, frame.height)
+        rgb = frame.reformat(*self._stored_size, format="rgb24", interpolation=Interpolation.AREA)
         return orientation.apply(rgb.to_ndarray())
 
 
@@ -67,10 +65,19 @@ def read_skeletons(
     if isinstance(reader, VideoReader):
         frames = ColourReader(reader.path, reader.settings, heartbeat)
     else:
-        frames = ((time, cv2.cvtColor(_shrink(gray), cv2.COLOR_GRAY2RGB)) for time, gray in reader.pictures())
+        frames = _gray_frames(reader)
     return track_dancer(frames, blazepose, smoothing)
 
 
-def _shrink(picture: np.ndarray) -> np.ndarray:
-    scale = LONGER_SIDE / max(picture.shape)
-    return picture if scale >= 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def _gray_frames(reader: FootageReader) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield frames like those of `ColourReader`."""
+    size = None
+    for time, gray in reader.pictures():
+        size = size or scaled_size(gray.shape[1], gray.shape[0])
+        yield time, cv2.cvtColor(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB)
+
+
+def scaled_size(width: float, height: float) -> tuple[int, int]:
+    """Return width and height in pixels of a displayed picture, reduced to `LONGER_SIDE`."""
+    scale = min(1.0, LONGER_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))

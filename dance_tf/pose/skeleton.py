@@ -8,35 +8,19 @@ import numpy as np
 
 SIDES = ("left", "right")
 _EYE = ("eye_inner", "eye", "eye_outer")
-_PARTS = (
-    "ear",
-    "mouth",
-    "shoulder",
-    "elbow",
-    "wrist",
-    "pinky",
-    "index",
-    "thumb",
-    "hip",
-    "knee",
-    "ankle",
-    "heel",
-    "toe",
-)
-_ON_SIDES = [(side, part) for side, part in product(SIDES, _EYE)] + [
-    (side, part) for part, side in product(_PARTS, SIDES)
-]
+_PARTS = "ear mouth shoulder elbow wrist pinky index thumb hip knee ankle heel toe".split()
+_ON_SIDES = [*product(SIDES, _EYE), *((side, part) for part, side in product(_PARTS, SIDES))]
 NAMES = ("nose", *(f"{side}_{part}" for side, part in _ON_SIDES))
 LANDMARK = {name: index for index, name in enumerate(NAMES)}
 # for each landmark, the same one of the other side
 OTHER_SIDE = np.array([0, *(LANDMARK[f"{SIDES[side == 'left']}_{part}"] for side, part in _ON_SIDES)])
 _CHAINS = ("shoulder elbow wrist index", "shoulder hip knee ankle heel toe ankle")  # of one side
-BONES = tuple(
-    (LANDMARK[f"{side}_{one}"], LANDMARK[f"{side}_{two}"])
-    for side, chain in product(SIDES, _CHAINS)
-    for one, two in zip(chain.split(), chain.split()[1:], strict=False)
-) + tuple((LANDMARK[f"left_{part}"], LANDMARK[f"right_{part}"]) for part in ("shoulder", "hip"))
-BONES += ((LANDMARK["nose"], LANDMARK["left_ear"]), (LANDMARK["nose"], LANDMARK["right_ear"]))
+_ON_ONE_SIDE = [(chain[n], chain[n + 1]) for chain in map(str.split, _CHAINS) for n in range(len(chain) - 1)]
+BONES = (  # pairs of landmarks
+    *((LANDMARK[f"{side}_{one}"], LANDMARK[f"{side}_{two}"]) for side in SIDES for one, two in _ON_ONE_SIDE),
+    *((LANDMARK[f"left_{part}"], LANDMARK[f"right_{part}"]) for part in ("shoulder", "hip")),
+    *((LANDMARK["nose"], LANDMARK[f"{side}_ear"]) for side in SIDES),
+)
 COLOURS = {"left": (255, 140, 0), "right": (0, 150, 255), "": (240, 240, 240)}  # RGB, of bones by the dancer's side
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -104,7 +106,7 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
 
     dancer, *others = sorted(people, key=weight, reverse=True) or [Person()]
     dancer = Person(dict(dancer.landmarks), dict(dancer.world), dict(dancer.places))
-    while again := next((one for one in others if _is_again(one, dancer)), None):
+    while again := next(filter(partial(_is_again, dancer, np.array(list(dancer.places))), others), None):
         others.remove(again)
         for name in ("landmarks", "world", "places"):
             getattr(dancer, name).update(getattr(again, name))
@@ -120,12 +122,13 @@ def _movement(person: Person) -> float:
     return float(np.linalg.norm(steps, axis=-1).mean() / max(torso, 1.0)) if len(steps) else 0.0
 
 
-def _is_again(person: Person, dancer: Person) -> bool:
+def _is_again(dancer: Person, frames: np.ndarray, person: Person) -> bool:
+    """Return whether a person may be the dancer, who is known in `frames`."""
     if person.places.keys() & dancer.places.keys():
         return False
-    pairs = ((one, two) for one in (min(person.places), max(person.places)) for two in dancer.places)
-    one, two = min(pairs, key=lambda pair: abs(pair[0] - pair[1]))
-    here, there = person.places[one], dancer.places[two]
+    pairs = [(end, frames[np.abs(frames - end).argmin()]) for end in (min(person.places), max(person.places))]
+    end, frame = min(pairs, key=lambda pair: abs(pair[0] - pair[1]))
+    here, there = person.places[end], dancer.places[frame]
     apart = np.hypot(here.x - there.x, here.y - there.y)
     return 0.5 < here.side / there.side < 2 and bool(apart < NEAR * there.side)
 
@@ -139,20 +142,16 @@ def track_dancer(
         frames: (seconds, uint8 [h, w, 3], RGB), all of one size.
         smoothing: see `clean`.
     """
-    size = [1, 1]
-
-    def measured() -> Iterable[tuple[float, np.ndarray]]:
-        for time, frame in frames:
-            size[:] = frame.shape[:2]
-            yield time, frame
-
-    times, people = follow_people(measured(), blazepose)
-    dancer = choose_dancer(people, *size)
+    frames = iter(frames)
+    first = list(islice(frames, 1))
+    height, width = first[0][1].shape[:2] if first else (1, 1)
+    times, people = follow_people(chain(first, frames), blazepose)
+    dancer = choose_dancer(people, height, width)
     landmarks, world = np.zeros((len(times), 33, 4)), np.zeros((len(times), 33, 3))
-    height, width = size
     for number, points in dancer.landmarks.items():
-        landmarks[number] = (points[:, :4] - [width / 2, height / 2, 0, 0]) / [*[max(size)] * 3, 1]
+        landmarks[number] = points[:, :4] - [width / 2, height / 2, 0, 0]
         world[number] = dancer.world[number]
+    landmarks[..., :3] /= max(height, width)
     found = np.isin(np.arange(len(times)), list(dancer.landmarks))
     return clean(landmarks, world, found, times, smoothing)
 

@@ -106,7 +106,7 @@ class Nobody:
 
 def test_a_folder_of_images_is_read_in_gray(tmp_path):
     for number in range(6):
-        picture = np.full((320, 1280, 3), 40 * number, np.uint8)
+        picture = np.full((320, 1280 if number < 4 else 600, 3), 40 * number, np.uint8)
         assert cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
     nobody = Nobody()
     skeletons = read_skeletons(tmp_path, nobody, poses_per_second=15)
