@@ -55,9 +55,14 @@ class Pose:
     landmarks: np.ndarray  # float32 [33, 5]: x, y, z in pixels of the frame, visibility and presence from 0 to 1
     world: np.ndarray  # float32 [33, 3], metres from the middle of the hips: x as the frame, y down, z away
     presence: float  # probability of a person in the region
-    mask: np.ndarray  # float32 [256, 256], probability that a pixel of the region shows the person
+    mask_logits: np.ndarray  # float32 [256, 256], see `mask`
     region: Region  # that was read
     alignment: np.ndarray  # float64 [2, 2], the two alignment points in pixels, from which `region_of` makes a region
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Probability that a pixel of the region shows the person, float32 [256, 256]."""
+        return _sigmoid(self.mask_logits)
 
     def frame_mask(self, height: int, width: int) -> np.ndarray:
         """Return the mask in the frame, float32 [height, width], 0 outside the region."""
@@ -106,7 +111,7 @@ class BlazePose:
         world = world.reshape(39, 3)[:LANDMARKS].copy()
         world[:, :2] = world[:, :2] @ Region(0, 0, 1, region.angle).to_frame(1)[:, :2].T
         alignment = points[LANDMARKS : LANDMARKS + 2, :2].astype(np.float64)
-        return Pose(points[:LANDMARKS], world, presence.item(), _sigmoid(mask[0, :, :, 0]), region, alignment)
+        return Pose(points[:LANDMARKS], world, presence.item(), mask[0, :, :, 0], region, alignment)
 
 
 class RegionFilter:
