@@ -151,8 +151,11 @@ class _Network:
     def __init__(self, content: bytes, threads: int, sizes: tuple[int, ...]) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter = Interpreter(model_content=content, num_threads=threads)
-        self._interpreter.allocate_tensors()
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"the pose weights are not those of a LiteRT network ({error})") from error
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = {int(np.prod(one["shape"])): one["index"] for one in self._interpreter.get_output_details()}
         if not set(sizes) <= set(outputs):

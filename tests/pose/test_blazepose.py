@@ -256,3 +256,10 @@ def test_other_networks_are_refused(networks):
     networks()
     with pytest.raises(ValueError, match="outputs of .* values is not one of BlazePose"):
         BlazePose(Weights(b"landmarks", b"detector"))
+
+
+@pytest.mark.parametrize("content", [b"", b"no network" * 20])
+def test_damaged_weights_are_refused(content):
+    pytest.importorskip("ai_edge_litert", reason="poses need ai-edge-litert: install requirements.txt")
+    with pytest.raises(ValueError, match="the pose weights are not those of a LiteRT network"):
+        BlazePose(Weights(content, content))
