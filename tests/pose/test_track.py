@@ -126,7 +126,7 @@ def test_two_who_end_in_one_place_are_one_person_from_there():
         (dancing(450), still(250)),
         (still(320), still(80)),
         (still(200, side=300), still(440, side=200)),
-        (dancing(320, count=30), dancing(100, count=8)),
+        (dancing(400), dancing(250, count=8)),
     ],
     ids=["large", "moves", "central", "larger", "longer"],
 )
