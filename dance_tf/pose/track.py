@@ -16,7 +16,7 @@ SEARCH_SECONDS = 1.0  # between two searches for further people; for as long, so
 SAME_PLACE = 0.15  # people whose middles are nearer than this share of their region are one person
 STILL, LIVELY = 0.1, 0.5  # movement in torsos a frame: what a still person counts, and where more counts no more
 CENTRAL = 0.35  # distance from the middle, in longer sides of the picture, at which a person counts 1/e
-NEAR = 1.0  # a person lost and the same one found again are not further apart, in sides of the region
+NEAR = 0.5  # where several people are seen, one found again is no further away than this share of the region
 LONGEST_GAP = 0.5  # seconds between two poses that are interpolated
 SMOOTHING = 0.035  # seconds, deviation of the Gaussian: a frame at 30 a second; at 10, more makes poses less exact
 NEIGHBOURS = 5  # frames before and after, with which a frame is compared to find swaps
@@ -90,8 +90,8 @@ def _same_place(one: Region, two: Region) -> bool:
 def choose_dancer(people: list[Person], height: int, width: int) -> Person:
     """Return the person who is large, central and moves, joined with the same person found again.
 
-    Someone counts as found again who is never seen together with the dancer, and appears near the place and in the
-    size of the dancer before or after.
+    Someone counts as found again who is never seen together with the dancer and appears in about the same size, and,
+    if the clip ever shows two people at a time, near the place of the dancer before or after.
 
     Args:
         people: of `follow_people`.
@@ -106,7 +106,9 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
 
     dancer, *others = sorted(people, key=weight, reverse=True) or [Person()]
     dancer = Person(dict(dancer.landmarks), dict(dancer.world), dict(dancer.places))
-    while again := next(filter(partial(_is_again, dancer, np.array(list(dancer.places))), others), None):
+    seen = [frame for person in people for frame in person.places]
+    near = NEAR if len(set(seen)) < len(seen) else np.inf
+    while again := next(filter(partial(_is_again, dancer, np.array(list(dancer.places)), near), others), None):
         others.remove(again)
         for name in ("landmarks", "world", "places"):
             getattr(dancer, name).update(getattr(again, name))
@@ -122,15 +124,15 @@ def _movement(person: Person) -> float:
     return float(np.linalg.norm(steps, axis=-1).mean() / max(torso, 1.0)) if len(steps) else 0.0
 
 
-def _is_again(dancer: Person, frames: np.ndarray, person: Person) -> bool:
-    """Return whether a person may be the dancer, who is known in `frames`."""
+def _is_again(dancer: Person, frames: np.ndarray, near: float, person: Person) -> bool:
+    """Return whether a person may be the dancer, who is known in `frames`; `near` is in sides of the region."""
     if person.places.keys() & dancer.places.keys():
         return False
     pairs = [(end, frames[np.abs(frames - end).argmin()]) for end in (min(person.places), max(person.places))]
     end, frame = min(pairs, key=lambda pair: abs(pair[0] - pair[1]))
     here, there = person.places[end], dancer.places[frame]
     apart = np.hypot(here.x - there.x, here.y - there.y)
-    return 0.5 < here.side / there.side < 2 and bool(apart < NEAR * there.side)
+    return 0.5 < here.side / there.side < 2 and bool(apart < near * there.side)
 
 
 def track_dancer(

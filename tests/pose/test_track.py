@@ -140,18 +140,21 @@ def test_the_dancer_is_large_central_and_moves(dancer, other, first):
 
 
 @pytest.mark.parametrize(
-    ("later", "joined"),
+    ("later", "alone", "in_company"),
     [
-        (dancing(400, count=10), True),
-        (dancing(400, side=500, count=10), True),
-        (dancing(630, count=10), False),
-        (dancing(320, side=140, count=10), False),
+        (dancing(400, count=10), True, True),
+        (dancing(400, side=500, count=10), True, True),
+        (dancing(630, count=10), True, False),
+        (dancing(320, side=140, count=10), False, False),
     ],
     ids=["near", "nearer to the camera", "elsewhere", "far behind"],
 )
-def test_a_dancer_found_again_is_the_same_one(later, joined):
-    stage = Stage([*dancing(320, count=15), *[None] * 5, *later])
+@pytest.mark.parametrize("company", [False, True], ids=["alone", "in company"])
+def test_a_dancer_found_again_is_the_same_one(later, alone, in_company, company):
+    people = [[*dancing(320, count=15), *[None] * 5, *later]] + [still(60, y=60, side=150)] * company
+    stage = Stage(*people)
     chosen = choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE)
+    joined = in_company if company else alone
     assert sorted(chosen.places) == [*range(15), *(range(20, 30) if joined else ())]
 
 
