@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_frame
+from dance_tf.video.luma import UPRIGHT, Orientation, frame_orientation, gray_frame
 from dance_tf.video.settings import ReadSettings, sample
 from dance_tf.video.stills import IMAGE_ERRORS, FootageReader, open_image
 
@@ -81,7 +81,7 @@ class VideoReader(FootageReader):
                 size = max(1, round(frame.width * aspect)), frame.height
                 self.width, self.height = size[::-1] if orientation.transpose else size
                 self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
-            yield time, gray_frame(frame, orientation, partial(self._fit, pixel_aspect=aspect))
+            yield time, self._picture(frame, orientation, aspect)
         if not self.width:
             # FFmpeg gives no size of an image with too many pixels
             with suppress(*IMAGE_ERRORS), open_image(self, self.path):
@@ -105,6 +105,10 @@ class VideoReader(FootageReader):
             self.warnings.append(f"breaks off after {self._reached:.2f} of {stated:.2f} s")
         elif settings.frames_per_second and stated:
             self.seconds = self._clip_seconds(stated)
+
+    def _picture(self, frame: av.VideoFrame, orientation: Orientation, pixel_aspect: float) -> np.ndarray:
+        """Return the picture of a decoded frame that iteration yields."""
+        return gray_frame(frame, orientation, partial(self._fit, pixel_aspect=pixel_aspect))
 
     def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, av.VideoFrame]]:
         """Yield decoded frames with their times, then set the frame rate and the length."""
