@@ -26,7 +26,8 @@ from dance_tf.dataset.dataset import (
     write_arrays,
 )
 from dance_tf.dataset.output import DATASET, atomic_folder, mistaken
-from dance_tf.video.catalog import VIDEO_SUFFIXES, Clip, clips_at
+from dance_tf.video.catalog import Clip, clips_at
+from dance_tf.video.files import VIDEO_SUFFIXES
 
 NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
