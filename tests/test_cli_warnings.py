@@ -358,6 +358,8 @@ def test_where_every_file_is_refused_the_commonest_reasons_are_shown(tmp_path, m
         (folder / f"anna_{number}.mp4").write_bytes(b"no video %d" % number)
     for number in range(2):
         make_video(folder / f"ben_{number}.mp4", np.full((6 + number, 64, 48), 90, np.uint8))
-    line = refused("curate", tmp_path / "clips", tmp_path / "out")
+    result = call("curate", tmp_path / "clips", tmp_path / "out")
+    line = result.stderr.splitlines()[-1]
+    assert result.exit_code == FAILED and line.startswith("dance_tf: ")
     assert "(4 of 6 files)" in line and "(2 of 6 files)" in line and "none of its 6 frames is left" in line
     assert line.index("(4 of 6") < line.index("(2 of 6") and not (tmp_path / "out").exists()
