@@ -1,122 +1,46 @@
 """The command line: `python -m dance_tf VERB`. Each verb imports the packages that it needs."""
 
-import json
 import os
 import sys
-import warnings
-from collections.abc import Callable
-from dataclasses import asdict
-from functools import wraps
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
-from typer.exceptions import TyperException
 
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
+from dance_tf.terminal import (
+    DONE,
+    DONE_WITH_REFUSALS,
+    FAILED,
+    OneLineUsage,
+    fail,
+    note,
+    one_line_errors,
+    say,
+    scores_text,
+    show,
+    show_refusals,
+)
+from dance_tf.video.layouts import plain_name
 
-DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
-INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
-RESUMABLE = ("synthesize", "curate", "train", "report")  # verbs that keep finished work
-RUN_AGAIN = "interrupted; run the same command again"
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
 Jobs = Annotated[int | None, typer.Option(help="parallel processes; by default one per core")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask scheduler to run on instead, tcp://HOST:PORT")]
 ModelFolder = Annotated[Path, typer.Argument(help="model folder")]
 
 
-class OneLineUsage(TyperGroup):
-    """A group of verbs that reports usage errors in one line, like all other errors."""
-
-    def main(self, *arguments, **options):
-        """Run a verb and exit with its status."""
-        try:
-            status = super().main(*arguments, **options | {"standalone_mode": False})
-        except TyperException as error:
-            line = error.format_message().strip()
-            if "\n" in line:  # the help, if no verb was given
-                error.show()
-            else:
-                command = context.command_path if (context := getattr(error, "ctx", None)) else "dance_tf"
-                typer.echo(f"dance_tf: {line.rstrip('.')}: see `{command} --help`", err=True)
-            status = error.exit_code
-        if status == INTERRUPTED:
-            typer.echo(f"dance_tf: {RUN_AGAIN}", err=True)
-            status = FAILED
-        sys.exit(status or DONE)
-
-
-def one_line_errors(verb: Callable) -> Callable:
-    """Turn an error in a verb into one line on standard error and exit status 2, without a traceback."""
-
-    @wraps(verb)
-    def guarded(*arguments, **options):
-        warnings.simplefilter("default" if os.environ.get("DANCE_TF_TRACEBACK") else "ignore")
-        try:
-            verb(*arguments, **options)
-        except typer.Exit:
-            raise
-        except KeyboardInterrupt:
-            fail(RUN_AGAIN + " to continue" * (verb.__name__ in RESUMABLE))
-        except Exception as error:
-            if os.environ.get("DANCE_TF_TRACEBACK"):
-                raise
-            fail(_one_line(error, verb.__name__))
-
-    return guarded
-
-
-def _one_line(error: Exception, verb: str) -> str:
-    line = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, (ValueError, OSError, RuntimeError)):
-        return line
-    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("dance_tf"):
-        other = "; or set KERAS_BACKEND to a backend that is installed" if error.name == "tensorflow" else ""
-        return f"{verb} needs {error.name}, which is not installed: install requirements.txt{other}"
-    return f"{type(error).__name__}: {line} (a bug in dance_tf; DANCE_TF_TRACEBACK=1 shows the traceback)"
-
-
-def fail(line: str) -> None:
-    """Print why a verb failed, in one line, and exit with status 2."""
-    typer.echo(f"dance_tf: {line}", err=True)
-    raise typer.Exit(FAILED)
-
-
-def show(document: dict, as_json: bool, text: str) -> None:
-    """Print the JSON document, or the text with the same content."""
-    text = json.dumps(document, ensure_ascii=False) if as_json else text
-    # a file name that is not UTF-8 has lone surrogates, which cannot be printed; JSON has the same escape for them
-    typer.echo(text.encode("utf-8", "backslashreplace").decode())
-
-
-def show_refusals(refused: list[dict], key: str) -> None:
-    """Print each refused clip and its reason on standard error."""
-    for each in refused:
-        typer.echo(f"refused {each[key]}: {each['reason']}", err=True)
-
-
-def note(text: str) -> None:
-    """Print a note on standard error, unless it is empty."""
-    if text:
-        typer.echo(f"note: {text}", err=True)
-
-
-def scores_text(document: dict, title: str) -> str:
-    """Return scores by frame and by clip with their intervals, one per line."""
-    lines = [title]
-    for by in ("frame", "clip"):
-        for name, value in document[by].items():
-            low, high = value["interval"] or (None, None)
-            interval = "" if low is None else f" [{low:.1%}, {high:.1%}]"
-            lines.append(f"  by {by}: {name} {value['mean']:.1%}{interval}")
-    return "\n".join(lines)
-
-
 def _names(text: str) -> tuple[str, ...]:
     """Return the names in a comma-separated list."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    return tuple(plain_name(name) for name in text.split(",") if name.strip())
+
+
+def _dancers(texts: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return the dancers that texts name; a text that is no known dancer is a comma-separated list."""
+    named = [plain_name(text) for text in texts]
+    return [name for text in named for name in ([text] if text in known else _names(text))]
 
 
 app = typer.Typer(
@@ -184,7 +108,10 @@ def synthesize(
 @one_line_errors
 def curate(
     footage: Annotated[Path, typer.Argument(help="folder with manifest.csv, or with <style>/<dancer>_*.mp4")],
-    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    out: Annotated[Path | None, typer.Argument(help="dataset folder to write; not needed for --dry-run")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what is found; decode and write nothing")] = False,
+    layout: Annotated[str, typer.Option(help="meaning of the folders, such as dancer/style")] = "",
+    pattern: Annotated[str, typer.Option(help='of the paths, such as "{style}/{dancer}_{take}.mp4"')] = "",
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     fit: Annotated[str, typer.Option(help="pad keeps the whole frame, crop keeps its centre")] = "pad",
@@ -201,16 +128,35 @@ def curate(
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
+    from dance_tf.video.catalog import find_clips
+    from dance_tf.video.layouts import layout_pattern
     from dance_tf.video.settings import ReadSettings
+    from dance_tf.video.summary import catalog_text, describe_catalog
 
+    if out is None and not dry_run:
+        fail("Missing argument 'OUT', the dataset folder to write: see `dance_tf curate --help`")
+    if layout and pattern:
+        fail("--layout and --pattern both say how paths are read: give one of them")
     jobs = jobs or cpu_count()
     limits = {"max_seconds": max_seconds, "max_pixels": max_pixels}
     limits = {name: value for name, value in limits.items() if value is not None}
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, **limits)
-    check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
+    if not dry_run:
+        check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
+    catalog = find_clips(footage, layout_pattern(layout) if layout else pattern)
+    found = describe_catalog(catalog)
+    if not as_json:
+        show(found, False, catalog_text(found))
+    if dry_run:
+        refused = [{"path": str(one.path), "reason": one.reason} for one in catalog.refused]
+        if as_json:
+            listed = [{**asdict(clip), "path": str(clip.path)} for clip in catalog.clips]
+            show({"layout": catalog.layout, "found": found, "catalog": listed, "refused": refused}, True, "")
+        show_refusals(refused, "path")
+        raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
     start_tensorflow()
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
-        curated = curate_folder(footage, out, jobs, scheduler, read, progress=lambda row: bar.update())
+        curated = curate_folder(footage, out, jobs, scheduler, read, lambda row: bar.update(), catalog)
     if curated.set_aside:
         note(f"a curation table with other columns was renamed to {curated.set_aside}")
     strips_error = ""
@@ -232,6 +178,7 @@ def curate(
     document = {
         "out": str(out),
         "layout": curated.layout,
+        "found": found,
         "clips": len(curated.rows) - len(refused),
         "frames": frames,
         "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),
@@ -254,8 +201,10 @@ def train(
     strategy: Annotated[
         str, typer.Option(help="network: the paper's by default, or your own function path/to/file.py:function")
     ] = "cnn_ae_attention",
-    split: Annotated[str, typer.Option(help="unit to hold out: frame, clip or dancer")] = "dancer",
-    hold_out: Annotated[str, typer.Option(help="dancers to hold out, comma-separated")] = "",
+    split: Annotated[str, typer.Option(help="what is held out: frame, clip, dancer, or official")] = "dancer",
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="dancer to hold out, once for each; or several, comma-separated")
+    ] = None,
     view: Annotated[str, typer.Option(help="difference from the background, or the whole frame")] = "difference",
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
     epochs: Annotated[int, typer.Option(help="number of epochs")] = 24,
@@ -266,15 +215,21 @@ def train(
     augment: Annotated[
         str, typer.Option(help="corruptions to train with: all, or families such as noise,light,weather")
     ] = "",
+    balance: Annotated[
+        bool | None,
+        typer.Option(
+            help="draw styles evenly; by default if the largest style has over three times the clips of the smallest"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Grow the autoencoder, train a network, and score it on the held-out part."""
     check_place(out, MODEL, sources=(dataset,))
     start_tensorflow()
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
-    from dance_tf.dataset.splits import make_splits
+    from dance_tf.dataset.splits import make_splits, official_split
     from dance_tf.dataset.store import find_reading, open_dataset
-    from dance_tf.experiments.run import train_model
+    from dance_tf.experiments.run import check_styles, imbalance, split_notes, train_model
     from dance_tf.model.settings import training_settings
 
     settings = training_settings(
@@ -288,8 +243,19 @@ def train(
         augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
     )
     data = open_dataset(dataset)
-    part = make_splits(data, split, seed=seed, hold_out=_names(hold_out))[0]
-    note(part.note)
+    if split == "official" and hold_out:
+        fail("--split official holds out its own test part: leave out --hold-out")
+    check_styles(data.styles)
+    if split == "official":
+        part = official_split(data, seed)
+    else:
+        part = make_splits(data, split, seed=seed, hold_out=_dancers(hold_out or (), data.dancers))[0]
+    for text in split_notes(data, part):
+        note(text)
+    if balance is None:
+        note(uneven := imbalance(data, part))
+        balance = bool(uneven)
+    settings = replace(settings, balance=balance)
     evaluation = train_model(data, part, settings, out, seed, reading=find_reading(dataset))
     document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
@@ -305,11 +271,12 @@ def evaluate(
 ) -> None:
     """Score a model on a dataset, by frame and by clip, with intervals over dancers."""
     start_tensorflow()
-    from dance_tf.dataset.store import open_dataset
+    from dance_tf.dataset.store import find_reading, open_dataset
     from dance_tf.experiments.run import evaluate_model
     from dance_tf.model.bundle import load_bundle
 
-    evaluation = evaluate_model(load_bundle(model), open_dataset(dataset), _names(dancers))
+    bundle, data = load_bundle(model), open_dataset(dataset)
+    evaluation = evaluate_model(bundle, data, _names(dancers), find_reading(dataset))
     note(evaluation.note)
     document = {"model": str(model), "dataset": str(dataset), **evaluation.to_json()}
     show(document, as_json, scores_text(document, str(model)))
@@ -371,10 +338,14 @@ def audit(
         supports = [int(count) for count in support.split(",")] if support else None
     except ValueError:
         fail(f"--support takes comma-separated whole numbers, not {support!r}")
-    findings = audit_csv(table, classes, supports, averaged=averaged)
-    text = "\n".join(f"{found.row}: {found.level}: {found.message}" for found in findings)
-    document = {"table": str(table), "findings": [found.to_json() for found in findings]}
-    show(document, as_json, text or "no contradiction found")
+    audited = audit_csv(table, classes, supports, averaged=averaged)
+    if audited.unread:
+        note(f"columns that were not read as a score: {', '.join(audited.unread)}")
+    text = "\n".join(f"{found.row}: {found.level}: {found.message}" for found in audited.findings)
+    judged = audited.judged
+    part = "" if judged == audited.rows else f" in the {judged} of {audited.rows} rows that can be judged"
+    document = {"table": str(table), **audited._asdict(), "findings": [found.to_json() for found in audited.findings]}
+    show(document, as_json, text or f"no contradiction found{part}")
 
 
 @app.command()
@@ -397,7 +368,7 @@ def report(
     root = Path(__file__).resolve().parents[1]
     path = Path(profile).absolute() if profile.endswith((".yaml", ".yml")) else Path("runs", f"{profile}.yaml")
     written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem, from_records=from_records)
-    typer.echo(f"report in {written}")
+    say(f"report in {written}")
 
 
 def main() -> None:

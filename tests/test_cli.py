@@ -20,7 +20,7 @@ from dance_tf.video.settings import ReadSettings
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = ("synthesize", "curate", "train", "evaluate", "classify", "audit", "report")
 RESNET = "strategy,precision (%),sensitivity,specificity,accuracy,f1\nResNet,93.29,93.08,96.51,93.44,93.36\n"
-SOUND = "strategy,accuracy,recall,f1\nours,0.61,0.60,0.58\n"
+SOUND = "strategy,accuracy,precision,recall,f1\nours,0.61,0.59,0.60,0.58\n"
 
 
 def call(*arguments):
@@ -75,7 +75,7 @@ def test_audit_names_contradictions(table):
     assert call("audit", path, "--classes", 12, *supports).stdout.startswith("ResNet: impossible: f1 93.36 is above")
     document = json.loads(call("audit", path, "--classes", 12, *supports, "--json").stdout)
     assert document["table"] == str(path)
-    assert document["findings"] == [finding.to_json() for finding in audit_csv(path, 12, [100] * 12)]
+    assert document["findings"] == [finding.to_json() for finding in audit_csv(path, 12, [100] * 12).findings]
 
 
 def test_audit_of_averaged_rows_is_milder(table):
@@ -123,13 +123,13 @@ class Called(Exception):
         (("--max-pixels", 1_000_000), ReadSettings(max_pixels=1_000_000)),
     ],
 )
-def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options, expected, monkeypatch):
-    def curate_folder(footage, out, jobs, scheduler, read, progress):
+def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options, expected, home, monkeypatch):
+    def curate_folder(footage, out, jobs, scheduler, read, progress, catalog):
         raise Called(read)
 
     monkeypatch.setattr("dance_tf.dataset.build.curate_folder", curate_folder)
     monkeypatch.setenv("DANCE_TF_TRACEBACK", "1")
-    read = call("curate", "footage", "out", *options).exception.args[0]
+    read = call("curate", "clips", "out", *options).exception.args[0]
     assert read == expected
     names = {part_name(Clip(Path("a.mp4")), "ab", each) for each in (read, ReadSettings())}
     same = {"--max-seconds"}.issuperset(options[:1])  # it refuses clips and changes no frame
@@ -296,7 +296,8 @@ def test_an_interrupted_verb_says_whether_it_continues(patched, arguments, messa
         raise KeyboardInterrupt
 
     monkeypatch.setattr(patched, interrupted)
-    assert refused(*arguments) == f"dance_tf: interrupted; {message}"
+    result = call(*arguments)
+    assert (result.exit_code, result.stderr) == (FAILED, f"dance_tf: interrupted; {message}\n")
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])

@@ -27,8 +27,12 @@ def run(*arguments, status=0):
 
 
 def answer(*arguments, status=0):
-    """Run a verb with --json; returns its one document."""
-    return json.loads(run(*arguments, "--json", status=status).stdout)
+    """Run a verb with --json; returns its one document, which must be strict JSON."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} in the document of {arguments[0]}")
+
+    return json.loads(run(*arguments, "--json", status=status).stdout, parse_constant=refuse)
 
 
 def call(*arguments):
@@ -59,7 +63,7 @@ def check_verdict(verdict, styles):
 def home(tmp_path_factory):
     """Clips of three styles and four dancers, curated and trained on."""
     folder = tmp_path_factory.mktemp("home")
-    run("synthesize", folder / "clips", "--styles", 3, "--dancers", 4, "--seconds", 2, "--frame-rate", 8)
+    answer("synthesize", folder / "clips", "--styles", 3, "--dancers", 4, "--seconds", 2, "--frame-rate", 8)
     curated = answer("curate", folder / "clips", folder / "data")
     trained = answer("train", folder / "data", folder / "model", "--split", "dancer", *TRAINING)
     return folder, curated, trained

@@ -17,16 +17,25 @@ import numpy as np
 from dance_tf.audit import published
 from dance_tf.audit.bounds import Bound, PublishedRow, Range, RoundingInterval, parse_score
 from dance_tf.audit.claims import audit_claims
-from dance_tf.audit.rules import FOLD_SLACK, AuditError, Finding, audit_row, check_classes, compare
+from dance_tf.audit.rules import (
+    FOLD_SLACK,
+    AuditError,
+    Finding,
+    audit_row,
+    bounds_of_row,
+    can_judge,
+    check_classes,
+    compare,
+)
 from dance_tf.evaluation.metrics import SCORES, scores_of_confusion
 
 _HEADERS = {
-    "accuracy": {"accuracy", "acc", "overallaccuracy"},
-    "precision": {"precision", "ppv", "positivepredictivevalue"},
-    "sensitivity": {"sensitivity", "recall", "tpr", "truepositiverate"},
-    "specificity": {"specificity", "tnr", "truenegativerate"},
-    "f1": {"f1", "f1score", "fscore", "fmeasure", "f1measure"},
-    "kappa": {"kappa", "cohenskappa", "cohenkappa"},
+    "accuracy": {"accuracy", "acc", "accur", "overallaccuracy", "overallacc", "oa", "top1", "top1acc", "top1accuracy"},
+    "precision": {"precision", "prec", "pre", "ppv", "positivepredictivevalue"},
+    "sensitivity": {"sensitivity", "sens", "recall", "rec", "tpr", "truepositiverate"},
+    "specificity": {"specificity", "spec", "tnr", "truenegativerate"},
+    "f1": {"f1", "f1score", "f1sc", "fscore", "fmeasure", "f1measure"},
+    "kappa": {"kappa", "cohenskappa", "cohenkappa", "κ"},
 }
 _IGNORED_IN_HEADER = re.compile(r"\(.*?\)|%|\bmacro\b|\bmean\b|\baveraged?\b|\bavg\b")
 _MAX_FRACTION = 2  # a larger number is percent; a number between 1 and this is a fraction out of range
@@ -39,12 +48,30 @@ _MEAN_WORDS = set(
     "deviation se sem ci two three four five ten".split()
 )
 _SEPARATORS = re.compile(r"\s+/\s+|[,;:|()\[\]]|\s+[–—-]\s+")
-_WEIGHTED = re.compile(r"weighted|micro|pooled", re.IGNORECASE)
+_WEIGHTED = re.compile(r"(?<!un)weighted|micro|pooled", re.IGNORECASE)
+
+
+class TableAudit(NamedTuple):
+    """Result of the audit of a CSV table.
+
+    Attributes:
+        findings: row by row, then those on means; empty if there is no contradiction.
+        read: name of the score of each column that was read as one.
+        unread: other columns that hold numbers.
+        rows: number of rows.
+        judged: number of rows with at least two scores that limit each other, or that are means of others.
+    """
+
+    findings: tuple[Finding, ...]
+    read: dict[str, str]
+    unread: tuple[str, ...]
+    rows: int
+    judged: int
 
 
 def audit_csv(
     path: Path | str, classes: int, supports: Sequence[int] | None = None, averaged: bool = False
-) -> tuple[Finding, ...]:
+) -> TableAudit:
     """Audit a CSV table of macro-averaged scores, one row per model.
 
     Columns are found by name: accuracy, precision, recall or sensitivity, specificity, f1, kappa and common variants,
@@ -58,30 +85,48 @@ def audit_csv(
         averaged: rows are means over several test sets (folds), and `supports` are those of all of them together.
             Rules that need supports are then applied with `rules.FOLD_SLACK`.
 
-    Returns:
-        Findings row by row, then those on means; empty if there is no contradiction.
-
     Raises:
-        AuditError: the file is not such a table, or classes and supports do not fit.
+        AuditError: the file is not such a table, no row can be judged, or classes and supports do not fit.
     """
     supports = None if supports is None else tuple(supports)
     check_classes(classes, supports)
+    header, body = _read_cells(Path(path))
+    columns = _metric_columns(header, path)
     readings = []
-    for rows in _read_table(Path(path)):
-        # a mean of others is not the scores of one test set
-        findings = (audit_row(row, classes, supports, averaged or mean_of(row.label) is not None) for row in rows)
-        readings.append((*itertools.chain(*findings), *audit_means(rows)))
-    return min(readings, key=len)  # a percent sign may be missing: the reading with fewer findings counts
+    for rows in _read_rows(path, header, body, columns):
+        found, judged = [], 0
+        for row in rows:
+            is_mean = mean_of(row.label) is not None  # of others: not the scores of one test set
+            found += audit_row(row, classes, supports, averaged or is_mean)
+            judged += is_mean or any(map(can_judge, bounds_of_row(row, classes, supports, averaged)))
+        readings.append(((*found, *audit_means(rows)), judged))
+    # a percent sign may be missing: the reading with fewer findings counts
+    findings, judged = min(readings, key=lambda reading: len(reading[0]))
+    read = {header[column]: name for name, column in columns.items()}
+    others = [place for place in range(len(header)) if place not in columns.values()]
+    unread = tuple(header[place] for place in others if _holds_numbers([cells[place] for _, cells in body]))
+    if not (findings or judged):
+        names = ", ".join(f"{title!r} as {name}" for title, name in read.items())
+        more = f", not read: {', '.join(unread)}" if unread else ""
+        raise AuditError(f"{path}: nothing can be judged, the scores of no row limit each other (read: {names}{more})")
+    return TableAudit(findings, read, unread, len(body), judged)
 
 
-def _read_table(path: Path) -> list[list[PublishedRow]]:
+def _holds_numbers(cells: Sequence[str]) -> bool:
+    try:
+        return any([parse_score(cell) for cell in cells])
+    except ValueError:
+        return False
+
+
+def _read_rows(
+    path: Path | str, header: list[str], body: list[tuple[int, list[str]]], columns: dict[str, int]
+) -> list[list[PublishedRow]]:
     """Return one or more readings of the rows, fractions first.
 
     A column is percent if its name or a cell contains a percent sign or a number exceeds 2, else fractions. If another
     column is percent, a column without these signs is ambiguous (kappa 0.8 beside accuracy 9.1), so both are returned.
     """
-    header, body = _read_cells(path)
-    columns = _metric_columns(header, path)
     percent = {name for name, column in columns.items() if "%" in header[column]}
     rows = []
     for line, cells in body:
@@ -136,9 +181,9 @@ def _metric_columns(header: list[str], path: Path) -> dict[str, int]:
     """Return the position of each score's column, in the order of the file."""
     columns: dict[str, int] = {}
     for position, title in enumerate(header):
-        plain = re.sub(r"[^a-z0-9]", "", _IGNORED_IN_HEADER.sub(" ", title.lower().replace("_", " ")))
+        plain = re.sub(r"[^a-z0-9κ]", "", _IGNORED_IN_HEADER.sub(" ", title.lower().replace("_", " ")))
         for name, aliases in _HEADERS.items():
-            if plain in aliases:
+            if plain in aliases and not _WEIGHTED.search(title):  # the bounds are those of macro averages
                 if name in columns:
                     first = header[columns[name]]
                     raise AuditError(f"{path}: columns {first!r} and {title!r} are both {name}: keep one")

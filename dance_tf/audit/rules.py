@@ -17,6 +17,7 @@ from dance_tf.audit.bounds import (
 )
 from dance_tf.evaluation.metrics import SCORES
 
+_LOWEST = {"kappa": -1}  # possible value of a score, otherwise 0
 TOLERANCE = 1e-9  # for the rounding errors of our own arithmetic
 # Papers do not print the class shares of each fold. For means over folds, a bound that needs the shares is impossible
 # to violate if it holds with every share halved or doubled, and implausible to violate if it holds within 10 %.
@@ -80,21 +81,34 @@ def audit_row(
         AuditError: fewer than two classes, or supports that do not fit.
     """
     check_classes(classes, supports)
+    findings: dict[tuple[str, str], Finding] = {}
+    # the first violation of a rule is the most severe one
+    for limit in bounds_of_row(row, classes, supports, averaged):
+        finding = None if (limit.rule, limit.score) in findings else compare(row, limit)
+        if finding:
+            findings[limit.rule, limit.score] = finding
+    return tuple(findings.values())
+
+
+def bounds_of_row(
+    row: PublishedRow, classes: int, supports: tuple[int, ...] | None = None, averaged: bool = False
+) -> list[Bound]:
+    """Return all bounds on the scores of a row; the arguments are those of `audit_row`."""
     limits = []
     for name in SCORES:
         if getattr(row, name):
-            low = -1 if name == "kappa" else 0
+            low = _LOWEST.get(name, 0)
             limits.append(Bound("range", name, Range(low, 1), (), f"{name} lies between {low} and 1"))
     limits += [*bounds_of_f1(row, classes, supports, averaged), *bounds_of_all_sizes(row, classes)]
     for slack, level, condition in (FOLD_SLACK if averaged else NO_SLACK) if supports else ():
         for limit in bounds_of_shares(row, Shares.of(supports, slack), averaged):
             limits.append(limit._replace(reason=limit.reason + condition, level=level))
-    findings: dict[tuple[str, str], Finding] = {}
-    for limit in limits:  # the first violation of a rule is the most severe one
-        finding = None if (limit.rule, limit.score) in findings else compare(row, limit)
-        if finding:
-            findings[limit.rule, limit.score] = finding
-    return tuple(findings.values())
+    return limits
+
+
+def can_judge(limit: Bound) -> bool:
+    """Return whether a bound follows from other scores and excludes a part of the range of its score."""
+    return bool(limit.given) and (limit.allowed.low > _LOWEST.get(limit.score, 0) or limit.allowed.high < 1)
 
 
 def check_classes(classes: int, supports: tuple[int, ...] | None) -> None:

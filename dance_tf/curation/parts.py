@@ -28,13 +28,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, DroppedFrame
-from dance_tf.video.catalog import Clip, legible
+from dance_tf.video.catalog import Clip
+from dance_tf.video.files import is_shared_sequence, legible, sequence_images
 from dance_tf.video.frames import BLOCK
 from dance_tf.video.settings import ReadSettings
 
 KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
 PART_FORMAT = 4  # raise it if curation gives other frames for the same settings, or parts are stored differently
 STALE_SECONDS = 3600.0
+ADDED = ("group", "split", "take", "trust", "start", "end")  # fields of a clip that earlier versions did not have
+LABELS = ("clip_id", "style", "dancer", "source", "consent", *ADDED[:-1])  # fields that clips and rows share
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ class CurationRow:
     Text is made valid UTF-8: the byte E9 of a file name that is not UTF-8 becomes `\xe9`.
 
     Attributes:
-        path: absolute path of the file, the key of the table.
+        path: absolute path of the file.
         clip_id: name in the catalog, with the clip's labels after it; all empty if it is not a clip.
+        start: seconds in the file where the clip starts, before `end`, 0 for the end of the file.
         status: "kept" (every frame), "partly kept" or "refused".
         reason: why not all of it was kept, in one line; empty for "kept".
         sha256: of its content; empty if it cannot be read.
@@ -63,6 +67,12 @@ class CurationRow:
     dancer: str = ""
     source: str = ""
     consent: str = ""
+    group: str = ""
+    split: str = ""
+    take: str = ""
+    trust: str = ""
+    start: float = 0.0
+    end: float = 0.0
     status: str = REFUSED
     reason: str = ""
     sha256: str = ""
@@ -83,6 +93,20 @@ class CurationRow:
             if isinstance(value := getattr(self, field.name), str):
                 object.__setattr__(self, field.name, legible(value))
 
+    @classmethod
+    def of(cls, clip: Clip, sha256: str) -> CurationRow:
+        """Return the row of a clip that is not curated yet."""
+        return cls(str(clip.path), **_labels(clip), end=clip.end or 0.0, sha256=sha256)
+
+    @property
+    def clip(self) -> Clip:
+        """The clip of the row."""
+        return Clip(Path(self.path), **_labels(self), end=self.end or None)
+
+
+def _labels(source: CurationRow | Clip) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in LABELS}
+
 
 def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
     """Write `curation.csv` atomically; earlier rows of the table about other files follow the new rows."""
@@ -96,7 +120,7 @@ def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
 
 
 def read_rows(path: Path) -> tuple[CurationRow, ...]:
-    """Read `curation.csv`.
+    """Read `curation.csv`; a table of an earlier version lacks the columns `ADDED`.
 
     Raises:
         ValueError: it has other columns.
@@ -104,7 +128,7 @@ def read_rows(path: Path) -> tuple[CurationRow, ...]:
     kinds = {field.name: type(getattr(CurationRow(""), field.name)) for field in fields(CurationRow)}
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if reader.fieldnames != list(kinds):
+        if reader.fieldnames not in (list(kinds), [name for name in kinds if name not in ADDED]):
             raise ValueError(f"{path}: not a table of curated clips")
         return tuple(
             CurationRow(
@@ -137,9 +161,10 @@ def content_sha256(path: Path) -> str:
         OSError: it cannot be read.
     """
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() or is_shared_sequence(path):
+        files = path.iterdir() if path.is_dir() else sequence_images(path)
         digest = hashlib.sha256()
-        for file in sorted(inner for inner in path.iterdir() if inner.is_file() and not inner.name.startswith(".")):
+        for file in sorted(inner for inner in files if inner.is_file() and not inner.name.startswith(".")):
             digest.update(os.fsencode(file.name) + b"\0" + bytes.fromhex(content_sha256(file)))
         return digest.hexdigest()
     if path.exists() and not path.is_file():
@@ -150,7 +175,7 @@ def content_sha256(path: Path) -> str:
 
 def part_name(clip: Clip, sha256: str, read: ReadSettings) -> str:
     """Return the file name of a part; threads and the limit on the length are ignored, as they change no frame."""
-    labels = {**asdict(clip), "path": ""}
+    labels = {name: value for name, value in asdict(clip).items() if value or name not in ADDED} | {"path": ""}
     limits = {"pixels": read.max_pixels, "seconds": math.inf, "decoded_bytes": 1 << 40, "broken_packets": 200}
     reading = {**read.to_json(), "threads": 0, "limits": limits}  # the names of existing parts depend on all of these
     what = [PART_FORMAT, sha256, labels, reading, asdict(CURATION_DEFAULTS)]

@@ -138,13 +138,14 @@ def curate_footage(
     try:
         with _worker_pool(jobs, scheduler) as parallel:
             hashes = list(parallel(delayed(_hash_content)(clip.path) for clip in clips))
-            first: dict[str, Clip] = {}
-            for clip, (sha256, _) in zip(clips, hashes, strict=True):
-                if sha256:
-                    first.setdefault(sha256, clip)
+            keys = [(sha256, clip.start, clip.end) for clip, (sha256, _) in zip(clips, hashes, strict=True)]
+            first: dict[object, Clip] = {}
+            for clip, key in zip(clips, keys, strict=True):
+                if key[0]:
+                    first.setdefault(key, clip)
             tasks = (
-                delayed(_curate_part)(clip, sha256, fault, first.get(sha256, clip), out_parts, read)
-                for clip, (sha256, fault) in zip(clips, hashes, strict=True)
+                delayed(_curate_part)(clip, sha256, fault, first.get(key, clip), out_parts, read)
+                for clip, key, (sha256, fault) in zip(clips, keys, hashes, strict=True)
             )
             rows = []
             for clip, row in zip(catalog.clips, parallel(tasks), strict=True):
@@ -204,7 +205,7 @@ def _curate_part(
 
     A clip that cannot be read (`fault` says why) or whose content is that of an earlier clip (`original`) has no part.
     """
-    row = _empty_row(clip, sha256)
+    row = CurationRow.of(clip, sha256)
     if fault:
         return replace(row, reason=fault)
     if original != clip:
@@ -226,10 +227,6 @@ def _curate_part(
         raise
     except Exception as error:  # noqa: BLE001 - any failure of one file is reported in its row
         return replace(row, reason=failure_reason(error).removeprefix(f"{clip.path.name}: "))
-
-
-def _empty_row(clip: Clip, sha256: str) -> CurationRow:
-    return CurationRow(str(clip.path), clip.clip_id, clip.style, clip.dancer, clip.source, clip.consent, sha256=sha256)
 
 
 def make_part(
@@ -257,7 +254,7 @@ def make_part(
         raise PartError(f"{part}: cannot be written ({error})") from error
     with held:
         try:
-            footage = read_footage(clip.path, read, heartbeat, held)
+            footage = read_footage(clip.path, replace(read, start=clip.start, end=clip.end), heartbeat, held)
             frames = footage.frames, footage.timestamps, footage.seconds
             curated = curate_frames(clip, *frames, curation, heartbeat, held)
         except FrameFileError as error:  # the next clip may be small enough for the disk
@@ -268,7 +265,7 @@ def make_part(
         if not kept:
             reasons.insert(0, f"none of its {seen} frames is left")
         row = replace(
-            _empty_row(clip, sha256),
+            CurationRow.of(clip, sha256),
             status=KEPT if kept == seen and not footage.warnings else PARTLY_KEPT if kept else REFUSED,
             reason="; ".join((*reasons, *footage.warnings)),
             seen=seen,

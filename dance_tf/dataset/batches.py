@@ -90,6 +90,26 @@ def sample_random(indices: np.ndarray, clips: np.ndarray, per_clip: int, generat
     return generator.permutation(np.concatenate(chosen))
 
 
+def sample_balanced(
+    indices: np.ndarray, clips: np.ndarray, labels: np.ndarray, per_clip: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return about as many frames as `sample_random`, equally many of each style, in random order: int64 [m].
+
+    Clips of a rare style are drawn several times, with other frames each time, and not all clips of a frequent one.
+
+    Args:
+        indices, clips, per_clip, generator: as in `sample_random`.
+        labels: int64, the style of every frame of the dataset.
+    """
+    styles = [indices[labels[indices] == style] for style in np.unique(labels[indices])]
+    drawn = [[sample_random(members, clips, per_clip, generator)] for members in styles]
+    share = -(-sum(len(rounds[0]) for rounds in drawn) // len(styles))
+    for members, rounds in zip(styles, drawn, strict=True):
+        while sum(map(len, rounds)) < share:
+            rounds.append(sample_random(members, clips, per_clip, generator))
+    return generator.permutation(np.concatenate([np.concatenate(rounds)[:share] for rounds in drawn]))
+
+
 def _by_clip(indices: np.ndarray, clips: np.ndarray) -> list[np.ndarray]:
     return np.split(indices, np.flatnonzero(np.diff(clips[indices])) + 1)
 

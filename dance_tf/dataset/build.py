@@ -3,8 +3,10 @@
 import hashlib
 import math
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from dance_tf.dataset.store import write_store
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import clip_key, render_arrays
-from dance_tf.video.catalog import Clip, find_clips
+from dance_tf.video.catalog import Catalog, Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
 TABLE_SECONDS = 10.0  # between two writes of curation.csv during a run
@@ -51,6 +53,7 @@ def curate_folder(
     scheduler: str | None = None,
     read: ReadSettings = READ_DEFAULTS,
     progress: Callable[[CurationRow], None] | None = None,
+    catalog: Catalog | None = None,
 ) -> Curated:
     """Curate a folder of footage into a TFDS dataset directory.
 
@@ -60,6 +63,7 @@ def curate_folder(
     Args:
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
         jobs, scheduler, read, progress: as in `curate_footage`.
+        catalog: of the footage; `find_clips` makes it by default.
 
     Raises:
         CatalogError: the folder holds no footage.
@@ -67,7 +71,7 @@ def curate_folder(
         DatasetError: no clip has a frame left.
     """
     out = Path(out).resolve()
-    catalog = find_clips(Path(footage))
+    catalog = catalog or find_clips(Path(footage))
     parts = parts_folder(out)
     table = parts / "curation.csv"
     set_aside = set_aside_table(table)
@@ -94,7 +98,8 @@ def curate_folder(
     write_rows(table, rows)
     kept = sorted((row for row in rows if row.kept), key=lambda row: row.clip_id)
     if not kept:
-        raise DatasetError(f"no clip of {footage} has a frame left: {table} says why")
+        why = "; ".join(f"{reason} ({count} of {len(rows)} files)" for reason, count in commonest_reasons(rows))
+        raise DatasetError(f"no clip of {footage} has a frame left: {why}; {table} lists all")
     names = [row.part for row in kept]  # each is the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     reading = reading_to_json(read, CURATION_DEFAULTS)
@@ -102,6 +107,13 @@ def curate_folder(
     (out / "curation.csv").unlink(missing_ok=True)  # write_rows keeps the rows of other files
     write_rows(out / "curation.csv", rows)
     return Curated(catalog.layout, rows, catalog.clips, set_aside)
+
+
+def commonest_reasons(rows: Sequence[CurationRow], count: int = 3) -> list[tuple[str, int]]:
+    """Return the most frequent reasons of rows with their counts; reasons that differ only in numbers count as one."""
+    kinds = [re.sub(r"\d[\d.,]*", "#", row.reason) for row in rows]
+    examples = {kind: row.reason for kind, row in zip(reversed(kinds), reversed(rows), strict=True)}
+    return [(examples[kind], number) for kind, number in Counter(kinds).most_common(count)]
 
 
 def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progress: bool = False) -> Path:

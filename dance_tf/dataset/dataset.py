@@ -17,11 +17,15 @@ import numpy as np
 
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.dataset.output import atomic_folder
+from dance_tf.video.layouts import plain_name
 
 DESCRIPTION = "dataset.json"
 # in mean frame intervals: a missing frame makes a step of 2; reading 24 of 30 frames makes steps of 0.8 and 1.6
 LONGEST_STEP = 1.75
 STORED_NAMES = {"background_valid": "room_known"}  # attribute of `ClipRecord` → key in stored files
+
+
+ADDED = ("group", "split")  # attributes of `ClipRecord` that files of earlier versions do not have
 
 
 class DatasetError(ValueError):
@@ -41,14 +45,18 @@ class ClipRecord:
     dropped: tuple[tuple[str, int], ...]  # pairs (reason, number of frames), sorted by reason
     background_valid: bool  # False where the camera moves too much to estimate the background
     seconds: float  # length of the clip
+    group: str = ""  # as in `Clip`, like split
+    split: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """Return the record under the names that stored files use."""
-        return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        """Return the record under the names that stored files use; group and split only if there is one."""
+        values = {name: value for name, value in asdict(self).items() if value or name not in ADDED}
+        return {STORED_NAMES.get(name, name): value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, object]) -> "ClipRecord":
         """Return the record that `to_json` gave."""
+        stored = dict.fromkeys(ADDED, "") | stored
         values = {name: stored[STORED_NAMES.get(name, name)] for name in cls.__dataclass_fields__}
         return cls(**{**values, "dropped": tuple(map(tuple, values["dropped"]))})
 
@@ -57,7 +65,7 @@ class ClipRecord:
         """Return the record of a curated clip."""
         clip, dropped = curated.clip, tuple(sorted(Counter(frame.reason for frame in curated.dropped).items()))
         numbers = (len(curated.frames), curated.seen, dropped, curated.background_valid, float(curated.seconds))
-        return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers)
+        return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers, clip.group, clip.split)
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,8 @@ class Dataset:
 
     @cached_property
     def dancers(self) -> tuple[str, ...]:
-        """The dancer of each clip."""
-        return tuple(clip.dancer for clip in self.clips)
+        """The dancer of each clip; where the dancer is unknown, the clip's group or else the clip itself."""
+        return tuple(plain_name(clip.dancer or clip.group or clip.clip_id) for clip in self.clips)
 
     @cached_property
     def content_hash(self) -> str:

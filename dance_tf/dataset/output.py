@@ -85,6 +85,14 @@ ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", {"styles
 MODEL = FolderKind("model of `train`", "model.json", {"format", "styles"}, ("*.json", "model.*", "tensorboard"))
 
 
+def mistaken(folder: Path, wanted: FolderKind) -> str:
+    """Return what a path is instead of a folder of a kind, such as "is a model of `train`"; empty if unknown."""
+    if folder.is_file():
+        return "is a file"
+    kinds = [kind for kind in (DATASET, ARRAYS, MODEL) if kind is not wanted and kind.matches(folder)]
+    return f"is a {kinds[0].name}" if kinds else ""
+
+
 def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), beside: Sequence[str] = ()) -> Path:
     """Check that a folder is free, or holds only what the same verb wrote.
 
@@ -112,10 +120,19 @@ def check_place(out: Path, kind: FolderKind, sources: Sequence[Path] = (), besid
         raise PlaceError(f"{out} is a file: name a new folder")
     names = sorted(path.name for path in out.iterdir() if path.name not in IGNORED_FILES)
     if names and not kind.matches(out):
-        raise PlaceError(f"{out} contains something other than a {kind.name}: choose a new folder, or delete this one")
+        other = mistaken(out, kind)
+        what = f"it {other}" if other else f"it contains something other than a {kind.name}"
+        order = "give the folder to read first, then" if sources else "give"
+        raise PlaceError(f"{out} would be replaced, but {what}: {order} a new one to write")
     if others := [name for name in names if not any(fnmatch(name, known) for known in kind.files)]:
         raise PlaceError(f"{out} also holds {others[0]}, which would be lost: move it, or name a new folder")
     return out
+
+
+def strict_json(value: object, **options: object) -> str:
+    """Return a value as JSON in which numbers that are not finite are null; `options` are those of `json.dumps`."""
+    plain = json.loads(json.dumps(value), parse_constant=lambda constant: None)
+    return json.dumps(plain, allow_nan=False, **options)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.dataset import (
+    ADDED,
     DESCRIPTION,
     ClipRecord,
     Dataset,
@@ -24,8 +25,9 @@ from dance_tf.dataset.dataset import (
     name_damaged_file,
     write_arrays,
 )
-from dance_tf.dataset.output import atomic_folder
-from dance_tf.video.catalog import Clip
+from dance_tf.dataset.output import DATASET, atomic_folder, mistaken
+from dance_tf.video.catalog import Clip, clips_at
+from dance_tf.video.files import VIDEO_SUFFIXES
 
 NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
@@ -33,7 +35,7 @@ CLIPS_PER_SHARD = 16
 IN_MEMORY_BYTES = 6 * 2**30
 FRAMES = "frames"
 BLOCK = 64  # frames compressed at a time
-LABELS = ("style", "dancer", "clip_id", "source")
+LABELS = ("style", "dancer", "clip_id", "source", *ADDED)
 NUMBERS = {"index": np.int64, "timestamp": np.float64, "measure": np.float64}  # of a dropped frame
 MAX_BYTES = 2**31 - 1  # of a record: the limit of protocol buffers
 
@@ -81,10 +83,10 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
 
 
 def from_example(example: dict[str, object]) -> CuratedClip:
-    """Return the clip of `to_example`, without its path and consent."""
+    """Return the clip of `to_example`, as far as it is stored; earlier versions stored no group and no split."""
     dropped = zip(*(example["dropped"][name] for name in DroppedFrame._fields), strict=True)
     return CuratedClip(
-        clip=Clip(path=Path(), **{name: example[name].decode() for name in LABELS}),
+        clip=Clip(path=Path(), **{name: example.get(name, b"").decode() for name in LABELS}),
         frames=example[FRAMES],
         timestamps=example["timestamps"],
         background=example["room"],
@@ -206,7 +208,13 @@ def open_dataset(folder: Path) -> Dataset:
     if (folder / DESCRIPTION).is_file():
         return _open_arrays(folder)
     if not (folder / SUMMARY).is_file():
-        raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE {folder}`")
+        if what := mistaken(folder, DATASET):
+            raise DatasetError(f"{folder} {what}, not a dataset: give the folder that `curate` wrote")
+        clips = clips_at(folder)[0] if folder.is_dir() else []
+        if any(clip.is_dir() or clip.suffix.lower() in VIDEO_SUFFIXES for clip in clips):
+            curate = f"`python -m dance_tf curate {folder} DATASET`"
+            raise DatasetError(f"{folder} holds footage, not a dataset: run {curate} first, and give DATASET here")
+        raise DatasetError(f"{folder} holds no dataset: make one with `python -m dance_tf curate FOOTAGE DATASET`")
     with name_damaged_file(folder / SUMMARY):
         summary = json.loads((folder / SUMMARY).read_text())
         known, frames = tuple(summary["styles"]), int(summary["frames"])

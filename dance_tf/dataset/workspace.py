@@ -14,6 +14,8 @@ from dance_tf.dataset.store import open_dataset
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.truth import ClipTruth, truth_from_json
+from dance_tf.video.catalog import find_clips
+from dance_tf.video.summary import describe_catalog
 
 FILE = "workspace.json"
 
@@ -43,6 +45,10 @@ class Workspace:
         """Return the file of a row's clip, also when the work folder has been moved."""
         moved = self.footage / f"{row.clip_id}{Path(row.path).suffix}"
         return moved if moved.exists() else Path(row.path)
+
+    def found(self) -> dict[str, object]:
+        """Return what is in the footage folder (`describe_catalog`)."""
+        return describe_catalog(find_clips(self.footage))
 
     def truth(self, clip_id: str) -> ClipTruth | None:
         """Return the ground truth of a made-up clip; None for real footage."""

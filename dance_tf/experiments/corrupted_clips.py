@@ -69,7 +69,7 @@ class HeldOutClip:
         style: its label.
         path: of its file; None where curation.csv does not list the clip.
         sha256: of the file when it was curated.
-        times: seconds from the start of the clip, of the frames that curation kept.
+        times: seconds from the start of the file, of the frames that curation kept.
         segments: of these frames (`Dataset.segments`); a window stays within one.
         short_side: of the frames, in pixels.
         work: folder of the cache.
@@ -110,10 +110,11 @@ def find_held_out(
     for number in np.unique(dataset.clip_index[test]):
         record, row = dataset.clips[number], rows.get(dataset.clips[number].clip_id)
         frames = test[dataset.clip_index[test] == number]
-        times, segments = (tuple(values[frames].tolist()) for values in (dataset.timestamps, dataset.segments))
+        start = row.start if row else 0.0  # of the clip in its file
+        times, segments = (tuple(values[frames].tolist()) for values in (dataset.timestamps + start, dataset.segments))
         file = (workspace.clip_path(row).resolve(), row.sha256) if row else (None, "")
         side = min(int(row.width), int(row.height)) if row else 0
-        place = record.clip_id, record.dancer, record.style, *file
+        place = record.clip_id, dataset.dancers[number], record.style, *file
         clips.append(HeldOutClip(*place, times, segments, side, workspace.work, sampling))
     return tuple(clips)
 

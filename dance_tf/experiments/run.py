@@ -3,21 +3,30 @@
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.dataset.splits import Split
+from dance_tf.dataset.splits import Split, missing_styles
 from dance_tf.evaluation.intervals import UNITS, estimate_scores
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.training import key_of, pair_with_truth
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
+from dance_tf.model.fit import DivergedError
 from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.model.train import grow_autoencoder, predict, train_classifier
+
+IMBALANCE = 3  # styles are drawn evenly if the largest has over so many times the training clips of the smallest
+CONSEQUENCES = {
+    "training": "it is not learnt, and its clips lower the scores",
+    "validation": "the choice of the epoch ignores it",
+    "test": "the scores do not measure it",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,39 @@ class Evaluation:
         }
 
 
+def check_styles(styles: Sequence[str]) -> None:
+    """Check that there are at least two styles to learn.
+
+    Raises:
+        DatasetError: there are fewer.
+    """
+    if len(styles) < 2:
+        found = f"only the style {styles[0]}" if styles else "no style"
+        raise DatasetError(
+            f"{found} is left to learn from, but at least two are needed: add clips of others or more dancers"
+        )
+
+
+def split_notes(dataset: Dataset, split: Split) -> tuple[str, ...]:
+    """Return a sentence for each thing that the split could not do: its own note, and the styles that a part lacks."""
+    missing = missing_styles(dataset, split)
+    lacks = (
+        f"no clip of the {part} part has the style {name}: {CONSEQUENCES[part]}"
+        for part, names in missing.items()
+        for name in names
+    )
+    return (*filter(None, [split.note]), *lacks)
+
+
+def imbalance(dataset: Dataset, split: Split) -> str:
+    """Return the clips of the most and the least frequent style in training as a sentence if they differ too much."""
+    labels, counts = np.unique(dataset.clip_labels[np.unique(dataset.clip_index[split.train])], return_counts=True)
+    if counts.max() <= IMBALANCE * counts.min():
+        return ""
+    many, few = (f"{counts[place]} of {dataset.styles[labels[place]]}" for place in (counts.argmax(), counts.argmin()))
+    return f"training clips: {many}, but {few}; styles are drawn evenly (--no-balance draws them as they are)"
+
+
 def train_model(
     dataset: Dataset,
     split: Split,
@@ -62,16 +104,28 @@ def train_model(
         seed: of weights, batches and dropout.
         progress: show progress bars.
         reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
+
+    Raises:
+        DatasetError: the training part has fewer than two styles.
+        DivergedError: training diverged; `out` is as it was.
     """
+    unlearnt = missing_styles(dataset, split)["training"]
+    check_styles([style for style in dataset.styles if style not in unlearnt])
     out = Path(out).resolve()
     parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
     code = [source_hash("corruption", "dataset", "model"), backend_versions(), strategy_hash(settings.strategy)]
     key = key_of(dataset.content_hash, parts, asdict(settings), seed, code)
     unfinished = out.with_name(f".{out.name}.unfinished") / key
     encoder = None
-    if strategy_of(settings.strategy).grows_autoencoder:
-        encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
-    model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
+    try:
+        if strategy_of(settings.strategy).grows_autoencoder:
+            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
+        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
+    except DivergedError:
+        shutil.rmtree(unfinished)
+        with suppress(OSError):  # checkpoints of other settings stay
+            unfinished.parent.rmdir()
+        raise
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
     learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
@@ -85,6 +139,7 @@ def train_model(
         held_out=held_out,
         learnt_clips=tuple(sorted({dataset.clip_hashes[clip] for clip in learnt})),
         learnt_dancers=tuple(sorted({dataset.dancers[clip] for clip in learnt})),
+        unlearnt=unlearnt,
         settings=asdict(settings),
         reading=reading,
     )
@@ -93,11 +148,19 @@ def train_model(
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(unfinished.parent)
     probabilities = predict(model, dataset, split.test, split.test, settings)
-    return Evaluation(pair_with_truth(dataset, split.test, probabilities), split.note)
+    return Evaluation(pair_with_truth(dataset, split.test, probabilities), "; ".join(split_notes(dataset, split)))
 
 
-def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str] = ()) -> Evaluation:
+def evaluate_model(
+    bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str] = (), reading: Mapping[str, object] | None = None
+) -> Evaluation:
     """Score a model on a dataset, or on some of its dancers.
+
+    Args:
+        bundle: the model.
+        dataset: its styles are among those of the model.
+        dancers: to score; all by default.
+        reading: how the dataset's clips were read (`find_reading`), to compare it with the model's clips.
 
     Raises:
         DatasetError: the dataset lacks a dancer, or the model was not trained on a style.
@@ -113,7 +176,35 @@ def evaluate_model(bundle: ModelBundle, dataset: Dataset, dancers: Sequence[str]
     settings = TrainingSettings(described.strategy, described.view, network, frame_size=described.frame_size)
     probabilities = predict(bundle.model, dataset, indices, indices, settings)
     predictions = pair_with_truth(dataset, indices, probabilities, described.styles)
-    return Evaluation(predictions, _overlap(described, dataset, np.unique(dataset.clip_index[indices])))
+    notes = (
+        _overlap(described, dataset, np.unique(dataset.clip_index[indices])),
+        _unlearnt(described, predictions),
+        _read_otherwise(described.reading, reading),
+    )
+    return Evaluation(predictions, "; ".join(filter(None, notes)))
+
+
+def _unlearnt(described: ModelDescription, predictions: Predictions) -> str:
+    """Name the scored styles that the model did not learn."""
+    scored = [described.styles[label] for label in predictions.labels]
+    counts = [f"{name} ({scored.count(name)} of the scored clips)" for name in described.unlearnt if name in scored]
+    return f"the model was not trained on the style {', '.join(counts)}, which lowers the scores" if counts else ""
+
+
+def _read_otherwise(learnt: Mapping[str, object] | None, scored: Mapping[str, object] | None) -> str:
+    """Describe how the reading of the scored clips differs from that of the training clips; empty if unknown."""
+    rows = [
+        (name.replace("_", " "), before[name], now[name])
+        for before, now in [[(each or {}).get(part, {}) for each in (learnt, scored)] for part in ("read", "curation")]
+        for name in before
+        if name in now and before[name] != now[name]
+    ]
+    if not rows:
+        return ""
+    trained, here = (
+        ", ".join(f"{row[0]} {'all' if row[side] is None else row[side]}" for row in rows) for side in (1, 2)
+    )
+    return f"the model was trained on clips read with {trained}, but these were read with {here}: curate them alike"
 
 
 def _overlap(described: ModelDescription, dataset: Dataset, clips: np.ndarray) -> str:

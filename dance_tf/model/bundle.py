@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from dance_tf.dataset.output import atomic_folder
+from dance_tf.dataset.output import MODEL, atomic_folder, mistaken, strict_json
 
 # importing the custom layers registers them with Keras
 from dance_tf.model import layers  # noqa: F401
@@ -32,6 +33,7 @@ class ModelDescription:
         held_out: dancers of that dataset that it was not trained on.
         learnt_clips: `Dataset.clip_hashes` of the clips with training or validation frames; empty if not recorded.
         learnt_dancers: dancers of these clips.
+        unlearnt: styles without a training frame.
         settings: `TrainingSettings`, as JSON values.
         reading: how clips were read (fit, curation thresholds), as JSON values.
         thresholds: operating points by name, such as the confidence below which a verdict is doubtful.
@@ -46,6 +48,7 @@ class ModelDescription:
     held_out: tuple[str, ...] = ()
     learnt_clips: tuple[str, ...] = ()
     learnt_dancers: tuple[str, ...] = ()
+    unlearnt: tuple[str, ...] = ()
     settings: Mapping[str, object] | None = None
     reading: Mapping[str, object] | None = None
     thresholds: Mapping[str, float] | None = None
@@ -60,11 +63,16 @@ class ModelBundle:
 
 
 def save_bundle(folder: Path, bundle: ModelBundle) -> Path:
-    """Write a complete model folder or nothing; replace a folder of that name."""
+    """Write a complete model folder or nothing; replace a folder of that name.
+
+    Raises:
+        ModelError: a weight is not finite.
+    """
+    _check_weights(bundle.model)
     with atomic_folder(Path(folder)) as partial:
         bundle.model.save(partial / "model.keras")
         content = {"format": FORMAT, "keras": keras.__version__, **asdict(bundle.description)}
-        (partial / "model.json").write_text(json.dumps(content, indent=2))
+        (partial / "model.json").write_text(strict_json(content, indent=2))
     return Path(folder)
 
 
@@ -76,7 +84,9 @@ def load_bundle(folder: Path) -> ModelBundle:
     """
     described, weights = Path(folder) / "model.json", Path(folder) / "model.keras"
     if not described.is_file() or not weights.is_file():
-        raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET {folder}`")
+        if what := mistaken(Path(folder), MODEL):
+            raise ModelError(f"{folder} {what}, not a model of `train`: give the model folder first")
+        raise ModelError(f"{folder} holds no model: make one with `python -m dance_tf train DATASET MODEL`")
     with _model_error(described):
         content = json.loads(described.read_text())
         if content.pop("format") != FORMAT:
@@ -89,7 +99,13 @@ def load_bundle(folder: Path) -> ModelBundle:
             if damaged := archive.testzip():
                 raise ValueError(f"its {damaged} is damaged")
         model = keras.saving.load_model(weights, compile=False)
+        _check_weights(model)
     return ModelBundle(model, description)
+
+
+def _check_weights(model: keras.Model) -> None:
+    if not all(np.isfinite(values).all() for values in model.get_weights()):
+        raise ModelError("the model has weights that are not finite: training diverged, choose a lower learning rate")
 
 
 @contextmanager

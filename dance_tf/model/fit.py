@@ -11,11 +11,22 @@ import numpy as np
 from tqdm import tqdm
 
 from dance_tf.corruption.augment import augment_with_backgrounds
-from dance_tf.dataset.batches import Jitter, apply_view, downsample, jitter_frames, load_frames, sample_random, windows
+from dance_tf.dataset.batches import (
+    Jitter,
+    apply_view,
+    downsample,
+    jitter_frames,
+    load_frames,
+    sample_balanced,
+    sample_random,
+    windows,
+)
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.model.layers import all_layers
 from dance_tf.model.settings import SMOOTHED_EPOCHS, Schedule, TrainingSettings
+
+DIVERGED_LOSS = 1000.0  # that of chance is the logarithm of the number of styles
 
 
 class FrameSequence(keras.utils.PyDataset):
@@ -41,7 +52,11 @@ class FrameSequence(keras.utils.PyDataset):
         """Sample the frames of an epoch."""
         self.epoch = epoch
         generator = np.random.default_rng([self.seed, epoch])
-        self.order = sample_random(self.indices, self.dataset.clip_index, self.settings.frames_per_clip, generator)
+        clips, per_clip = self.dataset.clip_index, self.settings.frames_per_clip
+        if self.settings.balance:
+            self.order = sample_balanced(self.indices, clips, self.dataset.labels, per_clip, generator)
+        else:
+            self.order = sample_random(self.indices, clips, per_clip, generator)
 
     @property
     def num_batches(self) -> int:
@@ -111,6 +126,16 @@ def _best_epoch(rows: Sequence[dict[str, float]]) -> int:
     return int(np.argmin(smoothed_losses(rows))) if rows else 0
 
 
+class DivergedError(ValueError):
+    """Training that makes a network worse than chance by far; the message says what to do."""
+
+
+def _check_loss(loss: float, schedule: Schedule) -> None:
+    if not loss <= DIVERGED_LOSS:
+        rate = f"the learning rate {schedule.learning_rate:g} is too high, choose a lower one"
+        raise DivergedError(f"training diverged (loss {loss:.3g}): {rate}")
+
+
 class _Resumable(keras.callbacks.Callback):
     """Save model, best weights and history after each epoch; set dropout seeds and frames before it.
 
@@ -143,6 +168,8 @@ class _Resumable(keras.callbacks.Callback):
                 layer.seed_generator.state.assign([self.seed + epoch, number])
 
     def on_epoch_end(self, epoch, logs=None):
+        finite = all(np.isfinite(values).all() for values in self.model.get_weights())
+        _check_loss(logs.get("loss", 0.0) if finite else math.nan, self.schedule)
         row = {"epoch": epoch, **{name: float(value) for name, value in sorted(logs.items())}}
         self.rows.append(row)
         if _best_epoch(self.rows) == epoch:
@@ -182,6 +209,10 @@ def fit(
 
     Returns:
         the model with the weights of its best epoch, and the history.
+
+    Raises:
+        DivergedError: a weight is not finite, or the training loss, or the validation loss of the best epoch, is above
+            `DIVERGED_LOSS`.
     """
     with tqdm(total=schedule.epochs, desc=progress, disable=not progress, unit="epoch", leave=False) as bar:
         saver = _Resumable(Path(folder) / "checkpoint", frames, schedule, seed, bar)
@@ -209,6 +240,8 @@ def fit(
                 callbacks=callbacks,
                 verbose=0,
             )
+    if saver.rows:
+        _check_loss(saver.rows[_best_epoch(saver.rows)]["val_loss"], schedule)
     model.set_weights(saver.best_weights)
     stopped_early = saver.out_of_patience and len(saver.rows) < schedule.epochs
     return model, History(tuple(saver.rows), _best_epoch(saver.rows), stopped_early)

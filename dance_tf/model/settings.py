@@ -101,6 +101,7 @@ class TrainingSettings:
             unchanged.
         augment: families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames (or
             windows) get, before background subtraction.
+        balance: draw as many training frames of each style for the classifier, whatever its number of clips.
     """
 
     strategy: str = "cnn_ae_attention"
@@ -119,6 +120,7 @@ class TrainingSettings:
     jitter: Jitter = Jitter()
     frame_size: int = 128
     augment: tuple[str, ...] = ()
+    balance: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "augment", tuple(self.augment))  # JSON gives a list back

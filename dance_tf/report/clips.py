@@ -23,7 +23,6 @@ from dance_tf.report.figures.clips import STRIP_FRAMES, background_views, choose
 from dance_tf.report.section import png, write_whole
 from dance_tf.report.tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
-from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
@@ -119,7 +118,7 @@ def view_labels(dataset: Dataset, frames: Sequence[int], truths: Mapping[str, Cl
         clip = dataset.clips[place]
         camera = f"{CAMERAS[clip.clip_id in moving]} camera" if clip.clip_id in truths else ""
         notes = ", ".join(filter(None, [camera, "" if clip.background_valid else "no background"]))
-        labels.append("\n".join(filter(None, [f"{short[place]}, {clip.dancer}", notes])))
+        labels.append("\n".join(filter(None, [f"{short[place]}, {dataset.dancers[place]}", notes])))
     return labels
 
 
@@ -144,6 +143,7 @@ def strip_frames(clip: CuratedClip, path: Path, read: ReadSettings = READ_DEFAUL
     """
     times = np.sort(np.r_[clip.timestamps, [frame.timestamp for frame in clip.dropped]])
     chosen = frozenset(choose_frames(times, clip.dropped, STRIP_FRAMES))
+    read = replace(read, start=clip.clip.start, end=clip.clip.end)
     with pooled_process() as process:
         return process.call(_pick_frames, path, read, chosen)
 
@@ -205,8 +205,7 @@ def write_strips(
 
 def _name_part(row: CurationRow, read: ReadSettings) -> str:
     """Return the part of a row that names none because no frame of its clip was kept."""
-    clip = Clip(Path(), row.style, row.dancer, row.clip_id, row.source, row.consent)
-    return part_name(clip, row.sha256, read)
+    return part_name(row.clip, row.sha256, read)
 
 
 def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) -> str:

@@ -22,6 +22,8 @@ from tqdm import tqdm
 from dance_tf.report.build import portable, write_report
 from dance_tf.report.profile import ROOT, RunError, find_profile, load_profile, read_profile
 from dance_tf.report.section import RunReport, plain, write_whole
+from dance_tf.video.catalog import find_clips
+from dance_tf.video.summary import catalog_text, describe_catalog
 
 ENGINE = "dance_tf"
 NEEDS_CLIPS = "needs_clips"  # tag of cells that are left out when the report is made from stored runs
@@ -63,6 +65,7 @@ def run_profile(
             Sections that are not saved again and the executed notebooks do not change.
 
     Raises:
+        CatalogError: the profile's footage has no clips.
         RunError: the profile is not valid, the folder contains something other than a report, or a notebook failed. The
             message names the notebook, the cell and the error; `executed/failed_…` holds the notebook up to there.
     """
@@ -76,6 +79,9 @@ def run_profile(
         raise RunError(f"{run_folder} contains something other than a report: choose a new folder")
     if from_records and not (run_folder / "runs").is_dir():
         raise RunError(f"{run_folder} has no stored runs (runs/): make the report without --from-records first")
+    loaded = load_profile(profile)
+    if loaded.footage and not from_records:  # before hours of work
+        print(catalog_text(describe_catalog(find_clips(Path(loaded.footage)))), file=sys.stderr)
     report = RunReport(run_folder)
     described = {key: portable(_as_parameter(value)) for key, value in parameters.items()}
     if not from_records and report.run.get("parameters") != plain(described):
@@ -89,7 +95,6 @@ def run_profile(
         for old in set(executed.glob("*")) - {executed / path.name for path in paths}:
             if old.is_file():
                 old.unlink()
-    loaded = load_profile(profile)
     given = {
         **{key: getattr(loaded, key) for key in parameters},
         "run_folder": _from_root(run_folder, ROOT),

@@ -82,6 +82,8 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
     notes = ()
     if not curated.background_valid and view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
+    if unlearnt := bundle.description.unlearnt:
+        notes += (f"the model had no training clip of the style {', '.join(unlearnt)} and cannot recognise it",)
     return Verdict(
         clip=str(path),
         style=best,

@@ -6,6 +6,7 @@ from itertools import product
 from dance_tf.synthesis.choreography import STYLES, select_styles
 
 GENERATOR = 3  # raise it when the same settings give other pictures; unfinished folders of other versions are refused
+MAX_SECONDS = 900.0  # `curate` refuses longer clips
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class StudioSettings:
             raise ValueError(f"at least one dancer is needed, not {self.dancers}")
         if not 0 < self.frame_rate <= 240:
             raise ValueError(f"the frame rate must lie in (0, 240], not {self.frame_rate}")
+        if not 0 < self.seconds <= MAX_SECONDS:
+            raise ValueError(f"seconds must be a number above 0 and at most {MAX_SECONDS:g}, not {self.seconds:g}")
         if round(self.seconds * self.frame_rate) < 1:
             raise ValueError(f"{self.seconds} s at {self.frame_rate} frames a second is no clip")
         if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:

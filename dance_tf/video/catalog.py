@@ -1,53 +1,51 @@
-"""Find the clips of a footage folder, from a manifest or from its folder layout.
+"""Find the clips of a footage folder, from a manifest or from its folder layout (docs/data_sets.md shows each).
 
 Layouts, tried in this order:
 
-- `manifest.csv` with the columns path and style, and optionally dancer, source and consent;
+- `manifest.csv` (`manifest.py`); then only listed files count;
 - a single video file, or one folder of numbered images: one clip without labels;
 - TikTok (Kaggle): `TikTok_dataset/NNNNN/images/*.png` and `TikTok_Raw_Videos/seq_A_B/*.mp4` with `dance_name.txt`;
-- GETARI (Mendeley): `{train,val,test}/<Class>/<Class>_<n>.mp4`; two of these folders are enough;
+- AIST and UCF101, whose file names hold the labels, in any folders;
+- Let's Dance: `rgb/<style>/<clip>_<number>.jpg` beside folders with flow or poses;
+- `<split>/<style>/…`, the same as the next with official splits; other folders may lie beside;
 - `<style>/<dancer>_*.ext`, `<style>/<dancer>/*.ext`; an image-sequence folder may replace each file;
 - loose files or image-sequence folders: clips without style or dancer.
 
 A file with an unknown extension counts as a clip; the decoder decides later. Side files (texts, tables) are ignored.
-Any other file at a place where the layout has no clips is refused by name. With a manifest, only listed files count.
-
-If a labelled clip has no named dancer, its clip id is its dancer. A split by dancer then keeps the clip whole, but
-cannot detect that two clips show the same person.
+Any other file at a place where the layout has no clips is refused by name.
 """
 
-import csv
 import re
-from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from os.path import isdir, isfile, islink
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-MANIFEST = "manifest.csv"
+from dance_tf.video.files import (
+    COMMON_SUFFIXES,
+    STILL_SUFFIXES,
+    entries,
+    is_clip,
+    is_image_sequence,
+    is_known_clip,
+    is_shared_sequence,
+    is_side_file,
+    legible,
+    list_folder,
+    refusal_reason,
+    sequence_images,
+    sequences_in,
+    walk_clips,
+)
+from dance_tf.video.layouts import Labels, Pattern, dancer_in_name, plain_name, published_labels, split_name
+from dance_tf.video.manifest import MANIFEST, ManifestError, Row, find_manifest, locate, read_manifest
+
 TIKTOK_FOLDERS = frozenset(("TikTok_dataset", "TikTok_Raw_Videos"))
-SPLITS = frozenset(("train", "val", "test", "valid", "validation"))
 DERIVED = frozenset(("masks", "densepose"))  # images of the TikTok dataset that are computed from a sequence
+LETS_DANCE = frozenset(("flow", "flow_png", "densepose", "skeleton", "skeletons"))  # computed from the frames in `rgb`
 MAX_RENAMING_ROUNDS = 5
-
-COMMON_SUFFIXES = frozenset(
-    ".3g2 .3gp .apng .asf .avi .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg"
-    " .mts .mxf .obu .ogm .ogv .qt .rm .ts .vob .webm .webp .wmv .y4m".split()
-)
-RARE_SUFFIXES = frozenset(
-    ".264 .265 .266 .amv .av1 .divx .dv .evo .f4v .insv .lrv .m1v .m2p .m2t .mj2 .mk3d .mkv3d .mod .mp2v .mpe .mpv .nsv"
-    " .nut .ogx .rmvb .tod .trp .tp .vc1 .vro .vvc .wtv .xvid".split()
-)
-VIDEO_SUFFIXES = COMMON_SUFFIXES | RARE_SUFFIXES
-IMAGE_SUFFIXES = frozenset(  # images of a sequence; the file header says whether a `.webp` is one
-    ".avif .bmp .j2k .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx .pgm .png .pnm .ppm .psd .qoi .sgi .tga .tif .tiff".split()
-)
-STILL_SUFFIXES = IMAGE_SUFFIXES | frozenset(".arw .cr2 .cr3 .dng .exr .hdr .heic .heif .ico .jxl .nef .svg".split())
-SIDE_SUFFIXES = frozenset(
-    ".aae .ass .csv .doc .docx .htm .html .ini .ipynb .json .log .md .nfo .npy .npz .pdf .py .rst .rtf .srt .ssa .sub"
-    " .thm .toml .txt .vtt .xls .xlsx .xml .xmp .yaml .yml".split()
-)
 
 
 class CatalogError(ValueError):
@@ -58,12 +56,18 @@ class CatalogError(ValueError):
 class Clip:
     """A recording of one dancer who dances one style."""
 
-    path: Path  # of a video file, or of a folder with an image sequence
+    path: Path  # of a video file, a folder with an image sequence, or `folder/NAME_*` (`sequences_in`)
     style: str = ""  # label of the dance style; empty if unlabelled
-    dancer: str = ""  # name of the dancer; empty if unlabelled
+    dancer: str = ""  # name of the dancer; empty if unknown
     clip_id: str = ""  # unique in a catalog: the path relative to the footage folder, without extension, with "/"
     source: str = ""  # origin of the footage; free text
     consent: str = ""  # what the dancer agreed to; free text
+    group: str = ""  # clips of one group are never on both sides of a split; empty if the clip is alone
+    split: str = ""  # official part: "train", "validation" or "test"; empty if there is none
+    take: str = ""  # what the name of the file says beside style and dancer; free text
+    trust: str = ""  # how far the labels can be trusted; free text
+    start: float = 0.0  # seconds, where the clip starts in the file
+    end: float | None = None  # seconds, where it ends; None for the end of the file
 
 
 @dataclass(frozen=True)
@@ -80,33 +84,42 @@ class Catalog:
 
     clips: tuple[Clip, ...]  # in the order of their clip ids (of the manifest, if there is one)
     refused: tuple[Refusal, ...]  # files and folders that are not clips
-    layout: str  # "manifest", "single", "tiktok", "getari", "styles" or "loose"
+    layout: str  # "manifest", "single", "pattern", "tiktok", "aist", "ucf101", "letsdance", "splits", "styles", "loose"
+    notes: tuple[str, ...] = ()  # what the footage holds that was not read, a sentence each
 
 
-def find_clips(footage: Path) -> Catalog:
+def find_clips(footage: Path, pattern: str = "") -> Catalog:
     """List the clips of a folder in one of the layouts above, of its manifest, or one video file.
 
     Only the manifest, `dance_name.txt` files and WebP headers are read.
 
+    Args:
+        footage: a folder, its manifest, or a video file.
+        pattern: of paths below the folder (`Pattern`), instead of the layouts above.
+
     Raises:
         CatalogError: the path does not exist, the manifest is unreadable, or there is no clip.
+        LayoutError: the pattern cannot be used.
     """
     footage = Path(footage)
     try:
-        if footage.is_file() and footage.name != MANIFEST:
+        is_manifest = footage.name.casefold() == MANIFEST
+        if footage.is_file() and not is_manifest:
             return Catalog((Clip(footage, clip_id=legible(footage.stem)),), (), "single")
         if not footage.exists():
             raise CatalogError(f"{footage}: no such file or folder")
-        listing = _Listing(footage.parent if footage.name == MANIFEST else footage)
-        layout = listing.read()
+        listing = _Listing(footage.parent if is_manifest else footage)
+        layout = listing.read(Pattern(pattern) if pattern else None)
+    except ManifestError as error:
+        raise CatalogError(str(error)) from error
     except OSError as error:
         raise CatalogError(f"{footage}: cannot be read ({error.strerror})") from error
     if not listing.clips and not listing.refused:
         raise CatalogError(
             f"{footage}: no clips found; expected {MANIFEST} (path, style, dancer, source), "
-            "<style>/<dancer>_*.mp4, <style>/<dancer>/*.mp4, or video files"
+            f"<style>/<dancer>_*.mp4, <style>/<dancer>/*.mp4, or video files{''.join(f'; {n}' for n in listing.notes)}"
         )
-    return Catalog(_make_ids_unique(listing.clips), tuple(listing.refused), layout)
+    return Catalog(_make_ids_unique(listing.clips), tuple(listing.refused), layout, tuple(listing.notes))
 
 
 def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
@@ -114,7 +127,7 @@ def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
 
     A folder without any clip is refused as a whole.
     """
-    if not isdir(path) or is_image_sequence(path):
+    if not isdir(path) or is_image_sequence(path) and len(sequences_in(path)) == 1:
         return [path], []
     try:
         catalog = find_clips(path)
@@ -123,97 +136,73 @@ def clips_at(path: Path) -> tuple[list[Path], list[Refusal]]:
     return [clip.path for clip in catalog.clips], list(catalog.refused)
 
 
-def list_folder(folder: Path) -> list[Path]:
-    """Return the entries of a folder sorted by name, without hidden files and files of the operating system."""
-    system = re.compile(r"\..*|__MACOSX.*|Thumbs\.db|desktop\.ini", re.DOTALL)
-    return sorted(path for path in folder.iterdir() if not system.fullmatch(path.name))
-
-
-def is_image_sequence(folder: Path) -> bool:
-    """Return whether a folder holds still images and no videos; False if it cannot be listed."""
-    files = [path for path in _entries(folder) if isfile(path)]
-    images = {path for path in files if is_sequence_image(path)}
-    return bool(images) and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in files if path not in images)
-
-
-def is_sequence_image(path: Path) -> bool:
-    """Return whether a file may be an image of a sequence; the header of a WebP file says whether it is animated."""
-    if path.suffix.lower() != ".webp":
-        return path.suffix.lower() in IMAGE_SUFFIXES
-    head = b""
-    with suppress(OSError), open(path, "rb") as file:
-        head = file.read(21)
-    # https://developers.google.com/speed/webp/docs/riff_container: only the extended format has an animation flag
-    animated = head[12:16] == b"VP8X" and len(head) == 21 and bool(head[20] & 0x02)
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and not animated
-
-
-def is_clip(path: Path) -> bool:
-    """Return whether a file or folder may be a clip; a file with an unknown extension may be one."""
-    if isdir(path):
-        return is_image_sequence(path)
-    return path.suffix.lower() not in SIDE_SUFFIXES | STILL_SUFFIXES and not is_sequence_image(path)
-
-
-def refusal_reason(path: Path) -> str:
-    """Return why a path that is not a clip by its name or place is refused."""
-    if isdir(path):
-        return "a folder at a place where the layout has no clips"
-    if path.suffix.lower() in STILL_SUFFIXES or is_sequence_image(path):
-        return "a single image among videos"
-    return "at a place where the layout has no clips"
-
-
-def legible(name: str) -> str:
-    r"""Return a file name with each byte that is not UTF-8 (a lone surrogate in Python) written as `\xe9`."""
-    return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", name)
-
-
 class _Listing:
-    """Collects the clips and refusals of one folder."""
+    """Collects the clips, refusals and notes of one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.clips: list[Clip] = []
         self.refused: list[Refusal] = []
+        self.notes: list[str] = []
 
-    def read(self) -> str:
+    def read(self, pattern: Pattern | None) -> str:
         """List the folder and return its layout."""
         root = self.root
-        if (root / MANIFEST).is_file():
-            self._read_manifest()
+        manifest, alike = find_manifest(root)
+        if manifest and pattern:
+            raise CatalogError(f"{manifest} gives the labels: leave out --layout and --pattern, or rename it")
+        if manifest:
+            self._read_manifest(manifest)
             return "manifest"
-        if is_image_sequence(root):
+        self.notes += [f"{name} is not read: rename it to {MANIFEST} if it is one" for name in alike]
+        if pattern:
+            self._read_pattern(pattern)
+            return "pattern"
+        if is_image_sequence(root) and len(sequences_in(root)) == 1:
             self.clips.append(Clip(root, clip_id=root.resolve().name))
             return "single"
         names = {path.name for path in list_folder(root) if isdir(path)}
         if (names | {root.name}) & TIKTOK_FOLDERS:
             self._read_tiktok(root)
             return "tiktok"
-        if names and names <= SPLITS or len(names & SPLITS) > 1:
-            self._read_getari()
-            return "getari"
+        if name := _published(root):
+            self._read_published()
+            return name
+        if "rgb" in names and names & LETS_DANCE:
+            self.notes.append(f"{', '.join(sorted(names & LETS_DANCE))}: computed from the frames in rgb, not read")
+            self._read_lets_dance()
+            return "letsdance"
+        if base := _split_root(root):
+            self._read_splits(base)
+            return "splits"
         if _has_styles(root):
-            self._read_styles()
+            self._read_styles(root)
             return "styles"
-        for path in list_folder(root):
+        for path in [root] if is_image_sequence(root) else list_folder(root):
             self._take(path)
         return "loose"
 
     def _clip_id(self, path: Path) -> str:
         relative = path.relative_to(self.root if path.is_relative_to(self.root) else path.anchor)
+        if is_shared_sequence(path):
+            return relative.as_posix().removesuffix("_*")
         return (relative if isdir(path) else relative.with_suffix("")).as_posix()
 
-    def _add(self, path: Path, style: str, dancer: str, source: str = "", consent: str = "", named: str = "") -> None:
-        name = named or self._clip_id(path)
-        self.clips.append(Clip(path, style, dancer or (name if style else ""), name, source, consent))
-
-    def _take(self, path: Path, style: str = "", dancer: str = "", source: str = "") -> None:
-        """Add a clip, or refuse what is not one."""
-        if is_clip(path):
-            self._add(path, style, dancer, source)
-        else:
+    def _take(self, path: Path, style: str = "", dancer: str = "", split: str = "") -> None:
+        """Add a clip with what its folders say, or refuse what is not one; its name may say the rest."""
+        if not is_clip(path):
             self._refuse_files(path)
+            return
+        for clip in sequences_in(path) if isdir(path) else [path]:
+            stem = PurePosixPath(self._clip_id(clip)).name
+            known, said = published_labels(stem)
+            said = replace(said, style=style or said.style, dancer=dancer or said.dancer, split=split)
+            if style and not dancer and not known:
+                said = replace(said, dancer=dancer_in_name(stem, style, alone=isdir(clip)))
+            self._add(clip, said)
+
+    def _add(self, path: Path, said: Labels, source: str = "", name: str = "") -> None:
+        self.clips.append(Clip(path, clip_id=name or self._clip_id(path), source=source, **asdict(said)))
 
     def _refuse(self, path: Path, reason: str = "") -> None:
         self.refused.append(Refusal(path, reason or refusal_reason(path)))
@@ -223,7 +212,7 @@ class _Listing:
         if isdir(path) and not islink(path) and not is_image_sequence(path):
             for inner in self._list(path):
                 self._refuse_files(inner)
-        elif not _is_side_file(path):
+        elif not is_side_file(path):
             self._refuse(path)
 
     def _list(self, folder: Path) -> list[Path]:
@@ -234,35 +223,81 @@ class _Listing:
             self._refuse(folder, f"cannot be read ({error.strerror})")
             return []
 
-    def _read_manifest(self) -> None:
-        manifest, seen = self.root / MANIFEST, set()
+    def _read_manifest(self, manifest: Path) -> None:
+        content = read_manifest(manifest)
+        self.refused += [Refusal(manifest, fault) for fault in content.faults]
+        if content.unknown:
+            self.notes.append(f"{manifest.name}: columns that are not read: {', '.join(content.unknown)}")
+        accepted: list[tuple[Path, Row]] = []
+        of_file: dict[Path, list[Row]] = defaultdict(list)
+        for row in content.rows:
+            path = locate(self.root, row.cells["path"])
+            if reason := self._row_fault(path, row, of_file[path]):
+                self._refuse(path, f"line {row.line}: {reason}")
+            else:
+                accepted.append((path, row))
+                of_file[path].append(row)
+        for path, row in accepted:
+            name, span = self._clip_id(path), (row.start, row.end)
+            group = row.cells["group"] or (name if len(of_file[path]) > 1 else "")
+            if span != (0.0, None):
+                name += f"@{row.start:g}-{'end' if row.end is None else f'{row.end:g}'}"
+            labels = {key: row.cells.get(key, "") for key in ("style", "dancer", "source", "consent", "trust", "split")}
+            self.clips.append(Clip(path, clip_id=name, group=group, start=row.start, end=row.end, **labels))
+
+    def _row_fault(self, path: Path, row: Row, others: list[Row]) -> str:
+        """Return why a row is refused, given the rows of the same file before it; "" if it is not."""
+        if path.is_relative_to(self.root) and ".." in path.relative_to(self.root).parts:
+            return "outside of the footage folder: give the whole path"
         try:
-            with open(manifest, newline="", encoding="utf-8-sig") as file:
-                header, *rows = [*csv.reader(file)] or [[]]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise CatalogError(f"{manifest}: not a CSV file in UTF-8 ({error})") from error
-        columns = [name.strip().lower() for name in header]
-        if missing := {"path", "style"} - set(columns):
-            raise CatalogError(f"{manifest}: no column {' and no column '.join(sorted(missing))}")
-        for row in rows:
-            cells = {name: value.strip() for name, value in zip(columns, row, strict=False)}
-            if not any(cells.values()):
-                continue
-            path = self.root / cells.get("path", "")
-            try:
-                if not cells.get("path"):
-                    self._refuse(manifest, f"a row without a path ({cells})")
-                elif path in seen:
-                    self._refuse(path, f"listed twice in {MANIFEST}")
-                elif not path.exists():
-                    self._refuse(path, f"listed in {MANIFEST}, but there is no such file")
-                elif isdir(path) and not is_image_sequence(path):
-                    self._refuse(path, "a folder without images")
-                else:
-                    seen.add(path)
-                    self._add(path, *(cells.get(name, "") for name in ("style", "dancer", "source", "consent")))
-            except OSError as error:  # for example, a name too long for the system
-                self._refuse(path, f"cannot be read ({error.strerror})")
+            if not path.exists() and not (is_shared_sequence(path) and sequence_images(path)):
+                return f"listed in {MANIFEST}, but there is no such file"
+            if isdir(path) and not is_image_sequence(path):
+                return "a folder without images"
+            if isdir(path) and len(clips := sequences_in(path)) > 1:
+                return f"holds the images of {len(clips)} clips: list each, such as {clips[0].name}"
+        except OSError as error:  # for example, a name too long for the system
+            return f"cannot be read ({error.strerror})"
+        if (row.start, row.end) in [(other.start, other.end) for other in others]:
+            return f"listed twice in {MANIFEST}"
+        if others and others[0].cells["group"] != row.cells["group"]:
+            return f"not the group of line {others[0].line}, but clips of one file are one group"
+        return ""
+
+    def _read_pattern(self, pattern: Pattern) -> None:
+        for path in self._walk(self.root):
+            said = self._fit(pattern, path)
+            if said:
+                self._add(path, said)
+            elif not is_side_file(path):
+                self._refuse(path, f"does not fit {pattern.text}" if is_clip(path) else "")
+
+    def _fit(self, pattern: Pattern, path: Path) -> Labels | None:
+        suffix = "" if isdir(path) or is_shared_sequence(path) else path.suffix
+        return pattern.labels(self._clip_id(path), suffix) if is_clip(path) else None
+
+    def _read_published(self) -> None:
+        """List clips whose names alone have the labels, in any folders."""
+        for path in self._walk(self.root):
+            parts = path.relative_to(self.root).parts[:-1]
+            self._take(path, split=next(filter(None, map(split_name, parts)), ""))
+
+    def _read_lets_dance(self) -> None:
+        rgb = self.root / "rgb"
+        self._read_styles(rgb / "rgb" if isdir(rgb / "rgb") else rgb)
+        for path in list_folder(self.root):
+            if path.name != "rgb" and path.name not in LETS_DANCE:
+                self._refuse_files(path)
+
+    def _walk(self, folder: Path) -> Iterator[Path]:
+        """Yield the files and image sequences below a folder; a link to a folder is refused."""
+        for path in self._list(folder):
+            if not isdir(path) or is_image_sequence(path):
+                yield from sequences_in(path) if isdir(path) else [path]
+            elif islink(path):
+                self._refuse(path)
+            else:
+                yield from self._walk(path)
 
     def _read_tiktok(self, folder: Path) -> None:
         """List the sequences and raw videos of the TikTok dataset (Kaggle `yasaminjafarian/tiktokdataset`)."""
@@ -280,7 +315,7 @@ class _Listing:
             if isdir(path):
                 if sequence and path.name == "images":
                     if is_image_sequence(path):
-                        self._add(path, "", name, "TikTok dataset (Kaggle), image sequence", named=name)
+                        self._add(path, Labels(), "TikTok dataset (Kaggle), image sequence", name)
                     else:
                         self._refuse(path, "a folder without images")
                 elif raw or islink(path):  # a link may lead to a parent folder, without end
@@ -288,46 +323,66 @@ class _Listing:
                 elif not (sequence and path.name in DERIVED):
                     self._read_tiktok(path)
             elif raw and is_clip(path):
-                self._add(path, style, name, "TikTok dataset (Kaggle), raw video")
-            elif not _is_side_file(path) and not (has_images and path.suffix.lower() in STILL_SUFFIXES):
+                self._add(path, Labels(style), "TikTok dataset (Kaggle), raw video")
+            elif not is_side_file(path) and not (has_images and path.suffix.lower() in STILL_SUFFIXES):
                 self._refuse(path)
 
-    def _read_getari(self) -> None:
-        """List the clips of GETARI (Mendeley `s2gv9d6gpb/2`), whose top folders are splits."""
-        for split in list_folder(self.root):
-            if split.name not in SPLITS or not isdir(split):
-                self._refuse_files(split)
-                continue
-            for style in self._list(split):
-                if not isdir(style):
-                    self._refuse_files(style)
-                    continue
-                for path in self._list(style):
-                    self._take(path, style.name, source=f"GETARI (Mendeley), {split.name}")
+    def _read_splits(self, base: Path) -> None:
+        """List the clips of `<split>/<style>/…`, and refuse what lies outside the folder of the splits."""
+        inner = base
+        while inner != self.root:
+            for path in list_folder(inner.parent):
+                if path != inner:
+                    self._refuse_files(path)
+            inner = inner.parent
+        for path in list_folder(base):
+            if isdir(path) and (split := split_name(path.name)):
+                self._read_styles(path, split)
+            else:
+                self._refuse_files(path)
 
-    def _read_styles(self) -> None:
+    def _read_styles(self, base: Path, split: str = "") -> None:
         """List the clips of `<style>/<dancer>_*.ext` and `<style>/<dancer>/*.ext`."""
-        for style in list_folder(self.root):
-            if not isdir(style) and not _is_side_file(style):
+        for style in self._list(base):
+            if isdir(style) and len(sequences_in(style)) > 1:  # the images of several clips, as in Let's Dance
+                self._take(style, style.name, split=split)
+            elif isdir(style):
+                self._read_style(style, style.name, split)
+            elif not is_side_file(style):
                 self._refuse(style, "lies outside the folder of any style")
-            for path in self._list(style) if isdir(style) else ():
-                dancer, separator, _ = path.stem.partition("_")
-                if isdir(path) and not is_image_sequence(path):
-                    for inner in self._list(path):
-                        self._take(inner, style.name, path.name)
-                else:
-                    self._take(path, style.name, dancer if separator or isdir(path) else "")
+
+    def _read_style(self, folder: Path, style: str, split: str) -> None:
+        for path in self._list(folder):
+            if isdir(path) and not is_image_sequence(path):
+                part = "" if split else split_name(path.name)
+                if part and not islink(path):  # <style>/<split>/…
+                    self._read_style(path, style, part)
+                    continue
+                for inner in self._list(path):
+                    self._take(inner, style, path.name, split)
+            else:
+                self._take(path, style, split=split)
 
 
-def _entries(folder: Path) -> list[Path]:
-    """Return the entries of a folder; none if it cannot be listed."""
-    with suppress(OSError):
-        return list_folder(folder)
-    return []
+def _published(root: Path) -> str:
+    """Return the published dataset whose names nine of ten clips below a folder have, if these names give the style."""
+    found = Counter(published_labels(path.stem)[0] for path in walk_clips(root))
+    return next((name for name in ("aist", "ucf101") if found[name] >= 0.9 * found.total() > 0), "")
 
 
-def _is_side_file(path: Path) -> bool:
-    return path.suffix.lower() in SIDE_SUFFIXES and not isdir(path)
+def _split_root(top: Path) -> Path | None:
+    """Return the folder whose folders are official splits: the root, or a folder that holds all of its clips."""
+    root = top
+    while True:
+        folders = [path for path in entries(root) if isdir(path)]
+        splits = {split_name(path.name) for path in folders} - {""}
+        filled = [path for path in folders if next(walk_clips(path), None)]
+        if len(splits) > 1 or folders and all(split_name(path.name) for path in filled or folders):
+            inner = [path for folder in filled if split_name(folder.name) for path in entries(folder)]
+            return root if root == top or any(map(isdir, inner)) else None
+        if len(filled) != 1 or is_image_sequence(filled[0]) or any(map(is_known_clip, entries(root))):
+            return None
+        root = filled[0]
 
 
 def _has_styles(root: Path) -> bool:
@@ -338,22 +393,25 @@ def _has_styles(root: Path) -> bool:
     """
     beside = list_folder(root)
     folders = [path for path in beside if isdir(path) and not is_image_sequence(path)]
-    inside = [inner for folder in folders for inner in _entries(folder)]
-    deeper = (path for inner in inside for path in _entries(inner))
-    return any(map(_is_known_clip, chain(inside, deeper))) or bool(folders) and not any(map(_is_known_clip, beside))
-
-
-def _is_known_clip(path: Path) -> bool:
-    return is_image_sequence(path) if isdir(path) else path.suffix.lower() in VIDEO_SUFFIXES
+    inside = [inner for folder in folders for inner in entries(folder)]
+    deeper = (path for inner in inside for path in entries(inner))
+    if any(len(sequences_in(path)) > 1 for path in beside if isdir(path) and is_image_sequence(path)):
+        return True
+    return any(map(is_known_clip, chain(inside, deeper))) or bool(folders) and not any(map(is_known_clip, beside))
 
 
 def _make_ids_unique(clips: list[Clip]) -> tuple[Clip, ...]:
-    """Make labels valid UTF-8; if two files differ only in extension, keep the extension in their clip ids.
+    """Make labels valid UTF-8 in form NFC; if two files differ only in extension, keep the extension in their clip ids.
 
     A file with a common extension keeps its id beside one with another extension: the name of its part depends on it.
     """
+    named = ("style", "dancer", "group", "take")
     clips = [
-        replace(clip, style=legible(clip.style), dancer=legible(clip.dancer), clip_id=legible(clip.clip_id))
+        replace(
+            clip,
+            clip_id=legible(clip.clip_id),
+            **{name: plain_name(legible(getattr(clip, name))) for name in named},
+        )
         for clip in clips
     ]
     common = [clip.path.suffix.lower() in COMMON_SUFFIXES or isdir(clip.path) for clip in clips]
@@ -364,6 +422,5 @@ def _make_ids_unique(clips: list[Clip]) -> tuple[Clip, ...]:
         for place, (clip, is_common) in enumerate(zip(clips, common, strict=True)):
             if (common_counts if is_common else counts)[clip.clip_id] > 1:
                 name = clip.clip_id + legible(clip.path.suffix)
-                dancer = name if clip.dancer == clip.clip_id else clip.dancer
-                clips[place] = replace(clip, dancer=dancer, clip_id=name)
+                clips[place] = replace(clip, clip_id=name)
     return tuple(clips)

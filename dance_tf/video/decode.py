@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_frame
+from dance_tf.video.luma import UPRIGHT, Orientation, frame_orientation, gray_frame
 from dance_tf.video.settings import ReadSettings, sample
 from dance_tf.video.stills import IMAGE_ERRORS, FootageReader, open_image
 
@@ -70,6 +70,7 @@ class VideoReader(FootageReader):
         self._check_seconds(stated or file_seconds, stated=True)
         self._faults: list[str] = []
         self._broken_packets = self._backwards = self._damaged = 0
+        self._reached = 0.0  # seconds of the file that were read
         orientation = UPRIGHT
         for time, frame in sample(self._timed(container, stream), settings.frames_per_second, lambda: self.seconds):
             if not self.width:
@@ -80,12 +81,12 @@ class VideoReader(FootageReader):
                 size = max(1, round(frame.width * aspect)), frame.height
                 self.width, self.height = size[::-1] if orientation.transpose else size
                 self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
-            yield time, gray_frame(frame, orientation, partial(self._fit, pixel_aspect=aspect))
+            yield time, self._picture(frame, orientation, aspect)
         if not self.width:
             # FFmpeg gives no size of an image with too many pixels
             with suppress(*IMAGE_ERRORS), open_image(self, self.path):
                 pass
-            raise self.error("no frame of it can be decoded")
+            raise self.no_frame()
         self.broken = bool(self._faults or self._broken_packets or self._damaged)
         self.warnings += self._faults
         faults = {
@@ -94,14 +95,20 @@ class VideoReader(FootageReader):
             f"{self._damaged} frames are damaged": self._damaged,
         }
         self.warnings += [warning for warning, times in faults.items() if times]
-        if stated is None and falls_short(self.seconds, file_seconds):
+        if self._after_clip(self._reached):
+            return
+        if stated is None and falls_short(self._reached, file_seconds):
             # the packets of its sound, for example, may reach the end
             stated = file_seconds if falls_short(packets_end(self.path, self.heartbeat), file_seconds) else None
-        if stated is not None and falls_short(self.seconds, stated):
+        if stated is not None and falls_short(self._reached, stated):
             self.broken = True
-            self.warnings.append(f"breaks off after {self.seconds:.2f} of {stated:.2f} s")
-        elif settings.frames_per_second:
-            self.seconds = stated or self.seconds
+            self.warnings.append(f"breaks off after {self._reached:.2f} of {stated:.2f} s")
+        elif settings.frames_per_second and stated:
+            self.seconds = self._clip_seconds(stated)
+
+    def _picture(self, frame: av.VideoFrame, orientation: Orientation, pixel_aspect: float) -> np.ndarray:
+        """Return the picture of a decoded frame that iteration yields."""
+        return gray_frame(frame, orientation, partial(self._fit, pixel_aspect=pixel_aspect))
 
     def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, av.VideoFrame]]:
         """Yield decoded frames with their times, then set the frame rate and the length."""
@@ -121,18 +128,25 @@ class VideoReader(FootageReader):
                 time = last
                 self._backwards += 1
             self._check_seconds(time)
+            if self._after_clip(time):
+                self._reached = time
+                break
             self._damaged += bool(frame.is_corrupt)
-            yield time, frame
+            if self._in_clip(time):
+                yield max(0.0, time - self.settings.start), frame
             last, count, duration = time, count + 1, (frame.duration or 0) * time_base
         if last > 0:
             self.frame_rate = (count - 1) / last
         duration = duration if duration <= self.settings.max_seconds else 0.0  # a broken file may state any number
-        if count > 1 and duration > 0 and container.format.name in ANIMATIONS:
-            self.seconds = last + duration
-            self.frame_rate = count / self.seconds
+        if self._reached:
+            pass
+        elif count > 1 and duration > 0 and container.format.name in ANIMATIONS:
+            self._reached = last + duration
+            self.frame_rate = count / self._reached
         elif count:
             # many videos state too short a duration for their last frame, but none too long a one
-            self.seconds = last + max(duration, 1 / self.frame_rate)
+            self._reached = last + max(duration, 1 / self.frame_rate)
+        self._end_clip(self._reached)
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
         """Yield decoded frames; packets that cannot be decoded are skipped and counted.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.video.files import is_shared_sequence
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import FootageReader, ImageSequenceReader, ReadError, WebpReader
@@ -131,7 +132,7 @@ def open_footage(
 
     path = Path(path)
     try:
-        if path.is_dir():
+        if path.is_dir() or is_shared_sequence(path):
             return ImageSequenceReader(path, settings, heartbeat)
         if not path.is_file():
             raise ReadError(f"{path.name}: no such file")

@@ -108,8 +108,8 @@ class Orientation:
     exact: bool = True  # False if the file's angle is not a multiple of 90 degrees; the nearest is used
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
-        """Return the turned picture [h, w], contiguous."""
-        picture = picture.T if self.transpose else picture
+        """Return the turned picture [h, w] or [h, w, c], contiguous."""
+        picture = picture.swapaxes(0, 1) if self.transpose else picture
         return np.ascontiguousarray(picture[:: -1 if self.flip else 1, :: -1 if self.mirror else 1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -31,6 +32,8 @@ class ReadSettings:
     threads: int = 0  # for decoding; 0 lets FFmpeg choose
     max_seconds: float = 900.0  # a longer clip is refused
     max_pixels: int = 67_108_864  # a clip with more pixels in a stored frame is refused (8192×8192)
+    start: float = 0.0  # seconds in the file where the clip starts; set for each clip
+    end: float | None = None  # seconds in the file where it ends; None for the end of the file
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.threads < 0:
@@ -40,6 +43,8 @@ class ReadSettings:
             raise ValueError(f"frames_per_second must be positive, at most {most}, not {rate}")
         if self.fit not in ("pad", "crop"):
             raise ValueError(f'fit must be "pad" or "crop", not {self.fit!r}')
+        if not 0 <= self.start < (math.inf if self.end is None else self.end):
+            raise ValueError(f"a clip from {self.start} to {self.end} s: the start must be before the end")
         if not (self.max_seconds > 0 and self.max_pixels > 0):
             raise ValueError("the limits of seconds and pixels of a clip must be positive")
 

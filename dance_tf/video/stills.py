@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dance_tf.video.catalog import is_sequence_image, list_folder
+from dance_tf.video.files import sequence_images
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.settings import ReadSettings, sample
+from dance_tf.video.settings import GRACE, ReadSettings, sample
 
 if TYPE_CHECKING:  # Pillow is absent on machines that only train
     from PIL import Image
 
 MAX_DECODED_BYTES = 1 << 40  # of all decoded pictures of a clip, before they are shrunk
+SHORT_BY = 0.1  # seconds by which a file may end before a clip that is a part of it, without a warning
 IMAGE_RATE = 30.0  # frames per second of an image sequence (TikTok dataset on Kaggle)
 IMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises for broken files
 # no format that Pillow passes to another program, as EPS to Ghostscript; TGA last, because it has no signature
@@ -33,7 +34,7 @@ class ReadError(RuntimeError):
 class FootageReader(ABC):
     """Reads a clip as gray frames, in memory that does not grow with the clip's length.
 
-    Iterate over it to get (seconds from the first frame, uint8 [size, size]).
+    Iterate over it to get (seconds from the first frame, or from `settings.start`, uint8 [size, size]).
 
     Attributes:
         heartbeat: called for each frame or packet.
@@ -83,10 +84,38 @@ class FootageReader(ABC):
             raise self.error(f"more than {MAX_DECODED_BYTES:,} bytes of decoded pictures")
 
     def _check_seconds(self, seconds: float, stated: bool = False) -> None:
-        """Raise ReadError if the length read so far, or stated by the file, exceeds the limit."""
+        """Raise ReadError if the length read so far, or stated by the file, exceeds the limit in the clip."""
+        seconds = self._clip_seconds(seconds)
         if seconds > self.settings.max_seconds:
             length = f"{seconds:,.0f} s long, over" if stated else "longer than"
             raise self.error(f"{length} the limit of {self.settings.max_seconds:g} s")
+
+    def _in_clip(self, time: float) -> bool:
+        """Return whether a time in the file lies in the clip, which may be a part of it."""
+        return self.settings.start <= time + GRACE and not self._after_clip(time)
+
+    def _after_clip(self, time: float) -> bool:
+        return self.settings.end is not None and time + GRACE >= self.settings.end
+
+    def _clip_seconds(self, seconds: float) -> float:
+        """Return how much of the first seconds of a file belongs to the clip."""
+        end = self.settings.end
+        return max(0.0, (seconds if end is None else min(seconds, end)) - self.settings.start)
+
+    def _end_clip(self, seconds: float) -> None:
+        """Set the length of the clip, given that of the file; warn if the file ends before the clip."""
+        end = self.settings.end
+        if end is not None and end - seconds > SHORT_BY:
+            self.warnings.append(f"the file ends after {seconds:.2f} s, before the end of the clip at {end:g} s")
+        self.seconds = self._clip_seconds(seconds)
+
+    def no_frame(self) -> ReadError:
+        """Return the error of a clip without any frame."""
+        start, end = self.settings.start, self.settings.end
+        if start or end is not None:
+            to = "the end" if end is None else f"{end:g} s"
+            return self.error(f"no frame of it can be decoded from {start:g} s to {to}")
+        return self.error("no frame of it can be decoded")
 
     def error(self, reason: str) -> ReadError:
         """Return an error that names the clip."""
@@ -100,39 +129,51 @@ class WebpReader(FootageReader):
         """See `FootageReader`."""
         try:
             with open_image(self, self.path, ("WEBP",)) as image:
-                self.width, self.height = image.size
-                yield from sample(self._decode(image), self.settings.frames_per_second, lambda: self.seconds)
+                width, height = image.size
+                for item in sample(self._decode(image), self.settings.frames_per_second, lambda: self.seconds):
+                    self.width, self.height = width, height
+                    yield item
         except IMAGE_ERRORS as error:
             if not self.seconds:
                 raise self.error(f"not an image that can be decoded ({error})") from error
             self.warnings.append(f"breaks off after {self.seconds:.2f} s ({error})")
+        if not self.width:
+            raise self.no_frame()
 
     def _decode(self, image: Image.Image) -> Iterator[tuple[float, np.ndarray]]:
         from PIL import ImageSequence
 
+        reached = 0.0
         for count, picture in enumerate(ImageSequence.Iterator(image), 1):
+            if self._after_clip(reached):
+                break
             self.heartbeat()
             luma = image_luma(picture)
             self._count_bytes(luma.nbytes)
-            yield self.seconds, self._fit(luma)
-            self.seconds += (picture.info.get("duration") or 100) / 1000  # 0.1 s if none is stated, as in browsers
-            self.frame_rate = count / self.seconds
-            self._check_seconds(self.seconds)
+            if self._in_clip(reached):
+                yield max(0.0, reached - self.settings.start), self._fit(luma)
+            reached += (picture.info.get("duration") or 100) / 1000  # 0.1 s if none is stated, as in browsers
+            self.frame_rate = count / reached
+            self.seconds = self._clip_seconds(reached)
+            self._check_seconds(reached)
+        self._end_clip(reached)
 
 
 class ImageSequenceReader(FootageReader):
-    """A folder of still images, in the order of the numbers in their names."""
+    """A folder of still images, or those of one name in it, in the order of the numbers in their names."""
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """See `FootageReader`."""
-        paths = sorted((path for path in list_folder(self.path) if is_sequence_image(path)), key=_numeric_order)
+        paths = sorted(sequence_images(self.path), key=_numeric_order)
         if not paths:
             raise self.error("a folder without images")
         times = sequence_times([path.stem for path in paths])
         self.frame_rate = (len(times) - 1) / times[-1] if times[-1] > 0 else IMAGE_RATE
-        self.seconds = float(times[-1]) + 1 / self.frame_rate
-        self._check_seconds(self.seconds, stated=True)
-        broken, timed = [], zip(times, paths, strict=True)
+        seconds = float(times[-1]) + 1 / self.frame_rate
+        self._check_seconds(seconds, stated=True)
+        self._end_clip(seconds)
+        broken, start = [], self.settings.start
+        timed = [(max(0.0, t - start), path) for t, path in zip(times, paths, strict=True) if self._in_clip(t)]
         for time, path in sample(timed, self.settings.frames_per_second, lambda: self.seconds):
             self.heartbeat()
             try:
@@ -146,7 +187,7 @@ class ImageSequenceReader(FootageReader):
                 self.height, self.width = luma.shape
             yield float(time), self._fit(luma)
         if not self.width:
-            raise self.error(f"none of its {len(paths)} images can be decoded")
+            raise self.error(f"none of its {len(timed)} images can be decoded") if timed else self.no_frame()
         if broken:
             self.warnings.append(f"{len(broken)} broken images left out ({broken[0]}{', …' if broken[1:] else ''})")
 

@@ -81,11 +81,11 @@ PERCENTS = (
     ],
 )
 def test_columns_cells_and_percents_are_recognised(write, text, expected):
-    assert [(finding.row, finding.rule) for finding in audit_csv(write(text), 12)] == expected
+    assert [(finding.row, finding.rule) for finding in audit_csv(write(text), 12).findings] == expected
 
 
 def test_supports_add_rules(write):
-    found = [(finding.row, finding.rule) for finding in audit_csv(write(PERCENTS), 12, [100] * 12)]
+    found = [(finding.row, finding.rule) for finding in audit_csv(write(PERCENTS), 12, [100] * 12).findings]
     assert {row for row, _ in found} == {"ResNet / 1"}
     assert ("ResNet / 1", "specificity against accuracy and supports") in found
 
@@ -100,7 +100,7 @@ def test_supports_add_rules(write):
     ],
 )
 def test_other_formats_of_the_same_table(write, text):
-    assert [finding.rule for finding in audit_csv(write(text), 12)] == ["f1 against precision and sensitivity"]
+    assert [finding.rule for finding in audit_csv(write(text), 12).findings] == ["f1 against precision and sensitivity"]
 
 
 def test_true_scores_written_by_pandas_have_no_findings(tmp_path):
@@ -120,7 +120,7 @@ def test_true_scores_written_by_pandas_have_no_findings(tmp_path):
         path = tmp_path / f"{number}.csv"
         table.to_csv(path, index=False)
         for given in (None, supports.tolist()):
-            assert not audit_csv(path, classes, given), path.read_text()
+            assert not audit_csv(path, classes, given).findings, path.read_text()
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,10 @@ def test_the_name_is_the_hash_of_the_input():
     assert name == "c786a28924e7edc405f2c707d051deb1426104ce.npy"  # existing parts have such names
     assert name == part_name(replace(CLIP, path=Path("/b.mp4")), "ab", replace(read, threads=5, max_seconds=9))
     others = {part_name(replace(CLIP, **label), "ab", read) for label in ({"style": "BL"}, {"dancer": "d2"})}
+    for label in ({"group": "g"}, {"split": "test"}, {"start": 1.0}, {"end": 2.0}, {"take": "c01"}, {"trust": "0.5"}):
+        others.add(part_name(replace(CLIP, **label), "ab", read))
     others |= {part_name(CLIP, "cd", read), part_name(CLIP, "ab", replace(read, size=64))}
-    assert len(others | {name}) == 5
+    assert len(others | {name}) == 11
 
 
 def test_content_hashes(tmp_path):
@@ -144,6 +146,21 @@ def test_rows_come_back_and_earlier_files_stay(tmp_path):
     write_rows(table, rows[1:])
     assert read_rows(table) == (*rows[1:], rows[0])
     assert [path.name for path in tmp_path.iterdir()] == ["curation.csv"]
+
+
+def test_a_row_has_its_clip_and_older_tables_are_read(tmp_path):
+    clip = replace(CLIP, group="g01", split="test", take="c01", trust="0.5", start=1.5, end=4.0)
+    assert CurationRow.of(clip, "ab").clip == clip and CurationRow.of(CLIP, "ab").clip == CLIP
+    write_rows(tmp_path / "curation.csv", (CurationRow.of(clip, "ab"),))
+    assert read_rows(tmp_path / "curation.csv")[0].clip == clip
+    columns = (
+        "path clip_id style dancer source consent status reason sha256 seen kept blank blurred no_dancing seconds "
+    )
+    columns += "width height frame_rate room_known part"
+    values = "/x/a.mp4,a,Tok,d1,phone,yes,kept,,ab,5,5,0,0,0,1.5,64,64,30.0,True,p.npy"
+    (tmp_path / "curation.csv").write_text(f"{columns.replace(' ', ',')}\n{values}\n")
+    [row] = read_rows(tmp_path / "curation.csv")
+    assert (row.clip, row.part, row.room_known) == (CLIP, "p.npy", True)
 
 
 def test_a_table_with_other_columns_is_refused_and_set_aside(tmp_path):

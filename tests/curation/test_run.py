@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.cli import show
 from dance_tf.curation.filters import REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import PartError, content_sha256, read_part, read_rows, write_rows
 from dance_tf.curation.run import CurationError, curate_footage, make_part, reading_from_json, reading_to_json
+from dance_tf.terminal import show
 from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.frames import FrameFile, FrameFileError, read_footage
 from dance_tf.video.settings import ReadSettings
@@ -294,3 +294,18 @@ def test_a_clip_whose_name_is_not_utf8_is_curated_and_printed(tmp_path, dance_fi
     assert json.loads(capsys.readouterr().out) == {"path": name, "style": "café"}
     show({}, False, name)
     assert capsys.readouterr().out == "caf\\udce9.mp4\n"
+
+
+def test_clips_whose_images_share_a_folder_are_curated_apart(tmp_path, make_dance):
+    frames = make_dance(30)
+    (tmp_path / "in" / "rgb" / "Tok").mkdir(parents=True)
+    (tmp_path / "in" / "flow").mkdir()
+    for number, frame in enumerate(frames):
+        name = f"one_{number:04d}" if number < 12 else f"two_{number - 12:04d}"
+        cv2.imwrite(str(tmp_path / "in" / "rgb" / "Tok" / f"{name}.png"), frame)
+    rows = curate_footage(find_clips(tmp_path / "in"), tmp_path / "out", SMALL, jobs=1)
+    assert [(row.clip_id, row.style, row.seen) for row in rows] == [
+        ("rgb/Tok/one", "Tok", 12),
+        ("rgb/Tok/two", "Tok", 18),
+    ]
+    assert len({row.sha256 for row in rows}) == 2 and rows[0].seconds == pytest.approx(12 / 30)

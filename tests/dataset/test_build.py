@@ -37,7 +37,7 @@ def test_the_table_of_a_dataset_has_its_own_files_and_that_of_the_parts_all(foot
 def test_an_interrupted_run_leaves_a_table_of_its_clips(footage, tmp_path, monkeypatch, stop, seconds):
     monkeypatch.setattr(build, "TABLE_SECONDS", seconds)
     with open(footage / "manifest.csv", "a", encoding="utf-8") as manifest:
-        manifest.write("absent.mp4,Tok\n")
+        manifest.write("absent.mp4,Tok,,,\n")
     table, rows = parts_folder(tmp_path / "data") / "curation.csv", []
 
     def stopping(row):

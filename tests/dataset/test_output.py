@@ -1,4 +1,5 @@
 import json
+import math
 import os
 from pathlib import Path
 
@@ -6,8 +7,23 @@ import pytest
 
 from dance_tf.curation.parts import write_rows
 from dance_tf.dataset.dataset import write_arrays
-from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, PlaceError, atomic_folder, check_place
+from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, PlaceError, atomic_folder, check_place, strict_json
 from dance_tf.dataset.store import open_dataset, write_store
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            {"a": math.nan, "b": [math.inf, -math.inf, 1.5], "c": "NaN"},
+            '{"a": null, "b": [null, null, 1.5], "c": "NaN"}',
+        ),
+        ((1, None, True, {"é": [[math.nan]]}), '[1, null, true, {"\\u00e9": [[null]]}]'),
+        (math.nan, "null"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_null_in_json(value, text):
+    assert strict_json(value) == text
 
 
 @pytest.fixture
@@ -116,7 +132,7 @@ def test_other_files_and_the_output_of_another_verb_are_not_replaced(kind, tmp_p
         folders.append(made(tmp_path / str(number), kind))
         (folders[-1] / kind.marker).write_text(content)
     for folder in folders:
-        with pytest.raises(PlaceError, match="contains something other than a"):
+        with pytest.raises(PlaceError, match="would be replaced, but it (is a|contains something other than a) "):
             check_place(folder, kind)
 
 

@@ -101,6 +101,19 @@ def test_clips_without_a_style_are_stored_and_not_opened(tmp_path, clips):
         open_dataset(write_store(tmp_path / "none", [unlabelled]))
 
 
+def test_group_and_official_split_are_stored_and_older_datasets_open(tmp_path, clips, monkeypatch):
+    labels = {"group": "g01", "split": "validation"}
+    grouped = [dataclasses.replace(clips[0], clip=dataclasses.replace(clips[0].clip, **labels)), clips[1]]
+    for folder in (write_store(tmp_path / "store", grouped), write_arrays(tmp_path / "arrays", grouped)):
+        found = open_dataset(folder)
+        assert [(clip.group, clip.split) for clip in found.clips] == [("g01", "validation"), ("", "")]
+        assert found.content_hash != gather(clips[:2]).content_hash
+    monkeypatch.setattr("dance_tf.dataset.store.LABELS", ("style", "dancer", "clip_id", "source"))
+    older = write_store(tmp_path / "older", clips[:2])
+    monkeypatch.undo()
+    assert open_dataset(older).content_hash == gather(clips[:2]).content_hash
+
+
 def test_a_failed_write_leaves_nothing(tmp_path, clips):
     def read(number: int):
         if number == 3:

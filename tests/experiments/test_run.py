@@ -9,8 +9,8 @@ import pytest
 
 from dance_tf.dataset.dataset import DatasetError, gather
 from dance_tf.dataset.output import MODEL, check_place
-from dance_tf.dataset.splits import make_splits
-from dance_tf.experiments.run import evaluate_model, train_model
+from dance_tf.dataset.splits import Split, make_splits
+from dance_tf.experiments.run import evaluate_model, imbalance, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
 from dance_tf.model.settings import Schedule, TrainingSettings
@@ -36,6 +36,14 @@ def trained(dataset, tmp_path_factory):
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
     folder = tmp_path_factory.mktemp("single") / "model"
     return folder, split, train_model(dataset, split, SETTINGS, folder, progress=False)
+
+
+@pytest.mark.parametrize(("many", "few", "text"), [(3, 1, ""), (4, 1, "4 of style0, but 1 of style1; "), (5, 2, "")])
+def test_styles_are_uneven_beyond_three_to_one(dataset, many, few, text):
+    starts = np.array([part.start for part in dataset.clip_slices])
+    learnt = np.concatenate([starts[dataset.clip_labels == 0][:many], starts[dataset.clip_labels == 1][:few]])
+    found = imbalance(dataset, Split("clip", 0, learnt, learnt[:1], learnt[:1]))
+    assert found.startswith(f"training clips: {text}") if text else found == ""
 
 
 def test_training_writes_a_model_that_names_the_held_out_dancers(trained, dataset):

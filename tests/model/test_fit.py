@@ -49,6 +49,20 @@ def test_a_batch_depends_only_on_seed_epoch_and_number(dataset, indices):
         np.testing.assert_allclose(target, expected / 255, rtol=1e-6)
 
 
+def test_a_balanced_epoch_has_as_many_frames_of_each_style(dataset):
+    learnt = np.flatnonzero(np.isin(dataset.clip_index, (0, 1, 2, 3, 4, 8, 9)))  # 4, 1 and 2 clips of three styles
+    counts = {}
+    for balance in (False, True):
+        settings = TrainingSettings("cnn", frames_per_clip=3, balance=balance)
+        frames = FrameSequence(dataset, learnt, settings, seed=2)
+        counts[balance] = np.bincount(dataset.labels[frames.order]).tolist()
+        assert set(frames.order.tolist()) <= set(learnt.tolist())
+        before = frames.order.tolist()
+        frames.start_epoch(1)
+        assert before != frames.order.tolist()
+    assert counts == {False: [12, 3, 6], True: [7, 7, 7]}
+
+
 def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):
     settings, every = of_sequences(4, batch_size=5, frames_per_clip=3, jitter=Jitter(shift=8)), np.arange(84)
     chosen = sample_random(indices, dataset.clip_index, 3, np.random.default_rng([0, 0]))[:5]

@@ -12,6 +12,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from dance_tf.report.profile import RunError
 from dance_tf.report.run_notebooks import defaults_of, kernel_environment, run_profile, without_traces
 from dance_tf.report.section import RunReport
+from dance_tf.video.catalog import CatalogError
 
 PARAMETERS = "run_folder: str = '.'  # the run\nseed: int = 1  # of all\njitter: float = 0.1  # of frames"
 SHARED = "run_folder: str = '.'  # the run\nprofile: str = ''  # its YAML file\nfrom_records: bool = False  # or train"
@@ -40,6 +41,19 @@ def write_profile(folder, text=""):
     path = folder / "tiny.yaml"
     path.write_text(text)
     return path
+
+
+def test_own_footage_is_described_before_any_notebook_runs(tmp_path, capsys):
+    write_notebook(tmp_path / "notebooks" / "00_make_clips.ipynb", "raise RuntimeError('a notebook runs')")
+    (tmp_path / "clips" / "salsa").mkdir(parents=True)
+    arguments = write_profile(tmp_path, "footage: clips\n"), tmp_path / "notebooks", tmp_path / "report"
+    with pytest.raises(CatalogError, match="no clips found"):
+        run_profile(*arguments, progress=False)
+    assert not (tmp_path / "report").exists()
+    (tmp_path / "clips" / "salsa" / "anna_1.mp4").write_bytes(b"")
+    with pytest.raises(RunError, match="a notebook runs"):
+        run_profile(*arguments, progress=False)
+    assert capsys.readouterr().err.startswith("layout styles: 1 clip, 0 files refused\n  style salsa: 1 clip, 1 dancer")
 
 
 def test_a_profile_runs_its_notebooks_in_order_and_from_records(tmp_path, monkeypatch):

@@ -141,6 +141,12 @@ def test_a_clip_is_read_and_curated_like_those_the_model_learnt_from(bundles, cl
     assert sparse.frames["used"] == sparse.frames["seen"] == pytest.approx(12, abs=1) and not sparse.frames["dropped"]
 
 
+def test_a_style_without_training_clips_is_named_in_the_verdict(bundles, clip, process):
+    described = dataclasses.replace(bundles["frame"].description, unlearnt=STYLES[1:])
+    notes = classify_clip(dataclasses.replace(bundles["frame"], description=described), clip, process).notes
+    assert notes == (f"the model had no training clip of the style {', '.join(STYLES[1:])} and cannot recognise it",)
+
+
 @pytest.fixture
 def faults(monkeypatch):
     """Functions that fail like native code, importable in the decoding subprocess too."""

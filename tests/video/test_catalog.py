@@ -36,8 +36,8 @@ def test_manifest(tmp_path):
         catalog = find_clips(footage)
         assert catalog.layout == "manifest" and catalog.refused == ()
         assert catalog.clips[0] == Clip(tmp_path / "a.mp4", "Tok", "d1", "a", "phone", "yes")
-        # a clip without a dancer is its own dancer
-        assert labels(catalog) == {"a": ("Tok", "d1"), "deep/b": ("BL", "deep/b"), "seq": ("BL", "d2")}
+        assert catalog.notes == ("manifest.csv: columns that are not read: extra",)
+        assert labels(catalog) == {"a": ("Tok", "d1"), "deep/b": ("BL", ""), "seq": ("BL", "d2")}
 
 
 def test_faulty_rows_of_a_manifest_are_refused_one_by_one(tmp_path):
@@ -47,11 +47,11 @@ def test_faulty_rows_of_a_manifest_are_refused_one_by_one(tmp_path):
     catalog = find_clips(tmp_path)
     assert set(labels(catalog)) == {"a"}
     assert [refusal.reason for refusal in catalog.refused] == [
-        "listed twice in manifest.csv",
-        "listed in manifest.csv, but there is no such file",
-        "a row without a path ({'path': '', 'style': 'Tok'})",
-        "a folder without images",
-        "cannot be read (File name too long)",
+        "line 5: no path: ',Tok'",
+        "line 3: listed twice in manifest.csv",
+        "line 4: listed in manifest.csv, but there is no such file",
+        "line 6: a folder without images",
+        "line 7: cannot be read (File name too long)",
     ]
 
 
@@ -87,11 +87,11 @@ def test_folders_of_styles(tmp_path):
         "BL/cy/t": ("BL", "cy"),
         "BL/dee/tape": ("BL", "dee"),
         "BL/eve_1": ("BL", "eve"),
-        "BL/thing": ("BL", "BL/thing"),  # the decoder will find out whether it is a video
+        "BL/thing": ("BL", ""),  # the decoder will find out whether it is a video
         "Tok/ann_1": ("Tok", "ann"),
         "Tok/bob/1": ("Tok", "bob"),
         "Tok/bob/2": ("Tok", "bob"),
-        "Tok/solo": ("Tok", "Tok/solo"),
+        "Tok/solo": ("Tok", ""),
     }
     assert refused(catalog, tmp_path) == {
         "stray.mp4": "lies outside the folder of any style",
@@ -100,6 +100,27 @@ def test_folders_of_styles(tmp_path):
         "Tok/bob/deep/2.mp4": NO_CLIPS_HERE,
         "Tok/bob/deep/er/3.mp4": NO_CLIPS_HERE,
     }
+
+
+def test_images_of_several_clips_in_a_folder_are_several_clips(tmp_path):
+    folder = touch(tmp_path, *(f"{name}_{number}.png" for name in ("a_1", "b.c") for number in (1, 2, 10)))
+    catalog = find_clips(folder)
+    assert (catalog.layout, set(labels(catalog)), catalog.refused) == ("loose", {"a_1", "b.c"}, ())
+    assert clips_at(folder) == ([folder / "a_1_*", folder / "b.c_*"], [])
+    (tmp_path / "manifest.csv").write_text("path,style\n.,Tok\nb.c_*,Tok\nc_*,BL\n")
+    catalog = find_clips(folder)
+    assert labels(catalog) == {"b.c": ("Tok", "")}
+    assert [one.reason for one in catalog.refused] == [
+        "line 2: holds the images of 2 clips: list each, such as a_1_*",
+        "line 4: listed in manifest.csv, but there is no such file",
+    ]
+
+
+def test_a_poster_beside_folders_of_clips_hides_none_of_them(tmp_path):
+    names = ["poster.jpg", "Tok/cover.jpg", "Tok/bob/cover.png", "Tok/bob/1.mp4", "BL/ann/1.mp4", "BL/cy/1.jpg"]
+    catalog = find_clips(touch(tmp_path, *names, "BL/cy/late/2.mp4"))
+    assert labels(catalog) == {"Tok/bob/1": ("Tok", "bob"), "BL/ann/1": ("BL", "ann")}
+    assert set(refused(catalog, tmp_path)) == {*names[:3], "BL/cy/1.jpg", "BL/cy/late/2.mp4"}
 
 
 def test_loose_clips_have_no_labels_and_may_have_any_extension(tmp_path):
@@ -145,7 +166,7 @@ def test_tiktok_layout(tmp_path, nested):
     assert catalog.layout == "tiktok" and catalog.refused == ()
     styles = {clip.clip_id.split("/")[-1]: (clip.path.name, clip.style) for clip in catalog.clips}
     assert styles == {"00007": ("images", ""), "x": ("x.mp4", "Say So"), "y": ("y.mp4", "")}
-    assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+    assert all(clip.dancer == "" for clip in catalog.clips)
 
 
 def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
@@ -159,7 +180,7 @@ def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
     assert refused(catalog, tmp_path) == {
         "TikTok_Raw_Videos/loose.mp4": NO_CLIPS_HERE,
         "TikTok_Raw_Videos/seq_1_2/deep": folder,
-        "TikTok_dataset/00007": folder,
+        "TikTok_dataset/00007/extra.png": SINGLE_IMAGE,
         "TikTok_dataset/00008/pictures": folder,
         "TikTok_dataset/x.mp4": NO_CLIPS_HERE,
         "other/back": folder,
@@ -169,22 +190,30 @@ def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
     }
 
 
-def test_getari_layout(tmp_path):
+def test_official_splits(tmp_path):
     touch(tmp_path, "train/Garba/1.mp4", "val/Garba/2.mp4", "test/Raas/1.mp4", "train.csv", "val.csv")
     catalog = find_clips(tmp_path)
-    assert catalog.layout == "getari" and catalog.refused == ()
-    found = {(clip.clip_id, clip.style, clip.source.removeprefix("GETARI (Mendeley), ")) for clip in catalog.clips}
+    assert catalog.layout == "splits" and catalog.refused == ()
+    found = {(clip.clip_id, clip.style, clip.split) for clip in catalog.clips}
     assert found == {
         ("train/Garba/1", "Garba", "train"),
-        ("val/Garba/2", "Garba", "val"),
+        ("val/Garba/2", "Garba", "validation"),
         ("test/Raas/1", "Raas", "test"),
     }
-    assert all(clip.dancer == clip.clip_id for clip in catalog.clips)
+    assert all((clip.dancer, clip.source) == ("", "") for clip in catalog.clips)
     touch(tmp_path, "extra.mp4", "val/loose.mp4", "train/Garba/deep/3.mp4", "other/y.mp4", "other/seq/1.png")
     catalog = find_clips(tmp_path)
-    assert catalog.layout == "getari" and len(catalog.clips) == 3
-    others = {"extra.mp4", "other/seq", "other/y.mp4", "train/Garba/deep/3.mp4", "val/loose.mp4"}
+    assert catalog.layout == "splits" and len(catalog.clips) == 4
+    assert labels(catalog)["train/Garba/deep/3"] == ("Garba", "deep")
+    others = {"extra.mp4", "other/seq", "other/y.mp4", "val/loose.mp4"}
     assert set(refused(catalog, tmp_path)) == others
+
+
+def test_what_lies_outside_the_folder_of_splits_is_refused(tmp_path):
+    names = ["data/v1/train/Garba/ann_1.mp4", "data/v1/test/Garba/bo_1.mp4", "data/v1/extra/x.unheard"]
+    catalog = find_clips(touch(tmp_path, *names, "cover.jpg", "data/y.unheard", "data/notes.txt"))
+    assert {clip.clip_id: clip.split for clip in catalog.clips} == {names[0][:-4]: "train", names[1][:-4]: "test"}
+    assert set(refused(catalog, tmp_path)) == {"cover.jpg", "data/y.unheard", "data/v1/extra/x.unheard"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")

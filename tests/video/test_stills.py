@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dance_tf.video.catalog import IMAGE_SUFFIXES, is_clip, is_image_sequence, refusal_reason
+from dance_tf.video.files import IMAGE_SUFFIXES, is_clip, is_image_sequence, refusal_reason
 from dance_tf.video.frames import ReadError, read_footage
 from dance_tf.video.settings import ReadSettings
 from dance_tf.video.stills import STILL_FORMATS, image_luma, sequence_times

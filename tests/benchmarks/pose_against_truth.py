@@ -1,0 +1,129 @@
+"""Skeletons against the true joints: `python tests/benchmarks/pose_against_truth.py [--dancers 5] [--seed 7]`.
+
+Synthesizes short clips, reads their skeletons from the files, and compares the frames without faults with the joints of
+the generator. Prints one JSON document:
+
+- found: share of these frames with a skeleton;
+- pck: share of the 12 main joints nearer to the truth than 0.2 torso lengths (PCK@0.2), in all, and for each joint, for
+  the raw landmarks and after smoothing;
+- time: milliseconds a pose for tracking, and for the bare LiteRT invocations in it, on one thread.
+
+With `--picture FILE.png` it draws some frames with their skeletons. Goals: PCK of 90 %, 1.25 × the bare invocations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from ai_edge_litert.interpreter import Interpreter
+
+from dance_tf.pose.blazepose import BlazePose
+from dance_tf.pose.read import POSES_PER_SECOND, ColourReader
+from dance_tf.pose.skeleton import LANDMARK, Skeletons, draw_skeleton
+from dance_tf.pose.track import SMOOTHING, track_dancer
+from dance_tf.pose.weights import load_weights
+from dance_tf.synthesis.body import JOINT
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.studio import synthesize
+from dance_tf.synthesis.take import RenderedClip, clip_id
+from dance_tf.video.isolation import no_heartbeat
+from dance_tf.video.settings import READ_DEFAULTS
+
+MAIN = [f"{side}_{part}" for part in "shoulder elbow wrist hip knee ankle".split() for side in ("left", "right")]
+REACH = 0.2  # torso lengths
+
+
+def read(path: Path) -> list[tuple[float, np.ndarray]]:
+    """Return the (seconds, frame) of a file that poses are searched in."""
+    return list(ColourReader(path, replace(READ_DEFAULTS, frames_per_second=POSES_PER_SECOND), no_heartbeat))
+
+
+def compare(skeletons: Skeletons, rendered: RenderedClip) -> tuple[np.ndarray, np.ndarray]:
+    """Return for the frames without fault bool [n], whether there is a skeleton, and bool [m, 12], the near joints."""
+    settings, reasons = rendered.settings, rendered.truth.reasons()
+    numbers = np.rint(skeletons.times * settings.frame_rate).astype(int)
+    truth = np.stack([rendered.snapshots[number].points[:, :2] for number in numbers])
+    ends = [truth[:, [JOINT[f"{side}_{part}"] for side in ("left", "right")]] for part in ("shoulder", "hip")]
+    torso = np.linalg.norm(ends[0].mean(axis=1) - ends[1].mean(axis=1), axis=-1)
+    size = np.array([settings.width, settings.height])
+    points = skeletons.landmarks[:, [LANDMARK[name] for name in MAIN], :2] * float(size.max()) + size / 2
+    away = np.linalg.norm(points - truth[:, [JOINT[name] for name in MAIN]], axis=-1)
+    good = np.array([not reasons[number] for number in numbers])
+    return skeletons.valid[good], (away < REACH * torso[:, None])[skeletons.valid & good]
+
+
+def time_tracking(clips: list[list[tuple[float, np.ndarray]]], blazepose: BlazePose) -> dict[str, float]:
+    """Return the milliseconds a pose of tracking, and of the LiteRT invocations within it."""
+    bare, original = [], Interpreter.invoke
+
+    def invoke(interpreter: Interpreter) -> None:
+        began = time.perf_counter()
+        original(interpreter)
+        bare.append(time.perf_counter() - began)
+
+    Interpreter.invoke = invoke
+    began = time.perf_counter()
+    poses = sum(int(track_dancer(clip, blazepose).valid.sum()) for clip in clips)
+    whole = time.perf_counter() - began
+    Interpreter.invoke = original
+    return {
+        "milliseconds_a_pose": round(1000 * whole / poses, 2),
+        "bare_milliseconds_a_pose": round(1000 * sum(bare) / poses, 2),
+        "invocations_a_pose": round(len(bare) / poses, 3),
+        "ratio": round(whole / sum(bare), 3),
+    }
+
+
+def write_picture(path: Path, clips: list[list[tuple[float, np.ndarray]]], tracked: list[Skeletons]) -> None:
+    """Write one row of frames for each of the first four clips."""
+    rows = []
+    for clip, skeletons in list(zip(clips, tracked, strict=True))[:4]:
+        chosen = np.linspace(0, len(clip) - 1, 7).astype(int)
+        drawn = [
+            draw_skeleton(clip[n][1], skeletons.landmarks[n]) if skeletons.valid[n] else clip[n][1] for n in chosen
+        ]
+        rows.append(np.hstack(drawn))
+    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--styles", type=int, default=4, help="each dancer dances that many")
+    parser.add_argument("--dancers", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a clip")
+    parser.add_argument("--seed", type=int, default=7, help="of the generator")
+    parser.add_argument("--picture", type=Path, help="PNG file to write")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    settings = StudioSettings(options.styles, options.dancers, options.seconds, options.seed)
+    blazepose = BlazePose(load_weights())
+    with tempfile.TemporaryDirectory() as folder:
+        synthesize(Path(folder) / "footage", settings, jobs=1)
+        clips = [read(Path(folder) / "footage" / f"{clip_id(*pair)}.mp4") for pair in settings.clips()]
+    rendered = [RenderedClip(*pair, settings) for pair in settings.clips()]
+    report: dict[str, object] = {"clips": len(clips), "poses_per_second": POSES_PER_SECOND}
+    for name, smoothing in (("raw", 0.0), ("smoothed", SMOOTHING)):
+        tracked = [track_dancer(clip, blazepose, smoothing) for clip in clips]
+        parts = [compare(*pair) for pair in zip(tracked, rendered, strict=True)]
+        found, near = (np.concatenate(part) for part in zip(*parts, strict=True))
+        joints = dict(zip(MAIN, near.mean(axis=0).round(4).tolist(), strict=True))
+        report[name] = {"found": round(found.mean(), 4), "pck": round(near.mean(), 4), "joints": joints}
+    if options.picture:
+        write_picture(options.picture, clips, tracked)
+    report["time"] = time_tracking(clips[:4], blazepose)
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
