@@ -167,7 +167,9 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
     groups, strata = _groups(dataset, group)
     count = len(strata)
     if group == "dancer" and count == 2:
-        each = [make_splits(dataset, group, seed=seed, hold_out=[name])[0] for name in sorted(set(dataset.dancers))]
+        units, dancers = _clip_dancers(dataset), np.array(dataset.dancers)
+        held_out = [np.unique(dancers[units == unit]).tolist() for unit in range(count)]
+        each = [make_splits(dataset, group, seed=seed, hold_out=names)[0] for names in held_out]
         return tuple(replace(split, fold=fold) for fold, split in enumerate(each))
     note = "" if count >= folds else f"there are {count} {group}s: {count} folds"
     folds = min(folds, count)
