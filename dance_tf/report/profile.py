@@ -67,7 +67,7 @@ class Profile:
     table_folds: int = 1  # number of folds that are run for the comparison of strategies (Table 2)
     table_repeats: int = 1  # runs of each of these folds with different seeds
     paper_folds: int = 1  # folds that are also run under the paper's split: 80 % in five inner folds, 20 % held out
-    compare_folds: int = 1  # number of folds that are run for all other comparisons
+    compare_folds: int = 1  # number of folds that are run for other comparisons
     compare_epochs: int = 6  # maximum
     compare_patience: int = 10  # epochs without improvement before training stops, at a constant learning rate
     compare_growth_epochs: int = 1  # epochs of each stage of the autoencoder but the last
@@ -78,6 +78,7 @@ class Profile:
     compare_resnet_depth: int = 18  # 18 or 50
     compare_imagenet: bool = False  # start ResNet-50 from ImageNet weights, which Keras downloads
     compare_sequence_length: int = 4  # consecutive frames that CNN + LSTM reads
+    interval_folds: int = 1  # number of folds that are run for Table 3
     intervals: tuple[int, ...] = (1, 3, 10)  # Table 3: training uses every n-th frame
     frame_sizes: tuple[int, ...] = (128, 64)  # Table 3: pixels; smaller sizes only at the first and last interval
     ablations: Path = ROOT / "notebooks" / "ablations.yaml"  # rows of the ablations; relative to notebooks/
