@@ -184,7 +184,8 @@ def curate(
         "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),
         "refused": refused,
     }
-    text = f"{document['clips']} clips, {frames['kept']} of {frames['seen']} frames kept, in {out}"
+    clips = "1 clip" if document["clips"] == 1 else f"{document['clips']} clips"
+    text = f"{clips}, {frames['kept']} of {frames['seen']} frames kept, in {out}"
     if unknown := document["rooms_unknown"]:
         text += f"; {unknown} {'clip has' if unknown == 1 else 'clips have'} no reliable background: too much moves"
     show(document, as_json, text)

@@ -60,6 +60,18 @@ def blob_clips():
     return make
 
 
+@pytest.fixture
+def write_table(tmp_path):
+    """Function that writes the text of a table and returns its path."""
+
+    def write(text):
+        path = tmp_path / "table.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     cv2.setNumThreads(1)

@@ -41,18 +41,6 @@ def strict(text):
     return json.loads(text, parse_constant=refuse)
 
 
-@pytest.fixture
-def table(tmp_path):
-    """Writes a table and gives its path."""
-
-    def write(text):
-        path = tmp_path / "table.csv"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
 @pytest.mark.parametrize(
     ("header", "row", "unread"),
     [
@@ -63,8 +51,8 @@ def table(tmp_path):
         ("Acc.,Prec.,Rec.,Rec. (weighted),F1", "93.44,93.29,93.08,93.44,93.36", ["Rec. (weighted)"]),
     ],
 )
-def test_audit_reads_the_usual_column_names_and_names_the_others(table, header, row, unread):
-    result = call("audit", table(f"{header}\n{row}\n"), "--classes", 12, *SUPPORTS, "--json")
+def test_audit_reads_the_usual_column_names_and_names_the_others(write_table, header, row, unread):
+    result = call("audit", write_table(f"{header}\n{row}\n"), "--classes", 12, *SUPPORTS, "--json")
     document = strict(result.stdout)
     assert ("impossible", "93.36") in [(each["level"], each["values"].get("f1")) for each in document["findings"]]
     assert list(document["read"].values()) == ["accuracy", "precision", "sensitivity", "f1"]
@@ -83,13 +71,13 @@ def test_audit_reads_the_usual_column_names_and_names_the_others(table, header, 
     ],
 )
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
-def test_audit_gives_no_all_clear_on_a_table_that_it_cannot_judge(table, text, read, as_json):
-    line = refused("audit", table(text), "--classes", 12, *as_json)
+def test_audit_gives_no_all_clear_on_a_table_that_it_cannot_judge(write_table, text, read, as_json):
+    line = refused("audit", write_table(text), "--classes", 12, *as_json)
     assert "nothing can be judged, the scores of no row limit each other (read: " in line and line.endswith(f"{read})")
 
 
-def test_audit_says_how_many_rows_it_judged(table):
-    path = table("model,accuracy,kappa\nours,0.9,0.8\nResNet,0.8,—\nVGG,0.7,—\n")
+def test_audit_says_how_many_rows_it_judged(write_table):
+    path = write_table("model,accuracy,kappa\nours,0.9,0.8\nResNet,0.8,—\nVGG,0.7,—\n")
     text = call("audit", path, "--classes", 12).stdout
     assert text == "no contradiction found in the 1 of 3 rows that can be judged\n"
     document = strict(call("audit", path, "--classes", 12, "--json").stdout)

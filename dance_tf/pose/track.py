@@ -90,8 +90,8 @@ def _same_place(one: Region, two: Region) -> bool:
 def choose_dancer(people: list[Person], height: int, width: int) -> Person:
     """Return the person who is large, central and moves, joined with the same person found again.
 
-    Someone counts as found again who is never seen together with the dancer and appears in about the same size, and,
-    if the clip ever shows two people at a time, near the place of the dancer before or after.
+    A person is the dancer found again if the two are never seen at the same time and have about the same size. If the
+    clip ever shows two people at a time, they must also be near each other where one ends and the other begins.
 
     Args:
         people: of `follow_people`.

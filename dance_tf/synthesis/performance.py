@@ -44,7 +44,7 @@ def _add_mistakes(
         the mistakes in the order of time, all of them inside `window` and outside `hidden`.
     """
     correct = np.stack([pose.vector() for pose in poses])
-    controls, reached = correct.copy(), arrivals.copy()
+    danced_poses, danced_arrivals = correct.copy(), arrivals.copy()
     chance = 0.16 * (1.0 - skill) ** 1.3  # of a mistake at a pose
     others = [pose for another in STYLES if another is not style for pose in another.poses]
     found, key = [], 1
@@ -59,20 +59,20 @@ def _add_mistakes(
             continue
         span = slice(key, key + length)
         if kind == "late":
-            reached[span] += delay * np.diff(arrivals).min()
+            danced_arrivals[span] += delay * np.diff(arrivals).min()
         elif kind == "arm forgotten":
-            controls[span, _ARMS[SIDES[side]]] = DOWN
+            danced_poses[span, _ARMS[SIDES[side]]] = DOWN
         else:
             mirrored = [pose.mirrored().vector() for pose in poses[span]]
-            wrong = {"wrong pose": others[other].vector(), "wrong side": mirrored, "frozen": controls[key - 1]}
-            controls[span] = wrong[kind]
-        joints = JOINTS if kind == "late" else affected_joints(controls[span], correct[span])
+            wrong = {"wrong pose": others[other].vector(), "wrong side": mirrored, "frozen": danced_poses[key - 1]}
+            danced_poses[span] = wrong[kind]
+        joints = JOINTS if kind == "late" else affected_joints(danced_poses[span], correct[span])
         if joints:
             found.append(Mistake(float(start), float(end), kind, joints))
         else:  # no visible difference
-            controls[span] = correct[span]
+            danced_poses[span] = correct[span]
         key += length + 2
-    return controls, reached, tuple(found)
+    return danced_poses, danced_arrivals, tuple(found)
 
 
 @dataclass(frozen=True)

@@ -49,18 +49,6 @@ def test_findings_as_a_table_and_as_json():
     assert document[0]["values"] == {"f1": "93.36", "precision": "93.29", "sensitivity": "93.08"}
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Function that writes a table and returns its path."""
-
-    def write_text(text):
-        path = tmp_path / "t.csv"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write_text
-
-
 PERCENTS = (
     "Strategy,Repeat,Macro Precision (%),RECALL,Specificity,Accuracy %,F1-Score\n"
     "ResNet,1,93.29,93.08,96.51,93.44,93.36\n"
@@ -80,12 +68,12 @@ PERCENTS = (
         ("accuracy,kappa\n1.02,0.96\n0.97,0.96\n", [("line 2", "range")]),
     ],
 )
-def test_columns_cells_and_percents_are_recognised(write, text, expected):
-    assert [(finding.row, finding.rule) for finding in audit_csv(write(text), 12).findings] == expected
+def test_columns_cells_and_percents_are_recognised(write_table, text, expected):
+    assert [(finding.row, finding.rule) for finding in audit_csv(write_table(text), 12).findings] == expected
 
 
-def test_supports_add_rules(write):
-    found = [(finding.row, finding.rule) for finding in audit_csv(write(PERCENTS), 12, [100] * 12).findings]
+def test_supports_add_rules(write_table):
+    found = [(finding.row, finding.rule) for finding in audit_csv(write_table(PERCENTS), 12, [100] * 12).findings]
     assert {row for row, _ in found} == {"ResNet / 1"}
     assert ("ResNet / 1", "specificity against accuracy and supports") in found
 
@@ -99,8 +87,9 @@ def test_supports_add_rules(write):
         "\nf1_score,Recall,Precision\n0.9336,0.9308,0.9329\n\n",
     ],
 )
-def test_other_formats_of_the_same_table(write, text):
-    assert [finding.rule for finding in audit_csv(write(text), 12).findings] == ["f1 against precision and sensitivity"]
+def test_other_formats_of_the_same_table(write_table, text):
+    found = audit_csv(write_table(text), 12).findings
+    assert [finding.rule for finding in found] == ["f1 against precision and sensitivity"]
 
 
 def test_true_scores_written_by_pandas_have_no_findings(tmp_path):
@@ -135,9 +124,9 @@ def test_true_scores_written_by_pandas_have_no_findings(tmp_path):
         ("accuracy\n1e999\n", "not a number in the supported range"),
     ],
 )
-def test_an_invalid_table_is_refused_in_one_line(write, text, message):
+def test_an_invalid_table_is_refused_in_one_line(write_table, text, message):
     with pytest.raises(AuditError, match=message) as refusal:
-        audit_csv(write(text), 12)
+        audit_csv(write_table(text), 12)
     assert "\n" not in str(refusal.value)
 
 
