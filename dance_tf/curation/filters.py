@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 
 from dance_tf.curation.background import estimate_background
 from dance_tf.curation.motion import motion_energy
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import FrameFile
 from dance_tf.video.isolation import no_heartbeat
@@ -47,6 +48,7 @@ class CurationSettings:
 
 
 CURATION_DEFAULTS = CurationSettings()
+NO_CUTOUTS = np.zeros((0, 128, 128, 1), np.uint8)
 
 
 class DroppedFrame(NamedTuple):
@@ -78,6 +80,9 @@ class CuratedClip:
         seen: number of frames that were read.
         dropped: the other frames, in order of time.
         seconds: length of the clip.
+        skeletons: of the dancer at times of their own; without any time if they were not looked for.
+        cutouts: uint8 [m, 128, 128, 1], gray, the dancer alone on black at the times of the skeletons; black where the
+            dancer was not found.
     """
 
     clip: Clip
@@ -88,6 +93,8 @@ class CuratedClip:
     seen: int
     dropped: tuple[DroppedFrame, ...]
     seconds: float
+    skeletons: Skeletons = NO_SKELETONS
+    cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)
 
 
 def curate_frames(

@@ -43,6 +43,11 @@ class Skeletons:
         return float(self.valid.mean()) if len(self.valid) else 0.0
 
 
+NO_SKELETONS = Skeletons(
+    np.zeros((0, 33, 4), np.float16), np.zeros((0, 33, 3), np.float16), np.zeros(0, bool), np.zeros(0)
+)
+
+
 def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray, visible: float = 0.5) -> np.ndarray:
     """Return a copy of a picture with the bones of a skeleton: the left side orange, the right side blue.
 

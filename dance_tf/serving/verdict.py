@@ -65,7 +65,7 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
-        process.call(make_part, clip, "", part, *reading_from_json(bundle.description.reading), None)
+        process.call(make_part, clip, "", part, *reading_from_json(bundle.description.reading), None, None)
         return _verdict(bundle, path, read_part(part), started)
 
 

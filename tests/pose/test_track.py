@@ -4,11 +4,11 @@ import pytest
 from dance_tf.pose.blazepose import Pose, Region
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE
 from dance_tf.pose.track import (
+    DancerTracker,
     Person,
     choose_dancer,
     clean,
     fill_gaps,
-    follow_people,
     runs,
     smooth,
     track_dancer,
@@ -81,10 +81,18 @@ def spans(people):
     return [(min(person.places), max(person.places), len(person.places)) for person in people]
 
 
+def follow(stage, held=None):
+    tracker = DancerTracker(stage, held=held)
+    for time, frame in stage.frames(30):
+        tracker.see(time, frame)
+    return tracker
+
+
 def test_people_are_followed_at_the_same_time():
     stage = Stage(still(150), dancing(450))
-    times, people = follow_people(stage.frames(30), stage)
-    assert times == pytest.approx(np.arange(30) / 10)
+    tracker = follow(stage)
+    people = tracker.people
+    assert tracker.times == pytest.approx(np.arange(30) / 10)
     assert spans(people) == [(0, 29, 30), (0, 29, 30)]
     assert [round(person.places[29].x) for person in people] == [150, 450]
     assert stage.detections == 3  # one a second
@@ -110,13 +118,13 @@ def test_people_are_followed_at_the_same_time():
 )
 def test_people_who_come_and_go(people, expected):
     stage = Stage(*people)
-    assert spans(follow_people(stage.frames(30), stage)[1]) == expected
+    assert spans(follow(stage).people) == expected
 
 
 def test_two_who_end_in_one_place_are_one_person_from_there():
     approaching = [(150 + 15 * min(number, 10), 240, 300, 0.0) for number in range(30)]
     stage = Stage(still(300), approaching)
-    assert [first for first, _, count in spans(follow_people(stage.frames(30), stage)[1]) if count > 15] == [0]
+    assert [first for first, _, count in spans(follow(stage).people) if count > 15] == [0]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +141,7 @@ def test_two_who_end_in_one_place_are_one_person_from_there():
 @pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
 def test_the_dancer_is_large_central_and_moves(dancer, other, first):
     stage = Stage(*((dancer, other) if first else (other, dancer)))
-    chosen = choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE)
+    chosen = choose_dancer(follow(stage).people, *SIZE)
     assert {round(place.x) for place in chosen.places.values()} == {dancer[0][0]}
     assert {round(place.side) for place in chosen.places.values()} == {dancer[0][2]}
     assert len(chosen.landmarks) == len(chosen.world) == len(dancer)
@@ -153,14 +161,14 @@ def test_the_dancer_is_large_central_and_moves(dancer, other, first):
 def test_a_dancer_found_again_is_the_same_one(later, alone, in_company, company):
     people = [[*dancing(320, count=15), *[None] * 5, *later]] + [still(60, y=60, side=150)] * company
     stage = Stage(*people)
-    chosen = choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE)
+    chosen = choose_dancer(follow(stage).people, *SIZE)
     joined = in_company if company else alone
     assert sorted(chosen.places) == [*range(15), *(range(20, 30) if joined else ())]
 
 
 def test_someone_seen_beside_the_dancer_never_becomes_the_dancer():
     stage = Stage([*dancing(320, count=15), *[None] * 15], still(420))
-    assert sorted(choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE).places) == list(range(15))
+    assert sorted(choose_dancer(follow(stage).people, *SIZE).places) == list(range(15))
 
 
 def test_without_people_there_is_an_empty_dancer():
