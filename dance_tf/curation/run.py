@@ -54,8 +54,13 @@ def reading_to_json(
     return found | ({"poses": poses.to_json()} if poses else {})
 
 
-def reading_from_json(reading: Mapping[str, Any] | None) -> tuple[ReadSettings, CurationSettings]:
-    """Return the settings of the frames in `reading_to_json`; missing ones have their defaults, others are ignored.
+def reading_from_json(
+    reading: Mapping[str, Any] | None, with_poses: bool = False
+) -> tuple[ReadSettings, CurationSettings, PoseSettings | None]:
+    """Return the settings of `reading_to_json`; missing ones have their defaults, unknown ones are ignored.
+
+    Args:
+        with_poses: return the settings of the poses too, if there are any, instead of None.
 
     Raises:
         ReadError: an option of an earlier version is set, which this version does not have.
@@ -64,10 +69,11 @@ def reading_from_json(reading: Mapping[str, Any] | None) -> tuple[ReadSettings, 
     for name, only in FORMER_OPTIONS.items():
         if (value := stored.get("read", {}).get(name, only)) != only:
             raise ReadError(f"clips were read with {name} {value}, which this version cannot do: train the model again")
-    return tuple(
+    frames = (
         kind(**{field.name: part[field.name] for field in fields(kind) if field.name in part})
         for kind, part in ((ReadSettings, stored.get("read", {})), (CurationSettings, stored.get("curation", {})))
     )
+    return *frames, PoseSettings.from_json(stored["poses"]) if with_poses and "poses" in stored else None
 
 
 _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # one pool for each Python process or Dask worker
@@ -272,7 +278,7 @@ def make_part(
             raise PartError(f"{part}: cannot be written ({error})") from error
         tracker = None
         if poses:
-            blazepose = load_blazepose(poses.bundle, read.threads or cpu_count())
+            blazepose = load_blazepose(read.threads or cpu_count())
             tracker = DancerTracker(blazepose, poses.poses_per_second, poses.smoothing, cutouts)
         try:
             footage = read_footage(clip.path, replace(read, start=clip.start, end=clip.end), heartbeat, held, tracker)

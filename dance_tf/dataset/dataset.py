@@ -112,11 +112,8 @@ class Dataset:
         for clip, frames, poses in zip(self.clips, self.clip_slices, self.pose_slices, strict=True):
             if not clip.poses:
                 raise DatasetError(f"{clip.clip_id} has no skeletons: curate the footage again, with poses")
-            seen = np.flatnonzero(self.cutouts[poses].any(axis=(1, 2, 3)))
-            seen = seen if len(seen) else np.arange(clip.poses)
-            times = self.skeletons.times[poses][seen]
-            middles = (times[1:] + times[:-1]) / 2
-            nearest.append(poses.start + seen[np.searchsorted(middles, self.timestamps[frames])])
+            times = self.skeletons.times[poses]
+            nearest.append(poses.start + nearest_poses(self.timestamps[frames], times, self.cutouts[poses]))
         return np.concatenate(nearest)
 
     @cached_property
@@ -168,6 +165,20 @@ class Dataset:
         for clip in self.clips:
             table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
         return {style: dict(row) for style, row in table.items()}
+
+
+def nearest_poses(timestamps: np.ndarray, times: np.ndarray, cutouts: np.ndarray) -> np.ndarray:
+    """Return for each frame of a clip the pose nearest in time, int64 [n], among those in which the dancer was found.
+
+    Args:
+        timestamps: float64 [n], seconds, of the frames.
+        times: float64 [m], seconds, of the poses; m is at least 1.
+        cutouts: uint8 [m, 128, 128, 1], black where the dancer was not found. If all are, all poses can be the nearest.
+    """
+    found = np.flatnonzero(cutouts.any(axis=(1, 2, 3)))
+    found = found if len(found) else np.arange(len(times))
+    middles = (times[found][1:] + times[found][:-1]) / 2
+    return found[np.searchsorted(middles, timestamps)]
 
 
 def find_segments(timestamps: np.ndarray, seen: int, seconds: float) -> np.ndarray:

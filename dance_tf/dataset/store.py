@@ -257,8 +257,9 @@ def _open_arrays(folder: Path) -> Dataset:
     skeletons, cutouts = NO_SKELETONS, NO_CUTOUTS
     if poses:
         cutouts = _map_pictures(folder / "cutouts.raw", poses)
-        with name_damaged_file(folder / "skeletons.npz"), np.load(folder / "skeletons.npz") as stored:
-            skeletons = Skeletons(**stored)
+        place = folder / "skeletons.npz"
+        with name_damaged_file(place), open(place, "rb") as file, np.load(file) as arrays:
+            skeletons = Skeletons(**arrays)
     backgrounds = _load(rooms, (len(records), 128, 128, 1))
     return Dataset(styles, records, frames, timestamps, backgrounds, skeletons, cutouts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -11,7 +11,7 @@ from pathlib import Path
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, DancerTracker
-from dance_tf.pose.weights import load_weights
+from dance_tf.pose.weights import BUNDLE_VARIABLE, WeightsError, load_weights
 from dance_tf.video.frames import open_footage
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
@@ -29,7 +29,6 @@ class PoseSettings:
 
     poses_per_second: float = POSES_PER_SECOND  # at most one in each frame of the clip
     smoothing: float = SMOOTHING  # seconds, standard deviation of the filter over time; 0 for none
-    weights: str = ""  # path of a pose_landmarker_*.task file; by default the published weights
 
     def __post_init__(self) -> None:
         if not self.poses_per_second > 0 or not self.smoothing >= 0:
@@ -41,23 +40,33 @@ class PoseSettings:
         Raises:
             WeightsError: there are no weights.
         """
-        digest = sha256(b"".join(load_weights(self.bundle))).hexdigest()
+        digest = sha256(b"".join(load_weights())).hexdigest()
         return {"poses_per_second": self.poses_per_second, "smoothing": self.smoothing, "weights": digest}
 
-    @property
-    def bundle(self) -> Path | None:
-        """The file of the weights; None for the published ones."""
-        return Path(self.weights) if self.weights else None
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> PoseSettings:
+        """Return the settings of `to_json`.
+
+        Raises:
+            WeightsError: the weights are others, or there are none.
+        """
+        settings = cls(stored["poses_per_second"], stored["smoothing"])
+        if settings.to_json() != dict(stored):
+            raise WeightsError(
+                f"the poses were found with other weights (SHA-256 {stored['weights']}): set {BUNDLE_VARIABLE} to "
+                "their file"
+            )
+        return settings
 
 
 @lru_cache(maxsize=1)
-def load_blazepose(bundle: Path | None = None, threads: int = 1) -> BlazePose:
+def load_blazepose(threads: int = 1) -> BlazePose:
     """Return the networks, which are loaded once in a process.
 
     Raises:
         WeightsError: see `load_weights`.
     """
-    return BlazePose(load_weights(bundle), threads)
+    return BlazePose(load_weights(), threads)
 
 
 def read_skeletons(
