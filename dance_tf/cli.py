@@ -123,7 +123,7 @@ def curate(
     poses_per_second: Annotated[
         float | None, typer.Option(help="skeletons of the dancer to find per second; 10 by default, 0 for none")
     ] = None,
-    strips: Annotated[bool, typer.Option("--strips", help="draw a film strip of each clip in OUT-strips")] = False,
+    strips: Annotated[bool, typer.Option("--strips", help="draw film strips with skeletons in OUT-strips")] = False,
     as_json: Json = False,
 ) -> None:
     """Read a folder of clips, drop frames without dancing, and write a dataset."""
@@ -173,7 +173,7 @@ def curate(
         from dance_tf.report.clips import StripError, write_strips
 
         try:
-            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs, scheduler)
+            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs, scheduler, poses)
         except StripError as error:
             strips_error = str(error)
     refused = [{"path": row.path, "reason": row.reason} for row in curated.rows if row.status == "refused"]
