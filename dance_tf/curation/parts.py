@@ -191,7 +191,8 @@ def part_name(clip: Clip, sha256: str, read: ReadSettings, poses: Mapping[str, o
     labels = {name: value for name, value in asdict(clip).items() if value or name not in ADDED} | {"path": ""}
     limits = {"pixels": read.max_pixels, "seconds": math.inf, "decoded_bytes": 1 << 40, "broken_packets": 200}
     reading = {**read.to_json(), "threads": 0, "limits": limits}  # the names of existing parts depend on all of these
-    what = [PART_FORMAT, sha256, labels, reading, asdict(CURATION_DEFAULTS), *filter(None, [poses])]
+    thresholds = {name: value for name, value in asdict(CURATION_DEFAULTS).items() if poses or "nobody" not in name}
+    what = [PART_FORMAT, sha256, labels, reading, thresholds, *filter(None, [poses])]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npy"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 from joblib import Parallel, cpu_count, delayed
 
-from dance_tf.curation.filters import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
+from dance_tf.curation.filters import CURATION_DEFAULTS, NO_CUTOUTS, REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import (
     KEPT,
     PARTLY_KEPT,
@@ -31,6 +31,7 @@ from dance_tf.curation.parts import (
     write_part,
 )
 from dance_tf.pose.read import PoseSettings, load_blazepose
+from dance_tf.pose.skeleton import NO_SKELETONS
 from dance_tf.pose.track import DancerTracker
 from dance_tf.video.catalog import Catalog, Clip, Refusal
 from dance_tf.video.frames import FrameFile, FrameFileError, read_footage
@@ -283,10 +284,9 @@ def make_part(
         try:
             footage = read_footage(clip.path, replace(read, start=clip.start, end=clip.end), heartbeat, held, tracker)
             frames = footage.frames, footage.timestamps, footage.seconds
-            curated = curate_frames(clip, *frames, curation, heartbeat, held)
-            if tracker:
-                skeletons, alone = tracker.finish()
-                curated = replace(curated, skeletons=skeletons, cutouts=alone)
+            skeletons, alone = tracker.finish() if tracker else (NO_SKELETONS, NO_CUTOUTS)
+            curated = curate_frames(clip, *frames, curation, heartbeat, held, skeletons)
+            curated = replace(curated, cutouts=alone)
         except FrameFileError as error:  # the next clip may be small enough for the disk
             raise ReadError(f"no room for its frames: {error}") from error
         seen, kept = curated.seen, len(curated.frames)
