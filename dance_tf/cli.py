@@ -120,7 +120,10 @@ def curate(
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="refuse longer clips; 900 by default")] = None,
     max_pixels: Annotated[int | None, typer.Option(help="refuse larger frames; 67,108,864 by default")] = None,
-    strips: Annotated[bool, typer.Option("--strips", help="draw a film strip of each clip in OUT-strips")] = False,
+    poses_per_second: Annotated[
+        float | None, typer.Option(help="skeletons of the dancer to find per second; 10 by default, 0 for none")
+    ] = None,
+    strips: Annotated[bool, typer.Option("--strips", help="draw film strips with skeletons in OUT-strips")] = False,
     as_json: Json = False,
 ) -> None:
     """Read a folder of clips, drop frames without dancing, and write a dataset."""
@@ -128,6 +131,8 @@ def curate(
     from tqdm import tqdm
 
     from dance_tf.dataset.build import curate_folder
+    from dance_tf.pose.read import PoseSettings
+    from dance_tf.pose.weights import missing_weights
     from dance_tf.video.catalog import find_clips
     from dance_tf.video.layouts import layout_pattern
     from dance_tf.video.settings import ReadSettings
@@ -141,6 +146,7 @@ def curate(
     limits = {"max_seconds": max_seconds, "max_pixels": max_pixels}
     limits = {name: value for name, value in limits.items() if value is not None}
     read = ReadSettings(fit=fit, frames_per_second=frames_per_second, **limits)
+    poses = PoseSettings() if poses_per_second is None else PoseSettings(poses_per_second) if poses_per_second else None
     if not dry_run:
         check_place(out, DATASET, sources=(footage,), beside=("-parts", "-strips") if strips else ("-parts",))
     catalog = find_clips(footage, layout_pattern(layout) if layout else pattern)
@@ -155,8 +161,11 @@ def curate(
         show_refusals(refused, "path")
         raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
     start_tensorflow()
+    if poses and (why := missing_weights()):
+        note(f"no skeletons: {why}")
+        poses = None
     with tqdm(desc="clips", unit="clip", file=sys.stderr, delay=1) as bar:
-        curated = curate_folder(footage, out, jobs, scheduler, read, lambda row: bar.update(), catalog)
+        curated = curate_folder(footage, out, jobs, scheduler, read, lambda row: bar.update(), catalog, poses)
     if curated.set_aside:
         note(f"a curation table with other columns was renamed to {curated.set_aside}")
     strips_error = ""
@@ -164,7 +173,7 @@ def curate(
         from dance_tf.report.clips import StripError, write_strips
 
         try:
-            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs, scheduler)
+            write_strips(out, curated.clip_path, footage.resolve().name, read, jobs, scheduler, poses)
         except StripError as error:
             strips_error = str(error)
     refused = [{"path": row.path, "reason": row.reason} for row in curated.rows if row.status == "refused"]
@@ -181,11 +190,17 @@ def curate(
         "found": found,
         "clips": len(curated.rows) - len(refused),
         "frames": frames,
+        "poses": {
+            "searched": sum(row.poses for row in curated.rows),
+            "found": sum(row.poses_found for row in curated.rows),
+        },
         "rooms_unknown": sum(bool(row.part) and not row.room_known for row in curated.rows),
         "refused": refused,
     }
     clips = "1 clip" if document["clips"] == 1 else f"{document['clips']} clips"
     text = f"{clips}, {frames['kept']} of {frames['seen']} frames kept, in {out}"
+    if searched := document["poses"]["searched"]:
+        text += f"; the dancer's skeleton is found in {document['poses']['found'] / searched:.0%} of the time"
     if unknown := document["rooms_unknown"]:
         text += f"; {unknown} {'clip has' if unknown == 1 else 'clips have'} no reliable background: too much moves"
     show(document, as_json, text)
@@ -206,7 +221,9 @@ def train(
     hold_out: Annotated[
         list[str] | None, typer.Option(help="dancer to hold out, once for each; or several, comma-separated")
     ] = None,
-    view: Annotated[str, typer.Option(help="difference from the background, or the whole frame")] = "difference",
+    view: Annotated[
+        str, typer.Option(help="difference from the background, frame (all of it), or cutout (the dancer alone)")
+    ] = "difference",
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
     epochs: Annotated[int, typer.Option(help="number of epochs")] = 24,
     learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.03,

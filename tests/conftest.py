@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
+from dance_tf.pose.skeleton import Skeletons
 from dance_tf.video.catalog import Clip
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,10 @@ def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedCli
         top, left = np.array([24 + 48 * (style % 2), 24 + 48 * (style // 2 % 2)]) + generator.integers(0, 8, 2)
         picture[top : top + side, left : left + side] += 180
     dropped = tuple(DroppedFrame(frames + number, (frames + number) / 10, "blank", 0.1 * number) for number in range(2))
+    poses = 3 + dancer % 2
+    cutouts = generator.integers(0, 256, (poses, 128, 128, 1), dtype=np.uint8)
+    cutouts[1] = 0  # the dancer was not found, and the skeleton is interpolated
+    landmarks, world = (generator.normal(size=(poses, 33, size)).astype(np.float16) for size in (4, 3))
     return CuratedClip(
         clip=Clip(Path(), f"style{style}", f"dancer{dancer}", f"style{style}/dancer{dancer}", "made up"),
         frames=pictures,
@@ -46,6 +51,8 @@ def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedCli
         seen=frames + 2,
         dropped=dropped,
         seconds=frames / 10 + 0.2,
+        skeletons=Skeletons(landmarks, world, np.ones(poses, bool), np.arange(poses) * 0.2),
+        cutouts=cutouts,
     )
 
 

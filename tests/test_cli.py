@@ -13,6 +13,7 @@ from dance_tf.audit.audit import audit_csv
 from dance_tf.cli import DONE, FAILED, app
 from dance_tf.curation.parts import part_name
 from dance_tf.dataset.dataset import write_arrays
+from dance_tf.pose.read import PoseSettings
 from dance_tf.report.profile import RunError
 from dance_tf.video.catalog import Clip
 from dance_tf.video.settings import ReadSettings
@@ -124,7 +125,7 @@ class Called(Exception):
     ],
 )
 def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options, expected, home, monkeypatch):
-    def curate_folder(footage, out, jobs, scheduler, read, progress, catalog):
+    def curate_folder(footage, out, jobs, scheduler, read, progress, catalog, poses):
         raise Called(read)
 
     monkeypatch.setattr("dance_tf.dataset.build.curate_folder", curate_folder)
@@ -137,7 +138,30 @@ def test_sampling_and_limits_reach_curation_and_the_cache_key_of_a_clip(options,
 
 
 @pytest.mark.parametrize(
-    "option", ["--max-seconds=0", "--max-seconds=nan", "--max-pixels=-1", "--frames-per-second=inf"]
+    ("options", "rate", "message"),
+    [
+        ((), 10.0, ""),
+        (("--poses-per-second", 4), 4.0, ""),
+        (("--poses-per-second", 0), None, ""),
+        ((), None, "no skeletons: the pose weights cannot be fetched"),
+    ],
+    ids=["default", "four", "none", "no weights"],
+)
+def test_skeletons_are_looked_for_if_there_are_weights(options, rate, message, home, monkeypatch):
+    def curate_folder(*arguments):
+        raise Called(arguments[-1])
+
+    monkeypatch.setattr("dance_tf.dataset.build.curate_folder", curate_folder)
+    monkeypatch.setattr("dance_tf.pose.weights.missing_weights", lambda: message.removeprefix("no skeletons: "))
+    monkeypatch.setenv("DANCE_TF_TRACEBACK", "1")
+    result = call("curate", "clips", "out", *options)
+    assert result.exception.args[0] == (PoseSettings(rate) if rate else None)
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--max-seconds=0", "--max-seconds=nan", "--max-pixels=-1", "--frames-per-second=inf", "--poses-per-second=-1"],
 )
 def test_invalid_limits_are_refused_in_one_line(option, tmp_path):
     assert "positive" in refused("curate", tmp_path / "clips", tmp_path / "out", option)

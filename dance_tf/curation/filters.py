@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 
 from dance_tf.curation.background import estimate_background
 from dance_tf.curation.motion import motion_energy
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import FrameFile
 from dance_tf.video.isolation import no_heartbeat
@@ -34,6 +35,9 @@ class CurationSettings:
         still_lag: seconds between the two frames that motion is measured on.
         still_seconds: length of the running median over motion energy.
         still_shortest: seconds; a shorter rest is part of a dance.
+        nobody_energy: gray levels; with less motion energy (lowered as `still_energy`), frames without a skeleton show
+            an empty room. With more, somebody dances whom the pose network does not recognise.
+        nobody_coverage: skeletons decide nothing in a clip with a smaller share of pictures with a skeleton.
     """
 
     blank_entropy: float = 3.0
@@ -44,9 +48,12 @@ class CurationSettings:
     still_lag: float = 0.1
     still_seconds: float = 0.5
     still_shortest: float = 0.4
+    nobody_energy: float = 3.0
+    nobody_coverage: float = 0.5
 
 
 CURATION_DEFAULTS = CurationSettings()
+NO_CUTOUTS = np.zeros((0, 128, 128, 1), np.uint8)
 
 
 class DroppedFrame(NamedTuple):
@@ -78,6 +85,9 @@ class CuratedClip:
         seen: number of frames that were read.
         dropped: the other frames, in order of time.
         seconds: length of the clip.
+        skeletons: of the dancer at times of their own; without any time if they were not looked for.
+        cutouts: uint8 [m, 128, 128, 1], gray, the dancer alone on black at the times of the skeletons; black where the
+            dancer was not found.
     """
 
     clip: Clip
@@ -88,6 +98,8 @@ class CuratedClip:
     seen: int
     dropped: tuple[DroppedFrame, ...]
     seconds: float
+    skeletons: Skeletons = NO_SKELETONS
+    cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)
 
 
 def curate_frames(
@@ -98,6 +110,7 @@ def curate_frames(
     settings: CurationSettings = CURATION_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
     held: FrameFile | None = None,
+    skeletons: Skeletons = NO_SKELETONS,
 ) -> CuratedClip:
     """Keep or drop each frame of a clip, and estimate the background.
 
@@ -109,6 +122,7 @@ def curate_frames(
         settings: the thresholds.
         heartbeat: called for each frame.
         held: the file that `frames` are in. Dropped frames are removed from it, and the result reads from it.
+        skeletons: of the clip, if they were looked for: in a room without motion they tell that nobody is there.
 
     Raises:
         ValueError: no frames, or a different number of timestamps.
@@ -126,13 +140,18 @@ def curate_frames(
     blank = bits < settings.blank_entropy
     typical = float(np.median(sharp[~blank])) if not blank.all() else 0.0
     blurred = sharp < max(settings.blur_absolute, settings.blur_relative * typical)
-    usable = ~(blank | blurred)  # for motion: blank frames would look like rests, and cuts to them like motion
+    # without the dancer, a room can look blurred
+    empty = _long_runs(_without_skeleton(timestamps, skeletons, settings), timestamps, settings.still_shortest)
+    # for motion: blank frames would look like rests, and cuts to them like motion
+    usable = ~(blank | blurred & ~empty)
     energy = motion_energy(pictures, timestamps, usable, settings.still_lag, settings.still_seconds, heartbeat)
     places = np.flatnonzero(usable)
     sample = pictures[places[:: -(-len(places) // CONTRAST_FRAMES) or 1]]
     share = min(1.0, contrast(sample) / settings.still_contrast)
     still = _long_runs(energy < settings.still_energy * share, timestamps, settings.still_shortest)
-    kept = usable & ~still
+    still |= empty & (energy < settings.nobody_energy * share)
+    blurred &= ~still
+    kept = ~(blank | blurred | still)
     dropped = []
     for index in np.flatnonzero(~kept):
         # the order matters: a blank frame is also blurred and still, a blurred one is also still
@@ -151,7 +170,16 @@ def curate_frames(
         len(frames),
         tuple(dropped),
         seconds,
+        skeletons,
     )
+
+
+def _without_skeleton(timestamps: np.ndarray, skeletons: Skeletons, settings: CurationSettings) -> np.ndarray:
+    """Return for each frame whether the pose nearest in time was not found, bool [n]; never if too few were."""
+    if not len(skeletons.times) or skeletons.coverage < settings.nobody_coverage:
+        return np.zeros(len(timestamps), bool)
+    middles = (skeletons.times[1:] + skeletons.times[:-1]) / 2
+    return ~skeletons.valid[np.searchsorted(middles, timestamps)]
 
 
 def entropy(frame: np.ndarray) -> float:

@@ -1,9 +1,10 @@
 """Curated clips on disk, one part for each clip, and the table `curation.csv` with one row for each file.
 
-A part is a cache entry of two files that are named after the hash of their input (content and labels of the clip,
+A part is a cache entry of files that are named after the hash of their input (content and labels of the clip,
 settings, and `PART_FORMAT`):
 
-- `<hash>.npy`: uint8 [1 + n, 128, 128, 1], the background, then the frames that were kept;
+- `<hash>.npy`: uint8 [1 + n + m, 128, 128, 1], the background, the frames that were kept, and the cut-outs;
+- `<hash>.npz`: the skeletons, only if they were looked for;
 - `<hash>.json`: `row` (a `CurationRow`), `clip`, `seconds`, `timestamps`, `dropped` (index, timestamp, reason,
   measure), and the size and CRC-32 of the pictures. It is written last, so a part without it is not complete.
 """
@@ -20,14 +21,17 @@ import os
 import time
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, DroppedFrame
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip
 from dance_tf.video.files import is_shared_sequence, legible, sequence_images
 from dance_tf.video.frames import BLOCK
@@ -36,6 +40,7 @@ from dance_tf.video.settings import ReadSettings
 KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
 PART_FORMAT = 4  # raise it if curation gives other frames for the same settings, or parts are stored differently
 STALE_SECONDS = 3600.0
+ADDED_COUNTS = ("poses", "poses_found")  # columns that earlier versions did not have
 ADDED = ("group", "split", "take", "trust", "start", "end")  # fields of a clip that earlier versions did not have
 LABELS = ("clip_id", "style", "dancer", "source", "consent", *ADDED[:-1])  # fields that clips and rows share
 
@@ -59,6 +64,7 @@ class CurationRow:
         frame_rate: mean frames per second.
         room_known: whether the background is valid.
         part: file name of its part; empty for "refused".
+        poses: pictures in which the dancer was looked for; after it, those with a skeleton, interpolated ones included.
     """
 
     path: str
@@ -87,6 +93,8 @@ class CurationRow:
     frame_rate: float = 0.0
     room_known: bool = False
     part: str = ""
+    poses: int = 0
+    poses_found: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -120,7 +128,7 @@ def write_rows(path: Path, rows: tuple[CurationRow, ...]) -> None:
 
 
 def read_rows(path: Path) -> tuple[CurationRow, ...]:
-    """Read `curation.csv`; a table of an earlier version lacks the columns `ADDED`.
+    """Read `curation.csv`; a table of an earlier version may lack the columns `ADDED` and `ADDED_COUNTS`.
 
     Raises:
         ValueError: it has other columns.
@@ -128,7 +136,8 @@ def read_rows(path: Path) -> tuple[CurationRow, ...]:
     kinds = {field.name: type(getattr(CurationRow(""), field.name)) for field in fields(CurationRow)}
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if reader.fieldnames not in (list(kinds), [name for name in kinds if name not in ADDED]):
+        columns = reader.fieldnames or []
+        if columns != [name for name in kinds if name in columns or name not in (*ADDED, *ADDED_COUNTS)]:
             raise ValueError(f"{path}: not a table of curated clips")
         return tuple(
             CurationRow(
@@ -173,17 +182,22 @@ def content_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def part_name(clip: Clip, sha256: str, read: ReadSettings) -> str:
-    """Return the file name of a part; threads and the limit on the length are ignored, as they change no frame."""
+def part_name(clip: Clip, sha256: str, read: ReadSettings, poses: Mapping[str, object] | None = None) -> str:
+    """Return the file name of a part; threads and the limit on the length are ignored, as they change no frame.
+
+    Args:
+        poses: `PoseSettings.to_json`; None without skeletons.
+    """
     labels = {name: value for name, value in asdict(clip).items() if value or name not in ADDED} | {"path": ""}
     limits = {"pixels": read.max_pixels, "seconds": math.inf, "decoded_bytes": 1 << 40, "broken_packets": 200}
     reading = {**read.to_json(), "threads": 0, "limits": limits}  # the names of existing parts depend on all of these
-    what = [PART_FORMAT, sha256, labels, reading, asdict(CURATION_DEFAULTS)]
+    thresholds = {name: value for name, value in asdict(CURATION_DEFAULTS).items() if poses or "nobody" not in name}
+    what = [PART_FORMAT, sha256, labels, reading, thresholds, *filter(None, [poses])]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npy"
 
 
 def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
-    """Write both files of a part, each atomically.
+    """Write the files of a part, each atomically.
 
     Raises:
         PartError: they cannot be written, as to a full disk.
@@ -192,16 +206,19 @@ def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
 
     def write_pictures(file: BinaryIO) -> None:
         nonlocal crc
-        shape = (1 + len(curated.frames), *curated.background.shape)
+        shape = (1 + len(curated.frames) + len(curated.cutouts), *curated.background.shape)
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        blocks = (curated.frames[first : first + BLOCK] for first in range(0, len(curated.frames), BLOCK))
-        for block in (curated.background, *blocks):
+        pictures = curated.frames, curated.cutouts
+        blocks = (some[first : first + BLOCK] for some in pictures for first in range(0, len(some), BLOCK))
+        for block in chain([curated.background], blocks):
             data = np.ascontiguousarray(block, np.uint8).data
             file.write(data)
             crc = zlib.crc32(data, crc)
 
     try:
         _replace(path, write_pictures)
+        if len(curated.skeletons.times):
+            _replace(path.with_suffix(".npz"), lambda file: np.savez(file, **vars(curated.skeletons)))
         about = {
             "row": asdict(row),
             "clip": {**asdict(curated.clip), "path": str(curated.clip.path)},
@@ -210,6 +227,7 @@ def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
             "dropped": curated.dropped,
             "bytes": path.stat().st_size,
             "crc32": crc,
+            "poses": len(curated.skeletons.times),
         }
         _replace(path.with_suffix(".json"), lambda file: file.write(json.dumps(about, sort_keys=True).encode()))
     except OSError as error:
@@ -239,8 +257,13 @@ def read_part(path: Path) -> CuratedClip:
         clip = Clip(**{**about["clip"], "path": Path(about["clip"]["path"])})
         dropped = tuple(DroppedFrame(*frame) for frame in about["dropped"])
         times = np.array(about["timestamps"], np.float64)
-        return CuratedClip(clip, pictures[1:], times, pictures[0], row.room_known, row.seen, dropped, about["seconds"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        skeletons, end = NO_SKELETONS, 1 + len(times)
+        if about.get("poses"):
+            with np.load(path.with_suffix(".npz")) as stored:
+                skeletons = Skeletons(**stored)
+        still, room = (pictures[1:end], times, pictures[0]), (row.room_known, row.seen, dropped, about["seconds"])
+        return CuratedClip(clip, *still, *room, skeletons, pictures[end:])
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise PartError(f"{path}: not a complete part ({error})") from error
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import queue
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 from joblib import Parallel, cpu_count, delayed
 
-from dance_tf.curation.filters import CURATION_DEFAULTS, REASONS, CurationSettings, curate_frames
+from dance_tf.curation.filters import CURATION_DEFAULTS, NO_CUTOUTS, REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import (
     KEPT,
     PARTLY_KEPT,
@@ -30,6 +30,9 @@ from dance_tf.curation.parts import (
     remove_stale,
     write_part,
 )
+from dance_tf.pose.read import PoseSettings, load_blazepose
+from dance_tf.pose.skeleton import NO_SKELETONS
+from dance_tf.pose.track import DancerTracker
 from dance_tf.video.catalog import Catalog, Clip, Refusal
 from dance_tf.video.frames import FrameFile, FrameFileError, read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess, background_heartbeat
@@ -44,13 +47,21 @@ class CurationError(RuntimeError):
     """A run that cannot continue, with the reason in one line."""
 
 
-def reading_to_json(read: ReadSettings, curation: CurationSettings) -> dict[str, dict[str, Any]]:
-    """Return the settings that change the frames, as JSON types."""
-    return {"read": read.to_json(), "curation": asdict(curation)}
+def reading_to_json(
+    read: ReadSettings, curation: CurationSettings, poses: PoseSettings | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the settings that change frames and skeletons, as JSON types."""
+    found = {"read": read.to_json(), "curation": asdict(curation)}
+    return found | ({"poses": poses.to_json()} if poses else {})
 
 
-def reading_from_json(reading: Mapping[str, Any] | None) -> tuple[ReadSettings, CurationSettings]:
+def reading_from_json(
+    reading: Mapping[str, Any] | None, with_poses: bool = False
+) -> tuple[ReadSettings, CurationSettings, PoseSettings | None]:
     """Return the settings of `reading_to_json`; missing ones have their defaults, unknown ones are ignored.
+
+    Args:
+        with_poses: return the settings of the poses too, if there are any, instead of None.
 
     Raises:
         ReadError: an option of an earlier version is set, which this version does not have.
@@ -59,10 +70,11 @@ def reading_from_json(reading: Mapping[str, Any] | None) -> tuple[ReadSettings, 
     for name, only in FORMER_OPTIONS.items():
         if (value := stored.get("read", {}).get(name, only)) != only:
             raise ReadError(f"clips were read with {name} {value}, which this version cannot do: train the model again")
-    return tuple(
+    frames = (
         kind(**{field.name: part[field.name] for field in fields(kind) if field.name in part})
         for kind, part in ((ReadSettings, stored.get("read", {})), (CurationSettings, stored.get("curation", {})))
     )
+    return *frames, PoseSettings.from_json(stored["poses"]) if with_poses and "poses" in stored else None
 
 
 _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # one pool for each Python process or Dask worker
@@ -102,6 +114,7 @@ def curate_footage(
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Callable[[CurationRow], None] | None = None,
+    poses: PoseSettings | None = None,
 ) -> tuple[CurationRow, ...]:
     """Curate every clip of a catalog into parts.
 
@@ -113,6 +126,7 @@ def curate_footage(
         scheduler: address of a Dask scheduler ("tcp://host:8786") whose workers see the same folders. None is this
             machine.
         progress: called with each row as it is made.
+        poses: how skeletons are found; None to look for none.
 
     Returns:
         One row for each clip in the order of the catalog, then one for each refusal of the catalog. Of several clips
@@ -120,7 +134,9 @@ def curate_footage(
 
     Raises:
         CurationError: the parts cannot be written, or the scheduler does not answer.
+        WeightsError: there are no weights to find skeletons with.
     """
+    looked_for = poses and poses.to_json()
     out_parts = Path(out_parts).resolve()
     try:
         out_parts.mkdir(parents=True, exist_ok=True)
@@ -144,7 +160,15 @@ def curate_footage(
                 if key[0]:
                     first.setdefault(key, clip)
             tasks = (
-                delayed(_curate_part)(clip, sha256, fault, first.get(key, clip), out_parts, read)
+                delayed(_curate_part)(
+                    clip,
+                    sha256,
+                    fault,
+                    first.get(key, clip),
+                    out_parts / part_name(clip, sha256, read, looked_for),
+                    read,
+                    poses,
+                )
                 for clip, key, (sha256, fault) in zip(clips, keys, hashes, strict=True)
             )
             rows = []
@@ -199,7 +223,7 @@ def _hash_refused(refusal: Refusal) -> str:
 
 
 def _curate_part(
-    clip: Clip, sha256: str, fault: str, original: Clip, out_parts: Path, read: ReadSettings
+    clip: Clip, sha256: str, fault: str, original: Clip, part: Path, read: ReadSettings, poses: PoseSettings | None
 ) -> CurationRow:
     """Make the part of a clip if it is missing, and return its row.
 
@@ -211,7 +235,6 @@ def _curate_part(
     if original != clip:
         labels = "" if original.style == clip.style else f", which is labelled {original.style or 'not at all'}"
         return replace(row, reason=f"same content as {original.clip_id}{labels}")
-    part = out_parts / part_name(clip, sha256, read)
     try:
         found = read_row(part)
         if found.seconds > read.max_seconds:  # made under another limit, which is not part of the name
@@ -221,7 +244,7 @@ def _curate_part(
         pass
     try:
         with pooled_process() as process:
-            process.call(make_part, clip, sha256, part, read, CURATION_DEFAULTS)
+            process.call(make_part, clip, sha256, part, read, CURATION_DEFAULTS, poses)
         return read_row(part)
     except PartError:
         raise
@@ -235,28 +258,35 @@ def make_part(
     part: Path,
     read: ReadSettings,
     curation: CurationSettings,
+    poses: PoseSettings | None = None,
     max_bytes: int | None = MAX_CLIP_BYTES,
     *,
     heartbeat: Callable[[], None],
 ) -> None:
     """Read and curate one clip in this process and write its part.
 
-    Memory holds a few frames at a time and about 200 bytes for each frame of the clip.
+    Memory holds a few frames at a time, about 200 bytes for each frame of the clip, and 1 kB for each pose.
 
     Raises:
         ReadError: the clip cannot be read, has over `max_bytes` bytes of frames, or the disk is too full for them.
         PartError: no part can be written.
     """
     cv2.setNumThreads(read.threads or -1)  # -1: as many as OpenCV chooses
-    try:
-        held = FrameFile(part.parent, max_bytes)  # on the disk of the part: that for temporary files may be in memory
-    except FrameFileError as error:
-        raise PartError(f"{part}: cannot be written ({error})") from error
-    with held:
+    with ExitStack() as files:
+        try:  # on the disk of the part: that for temporary files may be in memory
+            held, cutouts = (files.enter_context(FrameFile(part.parent, max_bytes)) for _ in range(2))
+        except FrameFileError as error:
+            raise PartError(f"{part}: cannot be written ({error})") from error
+        tracker = None
+        if poses:
+            blazepose = load_blazepose(read.threads or cpu_count())
+            tracker = DancerTracker(blazepose, poses.poses_per_second, poses.smoothing, cutouts)
         try:
-            footage = read_footage(clip.path, replace(read, start=clip.start, end=clip.end), heartbeat, held)
+            footage = read_footage(clip.path, replace(read, start=clip.start, end=clip.end), heartbeat, held, tracker)
             frames = footage.frames, footage.timestamps, footage.seconds
-            curated = curate_frames(clip, *frames, curation, heartbeat, held)
+            skeletons, alone = tracker.finish() if tracker else (NO_SKELETONS, NO_CUTOUTS)
+            curated = curate_frames(clip, *frames, curation, heartbeat, held, skeletons)
+            curated = replace(curated, cutouts=alone)
         except FrameFileError as error:  # the next clip may be small enough for the disk
             raise ReadError(f"no room for its frames: {error}") from error
         seen, kept = curated.seen, len(curated.frames)
@@ -277,6 +307,8 @@ def make_part(
             frame_rate=round(footage.frame_rate, 6),
             room_known=curated.background_valid,
             part=part.name if kept else "",
+            poses=len(curated.skeletons.times),
+            poses_found=int(curated.skeletons.valid.sum()),
         )
         with background_heartbeat(heartbeat):
             write_part(part, curated, row)

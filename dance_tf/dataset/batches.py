@@ -8,9 +8,10 @@ import numpy as np
 
 from dance_tf.dataset.dataset import Dataset
 
-View = Literal["frame", "difference"]
+View = Literal["frame", "difference", "cutout"]
 FRAME_SIDE = 128  # pixels, input of the networks
-VIEWS: tuple[View, ...] = ("frame", "difference")
+VIEWS: tuple[View, ...] = ("frame", "difference")  # of any footage
+ALL_VIEWS: tuple[View, ...] = (*VIEWS, "cutout")  # with that of curated skeletons
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,17 @@ def apply_view(frames: np.ndarray, backgrounds: np.ndarray, view: View) -> np.nd
     Args:
         frames: uint8 [n, 128, 128, 1]; the result has this shape and type.
         backgrounds: uint8 [n, 128, 128, 1], the background of each frame's clip.
-        view: "frame" (unchanged, as in the paper), or "difference" (absolute difference from the background).
+        view: "frame" (unchanged, as in the paper), "difference" (absolute difference from the background), or "cutout":
+            the frames are cut-outs already.
 
     Raises:
         ValueError: an unknown view.
     """
-    if view == "frame":
+    if view in ("frame", "cutout"):
         return frames
     if view == "difference":
         return cv2.absdiff(frames, backgrounds).reshape(frames.shape)
-    raise ValueError(f"unknown view {view!r}: use one of {', '.join(VIEWS)}")
+    raise ValueError(f"unknown view {view!r}: use one of {', '.join(ALL_VIEWS)}")
 
 
 def jitter_frames(
@@ -171,8 +173,21 @@ def downsample(frames: np.ndarray, size: int) -> np.ndarray:
     return coarse
 
 
+def load_pairs(dataset: Dataset, indices: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames int64 [n] of a dataset and their backgrounds, both uint8 [n, 128, 128, 1], for `apply_view`.
+
+    For the view "cutout", these are the cut-outs nearest in time, and black.
+
+    Raises:
+        DatasetError: a cut-out is wanted, and a clip of the dataset has none.
+    """
+    if view == "cutout":
+        frames = dataset.cutouts[dataset.nearest_pose[indices]]
+        return frames, np.zeros_like(frames)
+    return dataset.frames[indices], dataset.backgrounds[dataset.clip_index[indices]]
+
+
 def load_frames(dataset: Dataset, indices: np.ndarray, view: View) -> np.ndarray:
     """Return frames of a dataset as the network takes them: uint8 [*indices.shape, 128, 128, 1]."""
-    flat = indices.reshape(-1)
-    frames = apply_view(dataset.frames[flat], dataset.backgrounds[dataset.clip_index[flat]], view)
+    frames = apply_view(*load_pairs(dataset, indices.reshape(-1), view), view)
     return frames.reshape(*indices.shape, *frames.shape[1:])

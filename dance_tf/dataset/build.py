@@ -16,6 +16,7 @@ from dance_tf.curation.parts import CurationRow, read_part, set_aside_table, wri
 from dance_tf.curation.run import curate_footage, reading_to_json
 from dance_tf.dataset.dataset import DatasetError, write_arrays
 from dance_tf.dataset.store import write_store
+from dance_tf.pose.read import PoseSettings
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import clip_key, render_arrays
@@ -54,6 +55,7 @@ def curate_folder(
     read: ReadSettings = READ_DEFAULTS,
     progress: Callable[[CurationRow], None] | None = None,
     catalog: Catalog | None = None,
+    poses: PoseSettings | None = None,
 ) -> Curated:
     """Curate a folder of footage into a TFDS dataset directory.
 
@@ -62,13 +64,14 @@ def curate_folder(
 
     Args:
         out: the dataset directory; replaced. The curated clips are also kept beside it, in `OUT-parts`.
-        jobs, scheduler, read, progress: as in `curate_footage`.
+        jobs, scheduler, read, progress, poses: as in `curate_footage`.
         catalog: of the footage; `find_clips` makes it by default.
 
     Raises:
         CatalogError: the folder holds no footage.
         CurationError: the parts cannot be written.
         DatasetError: no clip has a frame left.
+        WeightsError: there are no weights to find skeletons with.
     """
     out = Path(out).resolve()
     catalog = catalog or find_clips(Path(footage))
@@ -89,7 +92,7 @@ def curate_folder(
             progress(row)
 
     try:
-        rows = curate_footage(catalog, parts, read, jobs, scheduler, progress=add_row)
+        rows = curate_footage(catalog, parts, read, jobs, scheduler, progress=add_row, poses=poses)
     except BaseException:
         if done:
             with suppress(OSError, ValueError):  # the first error is the one to report
@@ -102,7 +105,7 @@ def curate_folder(
         raise DatasetError(f"no clip of {footage} has a frame left: {why}; {table} lists all")
     names = [row.part for row in kept]  # each is the hash of its clip, its labels and the settings
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    reading = reading_to_json(read, CURATION_DEFAULTS)
+    reading = reading_to_json(read, CURATION_DEFAULTS, poses)
     write_store(out, [parts / name for name in names], read_part, KNOWN_STYLES, jobs or 1, key=key, reading=reading)
     (out / "curation.csv").unlink(missing_ok=True)  # write_rows keeps the rows of other files
     write_rows(out / "curation.csv", rows)

@@ -9,14 +9,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from dance_tf.curation.filters import CuratedClip
+from dance_tf.curation.filters import NO_CUTOUTS, CuratedClip
 from dance_tf.dataset.output import atomic_folder
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons, join_skeletons
 from dance_tf.video.layouts import plain_name
 
 DESCRIPTION = "dataset.json"
@@ -25,7 +26,8 @@ LONGEST_STEP = 1.75
 STORED_NAMES = {"background_valid": "room_known"}  # attribute of `ClipRecord` → key in stored files
 
 
-ADDED = ("group", "split")  # attributes of `ClipRecord` that files of earlier versions do not have
+# attributes of `ClipRecord` that files of earlier versions do not have, with the values they stand for
+ADDED = {"group": "", "split": "", "poses": 0}
 
 
 class DatasetError(ValueError):
@@ -47,16 +49,17 @@ class ClipRecord:
     seconds: float  # length of the clip
     group: str = ""  # as in `Clip`, like split
     split: str = ""
+    poses: int = 0  # number of skeletons; 0 if they were not looked for
 
     def to_json(self) -> dict[str, object]:
-        """Return the record under the names that stored files use; group and split only if there is one."""
+        """Return the record under the names that stored files use; the `ADDED` ones only if there is a value."""
         values = {name: value for name, value in asdict(self).items() if value or name not in ADDED}
         return {STORED_NAMES.get(name, name): value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, object]) -> "ClipRecord":
         """Return the record that `to_json` gave."""
-        stored = dict.fromkeys(ADDED, "") | stored
+        stored = ADDED | stored
         values = {name: stored[STORED_NAMES.get(name, name)] for name in cls.__dataclass_fields__}
         return cls(**{**values, "dropped": tuple(map(tuple, values["dropped"]))})
 
@@ -65,7 +68,8 @@ class ClipRecord:
         """Return the record of a curated clip."""
         clip, dropped = curated.clip, tuple(sorted(Counter(frame.reason for frame in curated.dropped).items()))
         numbers = (len(curated.frames), curated.seen, dropped, curated.background_valid, float(curated.seconds))
-        return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers, clip.group, clip.split)
+        added = clip.group, clip.split, len(curated.skeletons.times)
+        return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers, *added)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Dataset:
     frames: np.ndarray  # uint8 [n, 128, 128, 1]; a memory map where the frames do not fit in memory
     timestamps: np.ndarray  # float64 [n], seconds from the start of each frame's clip
     backgrounds: np.ndarray  # uint8 [clips, 128, 128, 1], the still background of each clip
+    skeletons: Skeletons = NO_SKELETONS  # of all clips, one after the other; times from the start of each clip
+    cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)  # uint8 [m, 128, 128, 1], as in `CuratedClip`
 
     @cached_property
     def clip_slices(self) -> tuple[slice, ...]:
@@ -88,6 +94,27 @@ class Dataset:
     def clip_index(self) -> np.ndarray:
         """int64 [n]: the clip of each frame."""
         return np.repeat(np.arange(len(self.clips)), [clip.kept for clip in self.clips])
+
+    @cached_property
+    def pose_slices(self) -> tuple[slice, ...]:
+        """The skeletons and cut-outs of each clip; empty where they were not looked for."""
+        ends = np.cumsum([clip.poses for clip in self.clips])
+        return tuple(slice(int(end) - clip.poses, int(end)) for end, clip in zip(ends, self.clips, strict=True))
+
+    @cached_property
+    def nearest_pose(self) -> np.ndarray:
+        """int64 [n]: for each frame the skeleton and cut-out nearest in time, where the dancer was found if possible.
+
+        Raises:
+            DatasetError: a clip has no skeletons.
+        """
+        nearest = []
+        for clip, frames, poses in zip(self.clips, self.clip_slices, self.pose_slices, strict=True):
+            if not clip.poses:
+                raise DatasetError(f"{clip.clip_id} has no skeletons: curate the footage again, with poses")
+            times = self.skeletons.times[poses]
+            nearest.append(poses.start + nearest_poses(self.timestamps[frames], times, self.cutouts[poses]))
+        return np.concatenate(nearest)
 
     @cached_property
     def segments(self) -> np.ndarray:
@@ -114,12 +141,16 @@ class Dataset:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of frames, times, backgrounds and records; it does not depend on how the dataset is stored."""
+        """SHA-256 of pictures, times, skeletons and records; it does not depend on how the dataset is stored."""
         digest = hashlib.sha256(json.dumps([self.styles, [clip.to_json() for clip in self.clips]]).encode())
         for start in range(0, len(self.frames), 4096):
             digest.update(np.ascontiguousarray(self.frames[start : start + 4096]))
         digest.update(np.ascontiguousarray(self.timestamps, dtype="<f8"))
         digest.update(np.ascontiguousarray(self.backgrounds))
+        for start in range(0, len(self.cutouts), 4096):
+            digest.update(np.ascontiguousarray(self.cutouts[start : start + 4096]))
+        for values in vars(self.skeletons).values():  # nothing without skeletons
+            digest.update(np.ascontiguousarray(values))
         return digest.hexdigest()
 
     @cached_property
@@ -134,6 +165,20 @@ class Dataset:
         for clip in self.clips:
             table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
         return {style: dict(row) for style, row in table.items()}
+
+
+def nearest_poses(timestamps: np.ndarray, times: np.ndarray, cutouts: np.ndarray) -> np.ndarray:
+    """Return for each frame of a clip the pose nearest in time, int64 [n], among those in which the dancer was found.
+
+    Args:
+        timestamps: float64 [n], seconds, of the frames.
+        times: float64 [m], seconds, of the poses; m is at least 1.
+        cutouts: uint8 [m, 128, 128, 1], black where the dancer was not found. If all are, all poses can be the nearest.
+    """
+    found = np.flatnonzero(cutouts.any(axis=(1, 2, 3)))
+    found = found if len(found) else np.arange(len(times))
+    middles = (times[found][1:] + times[found][:-1]) / 2
+    return found[np.searchsorted(middles, timestamps)]
 
 
 def find_segments(timestamps: np.ndarray, seen: int, seconds: float) -> np.ndarray:
@@ -182,6 +227,8 @@ def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] =
         frames=np.concatenate([curated.frames for curated in curated_clips]),
         timestamps=np.concatenate([curated.timestamps for curated in curated_clips]),
         backgrounds=np.stack([curated.background for curated in curated_clips]),
+        skeletons=join_skeletons([curated.skeletons for curated in curated_clips]),
+        cutouts=np.concatenate([curated.cutouts for curated in curated_clips]),
     )
 
 
@@ -200,12 +247,14 @@ def write_arrays(
     Raises:
         DatasetError: no clip has a style and a frame.
     """
-    records, backgrounds, timestamps = [], [], []
+    records, backgrounds, timestamps, skeletons = [], [], [], []
     with atomic_folder(Path(folder)) as partial:
-        with open(partial / "frames.raw", "wb") as raw:
+        with open(partial / "frames.raw", "wb") as raw, open(partial / "cutouts.raw", "wb") as alone:
             for curated in curated_clips:
                 if len(curated.frames) and curated.clip.style:
                     raw.write(np.ascontiguousarray(curated.frames, dtype=np.uint8).tobytes())
+                    alone.write(np.ascontiguousarray(curated.cutouts, dtype=np.uint8).tobytes())
+                    skeletons.append(curated.skeletons)
                     records.append(ClipRecord.of(curated))
                     backgrounds.append(curated.background)
                     timestamps.append(curated.timestamps)
@@ -213,6 +262,10 @@ def write_arrays(
             raise DatasetError("no clip has both a style and a frame left after curation: nothing to write")
         np.save(partial / "rooms.npy", np.stack(backgrounds))
         np.save(partial / "timestamps.npy", np.concatenate(timestamps))
+        if any(record.poses for record in records):
+            np.savez(partial / "skeletons.npz", **vars(join_skeletons(skeletons)))
+        else:
+            (partial / "cutouts.raw").unlink()
         styles = order_styles({record.style for record in records}, known_styles)
         description = {"styles": styles, "clips": [record.to_json() for record in records]}
         for name, text in {**(texts or {}), DESCRIPTION: json.dumps(description)}.items():

@@ -80,7 +80,7 @@ class FolderKind:
 
 SHARDS = ("*.json", "*.csv", "*.tfrecord*", ".arrays")
 DATASET = FolderKind("dataset of `curate`", "summary.json", {"styles", "frames", "key"}, SHARDS)
-NUMPY = ("*.json", "*.npy", "frames.raw", "truth")
+NUMPY = ("*.json", "*.npy", "*.npz", "*.raw", "truth")
 ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", {"styles", "clips"}, NUMPY)
 MODEL = FolderKind("model of `train`", "model.json", {"format", "styles"}, ("*.json", "model.*", "tensorboard"))
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from dance_tf.curation.filters import CuratedClip, DroppedFrame
+from dance_tf.curation.filters import NO_CUTOUTS, CuratedClip, DroppedFrame
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.dataset import (
-    ADDED,
     DESCRIPTION,
     ClipRecord,
     Dataset,
@@ -26,6 +25,7 @@ from dance_tf.dataset.dataset import (
     write_arrays,
 )
 from dance_tf.dataset.output import DATASET, atomic_folder, mistaken
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip, clips_at
 from dance_tf.video.files import VIDEO_SUFFIXES
 
@@ -33,9 +33,9 @@ NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
 CLIPS_PER_SHARD = 16
 IN_MEMORY_BYTES = 6 * 2**30
-FRAMES = "frames"
+FRAMES, CUTOUTS, POSES = "frames", "cutouts", "poses"
 BLOCK = 64  # frames compressed at a time
-LABELS = ("style", "dancer", "clip_id", "source", *ADDED)
+LABELS = ("style", "dancer", "clip_id", "source", "group", "split")
 NUMBERS = {"index": np.int64, "timestamp": np.float64, "measure": np.float64}  # of a dropped frame
 MAX_BYTES = 2**31 - 1  # of a record: the limit of protocol buffers
 
@@ -57,6 +57,13 @@ def describe_features():
             **{name: tfds.features.Text() for name in LABELS},
             "seen": np.int64,
             "seconds": array(dtype=np.float64),
+            CUTOUTS: array(None, 128, 128, 1, dtype=np.uint8, encoding="zlib"),
+            POSES: {
+                "landmarks": array(None, 33, 4, dtype=np.float16),
+                "world": array(None, 33, 3, dtype=np.float16),
+                "valid": array(None, dtype=np.bool_),
+                "times": array(None, dtype=np.float64),
+            },
             "dropped": {
                 "index": array(None, dtype=np.int64),
                 "timestamp": array(None, dtype=np.float64),
@@ -78,12 +85,14 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
         **{name: getattr(curated.clip, name) for name in LABELS},
         "seen": curated.seen,
         "seconds": np.float64(curated.seconds),
+        CUTOUTS: curated.cutouts,
+        POSES: vars(curated.skeletons),
         "dropped": {**dropped, **{name: np.array(dropped[name], dtype) for name, dtype in NUMBERS.items()}},
     }
 
 
 def from_example(example: dict[str, object]) -> CuratedClip:
-    """Return the clip of `to_example`, as far as it is stored; earlier versions stored no group and no split."""
+    """Return the clip of `to_example`, as far as it is stored; earlier versions stored no group, split and poses."""
     dropped = zip(*(example["dropped"][name] for name in DroppedFrame._fields), strict=True)
     return CuratedClip(
         clip=Clip(path=Path(), **{name: example.get(name, b"").decode() for name in LABELS}),
@@ -94,30 +103,38 @@ def from_example(example: dict[str, object]) -> CuratedClip:
         seen=int(example["seen"]),
         dropped=tuple(DroppedFrame(int(n), float(time), why.decode(), float(size)) for n, time, why, size in dropped),
         seconds=float(example["seconds"]),
+        skeletons=Skeletons(**example[POSES]) if POSES in example else NO_SKELETONS,
+        cutouts=example.get(CUTOUTS, NO_CUTOUTS),
     )
 
 
 def encode_record(features, curated: CuratedClip) -> bytes:
     """Encode a clip as TFDS does with `describe_features()`, in a fixed order.
 
-    TFDS itself would hold all frames uncompressed, and several compressed copies. Here the frames are compressed block
-    by block, and added to the record of the same clip without frames. They may be a memory map.
+    TFDS itself would hold all pictures uncompressed, and several compressed copies. Here frames and cut-outs are
+    compressed block by block, and added to the record of the same clip without pictures. They may be memory maps.
 
     Raises:
         DatasetError: the clip is longer than a record can be.
     """
     import tensorflow as tf
 
-    empty = {**to_example(curated), FRAMES: curated.frames[:0]}
+    pictures = {FRAMES: curated.frames, CUTOUTS: curated.cutouts}
+    empty = {**to_example(curated), **{name: some[:0] for name, some in pictures.items()}}
     example = tf.train.Example.FromString(features.serialize_example(empty))
-    compressor = zlib.compressobj()
-    starts = range(0, len(curated.frames), BLOCK)
-    blocks = [compressor.compress(np.ascontiguousarray(curated.frames[start : start + BLOCK])) for start in starts]
-    frames = b"".join([*blocks, compressor.flush()])
-    if (size := len(frames) + example.ByteSize()) > MAX_BYTES - BLOCK:  # the lengths of the fields take some bytes more
+    packed = {name: _compress(some) for name, some in pictures.items()}
+    # the lengths of the fields take some bytes more
+    if (size := sum(map(len, packed.values())) + example.ByteSize()) > MAX_BYTES - BLOCK:
         raise DatasetError(f"{curated.clip.clip_id}: {size:,} bytes, and a record holds {MAX_BYTES:,}: cut the clip")
-    example.features.feature[FRAMES].bytes_list.value[0] = frames
+    for name, content in packed.items():
+        example.features.feature[name].bytes_list.value[0] = content
     return example.SerializeToString(deterministic=True)
+
+
+def _compress(pictures: np.ndarray) -> bytes:
+    compressor, starts = zlib.compressobj(), range(0, len(pictures), BLOCK)
+    blocks = [compressor.compress(np.ascontiguousarray(pictures[start : start + BLOCK])) for start in starts]
+    return b"".join([*blocks, compressor.flush()])
 
 
 def _write_shard(path: Path, features, parts: Sequence[object], read: Callable[[object], CuratedClip]) -> int:
@@ -188,7 +205,7 @@ def write_store(
             features=features,
             split_infos=[split],
             version=VERSION,
-            description="Curated dance clips: gray frames, the still room, and what curation left out.",
+            description="Curated dance clips: gray frames, background, skeletons, and what curation left out.",
             check_data=False,
         )
         summary = {"styles": known_styles, "frames": sum(frames), "key": key, "reading": reading}
@@ -234,16 +251,25 @@ def _open_arrays(folder: Path) -> Dataset:
         description = json.loads((folder / DESCRIPTION).read_text())
         styles = tuple(description["styles"])
         records = tuple(ClipRecord.from_json(clip) for clip in description["clips"])
-        total = sum(record.kept for record in records)
-    path = folder / "frames.raw"
+        total, poses = sum(record.kept for record in records), sum(record.poses for record in records)
+    frames = _map_pictures(folder / "frames.raw", total)
+    timestamps, rooms = _load(folder / "timestamps.npy", (total,)), folder / "rooms.npy"
+    skeletons, cutouts = NO_SKELETONS, NO_CUTOUTS
+    if poses:
+        cutouts = _map_pictures(folder / "cutouts.raw", poses)
+        place = folder / "skeletons.npz"
+        with name_damaged_file(place), open(place, "rb") as file, np.load(file) as arrays:
+            skeletons = Skeletons(**arrays)
+    backgrounds = _load(rooms, (len(records), 128, 128, 1))
+    return Dataset(styles, records, frames, timestamps, backgrounds, skeletons, cutouts)
+
+
+def _map_pictures(path: Path, count: int) -> np.ndarray:
     with name_damaged_file(path):
-        if path.stat().st_size != total * 128 * 128:
-            raise DatasetError(f"{path} does not hold the {total} frames of {DESCRIPTION}: write it again")
-        frames = np.memmap(path, dtype=np.uint8, mode="r", shape=(total, 128, 128, 1))
-        if frames.nbytes <= IN_MEMORY_BYTES:
-            frames = np.array(frames)
-    timestamps = _load(folder / "timestamps.npy", (total,))
-    return Dataset(styles, records, frames, timestamps, _load(folder / "rooms.npy", (len(records), 128, 128, 1)))
+        if path.stat().st_size != count * 128 * 128:
+            raise DatasetError(f"{path} does not hold the {count} frames of {DESCRIPTION}: write it again")
+        pictures = np.memmap(path, dtype=np.uint8, mode="r", shape=(count, 128, 128, 1))
+        return np.array(pictures) if pictures.nbytes <= IN_MEMORY_BYTES else pictures
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> np.ndarray:

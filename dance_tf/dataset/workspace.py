@@ -11,6 +11,7 @@ from dance_tf.curation.parts import CurationRow, read_part, read_rows
 from dance_tf.dataset.build import curate_folder, parts_folder
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.store import open_dataset
+from dance_tf.pose.read import PoseSettings
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.truth import ClipTruth, truth_from_json
@@ -63,7 +64,13 @@ class Workspace:
 
 
 def prepare_workspace(
-    run_folder: Path, work: Path, footage: str, studio: StudioSettings, jobs: int = 1, scheduler: str | None = None
+    run_folder: Path,
+    work: Path,
+    footage: str,
+    studio: StudioSettings,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    poses: PoseSettings | None = None,
 ) -> Workspace:
     """Make clips, or use a folder of clips, and curate them; finished work is reused.
 
@@ -71,6 +78,7 @@ def prepare_workspace(
         run_folder: the report's folder, which gets `workspace.json`.
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
+        poses: how skeletons are found; None to look for none.
     """
     work = Path(work)
     if footage:
@@ -81,7 +89,7 @@ def prepare_workspace(
         clips, source = work / f"footage-{key}", "synthetic"
         synthesize(clips, studio, jobs, scheduler)
     dataset = work / f"dataset-{key}"
-    curate_folder(clips, dataset, jobs, scheduler)
+    curate_folder(clips, dataset, jobs, scheduler, poses=poses)
     folders = {"footage": clips, "dataset": dataset, "work": work}
     content = {name: os.path.relpath(folder, run_folder) for name, folder in folders.items()}
     (Path(run_folder) / FILE).write_text(json.dumps({**content, "source": source}))

@@ -106,9 +106,11 @@ def train_model(
         reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
 
     Raises:
-        DatasetError: the training part has fewer than two styles.
+        DatasetError: the training part has fewer than two styles, or the view needs skeletons and a clip has none.
         DivergedError: training diverged; `out` is as it was.
     """
+    if settings.view == "cutout":
+        _ = dataset.nearest_pose  # raises if a clip has none
     unlearnt = missing_styles(dataset, split)["training"]
     check_styles([style for style in dataset.styles if style not in unlearnt])
     out = Path(out).resolve()

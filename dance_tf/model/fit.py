@@ -17,6 +17,7 @@ from dance_tf.dataset.batches import (
     downsample,
     jitter_frames,
     load_frames,
+    load_pairs,
     sample_balanced,
     sample_random,
     windows,
@@ -91,7 +92,7 @@ def load_sequences(
         indices = windows(indices, allowed, dataset.segments, length)
     if settings.augment and generator is not None:
         flat = indices.reshape(-1)
-        pairs = dataset.frames[flat], dataset.backgrounds[dataset.clip_index[flat]]
+        pairs = load_pairs(dataset, flat, settings.view)
         pairs = augment_with_backgrounds(*pairs, generator, settings.augment, window=length)
         frames = apply_view(*pairs, settings.view).reshape(*indices.shape, 128, 128, 1)
     else:

@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 import keras
 
 from dance_tf.corruption.augment import check_families
-from dance_tf.dataset.batches import VIEWS, Jitter, View
+from dance_tf.dataset.batches import ALL_VIEWS, Jitter, View
 from dance_tf.model.networks import STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
 DECAYS = ("constant", "cosine")
@@ -83,7 +83,7 @@ class TrainingSettings:
 
     Attributes:
         strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
-        view: input of the network: the "frame", or its "difference" from the background.
+        view: input of the network: the "frame", its "difference" from the background, or the dancer's "cutout".
         network: shape of the network.
         schedule: of the classifier.
         growth: of each stage of the autoencoder but the last.
@@ -126,7 +126,7 @@ class TrainingSettings:
         object.__setattr__(self, "augment", tuple(self.augment))  # JSON gives a list back
         check_families(self.augment)
         check_strategy_name(self.strategy)
-        _check_choice("view", self.view, VIEWS)
+        _check_choice("view", self.view, ALL_VIEWS)
         for name in ("growth_last_epochs", "growth_frozen_epochs"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")

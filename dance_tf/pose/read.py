@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
-
-import av
-import cv2
-import numpy as np
 
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.skeleton import Skeletons
-from dance_tf.pose.track import SMOOTHING, track_dancer
-from dance_tf.video.decode import VideoReader
+from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, DancerTracker
+from dance_tf.pose.weights import BUNDLE_VARIABLE, WeightsError, load_weights
 from dance_tf.video.frames import open_footage
 from dance_tf.video.isolation import no_heartbeat
-from dance_tf.video.luma import Orientation
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
-from dance_tf.video.stills import FootageReader
 
-POSES_PER_SECOND = 10.0
-LONGER_SIDE = 640  # pixels, at most, of the frames in which poses are searched
+ONCE = 1e-6  # gray frames per second where only the pictures in colour are wanted: the first one
 
 
-class ColourReader(VideoReader):
-    """Yields (seconds, uint8 [h, w, 3]): RGB, upright, square pixels, the longer side at most `LONGER_SIDE`.
+@dataclass(frozen=True)
+class PoseSettings:
+    """How the skeletons of a clip are found.
 
-    Transparent parts keep the colour that the file stores for them. All frames have the size of the first one.
+    Raises:
+        ValueError: a value is out of range.
     """
 
-    _stored_size: tuple[int, int] | None = None  # width and height before the picture is turned upright
+    poses_per_second: float = POSES_PER_SECOND  # at most one in each frame of the clip
+    smoothing: float = SMOOTHING  # seconds, standard deviation of the filter over time; 0 for none
 
-    def _picture(self, frame: av.VideoFrame, orientation: Orientation, pixel_aspect: float) -> np.ndarray:
-        self._stored_size = self._stored_size or scaled_size(frame.width * pixel_aspect, frame.height)
-        # FFmpeg converts fast and scales slowly: together they take twice as long as with OpenCV
-        rgb = cv2.resize(frame.to_ndarray(format="rgb24"), self._stored_size, interpolation=cv2.INTER_AREA)
-        return orientation.apply(rgb)
+    def __post_init__(self) -> None:
+        if not self.poses_per_second > 0 or not self.smoothing >= 0:
+            raise ValueError("poses_per_second must be positive, smoothing not negative")
+
+    def to_json(self) -> dict[str, object]:
+        """Return what determines the skeletons: the settings, and a hash of the weights.
+
+        Raises:
+            WeightsError: there are no weights.
+        """
+        digest = sha256(b"".join(load_weights())).hexdigest()
+        return {"poses_per_second": self.poses_per_second, "smoothing": self.smoothing, "weights": digest}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> PoseSettings:
+        """Return the settings of `to_json`.
+
+        Raises:
+            WeightsError: the weights are others, or there are none.
+        """
+        settings = cls(stored["poses_per_second"], stored["smoothing"])
+        if settings.to_json() != dict(stored):
+            raise WeightsError(
+                f"the poses were found with other weights (SHA-256 {stored['weights']}): set {BUNDLE_VARIABLE} to "
+                "their file"
+            )
+        return settings
+
+
+@lru_cache(maxsize=1)
+def load_blazepose(threads: int = 1) -> BlazePose:
+    """Return the networks, which are loaded once in a process.
+
+    Raises:
+        WeightsError: see `load_weights`.
+    """
+    return BlazePose(load_weights(), threads)
 
 
 def read_skeletons(
@@ -47,37 +77,23 @@ def read_skeletons(
     settings: ReadSettings = READ_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
 ) -> Skeletons:
-    """Return the skeletons of the dancer in a clip.
+    """Return the skeletons of the dancer in a clip, without gray frames and cut-outs.
 
-    Image sequences and WebP files are read in gray, which moves landmarks by a few percent of the torso's length.
+    WebP files are read in gray, which moves landmarks by a few percent of the torso's length.
 
     Args:
         poses_per_second: frames to sample; at most one pose a frame.
         smoothing: seconds, standard deviation of the filter over time; 0 for none.
-        settings: limits and number of decoding threads; the size of the gray frames has no effect.
+        settings: limits and number of decoding threads; size and rate of the gray frames have no effect.
         heartbeat: called for each frame.
 
     Raises:
         ReadError: the file cannot be read or exceeds a limit.
         ValueError: an invalid rate.
     """
-    reader = open_footage(path, replace(settings, frames_per_second=poses_per_second), heartbeat)
-    if isinstance(reader, VideoReader):
-        frames = ColourReader(reader.path, reader.settings, heartbeat)
-    else:
-        frames = _gray_frames(reader)
-    return track_dancer(frames, blazepose, smoothing)
-
-
-def _gray_frames(reader: FootageReader) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield frames like those of `ColourReader`."""
-    size = None
-    for time, gray in reader.pictures():
-        size = size or scaled_size(gray.shape[1], gray.shape[0])
-        yield time, cv2.cvtColor(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB)
-
-
-def scaled_size(width: float, height: float) -> tuple[int, int]:
-    """Return width and height in pixels of a displayed picture, reduced to `LONGER_SIDE`."""
-    scale = min(1.0, LONGER_SIDE / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    poses = PoseSettings(poses_per_second, smoothing)
+    reader = open_footage(path, replace(settings, frames_per_second=ONCE), heartbeat)
+    reader.watcher = DancerTracker(blazepose, poses.poses_per_second, poses.smoothing)
+    for _ in reader:
+        pass
+    return reader.watcher.finish()[0]

@@ -1,5 +1,6 @@
 """The skeletons of one dancer over a clip: 33 landmarks a frame, their names and bones, and a drawing of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -41,6 +42,16 @@ class Skeletons:
     def coverage(self) -> float:
         """Share of valid frames; 0 for a clip without frames."""
         return float(self.valid.mean()) if len(self.valid) else 0.0
+
+
+NO_SKELETONS = Skeletons(
+    np.zeros((0, 33, 4), np.float16), np.zeros((0, 33, 3), np.float16), np.zeros(0, bool), np.zeros(0)
+)
+
+
+def join_skeletons(several: Sequence[Skeletons]) -> Skeletons:
+    """Return the skeletons of several clips, one after the other."""
+    return Skeletons(*(np.concatenate(values) for values in zip(*(vars(one).values() for one in several), strict=True)))
 
 
 def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray, visible: float = 0.5) -> np.ndarray:

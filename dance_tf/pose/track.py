@@ -1,16 +1,19 @@
 """Follow the people of a clip, choose the dancer, and clean the dancer's skeletons."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, islice
 
+import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from dance_tf.pose.blazepose import BlazePose, Pose, Region, RegionFilter
+from dance_tf.pose.blazepose import LANDMARK_SIDE, BlazePose, Pose, Region, RegionFilter
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
+from dance_tf.video.frames import FrameFile
 
+POSES_PER_SECOND = 10.0
+CUTOUT_SIDE = 128  # pixels
 MOST_PEOPLE = 3  # followed at a time
 SEARCH_SECONDS = 1.0  # between two searches for further people; for as long, someone lost is searched in each frame
 SAME_PLACE = 0.15  # people whose middles are nearer than this share of their region are one person
@@ -20,6 +23,7 @@ NEAR = 0.5  # where several people are seen, one found again is no further away 
 LONGEST_GAP = 0.5  # seconds between two poses that are interpolated
 SMOOTHING = 0.035  # seconds, deviation of the Gaussian: a frame at 30 a second; at 10, more makes poses less exact
 NEIGHBOURS = 5  # frames before and after, with which a frame is compared to find swaps
+PARTS_OF_PERSON = ("landmarks", "world", "places", "cutouts")
 SWAP_RATIO, SWAP_LEAST = 0.5, 0.3  # a swap shortens the way of the joints to this share, and by so many torso lengths
 
 
@@ -39,12 +43,11 @@ class Person:
     landmarks: dict[int, np.ndarray] = field(default_factory=dict)  # by frame: float32 [33, 5], pixels
     world: dict[int, np.ndarray] = field(default_factory=dict)  # by frame: float32 [33, 3], metres
     places: dict[int, Region] = field(default_factory=dict)  # by frame: the region around the person
+    cutouts: dict[int, int] = field(default_factory=dict)  # by frame: place in the file of cut-outs
     steady: RegionFilter = field(default_factory=RegionFilter)
 
-    def join(self, others: list["Person"], frame: int, pose: Pose | None) -> bool:
-        """Store the pose of a frame and return True, if there is one and none of `others` is in its place."""
-        if pose is None:
-            return False
+    def join(self, others: list["Person"], frame: int, pose: Pose) -> bool:
+        """Store the pose of a frame and return True, if none of `others` is in its place."""
         region = self.steady.next_region(pose)
         if any(_same_place(region, other.places[frame]) for other in others):
             return False
@@ -53,34 +56,117 @@ class Person:
         return True
 
 
-def follow_people(frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose) -> tuple[np.ndarray, list[Person]]:
-    """Follow up to `MOST_PEOPLE` people at a time; a person who is lost and found again counts as another one.
+class DancerTracker:
+    """Follows the people of a clip from picture to picture, and gives the skeletons of the dancer at the end.
+
+    Up to `MOST_PEOPLE` people at a time are followed. A person who is lost and found again counts as another one, until
+    the dancer is chosen. This is a `video.stills.Watcher`.
 
     Args:
-        frames: (seconds, uint8 [h, w, 3], RGB), all of one size.
+        blazepose: the networks.
+        rate: pictures per second.
+        smoothing: see `clean`.
+        held: stores the cut-outs of all people; None for skeletons only.
+    """
+
+    def __init__(
+        self,
+        blazepose: BlazePose,
+        rate: float = POSES_PER_SECOND,
+        smoothing: float = SMOOTHING,
+        held: FrameFile | None = None,
+    ) -> None:
+        self.blazepose, self.rate, self.smoothing, self.held = blazepose, rate, smoothing, held
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the pictures seen so far."""
+        self.times: list[float] = []
+        self.people: list[Person] = []  # in the order in which they were found
+        self._present: list[Person] = []
+        self._searched = self._lost = -np.inf
+        self._height = self._width = 1
+        if self.held is not None:
+            self.held.clear()
+
+    def see(self, time: float, picture: np.ndarray) -> None:
+        """Find the people in the next picture, uint8 [h, w, 3], RGB; all pictures have one size."""
+        number, before = len(self.times), self._present
+        self._height, self._width = picture.shape[:2]
+        self.times.append(time)
+        self._present = []
+        for person in before:
+            self._look(person, picture, person.places[number - 1])
+        self._lost = time if len(self._present) < len(before) else self._lost
+        if self._present and time - self._searched < SEARCH_SECONDS < time - self._lost:
+            return
+        self._searched = time
+        for region in self.blazepose.detect(picture):
+            known = any(_same_place(region, one.places[number]) for one in self._present)
+            if len(self._present) < MOST_PEOPLE and not known and self._look(person := Person(), picture, region):
+                self.people.append(person)
+
+    def _look(self, person: Person, picture: np.ndarray, region: Region) -> bool:
+        """Look for a person in a region of the newest picture, and return whether it is there."""
+        number, pose = len(self.times) - 1, self.blazepose.pose(picture, region)
+        if pose is None or not person.join(self._present, number, pose):
+            return False
+        if self.held is not None:
+            person.cutouts[number] = len(self.held)
+            self.held.append(cut_out(picture, pose, person.places[number]))
+        return True
+
+    def finish(self) -> tuple[Skeletons, np.ndarray]:
+        """Return the skeletons of the dancer, and the cut-outs uint8 [n, 128, 128, 1] of the dancer, in `held`.
+
+        Cut-outs are black where the dancer was not found; there are none at all without `held`.
+        """
+        dancer, count = choose_dancer(self.people, self._height, self._width), len(self.times)
+        landmarks, world = np.zeros((count, 33, 4)), np.zeros((count, 33, 3))
+        for number, points in dancer.landmarks.items():
+            landmarks[number] = points[:, :4] - [self._width / 2, self._height / 2, 0, 0]
+            world[number] = dancer.world[number]
+        landmarks[..., :3] /= max(self._height, self._width)
+        found = np.isin(np.arange(count), list(dancer.landmarks))
+        skeletons = clean(landmarks, world, found, np.array(self.times, np.float64), self.smoothing)
+        black = np.zeros((CUTOUT_SIDE, CUTOUT_SIDE), np.uint8)
+        if self.held is None or not count:
+            return skeletons, black[None, ..., None][:0]
+        everyone = self.held.frames()
+        for number in range(count):  # after those of all people, so that memory never holds many
+            self.held.append(everyone[dancer.cutouts[number]] if number in dancer.cutouts else black)
+        self.held.keep(np.arange(len(self.held)) >= len(everyone))
+        return skeletons, self.held.frames()[..., None]
+
+
+def track_dancer(
+    frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose, smoothing: float = SMOOTHING
+) -> Skeletons:
+    """Return the skeletons of the dancer in pictures (seconds, uint8 [h, w, 3], RGB) of one size."""
+    tracker = DancerTracker(blazepose, smoothing=smoothing)
+    for time, picture in frames:
+        tracker.see(time, picture)
+    return tracker.finish()[0]
+
+
+def cut_out(picture: np.ndarray, pose: Pose, region: Region) -> np.ndarray:
+    """Return a person alone on black, in the middle, at a size that does not depend on the distance.
+
+    Args:
+        picture: uint8 [h, w, 3], RGB.
+        pose: of the person.
+        region: around the person; the cut-out shows it upright.
 
     Returns:
-        The times float64 [n], and the people in the order in which they were found.
+        uint8 [128, 128], gray.
     """
-    times: list[float] = []
-    everyone: list[Person] = []
-    present: list[Person] = []
-    searched = lost = -np.inf
-    for number, (time, frame) in enumerate(frames):
-        times.append(time)
-        before, present = present, []
-        for person in before:
-            person.join(present, number, blazepose.pose(frame, person.places[number - 1]))
-        lost = time if len(present) < len(before) else lost
-        if present and time - searched < SEARCH_SECONDS < time - lost:
-            continue
-        searched = time
-        for region in blazepose.detect(frame):
-            if len(present) < MOST_PEOPLE and not any(_same_place(region, one.places[number]) for one in present):
-                person = Person()
-                if person.join(present, number, blazepose.pose(frame, region)):
-                    everyone.append(person)
-    return np.array(times, np.float64), everyone
+    upright, side = replace(region, angle=0.0), 2 * CUTOUT_SIDE  # twice as large at first, against aliasing
+    gray = cv2.cvtColor(upright.crop(picture, side, cv2.BORDER_CONSTANT), cv2.COLOR_RGB2GRAY)
+    to_frame, from_frame = upright.to_frame(side), cv2.invertAffineTransform(pose.region.to_frame(LANDMARK_SIDE))
+    to_mask = from_frame[:, :2] @ to_frame + [[0, 0, 1]] * from_frame[:, 2:]
+    mask = cv2.warpAffine(pose.mask, to_mask, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    alone = cv2.resize(gray * mask, (CUTOUT_SIDE, CUTOUT_SIDE), interpolation=cv2.INTER_AREA)
+    return np.rint(alone).astype(np.uint8)
 
 
 def _same_place(one: Region, two: Region) -> bool:
@@ -94,7 +180,7 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
     clip ever shows two people at a time, they must also be near each other where one ends and the other begins.
 
     Args:
-        people: of `follow_people`.
+        people: all that were seen.
         height, width: of the frames, pixels.
     """
 
@@ -105,12 +191,12 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
         return float((size * central).sum() * (STILL + min(_movement(person), LIVELY)))
 
     dancer, *others = sorted(people, key=weight, reverse=True) or [Person()]
-    dancer = Person(dict(dancer.landmarks), dict(dancer.world), dict(dancer.places))
+    dancer = Person(*(dict(getattr(dancer, name)) for name in PARTS_OF_PERSON))
     seen = [frame for person in people for frame in person.places]
     near = NEAR if len(set(seen)) < len(seen) else np.inf
     while again := next(filter(partial(_is_again, dancer, np.array(list(dancer.places)), near), others), None):
         others.remove(again)
-        for name in ("landmarks", "world", "places"):
+        for name in PARTS_OF_PERSON:
             getattr(dancer, name).update(getattr(again, name))
     return dancer
 
@@ -133,29 +219,6 @@ def _is_again(dancer: Person, frames: np.ndarray, near: float, person: Person) -
     here, there = person.places[end], dancer.places[frame]
     apart = np.hypot(here.x - there.x, here.y - there.y)
     return 0.5 < here.side / there.side < 2 and bool(apart < near * there.side)
-
-
-def track_dancer(
-    frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose, smoothing: float = SMOOTHING
-) -> Skeletons:
-    """Return the skeletons of the dancer of a clip.
-
-    Args:
-        frames: (seconds, uint8 [h, w, 3], RGB), all of one size.
-        smoothing: see `clean`.
-    """
-    frames = iter(frames)
-    first = list(islice(frames, 1))
-    height, width = first[0][1].shape[:2] if first else (1, 1)
-    times, people = follow_people(chain(first, frames), blazepose)
-    dancer = choose_dancer(people, height, width)
-    landmarks, world = np.zeros((len(times), 33, 4)), np.zeros((len(times), 33, 3))
-    for number, points in dancer.landmarks.items():
-        landmarks[number] = points[:, :4] - [width / 2, height / 2, 0, 0]
-        world[number] = dancer.world[number]
-    landmarks[..., :3] /= max(height, width)
-    found = np.isin(np.arange(len(times)), list(dancer.landmarks))
-    return clean(landmarks, world, found, times, smoothing)
 
 
 def clean(

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-CACHE_VARIABLE = "DANCE_TF_CACHE"  # environment variable with the folder of the cache
+# environment variables: the folder of the cache, and a pose_landmarker_*.task file to use instead of it
+CACHE_VARIABLE, BUNDLE_VARIABLE = "DANCE_TF_CACHE", "DANCE_TF_POSE_WEIGHTS"
 WHEEL = ("mediapipe==0.10.21", "--platform=manylinux_2_28_x86_64", "--python-version=3.12")  # any machine can read it
 SOURCES = {
     "pose_detection.tflite": (
@@ -55,12 +56,13 @@ def load_weights(bundle: Path | None = None) -> Weights:
     Processes that need them at the same time wait for the first one.
 
     Args:
-        bundle: a `pose_landmarker_*.task` file to read instead; its hash is not checked.
+        bundle: a `pose_landmarker_*.task` file to read instead; its hash is not checked. By default the one that
+            `DANCE_TF_POSE_WEIGHTS` names, if it is set.
 
     Raises:
         WeightsError: they are absent and cannot be fetched, or the bundle is not one.
     """
-    if bundle is not None:
+    if bundle := bundle or os.environ.get(BUNDLE_VARIABLE):
         return _read_bundle(Path(bundle))
     folder = cache_folder()
     found = _cached(folder)
@@ -73,6 +75,15 @@ def load_weights(bundle: Path | None = None) -> Weights:
             reason = f"{error.strerror or error}: {folder}"
             raise WeightsError(f"no place for the pose weights ({reason}): set {CACHE_VARIABLE} to a folder") from error
     return found
+
+
+def missing_weights() -> str:
+    """Return why there are no weights (`load_weights` fetches them), in one line; empty if there are."""
+    try:
+        load_weights()
+    except WeightsError as error:
+        return str(error)
+    return ""
 
 
 def _cached(folder: Path) -> Weights | None:
@@ -96,8 +107,8 @@ def _fetch(folder: Path) -> Weights:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
             raise WeightsError(
                 f"the pose weights cannot be fetched ({said[-1].strip() if said else 'pip found no file'}): run again "
-                f"with a package index in reach, copy {' and '.join(SOURCES)} of {WHEEL[0]} into {folder}, or name a "
-                "pose_landmarker_*.task bundle"
+                f"with a package index in reach, copy {' and '.join(SOURCES)} of {WHEEL[0]} into {folder}, or set "
+                f"{BUNDLE_VARIABLE} to a pose_landmarker_*.task bundle"
             )
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:

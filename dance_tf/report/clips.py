@@ -12,19 +12,21 @@ from matplotlib.figure import Figure
 
 from dance_tf.audit.published import TABLE_1
 from dance_tf.curation.filters import CuratedClip
-from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_rows
+from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_row, read_rows
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.dataset.batches import load_frames
 from dance_tf.dataset.build import parts_folder
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments.curation import CAMERAS
+from dance_tf.pose.read import PoseSettings
+from dance_tf.pose.skeleton import Skeletons, draw_skeleton
 from dance_tf.report.figures.clips import STRIP_FRAMES, background_views, choose_frames, clip_strip
 from dance_tf.report.section import png, write_whole
 from dance_tf.report.tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
 from dance_tf.video.frames import open_footage
-from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
+from dance_tf.video.settings import GRACE, READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import worker_pool
 
@@ -167,6 +169,7 @@ def write_strips(
     read: ReadSettings = READ_DEFAULTS,
     jobs: int = 1,
     scheduler: str | None = None,
+    poses: PoseSettings | None = None,
 ) -> tuple[Path, ...]:
     """Draw and return the strip `<clip id>.png` of every clip, including clips without kept frames, in order.
 
@@ -176,7 +179,7 @@ def write_strips(
         dataset: folder written by `curate_folder`.
         find: returns the file of a row.
         source: "synthetic" or the name of the footage.
-        read: settings of the curation.
+        read: settings of the curation, like poses.
         jobs: parallel processes.
         scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
 
@@ -187,7 +190,9 @@ def write_strips(
     rows = [row for row in read_rows(dataset / "curation.csv") if row.seen]
     out = strips_folder(dataset)
     places = [out / f"{row.clip_id}.png" for row in rows]
-    parts = [parts_folder(dataset) / (row.part or _name_part(row, read)) for row in rows]
+    looked_for = poses and poses.to_json()
+    # the row of a clip without kept frames names no part
+    parts = [parts_folder(dataset) / (row.part or part_name(row.clip, row.sha256, read, looked_for)) for row in rows]
     changed = {path: path.stat().st_mtime for path in [*parts, *places] if path.is_file()}
     todo = [
         (part, find(row).absolute(), place)
@@ -203,9 +208,24 @@ def write_strips(
     return tuple(places)
 
 
-def _name_part(row: CurationRow, read: ReadSettings) -> str:
-    """Return the part of a row that names none because no frame of its clip was kept."""
-    return part_name(row.clip, row.sha256, read)
+def add_skeletons(frames: np.ndarray, times: np.ndarray, skeletons: Skeletons, zoom: float = 1.0) -> np.ndarray:
+    """Draw on each frame the skeleton nearest in time, if it is at most half a pose interval away.
+
+    Args:
+        frames: uint8 [k, 128, 128].
+        times: float64 [k], seconds.
+        zoom: by how much a frame that was cropped shows the picture larger than a padded one.
+
+    Returns:
+        uint8 [k, 128, 128, 3], RGB.
+    """
+    drawn = np.repeat(frames[..., None], 3, axis=3)
+    reach = np.median(np.diff(skeletons.times)) / 2 + GRACE if len(skeletons.times) > 1 else 0.0
+    for frame, time, out in zip(frames, times, drawn, strict=True):
+        nearest = np.abs(skeletons.times - time).argmin()
+        if skeletons.valid[nearest] and abs(skeletons.times[nearest] - time) <= reach:
+            out[:] = draw_skeleton(frame, skeletons.landmarks[nearest] * [zoom, zoom, 1, 1])
+    return drawn
 
 
 def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) -> str:
@@ -213,6 +233,10 @@ def _draw(part: Path, path: Path, out: Path, source: str, read: ReadSettings) ->
     try:
         clip = read_part(part)
         frames, times = strip_frames(clip, path, read)
+        if len(clip.skeletons.times):
+            row = read_row(part)
+            zoom = max(row.width, row.height) / min(row.width, row.height) if read.fit == "crop" else 1.0
+            frames = add_skeletons(frames, times, clip.skeletons, zoom)
     except PartError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - an error of one file must not stop the others

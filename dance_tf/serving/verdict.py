@@ -13,13 +13,14 @@ from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import make_part, reading_from_json
 from dance_tf.dataset.batches import apply_view, downsample, windows
-from dance_tf.dataset.dataset import find_segments
+from dance_tf.dataset.dataset import find_segments, nearest_poses
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.stills import ReadError
 
 BATCH = 128
+TRUSTED_COVERAGE = 0.5
 CHUNK = 2048  # frames (or windows) in one call of the network
 
 
@@ -59,13 +60,15 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
     Raises:
         ReadError: the clip cannot be read, or curation leaves no frame.
         LostProcess: the decoder crashes or hangs.
+        WeightsError: the model reads cut-outs, and the weights to make them are not those of its training clips.
         MemoryError: the clip needs more memory than a decoding process may use.
     """
     started = time.perf_counter()
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
-        process.call(make_part, clip, "", part, *reading_from_json(bundle.description.reading), None)
+        reading = reading_from_json(bundle.description.reading, with_poses=bundle.description.view == "cutout")
+        process.call(make_part, clip, "", part, *reading, None)
         return _verdict(bundle, path, read_part(part), started)
 
 
@@ -76,10 +79,16 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
         raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    by_frame = frame_probabilities(bundle, curated.frames, curated.background, segments)
+    frames, notes = curated.frames, ()
+    if view == "cutout":
+        frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
+        if not frames.any():
+            raise ReadError("no dancer is found in it")
+        if (share := curated.skeletons.coverage) < TRUSTED_COVERAGE:
+            notes = (f"the dancer was found in {share:.0%} of the time: trust this verdict less",)
+    by_frame = frame_probabilities(bundle, frames, curated.background, segments)
     probabilities = dict(zip(styles, by_frame.mean(axis=0, dtype=np.float64).tolist(), strict=True))
     best = max(styles, key=probabilities.get)
-    notes = ()
     if not curated.background_valid and view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
     if unlearnt := bundle.description.unlearnt:
@@ -101,7 +110,7 @@ def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarra
 
     Args:
         bundle: the model.
-        frames: uint8 [n, 128, 128, 1].
+        frames: uint8 [n, 128, 128, 1]; for the view "cutout", cut-outs.
         room: background of the clip, uint8 [128, 128, 1].
         segments: int64 [n], from `find_segments`; no window of a network that reads sequences spans two of them.
     """

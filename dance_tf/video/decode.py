@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from dance_tf.video.luma import UPRIGHT, Orientation, frame_orientation, gray_frame
+from dance_tf.video.luma import UPRIGHT, frame_orientation, gray_frame
 from dance_tf.video.settings import ReadSettings, sample
 from dance_tf.video.stills import IMAGE_ERRORS, FootageReader, open_image
 
@@ -71,17 +71,11 @@ class VideoReader(FootageReader):
         self._faults: list[str] = []
         self._broken_packets = self._backwards = self._damaged = 0
         self._reached = 0.0  # seconds of the file that were read
-        orientation = UPRIGHT
-        for time, frame in sample(self._timed(container, stream), settings.frames_per_second, lambda: self.seconds):
-            if not self.width:
-                orientation = frame_orientation(frame)
-                if not orientation.exact:
-                    turned = "rotated by an angle that is not a multiple of 90 degrees"
-                    self.warnings.append(f"{turned}; the nearest is used")
-                size = max(1, round(frame.width * aspect)), frame.height
-                self.width, self.height = size[::-1] if orientation.transpose else size
-                self.pixel_aspect = 1 / aspect if orientation.transpose else aspect
-            yield time, self._picture(frame, orientation, aspect)
+        self._orientation = UPRIGHT
+        colours = partial(self._colours, pixel_aspect=aspect)
+        timed = self._watched(self._described(self._timed(container, stream), aspect), colours)
+        for time, frame in sample(timed, settings.frames_per_second, lambda: self.seconds):
+            yield time, gray_frame(frame, self._orientation, partial(self._fit, pixel_aspect=aspect))
         if not self.width:
             # FFmpeg gives no size of an image with too many pixels
             with suppress(*IMAGE_ERRORS), open_image(self, self.path):
@@ -106,9 +100,24 @@ class VideoReader(FootageReader):
         elif settings.frames_per_second and stated:
             self.seconds = self._clip_seconds(stated)
 
-    def _picture(self, frame: av.VideoFrame, orientation: Orientation, pixel_aspect: float) -> np.ndarray:
-        """Return the picture of a decoded frame that iteration yields."""
-        return gray_frame(frame, orientation, partial(self._fit, pixel_aspect=pixel_aspect))
+    def _described(
+        self, timed: Iterator[tuple[float, av.VideoFrame]], aspect: float
+    ) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Yield all frames; before the first, set the size of the picture as displayed."""
+        for time, frame in timed:
+            if not self.width:
+                self._orientation = frame_orientation(frame)
+                if not self._orientation.exact:
+                    turned = "rotated by an angle that is not a multiple of 90 degrees"
+                    self.warnings.append(f"{turned}; the nearest is used")
+                size = max(1, round(frame.width * aspect)), frame.height
+                self.width, self.height = size[::-1] if self._orientation.transpose else size
+                self.pixel_aspect = 1 / aspect if self._orientation.transpose else aspect
+            yield time, frame
+
+    def _colours(self, frame: av.VideoFrame, pixel_aspect: float) -> np.ndarray:
+        """Return the picture of a frame for the watcher; transparent parts keep the colour that the file stores."""
+        return self._orientation.apply(self._fit_colours(frame.to_ndarray(format="rgb24"), pixel_aspect))
 
     def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, av.VideoFrame]]:
         """Yield decoded frames with their times, then set the frame rate and the length."""

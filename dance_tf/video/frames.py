@@ -17,7 +17,7 @@ import numpy as np
 from dance_tf.video.files import is_shared_sequence
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
-from dance_tf.video.stills import FootageReader, ImageSequenceReader, ReadError, WebpReader
+from dance_tf.video.stills import FootageReader, ImageSequenceReader, ReadError, Watcher, WebpReader
 
 BLOCK = 256  # frames moved at a time
 
@@ -149,6 +149,7 @@ def read_footage(
     settings: ReadSettings = READ_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
     held: FrameFile | None = None,
+    watcher: Watcher | None = None,
 ) -> Footage:
     """Read a whole clip as gray squares (16 KiB a frame) into a temporary file.
 
@@ -158,6 +159,7 @@ def read_footage(
     Args:
         heartbeat: called for each frame.
         held: stores the frames instead of a file of their own; frames in it are removed first.
+        watcher: is shown pictures in colour.
 
     Raises:
         ReadError: the clip cannot be read or exceeds a limit; the message is one line.
@@ -166,8 +168,9 @@ def read_footage(
     """
     if held is None:
         with FrameFile() as held:
-            return read_footage(path, settings, heartbeat, held)
+            return read_footage(path, settings, heartbeat, held, watcher)
     reader, times = open_footage(path, settings, heartbeat), []
+    reader.watcher = watcher
     held.clear()
     try:
         for time, frame in reader:
@@ -180,4 +183,4 @@ def read_footage(
         if not reader.broken or settings.threads == 1:
             about = reader.width, reader.height, reader.frame_rate, reader.seconds, tuple(reader.warnings)
             return Footage(held.frames(), np.array(times, np.float64), *about)
-    return read_footage(path, replace(settings, threads=1), heartbeat, held)
+    return read_footage(path, replace(settings, threads=1), heartbeat, held, watcher)

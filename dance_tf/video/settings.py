@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from dance_tf.video.luma import Fit
 
@@ -71,12 +71,31 @@ def sample(
     if rate is None:
         yield from timed
         return
-    number, held = 0, None
+    sampler = Sampler(rate)
     for item in timed:
-        if held is not None and number / rate < item[0] - GRACE:
-            yield held
-            while number / rate < item[0] - GRACE:
-                number += 1
-        held = item
-    if held is not None and number / rate < end() - GRACE:
-        yield held
+        yield from sampler.add(*item)
+    yield from sampler.finish(end())
+
+
+class Sampler(Generic[Picture]):
+    """Does what `sample` does, for pictures that are given one by one.
+
+    Args:
+        rate: samples per second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._number = rate, 0
+        self._held: list[tuple[float, Picture]] = []
+
+    def add(self, time: float, picture: Picture) -> list[tuple[float, Picture]]:
+        """Take the next picture; return the one before, with its time, if that is a sample."""
+        due = self.finish(time)
+        while self._held and self._number / self._rate < time - GRACE:
+            self._number += 1
+        self._held = [(time, picture)]
+        return due
+
+    def finish(self, end: float) -> list[tuple[float, Picture]]:
+        """Return the last picture with its time, if it is a sample; it is shown until `end`, in seconds."""
+        return self._held if self._number / self._rate < end - GRACE else []

@@ -5,30 +5,51 @@ from __future__ import annotations
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import cv2
 import numpy as np
 
 from dance_tf.video.files import sequence_images
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.settings import GRACE, ReadSettings, sample
+from dance_tf.video.settings import GRACE, ReadSettings, Sampler, sample
 
 if TYPE_CHECKING:  # Pillow is absent on machines that only train
     from PIL import Image
 
 MAX_DECODED_BYTES = 1 << 40  # of all decoded pictures of a clip, before they are shrunk
 SHORT_BY = 0.1  # seconds by which a file may end before a clip that is a part of it, without a warning
+LONGER_SIDE = 640  # pixels, at most, of pictures in colour
 IMAGE_RATE = 30.0  # frames per second of an image sequence (TikTok dataset on Kaggle)
 IMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises for broken files
 # no format that Pillow passes to another program, as EPS to Ghostscript; TGA last, because it has no signature
 STILL_FORMATS = tuple("AVIF BMP GIF JPEG JPEG2000 PCX PNG PPM PSD QOI SGI SUN TIFF WEBP TGA".split())
 
 
+Item = TypeVar("Item")
+
+
 class ReadError(RuntimeError):
     """A clip cannot be read; the message gives the reason in one line."""
+
+
+class Watcher(Protocol):
+    """Is shown pictures of a clip in colour while the clip is read as gray frames.
+
+    Attributes:
+        rate: pictures per second that it wants.
+    """
+
+    rate: float
+
+    def restart(self) -> None:
+        """Forget all pictures: the clip is read from its start, perhaps again."""
+
+    def see(self, time: float, picture: np.ndarray) -> None:
+        """Take a picture uint8 [h, w, 3], RGB, of at most `LONGER_SIDE` pixels; `time` as for the gray frames."""
 
 
 class FootageReader(ABC):
@@ -38,6 +59,7 @@ class FootageReader(ABC):
 
     Attributes:
         heartbeat: called for each frame or packet.
+        watcher: is shown pictures in colour, of the same decoding; None by default.
         width, height, pixel_aspect: of the picture as displayed, and width of a pixel over its height; set at the first
             frame.
         frame_rate, seconds: mean frames per second before sampling, and length; set at the end.
@@ -52,6 +74,7 @@ class FootageReader(ABC):
         self.path = path
         self.settings = settings
         self.heartbeat = heartbeat
+        self.watcher: Watcher | None = None
         self.width = self.height = 0
         self.frame_rate = self.seconds = 0.0
         self.pixel_aspect = 1.0
@@ -59,6 +82,7 @@ class FootageReader(ABC):
         self.broken = False
         self._full_size = False
         self._decoded_bytes = 0
+        self._colour_size: tuple[int, int] | None = None  # width and height of all pictures for the watcher
 
     @abstractmethod
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
@@ -72,6 +96,36 @@ class FootageReader(ABC):
     def _fit(self, luma: np.ndarray, pixel_aspect: float = 1.0) -> np.ndarray:
         size, fit = self.settings.size, self.settings.fit
         return np.array(luma) if self._full_size else fit_luma(luma, size, fit, pixel_aspect)
+
+    def _watched(
+        self, timed: Iterable[tuple[float, Item]], colours: Callable[[Item], np.ndarray | None]
+    ) -> Iterator[tuple[float, Item]]:
+        """Yield all items, and show the watcher those that it wants.
+
+        Args:
+            colours: returns the picture uint8 [h, w, 3], RGB, of an item; None if it is broken.
+        """
+        if self.watcher is None:
+            yield from timed
+            return
+        self.watcher.restart()
+
+        def show(samples: list[tuple[float, Item]]) -> None:
+            for time, item in samples:
+                if (picture := colours(item)) is not None:
+                    self.watcher.see(time, picture)
+
+        sampler = Sampler(self.watcher.rate)
+        for time, item in timed:
+            show(sampler.add(time, item))
+            yield time, item
+        show(sampler.finish(self.seconds))
+
+    def _fit_colours(self, rgb: np.ndarray, pixel_aspect: float = 1.0) -> np.ndarray:
+        """Scale a picture uint8 [h, w, 3] for the watcher: square pixels, and the size of the first picture."""
+        self._colour_size = self._colour_size or scaled_size(rgb.shape[1] * pixel_aspect, rgb.shape[0])
+        # FFmpeg converts colours fast and scales slowly: together they take twice as long as with OpenCV
+        return cv2.resize(rgb, self._colour_size, interpolation=cv2.INTER_AREA)
 
     def check_pixels(self, width: int, height: int) -> None:
         """Raise ReadError if a picture has too many pixels."""
@@ -130,9 +184,10 @@ class WebpReader(FootageReader):
         try:
             with open_image(self, self.path, ("WEBP",)) as image:
                 width, height = image.size
-                for item in sample(self._decode(image), self.settings.frames_per_second, lambda: self.seconds):
+                timed = self._watched(self._decode(image), self._gray_colours)
+                for time, luma in sample(timed, self.settings.frames_per_second, lambda: self.seconds):
                     self.width, self.height = width, height
-                    yield item
+                    yield time, self._fit(luma)
         except IMAGE_ERRORS as error:
             if not self.seconds:
                 raise self.error(f"not an image that can be decoded ({error})") from error
@@ -151,12 +206,15 @@ class WebpReader(FootageReader):
             luma = image_luma(picture)
             self._count_bytes(luma.nbytes)
             if self._in_clip(reached):
-                yield max(0.0, reached - self.settings.start), self._fit(luma)
+                yield max(0.0, reached - self.settings.start), luma
             reached += (picture.info.get("duration") or 100) / 1000  # 0.1 s if none is stated, as in browsers
             self.frame_rate = count / reached
             self.seconds = self._clip_seconds(reached)
             self._check_seconds(reached)
         self._end_clip(reached)
+
+    def _gray_colours(self, luma: np.ndarray) -> np.ndarray:
+        return self._fit_colours(cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB))
 
 
 class ImageSequenceReader(FootageReader):
@@ -174,7 +232,8 @@ class ImageSequenceReader(FootageReader):
         self._end_clip(seconds)
         broken, start = [], self.settings.start
         timed = [(max(0.0, t - start), path) for t, path in zip(times, paths, strict=True) if self._in_clip(t)]
-        for time, path in sample(timed, self.settings.frames_per_second, lambda: self.seconds):
+        watched = self._watched(timed, self._colours)
+        for time, path in sample(watched, self.settings.frames_per_second, lambda: self.seconds):
             self.heartbeat()
             try:
                 with open_image(self, path) as image:
@@ -190,6 +249,14 @@ class ImageSequenceReader(FootageReader):
             raise self.error(f"none of its {len(timed)} images can be decoded") if timed else self.no_frame()
         if broken:
             self.warnings.append(f"{len(broken)} broken images left out ({broken[0]}{', …' if broken[1:] else ''})")
+
+    def _colours(self, path: Path) -> np.ndarray | None:
+        """Return the picture of a file for the watcher, None if it is broken."""
+        try:
+            with open_image(self, path) as image:
+                return self._fit_colours(image_colours(image))
+        except IMAGE_ERRORS:
+            return None
 
 
 @contextmanager
@@ -230,6 +297,25 @@ def image_luma(image: Image.Image) -> np.ndarray:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
     return np.asarray(image.convert("L"))
+
+
+def image_colours(image: Image.Image) -> np.ndarray:
+    """Return the colours uint8 [h, w, 3], RGB, of a still image, upright; transparent parts are white."""
+    from PIL import Image, ImageOps
+
+    if image.mode.startswith("I") or image.mode == "F":
+        return cv2.cvtColor(image_luma(image), cv2.COLOR_GRAY2RGB)
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
+    return np.asarray(image.convert("RGB"))
+
+
+def scaled_size(width: float, height: float) -> tuple[int, int]:
+    """Return width and height in pixels of a displayed picture, reduced to `LONGER_SIDE`."""
+    scale = min(1.0, LONGER_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def sequence_times(stems: list[str]) -> np.ndarray:

@@ -39,7 +39,8 @@ from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.frames import read_footage
 from dance_tf.video.luma import picture_area
 
-THRESHOLDS = tuple(field.name for field in fields(CurationSettings))
+# those of skeletons are not fitted here
+THRESHOLDS = tuple(field.name for field in fields(CurationSettings) if "nobody" not in field.name)
 FACTORS = tuple(np.geomspace(0.5, 2.0, 13).tolist())  # a candidate is the starting value times one of them
 TOLERANCE = 0.002  # of mean F1; values within it are equally good
 

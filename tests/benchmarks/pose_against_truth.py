@@ -29,24 +29,40 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from ai_edge_litert.interpreter import Interpreter
 
 from dance_tf.pose.blazepose import BlazePose
-from dance_tf.pose.read import POSES_PER_SECOND, ColourReader
+from dance_tf.pose.read import ONCE
 from dance_tf.pose.skeleton import LANDMARK, Skeletons, draw_skeleton
-from dance_tf.pose.track import SMOOTHING, track_dancer
+from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, track_dancer
 from dance_tf.pose.weights import load_weights
 from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.take import RenderedClip, clip_id
-from dance_tf.video.isolation import no_heartbeat
+from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import READ_DEFAULTS
 
 MAIN = [f"{side}_{part}" for part in "shoulder elbow wrist hip knee ankle".split() for side in ("left", "right")]
 REACH = 0.2  # torso lengths
 
 
+class Pictures:
+    """A `video.stills.Watcher` that keeps what it sees."""
+
+    rate = POSES_PER_SECOND
+
+    def restart(self) -> None:
+        self.seen: list[tuple[float, np.ndarray]] = []
+
+    def see(self, time: float, picture: np.ndarray) -> None:
+        self.seen.append((time, picture))
+
+
 def read(path: Path) -> list[tuple[float, np.ndarray]]:
-    """Return the (seconds, frame) of a file that poses are searched in."""
-    return list(ColourReader(path, replace(READ_DEFAULTS, frames_per_second=POSES_PER_SECOND), no_heartbeat))
+    """Return the (seconds, picture) of a file that poses are searched in."""
+    reader = open_footage(path, replace(READ_DEFAULTS, frames_per_second=ONCE))
+    reader.watcher = Pictures()
+    for _ in reader:
+        pass
+    return reader.watcher.seen
 
 
 def compare(skeletons: Skeletons, rendered: RenderedClip) -> tuple[np.ndarray, np.ndarray]:

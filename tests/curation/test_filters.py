@@ -16,6 +16,7 @@ from dance_tf.curation.filters import (
     score_curation,
     sharpness,
 )
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import picture_area
 
@@ -89,6 +90,34 @@ def test_a_short_rest_is_part_of_the_dance(make_dance):
     frames[30:50] = frames[30]
     assert NO_DANCING in dropped(frames).values()
     assert not dropped(frames, rate=120)  # the rest lasts a sixth of a second
+
+
+@pytest.mark.parametrize(
+    ("lights", "absent", "expected"),
+    [
+        (1.5, slice(0, 20), slice(0, 20)),  # too much light moves for a rest, and nobody is there
+        (1.5, slice(0, 0), slice(0, 0)),  # somebody is
+        (1.5, slice(0, 8), slice(0, 0)),  # a quarter of a second without a skeleton
+        (8.0, slice(0, 20), slice(0, 0)),  # somebody dances whom the pose network does not know
+        (1.5, slice(0, 40), slice(0, 0)),  # the network does not know the dancer in most of the clip
+    ],
+)
+def test_skeletons_tell_that_nobody_is_there(make_dance, lights, absent, expected):
+    """A room in which a patch of light changes for 20 frames, then a dance."""
+    frames = make_dance(60).astype(int)
+    frames[:20] = cv2.GaussianBlur(frames[30].astype(np.uint8), (0, 0), 3)
+    frames[:20, 20:40, 20:40] += (np.arange(20) % 2 * lights).round().astype(int)[:, None, None]
+    frames, times, valid = frames.clip(0, 255).astype(np.uint8), np.arange(60) / 30, np.ones(60, bool)
+    valid[absent] = False
+    skeletons = Skeletons(np.zeros((60, 33, 4)), np.zeros((60, 33, 3)), valid, times)
+    reasons = [
+        frame_reasons(curate_frames(CLIP, frames, times, 2.0, skeletons=each)) for each in (NO_SKELETONS, skeletons)
+    ]
+    assert set(reasons[0][:20]) == {BLURRED} and set(reasons[0][20:]) == {""}
+    assert [place for place, reason in enumerate(reasons[1]) if reason == NO_DANCING] == list(range(60))[expected]
+    assert [place for place, reason in enumerate(reasons[1]) if reason == BLURRED] == sorted(
+        set(range(20)) - set(range(60)[expected])
+    )
 
 
 def test_a_clip_without_usable_frames_has_empty_arrays():

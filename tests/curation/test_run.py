@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.filters import REASONS, CurationSettings, curate_frames
-from dance_tf.curation.parts import PartError, content_sha256, read_part, read_rows, write_rows
+from dance_tf.curation.parts import PartError, content_sha256, read_part, read_row, read_rows, write_rows
 from dance_tf.curation.run import CurationError, curate_footage, make_part, reading_from_json, reading_to_json
+from dance_tf.pose.blazepose import Pose, Region
+from dance_tf.pose.read import PoseSettings
+from dance_tf.pose.weights import Weights, WeightsError
 from dance_tf.terminal import show
 from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.frames import FrameFile, FrameFileError, read_footage
@@ -31,9 +34,22 @@ def test_reading_settings_come_back_through_json():
     read = ReadSettings(fit="crop", frames_per_second=12.5, threads=3, max_seconds=7)
     curation = CurationSettings(still_energy=9.0)
     stored = json.loads(json.dumps(reading_to_json(read, curation)))
-    assert reading_from_json(stored) == (ReadSettings(fit="crop", frames_per_second=12.5), curation)
-    assert reading_from_json(None) == (ReadSettings(), CurationSettings())
-    assert reading_from_json({"read": {"fit": "crop", "gone": 1}}) == (ReadSettings(fit="crop"), CurationSettings())
+    assert reading_from_json(stored) == (ReadSettings(fit="crop", frames_per_second=12.5), curation, None)
+    assert reading_from_json(None) == (ReadSettings(), CurationSettings(), None)
+    cropped = ReadSettings(fit="crop"), CurationSettings(), None
+    assert reading_from_json({"read": {"fit": "crop", "gone": 1}}) == cropped
+
+
+def test_settings_of_poses_come_back_through_json_with_the_same_weights(monkeypatch):
+    weights = Weights(b"detector", b"landmarks")
+    monkeypatch.setattr("dance_tf.pose.read.load_weights", lambda: weights)
+    stored = json.loads(json.dumps(reading_to_json(ReadSettings(), CurationSettings(), PoseSettings(5, 0.1))))
+    assert stored["poses"]["weights"] == hashlib.sha256(b"detectorlandmarks").hexdigest()
+    assert reading_from_json(stored, with_poses=True)[2] == PoseSettings(5, 0.1)
+    assert reading_from_json(stored)[2] is None
+    weights = Weights(b"another", b"")
+    with pytest.raises(WeightsError, match="found with other weights .* set DANCE_TF_POSE_WEIGHTS to their file"):
+        reading_from_json(stored, with_poses=True)
 
 
 def test_stored_settings_keep_the_options_of_earlier_versions_and_refuse_other_values():
@@ -117,6 +133,45 @@ def test_a_part_holds_what_curation_in_memory_gives(faulty, make_video, tmp_path
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
     for name in ("clip", "dropped", "background_valid", "seconds", "seen"):
         assert getattr(found, name) == getattr(expected, name), name
+
+
+class Follower:
+    """In place of BlazePose: a person of full height wherever a frame is brighter than 50."""
+
+    alignment = np.array([[32.0, 48.0], [32.0, 8.0]])
+
+    def detect(self, frame):
+        return [Region(32, 48, 100)] if frame.mean() > 50 else []
+
+    def pose(self, frame, region):
+        if not self.detect(frame):
+            return None
+        points = np.full((33, 5), frame.mean(), np.float32)
+        return Pose(points, np.ones((33, 3)), 1.0, np.full((256, 256), 80.0, np.float32), region, self.alignment)
+
+
+def test_poses_are_found_in_the_same_decoding(faulty, make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Follower())
+    clip = Clip(make_video(tmp_path / "a.mp4", faulty[0]), "Tok", "d1", "a")
+    make(clip, tmp_path / "plain.npy", ReadSettings(threads=1))
+    make(clip, tmp_path / "posed.npy", ReadSettings(threads=1), poses=PoseSettings(15, 0))
+    plain, posed = read_part(tmp_path / "plain.npy"), read_part(tmp_path / "posed.npy")
+    assert np.array_equal(posed.frames, plain.frames) and posed.dropped == plain.dropped
+    assert len(plain.cutouts) == len(plain.skeletons.times) == 0
+    skeletons, cutouts = posed.skeletons, posed.cutouts[..., 0]
+    every = read_footage(clip.path, ReadSettings(frames_per_second=15))
+    assert skeletons.times.tolist() == every.timestamps.tolist()
+    bright = np.array([frame[:, 32:96].mean() > 50 for frame in every.frames])
+    assert 0 < bright.sum() < len(bright)
+    assert np.array_equal(cutouts.any(axis=(1, 2)), bright)
+    assert skeletons.valid[bright].all()
+    levels = every.frames[bright][:, :, 32:96].mean(axis=(1, 2))
+    assert (skeletons.landmarks[bright, 0, 3] - levels) == pytest.approx(0, abs=4)  # visibility: here, the gray level
+    row = read_row(tmp_path / "posed.npy")
+    assert (row.poses, row.poses_found) == (len(every.frames), skeletons.valid.sum())
+    (tmp_path / "posed.npz").write_bytes(b"")
+    with pytest.raises(PartError, match="not a complete part"):
+        read_part(tmp_path / "posed.npy")
 
 
 def test_memory_does_not_grow_with_the_clip(make_dance, make_video, tmp_path):

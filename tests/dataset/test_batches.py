@@ -67,12 +67,14 @@ def test_windows_hold_allowed_frames_of_one_segment(length, allowed):
         windows(np.array([3]), np.array([1, 2, 4]), CLIPS, length)
 
 
-@pytest.mark.parametrize("view", ["frame", "difference"])
+@pytest.mark.parametrize("view", ["frame", "difference", "cutout"])
 def test_frames_are_loaded_with_the_background_of_their_clip(dataset, view):
     indices = np.array([[0, 30, 83], [40, 40, 1]])
     found = load_frames(dataset, indices, view)
     assert found.shape == (2, 3, 128, 128, 1) and found.dtype == np.uint8
     expected = dataset.frames[indices].astype(int)
+    if view == "cutout":
+        expected = dataset.cutouts[dataset.nearest_pose[indices]]
     if view == "difference":
         expected = abs(expected - dataset.backgrounds[dataset.clip_index[indices]])
     np.testing.assert_array_equal(found, expected)

@@ -24,8 +24,8 @@ def test_a_record_counts_the_dropped_frames_by_reason(clips):
     dropped = tuple(DroppedFrame(n, float(n), reason, 0.5) for n, reason in enumerate(("blurred", "blank", "blurred")))
     record = ClipRecord.of(dataclasses.replace(clips[0], dropped=dropped, seen=9))
     counts = (("blank", 1), ("blurred", 2))
-    assert record == ClipRecord("style0/dancer0", "style0", "dancer0", "made up", 6, 9, counts, True, 0.8)
-    assert list(record.to_json()) == "clip_id style dancer source kept seen dropped room_known seconds".split()
+    assert record == ClipRecord("style0/dancer0", "style0", "dancer0", "made up", 6, 9, counts, True, 0.8, poses=3)
+    assert list(record.to_json()) == "clip_id style dancer source kept seen dropped room_known seconds poses".split()
     assert ClipRecord.from_json(record.to_json()) == record
 
 

@@ -4,6 +4,8 @@ import json
 import numpy as np
 import pytest
 
+from dance_tf.curation.filters import NO_CUTOUTS
+from dance_tf.dataset import store as stored
 from dance_tf.dataset.dataset import DatasetError, gather, write_arrays
 from dance_tf.dataset.store import (
     describe_features,
@@ -14,6 +16,7 @@ from dance_tf.dataset.store import (
     to_example,
     write_store,
 )
+from dance_tf.pose.skeleton import NO_SKELETONS
 
 SHARD = "dance_clips-clips.tfrecord-00001-of-00002"
 READING = {"size": 128}
@@ -45,7 +48,11 @@ def test_shards_memory_and_arrays_hold_the_same_dataset(store, clips, dataset, t
 def test_every_field_of_a_clip_is_restored(store, clips):
     for given, found in zip(clips, read_store(store), strict=True):
         assert found.timestamps.dtype == np.float64
+        for name, values in vars(given.skeletons).items():
+            np.testing.assert_array_equal(getattr(found.skeletons, name), values, name, strict=True)
         for field in dataclasses.fields(given):
+            if field.name == "skeletons":
+                continue
             np.testing.assert_array_equal(getattr(found, field.name), getattr(given, field.name), field.name)
 
 
@@ -108,10 +115,40 @@ def test_group_and_official_split_are_stored_and_older_datasets_open(tmp_path, c
         found = open_dataset(folder)
         assert [(clip.group, clip.split) for clip in found.clips] == [("g01", "validation"), ("", "")]
         assert found.content_hash != gather(clips[:2]).content_hash
-    monkeypatch.setattr("dance_tf.dataset.store.LABELS", ("style", "dancer", "clip_id", "source"))
-    older = write_store(tmp_path / "older", clips[:2])
+
+
+def test_data_sets_of_earlier_versions_open(tmp_path, clips, monkeypatch):
+    plain = [dataclasses.replace(clip, skeletons=NO_SKELETONS, cutouts=NO_CUTOUTS) for clip in clips[:2]]
+    arrays = write_arrays(tmp_path / "arrays", plain)
+    assert not list(arrays.glob("cutouts*")) and not list(arrays.glob("skeletons*"))
+
+    def without_poses(function):
+        names = (*stored.LABELS[:4], "frames", "timestamps", "room", "room_known", "seen", "seconds", "dropped")
+        return lambda *arguments: type(found := function(*arguments))({name: found[name] for name in names})
+
+    for name in ("describe_features", "to_example"):
+        monkeypatch.setattr(stored, name, without_poses(getattr(stored, name)))
+    monkeypatch.setattr(
+        stored, "encode_record", lambda features, clip: features.serialize_example(stored.to_example(clip))
+    )
+    older = write_store(tmp_path / "older", plain)
     monkeypatch.undo()
-    assert open_dataset(older).content_hash == gather(clips[:2]).content_hash
+    for folder in (older, arrays):
+        found = open_dataset(folder)
+        assert found.content_hash == gather(plain).content_hash
+        assert (len(found.cutouts), len(found.skeletons.times)) == (0, 0)
+        with pytest.raises(DatasetError, match="style0/dancer0 has no skeletons: curate the footage again"):
+            found.nearest_pose  # noqa: B018
+
+
+def test_frames_have_the_nearest_pose_in_which_the_dancer_was_found(clips):
+    found = gather(clips[:2])  # three and four poses, every 0.2 s; in the second of each the dancer was not found
+    first, count = np.split(found.nearest_pose, [len(clips[0].frames)]), [len(clip.frames) for clip in clips[:2]]
+    for start, clip, nearest in zip((0, 3), clips, first, strict=False):
+        times, usable = clip.skeletons.times, [0, *range(2, len(clip.skeletons.times))]
+        expected = [start + min(usable, key=lambda pose: abs(times[pose] - time)) for time in clip.timestamps]
+        assert nearest.tolist() == expected
+    assert [len(part) for part in first] == count
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, clips):
@@ -153,16 +190,16 @@ DAMAGES = {
 DAMAGED = {  # a folder without its json file is no dataset; a shorter `frames.raw` has its own message
     SHARD: ["cut", "flipped", "emptied", "absent"],
     **dict.fromkeys(["features.json", "dataset_info.json"], ["cut", "emptied", "absent"]),
-    **dict.fromkeys(["rooms.npy", "timestamps.npy"], ["cut", "emptied", "absent"]),
+    **dict.fromkeys(["rooms.npy", "timestamps.npy", "skeletons.npz"], ["cut", "emptied", "absent"]),
     **dict.fromkeys(["summary.json", "dataset.json"], ["cut", "emptied"]),
-    "frames.raw": ["absent"],
+    **dict.fromkeys(["frames.raw", "cutouts.raw"], ["absent"]),
 }
 
 
 @pytest.mark.parametrize(("name", "damage"), [(name, one) for name, damages in DAMAGED.items() for one in damages])
 def test_a_damaged_file_is_named_in_one_line(name, damage, tmp_path, blob_clips):
     clips = blob_clips(styles=2, dancers=2, frames=2)
-    arrays = name in ("rooms.npy", "timestamps.npy", "dataset.json", "frames.raw")
+    arrays = name.endswith(("npy", "npz", "raw")) or name == "dataset.json"
     folder = (write_arrays if arrays else write_store)(tmp_path / "data", clips)
     assert open_dataset(folder).clips
     path = folder / name

@@ -5,15 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from dance_tf.pose.read import ColourReader, read_skeletons
+from dance_tf.pose.read import read_skeletons
 from dance_tf.pose.skeleton import LANDMARK, draw_skeleton
 from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.video.frames import read_footage
-from dance_tf.video.isolation import no_heartbeat
-from dance_tf.video.settings import ReadSettings
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 
 MAIN = [f"{side}_{part}" for part in "shoulder elbow wrist hip knee ankle".split() for side in ("left", "right")]
@@ -34,8 +33,23 @@ def write_colours(path, height, width, count=6, setup=lambda stream: None):
     return path
 
 
-def read(path, rate=None):
-    return list(ColourReader(path, ReadSettings(frames_per_second=rate), no_heartbeat))
+class Viewer:
+    """A watcher that keeps what it sees."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def restart(self):
+        self.seen = []
+
+    def see(self, time, picture):
+        self.seen.append((time, picture))
+
+
+def read(path, rate=1000, settings=READ_DEFAULTS):
+    viewer = Viewer(rate)
+    footage = read_footage(path, settings, watcher=viewer)
+    return viewer.seen, footage
 
 
 def turned(stream):
@@ -59,7 +73,7 @@ def wide(stream):
     ids=["small", "large", "upright", "rotated", "wide pixels", "wide and large"],
 )
 def test_frames_are_upright_rgb_of_at_most_640_pixels(tmp_path, stored, setup, shape):
-    frames = read(write_colours(tmp_path / "colours.mp4", *stored, setup=setup))
+    frames, _ = read(write_colours(tmp_path / "colours.mp4", *stored, setup=setup))
     assert len(frames) == 6
     picture = frames[3][1]
     assert (picture.shape, picture.dtype) == ((*shape, 3), np.uint8)
@@ -73,7 +87,7 @@ def test_frames_are_upright_rgb_of_at_most_640_pixels(tmp_path, stored, setup, s
 
 def test_frames_are_sampled_like_the_gray_ones(tmp_path, make_video, make_ramp):
     path = make_video(tmp_path / "ramp.mp4", make_ramp(30))
-    gray, colour = read_footage(path, ReadSettings(size=16, frames_per_second=10)), read(path, 10)
+    colour, gray = read(path, 10, ReadSettings(size=16, frames_per_second=10))
     assert [time for time, _ in colour] == gray.timestamps.tolist()
     levels = [int(picture[32, 24].mean()) for _, picture in colour]
     assert levels == pytest.approx(gray.frames[:, 8, 8], abs=4)
@@ -104,21 +118,21 @@ class Nobody:
         return []
 
 
-def test_a_folder_of_images_is_read_in_gray(tmp_path):
+def test_a_folder_of_images_is_read_in_colour(tmp_path):
     for number in range(6):
-        picture = np.full((320, 1280 if number < 4 else 600, 3), 40 * number, np.uint8)
+        picture = np.full((320, 1280 if number < 4 else 600, 3), (0, 40 * number, 7), np.uint8)
         assert cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
     nobody = Nobody()
     skeletons = read_skeletons(tmp_path, nobody, poses_per_second=15)
     assert skeletons.times == pytest.approx([0, 2 / 30, 4 / 30])
     assert not skeletons.valid.any()
     assert [frame.shape for frame in nobody.frames] == [(160, 640, 3)] * 3
-    assert [int(frame[80, 320, 1]) for frame in nobody.frames] == [0, 80, 160]
+    assert [frame[80, 320].tolist() for frame in nobody.frames] == [[7, 0, 0], [7, 80, 0], [7, 160, 0]]
 
 
 @pytest.mark.parametrize("rate", [0, -1])
 def test_an_invalid_rate_is_refused(tmp_path, rate):
-    with pytest.raises(ValueError, match="frames_per_second must be positive"):
+    with pytest.raises(ValueError, match="poses_per_second must be positive"):
         read_skeletons(tmp_path, Nobody(), poses_per_second=rate)
 
 
@@ -161,7 +175,7 @@ def test_world_landmarks_are_in_metres(dance, skeletons):
 
 
 def test_a_drawn_skeleton_lies_on_the_dancer(dance, skeletons, blazepose):
-    _, frame = read(dance[0], 10)[10]
+    _, frame = read(dance[0], 10)[0][10]
     [region, *_] = blazepose.detect(frame)
     pose = blazepose.pose(frame, region)
     mask = pose.frame_mask(*frame.shape[:2]) > 0.5

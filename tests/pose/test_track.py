@@ -4,17 +4,20 @@ import pytest
 from dance_tf.pose.blazepose import Pose, Region
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE
 from dance_tf.pose.track import (
+    DancerTracker,
     Person,
     choose_dancer,
     clean,
+    cut_out,
     fill_gaps,
-    follow_people,
     runs,
     smooth,
     track_dancer,
     undo_swaps,
 )
+from dance_tf.video.frames import FrameFile
 
+MASK = np.full((256, 256), 80.0, np.float32)  # logits: everything
 SIZE = (480, 640)  # of the frames, height and width
 
 
@@ -66,7 +69,7 @@ class Stage:
             return None
         x, y, side, reach = min(near, key=lambda one: np.hypot(one[0] - region.x, one[1] - region.y))
         alignment = np.array([[x, y], [x, y - side / 2.5]], np.float64)
-        return Pose(points_at(x, y, side, reach), np.ones((33, 3)), 1.0, np.zeros((1, 1)), region, alignment)
+        return Pose(points_at(x, y, side, reach), np.ones((33, 3)), 1.0, MASK, region, alignment)
 
 
 def still(x, y=240, side=300, count=30):
@@ -81,10 +84,18 @@ def spans(people):
     return [(min(person.places), max(person.places), len(person.places)) for person in people]
 
 
+def follow(stage, held=None):
+    tracker = DancerTracker(stage, held=held)
+    for time, frame in stage.frames(30):
+        tracker.see(time, frame)
+    return tracker
+
+
 def test_people_are_followed_at_the_same_time():
     stage = Stage(still(150), dancing(450))
-    times, people = follow_people(stage.frames(30), stage)
-    assert times == pytest.approx(np.arange(30) / 10)
+    tracker = follow(stage)
+    people = tracker.people
+    assert tracker.times == pytest.approx(np.arange(30) / 10)
     assert spans(people) == [(0, 29, 30), (0, 29, 30)]
     assert [round(person.places[29].x) for person in people] == [150, 450]
     assert stage.detections == 3  # one a second
@@ -110,13 +121,52 @@ def test_people_are_followed_at_the_same_time():
 )
 def test_people_who_come_and_go(people, expected):
     stage = Stage(*people)
-    assert spans(follow_people(stage.frames(30), stage)[1]) == expected
+    assert spans(follow(stage).people) == expected
 
 
 def test_two_who_end_in_one_place_are_one_person_from_there():
     approaching = [(150 + 15 * min(number, 10), 240, 300, 0.0) for number in range(30)]
     stage = Stage(still(300), approaching)
-    assert [first for first, _, count in spans(follow_people(stage.frames(30), stage)[1]) if count > 15] == [0]
+    assert [first for first, _, count in spans(follow(stage).people) if count > 15] == [0]
+
+
+def test_cut_outs_show_the_dancer_at_one_size_in_the_middle():
+    """A bright square of 0.3 sides around the dancer, whose place and distance change; then nobody is there."""
+    places = [(300 + 4 * number, 240, 300 - 6 * number, 0.0) for number in range(10)]
+    stage = Stage([*places, None], [*still(80, side=100, count=11)])
+    with FrameFile() as held:
+        tracker = DancerTracker(stage, held=held)
+        for (time, frame), (x, y, side, _) in zip(stage.frames(11), [*places, places[0]], strict=True):
+            half = round(0.15 * side)
+            frame[1:] = 90
+            frame[y - half : y + half, x - half : x + half] = 240
+            tracker.see(time, frame)
+        assert len(held) == 21
+        skeletons, cutouts = tracker.finish()
+        assert skeletons.valid.tolist() == [True] * 10 + [False]
+        assert (cutouts.shape, cutouts.dtype) == ((11, 128, 128, 1), np.uint8)
+        assert np.sqrt((cutouts[:10] > 165).sum(axis=(1, 2, 3))) == pytest.approx([0.3 * 128] * 10, abs=2.5)
+        assert [int(cutout[64, 64, 0]) for cutout in cutouts[:10]] == pytest.approx([240] * 10, abs=1)
+        assert not cutouts[10].any()
+        tracker.restart()
+        skeletons, cutouts = tracker.finish()
+        assert (len(skeletons.times), len(cutouts), len(held)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("angle", [0, np.pi / 2, -np.pi])
+def test_a_cut_out_is_upright_and_black_outside_the_mask(angle):
+    """The mask ends in the middle of the region, which is turned."""
+    mask = np.where(np.arange(256) < 128, 80.0, -80.0) * np.ones((256, 1))
+    region = Region(320, 240, 300, angle)
+    pose = Pose(points_at(320, 240, 300), np.ones((33, 3)), 1.0, mask.astype(np.float32), region, np.zeros((2, 2)))
+    picture = np.full((*SIZE, 3), 100, np.uint8)
+    picture[:240] = 200
+    alone = cut_out(picture, pose, region).astype(int)
+    rows, columns = np.mgrid[:128, :128] - 63.5
+    inside = columns * np.cos(angle) + rows * np.sin(angle)
+    near_edges = (abs(inside) < 4) | (abs(rows) < 2) | (np.maximum(abs(rows), abs(columns)) > 62)
+    expected = np.where(rows < 0, 200, 100) * (inside < 0)
+    assert abs(alone - expected)[~near_edges].max() <= 2
 
 
 @pytest.mark.parametrize(
@@ -133,7 +183,7 @@ def test_two_who_end_in_one_place_are_one_person_from_there():
 @pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
 def test_the_dancer_is_large_central_and_moves(dancer, other, first):
     stage = Stage(*((dancer, other) if first else (other, dancer)))
-    chosen = choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE)
+    chosen = choose_dancer(follow(stage).people, *SIZE)
     assert {round(place.x) for place in chosen.places.values()} == {dancer[0][0]}
     assert {round(place.side) for place in chosen.places.values()} == {dancer[0][2]}
     assert len(chosen.landmarks) == len(chosen.world) == len(dancer)
@@ -153,14 +203,14 @@ def test_the_dancer_is_large_central_and_moves(dancer, other, first):
 def test_a_dancer_found_again_is_the_same_one(later, alone, in_company, company):
     people = [[*dancing(320, count=15), *[None] * 5, *later]] + [still(60, y=60, side=150)] * company
     stage = Stage(*people)
-    chosen = choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE)
+    chosen = choose_dancer(follow(stage).people, *SIZE)
     joined = in_company if company else alone
     assert sorted(chosen.places) == [*range(15), *(range(20, 30) if joined else ())]
 
 
 def test_someone_seen_beside_the_dancer_never_becomes_the_dancer():
     stage = Stage([*dancing(320, count=15), *[None] * 15], still(420))
-    assert sorted(choose_dancer(follow_people(stage.frames(30), stage)[1], *SIZE).places) == list(range(15))
+    assert sorted(choose_dancer(follow(stage).people, *SIZE).places) == list(range(15))
 
 
 def test_without_people_there_is_an_empty_dancer():

@@ -8,7 +8,15 @@ from types import SimpleNamespace
 import pytest
 
 from dance_tf.pose import weights
-from dance_tf.pose.weights import CACHE_VARIABLE, SOURCES, Weights, WeightsError, cache_folder, load_weights
+from dance_tf.pose.weights import (
+    BUNDLE_VARIABLE,
+    CACHE_VARIABLE,
+    SOURCES,
+    Weights,
+    WeightsError,
+    cache_folder,
+    load_weights,
+)
 
 CONTENTS = {"pose_detection.tflite": b"finds people", "pose_landmark_full.tflite": b"finds landmarks"}
 LOADED = Weights(*CONTENTS.values())
@@ -121,6 +129,8 @@ def test_a_bundle_of_the_user_needs_no_cache(tmp_path, monkeypatch):
         file.writestr("pose_landmarks_detector.tflite", LOADED.landmarks)
         file.writestr("pose_detector.tflite", LOADED.detector)
     assert load_weights(bundle) == LOADED
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
+    assert load_weights() == LOADED
     assert not (tmp_path / "cache").exists()
 
 

@@ -11,7 +11,9 @@ from dance_tf.curation.parts import read_part
 from dance_tf.dataset.build import curate_folder
 from dance_tf.dataset.dataset import gather
 from dance_tf.dataset.workspace import Workspace
+from dance_tf.pose.skeleton import Skeletons
 from dance_tf.report.clips import (
+    add_skeletons,
     pick_frames,
     pick_views,
     strip_frames,
@@ -97,6 +99,22 @@ def test_each_clip_gets_a_strip_and_keeps_it(workspace):
     write_strips(workspace.dataset, workspace.clip_path, "made up")
     assert places[0].stat().st_mtime_ns == first and places[1].stat().st_mtime_ns > second
     assert not list(folder.rglob(".*"))
+
+
+def test_skeletons_are_drawn_on_the_frames_near_them():
+    """The nose is at the upper left; only the first and the last of three poses are valid."""
+    landmarks = np.full((3, 33, 4), [-0.25, -0.25, 0, 1], np.float16)
+    landmarks[:, 1:, :2] = -0.2
+    skeletons = Skeletons(landmarks, np.zeros((3, 33, 3)), np.array([True, False, True]), np.array([0.0, 0.1, 0.2]))
+    frames, times = np.full((5, 128, 128), 50, np.uint8), np.array([0.0, 0.04, 0.11, 0.2, 0.3])
+    drawn = add_skeletons(frames, times, skeletons)
+    assert (drawn.shape, drawn.dtype) == ((5, 128, 128, 3), np.uint8)
+    changed = (drawn != 50).any(axis=3)
+    assert changed.any(axis=(1, 2)).tolist() == [True, True, False, True, False]
+    rows, columns = np.nonzero(changed[0])
+    assert (rows.min(), columns.min()) == pytest.approx((32, 32), abs=2) and rows.max() < 42
+    rows, _ = np.nonzero((add_skeletons(frames, times, skeletons, zoom=2.0)[0] != 50).any(axis=2))
+    assert rows.min() <= 1 and rows.max() < 22
 
 
 def test_the_verb_draws_them_when_asked(workspace, tmp_path):

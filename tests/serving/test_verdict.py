@@ -19,6 +19,9 @@ from dance_tf.experiments.run import evaluate_model, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.settings import training_settings
 from dance_tf.model.train import predict
+from dance_tf.pose.blazepose import Pose, Region
+from dance_tf.pose.read import PoseSettings
+from dance_tf.pose.weights import Weights
 from dance_tf.serving import verdict as serving_verdict
 from dance_tf.serving.verdict import classify_clip, frame_probabilities
 from dance_tf.video.catalog import Clip
@@ -139,6 +142,49 @@ def test_a_clip_is_read_and_curated_like_those_the_model_learnt_from(bundles, cl
     )
     sparse = classify_clip(bundle, clip, process)
     assert sparse.frames["used"] == sparse.frames["seen"] == pytest.approx(12, abs=1) and not sparse.frames["dropped"]
+
+
+class Everywhere:
+    """In place of BlazePose: a person who fills the frame, in the first `count` frames that are not black."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def detect(self, frame):
+        return [Region(64, 64, 128)] if frame.any() else []
+
+    def pose(self, frame, region):
+        if not self.detect(frame) or not self.count:
+            return None
+        self.count -= 1
+        mask, ends = np.full((256, 256), 80.0, np.float32), np.array([[64.0, 64.0], [64.0, 12.8]])
+        return Pose(np.ones((33, 5), np.float32), np.ones((33, 3)), 1.0, mask, region, ends)
+
+
+class SameProcess:
+    def call(self, function, *arguments):
+        return function(*arguments, heartbeat=lambda: None)
+
+
+@pytest.mark.parametrize(("count", "note"), [(99, ()), (5, ("the dancer was found in 20% of the time: ",)), (0, None)])
+def test_a_model_of_cut_outs_sees_the_dancer_alone(bundles, clip, monkeypatch, count, note):
+    monkeypatch.setattr("dance_tf.pose.read.load_weights", lambda: Weights(b"1", b"2"))
+    monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(count))
+    reading = reading_to_json(ReadSettings(), CurationSettings(), PoseSettings())
+    description = dataclasses.replace(bundles["frame"].description, view="cutout", reading=reading)
+    bundle = ModelBundle(bundles["frame"].model, description)
+    if note is None:
+        with pytest.raises(ReadError, match="no dancer is found in it"):
+            classify_clip(bundle, clip, SameProcess())
+        return
+    verdict, whole = (classify_clip(each, clip, SameProcess()) for each in (bundle, bundles["frame"]))
+    assert verdict.frames == whole.frames
+    if count == 99:  # the cut-outs are the frames
+        assert verdict.probabilities == pytest.approx(whole.probabilities, abs=0.02)
+    else:
+        assert abs(verdict.confidence - whole.confidence) > 1e-6
+    assert len(verdict.notes) == len(note)
+    assert all(found.startswith(start) for found, start in zip(verdict.notes, note, strict=True))
 
 
 def test_a_style_without_training_clips_is_named_in_the_verdict(bundles, clip, process):

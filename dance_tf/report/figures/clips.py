@@ -110,7 +110,7 @@ def clip_strip(
     """Draw a clip as a film strip, with the dropped frames and their reasons, above a time line of all frames.
 
     Args:
-        frames: uint8 [n, 128, 128] or [n, 128, 128, 1], all frames read or an even sample of them.
+        frames: uint8 [n, 128, 128] gray, or [n, 128, 128, 3] RGB: all frames read or an even sample of them.
         timestamps: float [n], seconds.
         dropped: in order of time.
         kept_timestamps: float [m], seconds.

@@ -88,7 +88,7 @@ def panels(figure: Figure, count: int, columns: int = 5, **options: object) -> l
 
 
 def gray_image(axes: Axes, frame: np.ndarray) -> None:
-    """Show a gray frame without ticks: uint8 0..255 or float 0..1, [h, w] or [h, w, 1]."""
+    """Show a frame without ticks: uint8 0..255 or float 0..1, [h, w], [h, w, 1], or RGB [h, w, 3]."""
     axes.imshow(np.squeeze(frame), cmap="gray", vmin=0, vmax=255 if frame.dtype == np.uint8 else 1.0, aspect="equal")
     axes.set(xticks=[], yticks=[])
     bare(axes)
