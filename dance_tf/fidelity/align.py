@@ -13,7 +13,7 @@ from dance_tf.pose.skeleton import SIDES, Skeletons
 from dance_tf.pose.track import runs
 
 RATE = 10.0  # frames per second of a series
-WINDOW, STEP = 10, 5  # frames of a part that is searched in another dance, and from one part to the next
+PART, STEP = 10, 5  # frames of a part that is searched in another dance, and from one part to the next
 BONES = np.flatnonzero(PARENT != np.arange(len(JOINTS)))  # joints at the outer ends of the bones
 _LEFT, _RIGHT = ([JOINTS.index(f"{side}_{part}") for part in ("shoulder", "hip")] for side in SIDES)
 
@@ -23,7 +23,7 @@ class AlignmentError(RuntimeError):
 
 
 def bone_directions(skeletons: Skeletons) -> list[np.ndarray]:
-    """Return the directions of the 18 bones over time, for each run of valid frames that lasts `WINDOW` frames.
+    """Return the directions of the 18 bones over time, for each run of valid frames that lasts `PART` frames.
 
     Longer gaps than `Skeletons` interpolates divide a clip into runs.
 
@@ -35,7 +35,7 @@ def bone_directions(skeletons: Skeletons) -> list[np.ndarray]:
     found = []
     for run in runs(valid):
         at = np.arange(times[run][0], times[run][-1] + 1e-6, 1 / RATE)
-        if len(at) < WINDOW:
+        if len(at) < PART:
             continue
         bones = (joints[run] - joints[run][:, PARENT])[:, BONES]
         columns = bones.reshape(len(bones), -1).T
@@ -56,16 +56,16 @@ def _facing(joints: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return joints @ turn
 
 
-def windows_of(dance: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the overlapping parts of a dance that are searched in another one, float64 [WINDOW, 54] each."""
-    return [series[start : start + WINDOW] for series in dance for start in range(0, len(series) - WINDOW + 1, STEP)]
+def parts_of(dance: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the overlapping parts of a dance that are searched in another one, float64 [PART, 54] each."""
+    return [series[start : start + PART] for series in dance for start in range(0, len(series) - PART + 1, STEP)]
 
 
 def part_distance(part: np.ndarray, series: np.ndarray) -> float:
     """Return the distance of a part of a dance to the most similar part of another one, whatever its tempo.
 
     Args:
-        part: float64 [n, 3 × bones], of `windows_of` or a whole series.
+        part: float64 [n, 3 × bones], of `parts_of` or a whole series.
         series: float64 [m, 3 × bones].
 
     Returns:
@@ -108,7 +108,7 @@ def distances(dance: Sequence[np.ndarray], references: Sequence[Sequence[np.ndar
         float64 [parts, references], degrees. A mean over parts depends on the length of neither dance, as long as the
         reference shows the whole choreography.
     """
-    parts = windows_of(dance)
+    parts = parts_of(dance)
     found = [[min(part_distance(part, series) for series in other) for other in references] for part in parts]
     return np.array(found).reshape(len(parts), len(references))
 

@@ -13,7 +13,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
-from dance_tf.fidelity.align import RATE, WINDOW, bone_directions
+from dance_tf.fidelity.align import RATE, PART, bone_directions
 from dance_tf.fidelity.references import Reference, match_references
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.read import POSES_PER_SECOND, read_skeletons
@@ -94,7 +94,7 @@ def _read_dance(clip: Clip, poses_per_second: float, threads: int) -> Dance | st
         series = bone_directions(skeletons)
         if not series:
             found = f"in {skeletons.valid.sum()} of {len(skeletons.valid)} frames"
-            raise ReadError(f"the dancer is found {found}, but never for {WINDOW / RATE:g} s without a gap")
+            raise ReadError(f"the dancer is found {found}, but never for {PART / RATE:g} s without a gap")
     except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
         return failure_reason(error)
     return Dance(skeletons, series, time.perf_counter() - started)
