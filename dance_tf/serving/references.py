@@ -13,7 +13,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
-from dance_tf.fidelity.align import RATE, PART, bone_directions
+from dance_tf.fidelity.align import PART, RATE, bone_directions
 from dance_tf.fidelity.references import Reference, match_references
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.read import POSES_PER_SECOND, read_skeletons

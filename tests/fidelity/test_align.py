@@ -7,9 +7,9 @@ import pytest
 from dtaidistance import dtw
 
 from dance_tf.fidelity.align import (
+    PART,
     RATE,
     STEP,
-    PART,
     AlignmentError,
     bone_directions,
     distances,
