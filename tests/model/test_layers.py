@@ -17,6 +17,7 @@ from dance_tf.model.layers import (
     EncoderStage,
     FrameStandardization,
     GradientScale,
+    GraphConvolution,
     LowerResolution,
     RowNormalization,
     SpatialAttention,
@@ -36,6 +37,7 @@ EXAMPLES = {
     LowerResolution: ({"factor": 4}, (2, 8, 12, 2)),
     FrameStandardization: ({"floor": 0.25}, (2, 6, 5, 1)),
     GradientScale: ({"scale": 0.5}, (2, 3, 4, 5)),
+    GraphConvolution: ({"filters": 3, "subsets": [[[1.0, 0.5], [0.0, 1.0]]]}, (2, 4, 2, 5)),
 }
 # more examples where an argument changes the weights or the computation
 VARIANTS = [
