@@ -10,7 +10,7 @@ import keras
 
 from dance_tf.corruption.augment import check_families
 from dance_tf.dataset.batches import ALL_VIEWS, Jitter, View
-from dance_tf.model.networks import STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
+from dance_tf.model.networks import SKELETON_STRATEGIES, STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
 DECAYS = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "adam")
@@ -83,7 +83,8 @@ class TrainingSettings:
 
     Attributes:
         strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
-        view: input of the network: the "frame", its "difference" from the background, or the dancer's "cutout".
+        view: input of the network: the "frame", its "difference" from the background, the dancer's "cutout", or the
+            dancer's "skeleton".
         network: shape of the network.
         schedule: of the classifier.
         growth: of each stage of the autoencoder but the last.
@@ -96,7 +97,8 @@ class TrainingSettings:
         batch_size: frames (or windows) in a batch; the paper gives none.
         frames_per_clip: frames sampled from each clip in an epoch.
         validation_frames: frames of each validation clip.
-        jitter: random change of training frames.
+        jitter: random change of training frames. Skeletons are changed by fixed amounts (`augment_windows`) if it is
+            not all zero.
         frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them
             unchanged.
         augment: families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames (or
@@ -127,6 +129,12 @@ class TrainingSettings:
         check_families(self.augment)
         check_strategy_name(self.strategy)
         _check_choice("view", self.view, ALL_VIEWS)
+        skeleton = self.strategy in SKELETON_STRATEGIES
+        if skeleton != (self.view == "skeleton"):
+            needed = 'the view "skeleton"' if skeleton else "frames, not skeletons"
+            raise ValueError(f"{self.strategy} reads {needed}: view {self.view!r} does not suit it")
+        if skeleton and self.augment:
+            raise ValueError(f"{self.strategy} reads no frames that could be corrupted in training: leave out augment")
         for name in ("growth_last_epochs", "growth_frozen_epochs"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
@@ -205,13 +213,13 @@ def _value_of_kind(name: str, value: object, kind: object) -> object:
 
 def training_settings(
     strategy: str = "cnn_ae_attention",
-    view: View = "difference",
+    view: View | None = None,
     epochs: int = 24,
-    learning_rate: float = 0.03,
+    learning_rate: float | None = None,
     momentum: float = 0.9,
     decay: str = "cosine",
     patience: int = 10,
-    weight_decay: float = 0.05,
+    weight_decay: float | None = None,
     growth_epochs: int = 1,
     growth_last_epochs: int = 24,
     growth_frozen_epochs: int = 1,
@@ -233,6 +241,9 @@ def training_settings(
     its `network` and, with `growth_` before them, of the schedule of each stage of the autoencoder.
 
     Args:
+        view: "skeleton" for networks of skeletons, else "difference" by default.
+        learning_rate: 0.03 with SGD by default; for networks of skeletons 0.002, with Adam.
+        weight_decay: 0.05 by default; for networks of skeletons 0.001.
         growth_optimizer: "adam", since plain SGD (the paper) is too slow for a laptop.
         dropout: in the head (the paper: none). With 0.3 a network of whole frames learns nothing in tens of epochs.
         jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness, gray levels to a power of 0.5
@@ -246,14 +257,17 @@ def training_settings(
             raise ValueError(f"{name}: at least 1 is needed to learn anything, not {count}")
     if not (math.isfinite(jitter) and jitter >= 0):
         raise ValueError(f"jitter must be a number of at least 0, not {jitter}")
-    strategy_of(strategy)
+    skeleton = strategy_of(strategy).skeleton
+    rate, decayed, optimizer = (0.002, 0.001, "adam") if skeleton else (0.03, 0.05, "sgd")
+    rate = rate if learning_rate is None else learning_rate
+    decayed = decayed if weight_decay is None else weight_decay
     growth = growth_epochs, growth_learning_rate, growth_momentum, "cosine", growth_epochs, growth_optimizer
     network = {"low_resolution_factor": low_resolution_factor, "encoder_rate": encoder_rate}
     return TrainingSettings(
         strategy=strategy,
-        view=view,
+        view=view or ("skeleton" if skeleton else "difference"),
         network=NetworkSettings(squeeze_ratio=squeeze_ratio, dropout=dropout, **network),
-        schedule=Schedule(epochs, learning_rate, momentum, decay, patience, weight_decay=weight_decay),
+        schedule=Schedule(epochs, rate, momentum, decay, patience, optimizer, decayed),
         growth=Schedule(*growth),
         growth_last_epochs=growth_last_epochs,
         growth_frozen_epochs=growth_frozen_epochs,
