@@ -24,7 +24,7 @@ from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 
-HALF_SEEN = 0.5  # coverage below which a verdict has a note
+TRUSTED_COVERAGE = 0.5  # a verdict with less coverage has a note
 
 
 class ReferencesError(ValueError):
@@ -181,8 +181,8 @@ def _verdict(path: Path, dance: Dance, references: Sequence[Reference]) -> Refer
     if match.unsure:
         apart = f"{match.distances[match.second]:.1f} against {match.distances[match.style]:.1f} degrees"
         notes += (f"unsure: the style {match.second} is nearly as near, {apart}",)
-    if coverage < HALF_SEEN:
-        notes += (f"the dancer is found in {coverage:.0%} of the frames only: trust this verdict less",)
+    if coverage < TRUSTED_COVERAGE:
+        notes += (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
     if Path(path).resolve() in {Path(reference.name).resolve() for reference in references}:
         notes += ("this clip is one of the references",)
     return ReferenceVerdict(
