@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -303,39 +304,60 @@ def evaluate(
 @app.command()
 @one_line_errors
 def classify(
-    model: ModelFolder,
-    clips: Annotated[list[Path], typer.Argument(help="video files, folders of clips, or folders of images")],
+    model: Annotated[Path, typer.Argument(help="model folder; with --references the first clip instead")],
+    clips: Annotated[
+        list[Path] | None, typer.Argument(help="video files, folders of clips, or folders of images")
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="folder with one clip or more of each style; no model is needed")
+    ] = None,
+    poses_per_second: Annotated[
+        float | None, typer.Option(help="frames to read with --references; 10 by default")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Classify the style of each clip."""
-    start_tensorflow()
+    """Classify the style of each clip, by a model or by the most similar reference clip."""
     from tqdm import tqdm
 
-    from dance_tf.curation.run import failure_reason
-    from dance_tf.model.bundle import load_bundle
-    from dance_tf.serving.verdict import classify_clip
     from dance_tf.video.catalog import clips_at
-    from dance_tf.video.isolation import DecodingProcess
 
-    bundle = load_bundle(model)
-    offers = [clips_at(path) for path in clips]
+    paths = list(clips or ())
+    if references is not None:
+        paths.insert(0, model)
+    elif not paths:
+        fail("Missing argument 'CLIPS...': see `dance_tf classify --help`")
+    elif poses_per_second is not None:
+        fail("--poses-per-second is for --references: a model reads the frames that it was trained on")
+    else:
+        start_tensorflow()
+        from dance_tf.model.bundle import load_bundle
+
+        bundle = load_bundle(model)
+    offers = [clips_at(path) for path in paths]
     found = [clip for these, _ in offers for clip in these]
     refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]
+    bar = partial(tqdm, unit="clip", file=sys.stderr, delay=1)
+    if references is None:
+        from dance_tf.serving.verdict import classify_clips
+
+        source, answers = {"model": str(model)}, classify_clips(bundle, found)
+    else:
+        from dance_tf.pose.read import POSES_PER_SECOND
+        from dance_tf.serving.references import classify_by_references, read_references
+
+        rate = POSES_PER_SECOND if poses_per_second is None else poses_per_second
+        known, unusable = read_references(references, rate, partial(bar, desc="references"))
+        refused += unusable
+        source, answers = {"references": str(references)}, classify_by_references(known, found, rate)
     verdicts = []
-    with DecodingProcess() as process:
-        for clip in tqdm(found, desc="clips", unit="clip", file=sys.stderr, delay=1):
-            try:
-                verdicts.append(classify_clip(bundle, clip, process))
-            except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
-                refused.append({"clip": str(clip), "reason": failure_reason(error)})
-    lines = [
-        f"{verdict.clip}: {verdict.style}, confidence {verdict.confidence:.0%}"
-        + "".join(f" ({text})" for text in verdict.notes)
-        for verdict in verdicts
-    ]
-    document = {"model": str(model), "clips": [asdict(verdict) for verdict in verdicts], "refused": refused}
+    for clip, answer in zip(found, bar(answers, total=len(found), desc="clips"), strict=True):
+        if isinstance(answer, str):
+            refused.append({"clip": str(clip), "reason": answer})
+        else:
+            verdicts.append(answer)
+    document = {**source, "clips": [asdict(verdict) for verdict in verdicts], "refused": refused}
     if verdicts or as_json:
-        show(document, as_json, "\n".join(lines))
+        show(document, as_json, "\n".join(verdict.text for verdict in verdicts))
     show_refusals(refused, "clip")
     raise typer.Exit(FAILED if not verdicts else DONE_WITH_REFUSALS if refused else DONE)
 

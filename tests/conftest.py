@@ -199,3 +199,28 @@ def own_network():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def danced():
+    """Return a function that makes `Skeletons` of a synthetic dance from its true joints."""
+    from dance_tf.pose.skeleton import LANDMARK, SIDES, Skeletons
+    from dance_tf.synthesis.body import JOINT, make_dancer
+    from dance_tf.synthesis.choreography import STYLES
+    from dance_tf.synthesis.performance import perform
+
+    parts = "shoulder elbow wrist hip knee ankle toe".split()
+    joint_of = {LANDMARK[f"{side}_{part}"]: JOINT[f"{side}_{part}"] for side in SIDES for part in parts}
+    joint_of |= {LANDMARK[f"{side}_index"]: JOINT[f"{side}_hand"] for side in SIDES} | {LANDMARK["nose"]: JOINT["head"]}
+
+    def make(style: str, dancer: int = 0, seconds: float = 6.0, rate: float = 10.0) -> Skeletons:
+        [found] = [each for each in STYLES if each.name == style]
+        times = np.arange(round(seconds * rate)) / rate
+        generator = np.random.default_rng([STYLES.index(found), dancer])
+        joints = perform(generator, found, make_dancer(0, dancer, 0.5), times).motion.joints * [1, -1, -1]
+        world = np.zeros((len(times), 33, 3))
+        world[:, list(joint_of)] = joints[:, list(joint_of.values())] - joints[:, [JOINT["pelvis"]]]
+        landmarks = np.concatenate([world / 2, np.ones((len(times), 33, 1))], axis=2)
+        return Skeletons(landmarks.astype(np.float16), world.astype(np.float16), np.ones(len(times), bool), times)
+
+    return make

@@ -1,6 +1,7 @@
 """Layers of the networks, written with `keras` and `keras.ops` alone, so that every Keras backend runs them."""
 
 import inspect
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -274,3 +275,40 @@ class FrameStandardization(_Layer):
         mean = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(inputs - mean), axis=(1, 2, 3), keepdims=True))
         return (inputs - mean) / ops.maximum(deviation, self.floor)
+
+
+@keras.saving.register_keras_serializable(package="dance_tf")
+class GraphConvolution(_Layer):
+    """Graph convolution over joints: a linear map for each subset of neighbours, with learnt weights of the joints.
+
+    The adjacency starts as the skeleton's and is learnt, so that joints that move together can hear each other.
+
+    Args:
+        filters: output channels.
+        subsets: float [subsets, joints, joints], nested lists: which joints (columns) a joint (row) hears at the start.
+
+    Shapes: input float [batch, length, joints, channels], output float [batch, length, joints, filters].
+    Example: `GraphConvolution(8, [[[1, 0], [0, 1]]])(keras.ops.ones((1, 4, 2, 6))).shape` is (1, 4, 2, 8).
+    Reference: ST-GCN (Yan et al. 2018), with the learnt adjacency of ST-GCN++ (Duan et al. 2022).
+    """
+
+    def __init__(self, filters: int, subsets: Sequence, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.subsets = subsets
+
+    def build(self, input_shape):
+        units = self.filters * len(self.subsets)
+        self.linear = _sublayer(self, keras.layers.Dense, units, use_bias=False, name="linear")
+        self.linear.build(input_shape)
+        start = np.array(self.subsets, np.float32)
+        self.adjacency = self.add_weight(name="adjacency", shape=start.shape, initializer="zeros")
+        self.adjacency.assign(start)
+
+    def call(self, inputs):
+        length, joints = inputs.shape[1:3]
+        mapped = ops.reshape(self.linear(inputs), (-1, length, joints, len(self.subsets), self.filters))
+        return ops.einsum("btjkf,kij->btif", mapped, ops.cast(self.adjacency, mapped.dtype))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.filters)

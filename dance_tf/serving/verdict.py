@@ -1,26 +1,31 @@
 """A model's verdict on one clip."""
 
+from __future__ import annotations
+
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
-from dance_tf.curation.run import make_part, reading_from_json
+from dance_tf.curation.run import failure_reason, make_part, reading_from_json
 from dance_tf.dataset.batches import apply_view, downsample, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
-from dance_tf.model.bundle import ModelBundle
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.stills import ReadError
 
+if TYPE_CHECKING:  # references need no Keras
+    from dance_tf.model.bundle import ModelBundle
+
 BATCH = 128
-TRUSTED_COVERAGE = 0.5
+TRUSTED_COVERAGE = 0.5  # of the dancer; a verdict with less has a note
 CHUNK = 2048  # frames (or windows) in one call of the network
 
 
@@ -47,6 +52,21 @@ class Verdict:
     seconds: float
     elapsed: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The line that `classify` prints."""
+        return f"{self.clip}: {self.style}, confidence {self.confidence:.0%}" + "".join(f" ({n})" for n in self.notes)
+
+
+def classify_clips(bundle: ModelBundle, paths: Sequence[Path]) -> Iterator[Verdict | str]:
+    """Yield a model's verdict on each clip (`classify_clip`), or why there is none."""
+    with DecodingProcess() as process:
+        for path in paths:
+            try:
+                yield classify_clip(bundle, path, process)
+            except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
+                yield failure_reason(error)
 
 
 def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> Verdict:

@@ -16,6 +16,7 @@ from dance_tf.model.layers import (
     DecoderStage,
     EncoderStage,
     FrameStandardization,
+    GraphConvolution,
     LowerResolution,
     SpatialAttention,
     SqueezeExcitation,
@@ -33,6 +34,7 @@ EXAMPLES = {
     DecoderStage: ({"filters": 3, "activation": "sigmoid", "normalize": False}, (2, 4, 5, 6)),
     LowerResolution: ({"factor": 4}, (2, 8, 12, 2)),
     FrameStandardization: ({"floor": 0.25}, (2, 6, 5, 1)),
+    GraphConvolution: ({"filters": 3, "subsets": [[[1.0, 0.5], [0.0, 1.0]]]}, (2, 4, 2, 5)),
 }
 # more examples where an argument changes the weights or the computation
 VARIANTS = [
