@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -15,16 +14,14 @@ from joblib import Parallel, cpu_count, delayed
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
 from dance_tf.fidelity.align import PART, RATE, bone_directions
 from dance_tf.fidelity.references import Reference, match_references
-from dance_tf.pose.blazepose import BlazePose
-from dance_tf.pose.read import POSES_PER_SECOND, read_skeletons
+from dance_tf.pose.read import load_blazepose, read_skeletons
 from dance_tf.pose.skeleton import Skeletons
+from dance_tf.pose.track import POSES_PER_SECOND
 from dance_tf.pose.weights import load_weights
-from dance_tf.serving.verdict import Verdict
+from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict
 from dance_tf.video.catalog import Clip, find_clips
 from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
-
-HALF_SEEN = 0.5  # coverage below which a verdict has a note
 
 
 class ReferencesError(ValueError):
@@ -104,12 +101,7 @@ def _read(clip: Clip, poses_per_second: float, threads: int, *, heartbeat: Calla
     """Read the skeletons of a clip in this process."""
     cv2.setNumThreads(threads)
     settings = replace(READ_DEFAULTS, threads=threads, start=clip.start, end=clip.end)
-    return read_skeletons(clip.path, _blazepose(threads), poses_per_second, settings=settings, heartbeat=heartbeat)
-
-
-@lru_cache
-def _blazepose(threads: int) -> BlazePose:
-    return BlazePose(load_weights(), threads)
+    return read_skeletons(clip.path, load_blazepose(threads), poses_per_second, settings=settings, heartbeat=heartbeat)
 
 
 def read_references(
@@ -181,8 +173,8 @@ def _verdict(path: Path, dance: Dance, references: Sequence[Reference]) -> Refer
     if match.unsure:
         apart = f"{match.distances[match.second]:.1f} against {match.distances[match.style]:.1f} degrees"
         notes += (f"unsure: the style {match.second} is nearly as near, {apart}",)
-    if coverage < HALF_SEEN:
-        notes += (f"the dancer is found in {coverage:.0%} of the frames only: trust this verdict less",)
+    if coverage < TRUSTED_COVERAGE:
+        notes += (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
     if Path(path).resolve() in {Path(reference.name).resolve() for reference in references}:
         notes += ("this clip is one of the references",)
     return ReferenceVerdict(

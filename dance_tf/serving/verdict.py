@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # references need no Keras
     from dance_tf.model.bundle import ModelBundle
 
 BATCH = 128
-TRUSTED_COVERAGE = 0.5
+TRUSTED_COVERAGE = 0.5  # of the dancer; a verdict with less has a note
 CHUNK = 2048  # frames (or windows) in one call of the network
 
 

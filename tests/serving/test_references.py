@@ -80,7 +80,7 @@ def test_frames_are_sampled_as_often_as_the_option_says(clips):
 @pytest.mark.parametrize(
     ("clip", "note"),
     [
-        ("Lottery,1,25", "the dancer is found in 42% of the frames only: trust this verdict less"),
+        ("Lottery,1,25", "the dancer was found in 42% of the time: trust this verdict less"),
         ("Tokyo,0", "this clip is one of the references"),
         ("Say So,1", "unsure: the style Supalonely is nearly as near, "),
     ],
