@@ -103,7 +103,7 @@ class ClipTruth:
 
     style: str
     dancer: str
-    skill: float  # of the dancer, 0 to 1
+    skill: float | None  # of the dancer, 0 to 1; None for a captured performer
     frames: int  # length in frames
     frame_rate: float
     faults: tuple[Fault, ...]  # in the order of time, without overlap
