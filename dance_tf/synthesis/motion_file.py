@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+SUFFIXES = (".bvh", ".c3d")
 SLOWEST, FASTEST = 5.0, 2000.0  # frames per second of a plausible recording
 C3D_MANY = 65535  # frames; the header cannot count further
 
@@ -29,6 +30,18 @@ class Capture:
     frame_rate: float
 
 
+def check_file(path: Path) -> None:
+    """Check the kind of a path, without reading it.
+
+    Raises:
+        MotionError: it is no file with one of `SUFFIXES`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise MotionError(f"not a file of motion capture: {' and '.join(SUFFIXES)} are read")
+    if path.exists() and not path.is_file():
+        raise MotionError("not a file")  # reading a pipe would wait
+
+
 def read_capture(path: Path) -> Capture:
     """Read a BVH or C3D file.
 
@@ -36,10 +49,8 @@ def read_capture(path: Path) -> Capture:
         MotionError: another extension, a damaged file, or numbers that are not finite.
         OSError: the file cannot be opened.
     """
-    readers = {".bvh": _read_bvh, ".c3d": _read_c3d}
-    if path.suffix.lower() not in readers:
-        raise MotionError("not a file of motion capture: .bvh and .c3d are read")
-    capture = readers[path.suffix.lower()](path)
+    check_file(path)
+    capture = _read_bvh(path) if path.suffix.lower() == ".bvh" else _read_c3d(path)
     if len(capture.positions) < 2:
         raise MotionError(f"no motion: {len(capture.positions)} frame(s)")
     if not SLOWEST <= capture.frame_rate <= FASTEST:
@@ -146,7 +157,7 @@ def _place(joints: list[_Joint], values: np.ndarray) -> tuple[np.ndarray, np.nda
 def _read_c3d(path: Path) -> Capture:
     import ezc3d
 
-    with open(path, "rb"):  # the library's message for a missing file names no reason
+    with open(path, "rb"):  # the library does not say why a file cannot be opened
         pass
     try:
         content = ezc3d.c3d(str(path))

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import Colour, pick
+from dance_tf.synthesis.body import Colour, pick, rotation
 from dance_tf.synthesis.camera import MARGIN, Camera
 from dance_tf.synthesis.figure import Light
 
@@ -205,8 +205,8 @@ def make_room(seed: int, index: int, difficulty: float, space: tuple[float, floa
     """Return the room of dancer `index`, the same in all clips of the dancer.
 
     Args:
-        space: half width and half depth of the floor that the dancer uses, metres; the walls stay outside of it, and
-            the camera far enough away that the dancer's size in the picture changes by two thirds at most.
+        space: half width and half depth of the floor that the dancer uses, metres. The walls stay outside of it and
+            of the camera, and the camera so far away that the dancer's size changes by two thirds at most.
     """
     rng = np.random.default_rng([seed, 21, index])
     back, left, right = rng.uniform(0.75, 2.4), rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6)
@@ -228,8 +228,10 @@ def make_room(seed: int, index: int, difficulty: float, space: tuple[float, floa
     if rng.random() < 0.45:
         rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), pick(rng, FABRICS))
     turn, ceiling = float(rng.uniform(-22, 22)) / farther, float(rng.uniform(2.3, 2.8))
-    beside = space[0] + space[1] * np.sin(np.radians(abs(turn))) + 0.6
-    back, left, right = max(back, space[1] + 0.6), max(left, beside), max(right, beside)
+    if any(space):
+        beside = space[0] + space[1] * np.sin(np.radians(abs(turn))) + 0.6
+        aside = float((rotation("y", -turn) @ position)[0])  # of the camera, which must not be behind a wall
+        back, left, right = max(back, space[1] + 0.6), max(left, beside, 0.2 - aside), max(right, beside, 0.2 + aside)
     wall, floor, ground = pick(rng, WALLS), pick(rng, FLOORS), pick(rng, GROUNDS)
     things = _furnish(rng, back, left, right, space), _hang(rng, left, right)
     lamp = (*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7)))
