@@ -17,14 +17,14 @@ from dance_tf.synthesis.motion_file import Capture, MotionError, read_capture
 
 # names of each joint in the files of common programs, without side and separators, in order of preference
 NAMES = {
-    "shoulder": ("upperarm", "uarm", "humerus", "shldr", "arm", "shoulder"),
-    "elbow": ("elbow", "forearm", "lowerarm", "farm", "radius"),
+    "shoulder": ("upperarm", "uparm", "uarm", "humerus", "shldr", "arm", "shoulder"),
+    "elbow": ("elbow", "forearm", "lowerarm", "lowarm", "farm", "radius"),
     "wrist": ("wrist", "hand"),
     "hip": ("upleg", "upperleg", "thigh", "femur", "hip"),
-    "knee": ("knee", "lowerleg", "shin", "calf", "tibia", "leg"),
+    "knee": ("knee", "lowerleg", "lowleg", "shin", "calf", "tibia", "leg"),
     "ankle": ("ankle", "foot"),
 }
-MIDDLE = {"neck": ("neck", "lowerneck", "neck1"), "head": ("head",)}
+MIDDLE = {"neck": ("neck", "lowerneck"), "head": ("head",)}
 MARKERS = {  # of the Plug-in Gait model, without side
     "shoulder": ("SHO",), "elbow": ("ELB",), "wrist": ("WRA", "WRB"), "hand": ("FIN",), "knee": ("KNE",),
     "ankle": ("ANK",), "toe": ("TOE",),
@@ -102,17 +102,17 @@ def read_motion(path: Path) -> CapturedMotion:
 
 
 def _words(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the side ("left", "right" or "") and the rest in small letters of each name, without a common prefix."""
+    """Yield the side ("left", "right" or "") and the rest of each name, in small letters, without prefix and digits."""
     prefix = commonprefix(names[1:]) if len(names) > 2 else ""
-    prefix = prefix if not prefix or not prefix[-1].isalpha() or prefix == names[0] else ""
+    prefix = "" if prefix[-1:].isalpha() else prefix
+    known = {part for parts in NAMES.values() for part in parts}
     for name in names:
-        name = re.split("[:|]", name.removeprefix(prefix))[-1]
-        words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", re.sub(r"(?i)^mixamorig\d*", "", name))
-        words = [word.lower() for word in words]
+        name = re.sub("(?i)^mixamorig", "", re.split("[:|]", name.removeprefix(prefix))[-1])
+        words = [word.lower() for word in re.findall("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+", name)]
         side = next((word for word in words if word in ("left", "right", "l", "r")), "")
-        rest = "".join(word for word in words if word != side)
-        if not side and rest[:1] in ("l", "r") and rest[1:] in (part for parts in NAMES.values() for part in parts):
-            side, rest = rest[0], rest[1:]  # lfemur, RFArm
+        rest = "".join(word for word in words if word not in (side, "c"))
+        if not side and rest[:1] in ("l", "r") and rest[1:] in known:  # lfemur, RFArm
+            side, rest = rest[0], rest[1:]
         yield {"l": "left", "r": "right"}.get(side, side), rest
 
 

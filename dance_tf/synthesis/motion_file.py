@@ -1,9 +1,11 @@
 """Read files of motion capture: BVH, and C3D by the library ezc3d.
 
-No library on the package index reads BVH without a 3-D viewer or loops over frames in Python, so it is read here.
+BVH is read here because no maintained library on the package index reads files whose joints have position channels (as
+those of Bandai-Namco have), except with loops over frames in Python.
 """
 
 import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from scipy.spatial.transform import Rotation
 
 SUFFIXES = (".bvh", ".c3d")
 SLOWEST, FASTEST = 5.0, 2000.0  # frames per second of a plausible recording
-C3D_MANY = 65535  # frames; the header cannot count further
+# https://www.c3d.org/docs/C3D_User_Guide.pdf: the header counts no further; the type of processor in the parameters
+C3D_MANY, C3D_MIPS = 65535, 86
 
 
 class MotionError(ValueError):
@@ -157,17 +160,17 @@ def _place(joints: list[_Joint], values: np.ndarray) -> tuple[np.ndarray, np.nda
 def _read_c3d(path: Path) -> Capture:
     import ezc3d
 
-    with open(path, "rb"):  # the library does not say why a file cannot be opened
-        pass
+    data = path.read_bytes()
     try:
         content = ezc3d.c3d(str(path))
     except (OSError, RuntimeError, ValueError) as error:
         raise MotionError(f"not a C3D file that can be read ({' '.join(str(error).split())})") from error
-    point, declared = content["parameters"]["POINT"], content["header"]["points"]
-    points = content["data"]["points"][:3].transpose(2, 1, 0).astype(np.float64)
-    count = declared["last_frame"] - declared["first_frame"] + 1
-    if count < C3D_MANY and count != len(points):
-        raise MotionError(f"{count} frames are declared, but there are {len(points)}: the file is cut off")
+    point, points = content["parameters"]["POINT"], content["data"]["points"][:3].transpose(2, 1, 0).astype(np.float64)
+    # the library corrects the number of frames where a file is cut off: the header has the true one
+    big_endian = data[512 * data[0] - 509] == C3D_MIPS
+    first, last = struct.unpack(">HH" if big_endian else "<HH", data[6:10])
+    if last < C3D_MANY and len(points) < last - first + 1:
+        raise MotionError(f"{last - first + 1} frames are declared, but there are {len(points)}: the file is cut off")
     labels = [label for key in sorted(point) if re.fullmatch(r"LABELS\d*", key) for label in point[key]["value"]]
     names = tuple(labels[: points.shape[1]])
     rate = point["RATE"]["value"]
