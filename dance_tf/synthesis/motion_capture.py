@@ -84,7 +84,8 @@ def read_motion(path: Path) -> CapturedMotion:
         OSError: the file cannot be opened.
     """
     capture = read_capture(Path(path))
-    points, spine, gaze = (_marker_joints if _has_markers(capture) else _named_joints)(capture)
+    markers = not capture.parents and "LSHO" in map(_label, capture.names)
+    points, spine, gaze = (_marker_joints if markers else _named_joints)(capture)
     stature = _stature(points)
     if not 0 < stature < np.inf:
         raise MotionError("the skeleton has no size")
@@ -131,9 +132,8 @@ def _named_joints(capture: Capture) -> tuple[dict[str, np.ndarray], list[np.ndar
     spine = []
     if capture.parents and index["neck"] >= 0:
         below = set(_ancestors(capture, index["left_hip"]))
-        spine = [capture.positions[:, joint] for joint in _ancestors(capture, index["neck"]) if joint not in below][
-            ::-1
-        ]
+        above = [joint for joint in _ancestors(capture, index["neck"]) if joint not in below]
+        spine = [capture.positions[:, joint] for joint in reversed(above)]
     points |= _ends(capture, index, points)
     turns = capture.rotations is not None and index["head"] >= 0
     return points, spine, capture.rotations[:, index["head"]] if turns else None
@@ -147,10 +147,6 @@ def _ancestors(capture: Capture, joint: int) -> Iterator[int]:
 def _label(name: str) -> str:
     """Return the label of a marker without the name of the performer before it."""
     return re.split("[:|]", name)[-1].strip().upper()
-
-
-def _has_markers(capture: Capture) -> bool:
-    return not capture.parents and "LSHO" in map(_label, capture.names)
 
 
 def _marker_joints(capture: Capture) -> tuple[dict[str, np.ndarray], list[np.ndarray], np.ndarray | None]:

@@ -25,7 +25,7 @@ from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.truth import ClipTruth, FaultPlan, defocus, plan_faults
 from dance_tf.video.catalog import Clip
 
-SHORTEST = 0.5  # seconds of captured motion
+SHORTEST, FASTEST = 0.5, 100.0  # seconds of captured motion; metres per second of a joint
 LEAST_SIZE = 0.45  # height of a performer, as a share of the frame's, below which the way is turned to the camera
 RIM = 0.09  # of a body's height, from the joints to the outline of head, hands and feet
 
@@ -164,7 +164,7 @@ class CapturedClip(DrawnClip):
         captured: the content of its file.
 
     Raises:
-        MotionError: the part is shorter than `SHORTEST`.
+        MotionError: the part is shorter than `SHORTEST`, or a joint moves faster than `FASTEST`.
     """
 
     def __init__(self, clip: Clip, captured: CapturedMotion, settings: StudioSettings):
@@ -182,6 +182,10 @@ class CapturedClip(DrawnClip):
         _, danced = pauses(self.timestamps, self._pauses()[0])
         widest = 0.9 * body.height / LEAST_SIZE * settings.width / settings.height
         motion = face_camera(captured.at(clip.start + danced), widest)
+        speeds = np.linalg.norm(np.diff(motion.joints, axis=0), axis=2).max(axis=1, initial=0) * settings.frame_rate
+        if speeds.max(initial=0) > FASTEST:
+            when = clip.start + danced[int(np.argmax(speeds))]
+            raise MotionError(f"jumps at {when:.2f} s; start and end in manifest.csv can name a part without the jump")
         half_width, _, half_depth = np.abs(motion.joints).max(axis=(0, 1))
         room = make_room(settings.seed, *stream, settings.difficulty, (float(half_width), float(half_depth)))
         room = replace(room, camera=keep_in_view(room.camera, motion, RIM * body.height, self.maps, *size))

@@ -178,6 +178,11 @@ def test_a_part_of_a_file_is_drawn(captured):
     np.testing.assert_allclose(clip.motion.joints[..., 1], expected)
     with pytest.raises(MotionError, match="0 s of motion"):
         CapturedClip(Clip(None, start=2.0), captured, settings)
+    captured.motion.joints[40:] += 20
+    with pytest.raises(MotionError, match=r"jumps at 0.60 s; start and end in manifest.csv can name a part without"):
+        CapturedClip(Clip(None, clip_id="a"), captured, settings)
+    CapturedClip(Clip(None, clip_id="a", end=0.6), captured, settings)
+    captured.motion.joints[40:] -= 20
 
 
 def test_the_motion_stops_where_the_dancer_stands_and_goes_on_afterwards(tmp_path, dance, as_bvh):
