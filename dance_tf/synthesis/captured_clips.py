@@ -73,14 +73,14 @@ def synthesize_motion(
 
     Args:
         folder: BVH and C3D files in one of the layouts of `find_clips`.
-        out, jobs, scheduler: as in `synthesize`.
+        out, jobs, scheduler: as in `synthesize`; workers of a scheduler need both folders.
         settings: without effect are `styles`, `dancers` and `good_frames`; `seconds` limits the length of a clip.
 
     Raises:
         CatalogError: the folder holds no takes.
         ValueError: no take can be drawn, or `out` was made with other settings or contains something else.
     """
-    folder, out = Path(folder), Path(out).resolve()
+    folder, out = Path(folder).absolute(), Path(out).resolve()
     source = folder.resolve()
     if out == source or out in source.parents or source in out.parents:
         raise ValueError(f"{out} would be written, but it overlaps with {source}, which is read: name another folder")

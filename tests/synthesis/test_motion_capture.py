@@ -18,6 +18,7 @@ EXPORTERS = {
         "Hips Spine Neck Head UpperArm_{L} LowerArm_{L} Hand_{L} - UpperLeg_{L} LowerLeg_{L} Foot_{L} Toes_{L}"
     ),
     "Rokoko": "Hips Spine Neck Head {Left}Arm {Left}ForeArm {Left}Hand - {Left}Thigh {Left}Shin {Left}Foot {Left}Toe",
+    "Daz": "hip abdomen neck head {l}Shldr {l}ForeArm {l}Hand - {l}Thigh {l}Shin {l}Foot -",
     "Motive": "Hip Ab Neck Head {L}UArm {L}FArm {L}Hand - {L}Thigh {L}Shin {L}Foot {L}Toe",
     "Biovision": "Hips Chest Neck Head {Left}UpArm {Left}LowArm {Left}Hand - {Left}UpLeg {Left}LowLeg {Left}Foot -",
     "Unreal": "pelvis spine_01 neck_01 head upperarm_{l} lowerarm_{l} hand_{l} - thigh_{l} calf_{l} foot_{l} ball_{l}",
