@@ -131,7 +131,8 @@ def _draw_motion(
     document = {"out": str(out), "clips": len(takes), "seed": settings.seed, "layout": drawn.layout}
     findings = drawn.findings(settings.seconds)
     if takes or as_json:
-        lines = "\n  ".join((f"{len(takes)} clips in {out}", *findings))
+        clips = "1 clip" if len(takes) == 1 else f"{len(takes)} clips"
+        lines = "\n  ".join((f"{clips} in {out}", *findings))
         show({**document, "findings": findings, "takes": takes, "refused": refused}, as_json, lines)
     show_refusals(refused, "path")
     for text in drawn.notes:
