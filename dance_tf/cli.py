@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from dance_tf.terminal import (
     show_refusals,
 )
 from dance_tf.video.layouts import plain_name
+
+if TYPE_CHECKING:
+    from dance_tf.synthesis.settings import StudioSettings
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
 Jobs = Annotated[int | None, typer.Option(help="parallel processes; by default one per core")]
@@ -59,9 +62,15 @@ app = typer.Typer(
 @one_line_errors
 def synthesize(
     out: Annotated[Path, typer.Argument(help="new folder for clips and manifest.csv")],
-    styles: Annotated[int, typer.Option(help="number of styles")] = 12,
-    dancers: Annotated[int, typer.Option(help="number of dancers")] = 20,
-    seconds: Annotated[float, typer.Option(help="length of a clip")] = 8.0,
+    motion: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of motion capture (BVH, C3D) to draw, instead of made-up dances; labels as in `curate`"
+        ),
+    ] = None,
+    styles: Annotated[int | None, typer.Option(help="number of styles; 12 by default")] = None,
+    dancers: Annotated[int | None, typer.Option(help="number of dancers; 20 by default")] = None,
+    seconds: Annotated[float, typer.Option(help="length of a clip; with --motion, of the longest")] = 8.0,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same clips")] = 0,
     frame_rate: Annotated[float, typer.Option(help="frames per second")] = 30.0,
     width: Annotated[int, typer.Option(help="of a frame, in pixels")] = 432,
@@ -72,15 +81,19 @@ def synthesize(
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
-    """Generate clips of synthetic dancers."""
+    """Generate clips of synthetic dancers, who dance made-up dances or captured motion."""
     from joblib import cpu_count
 
     from dance_tf.synthesis.settings import StudioSettings
 
     jobs = jobs or cpu_count()
+    if motion and (styles or dancers):
+        fail("--motion draws every take of its folder: leave out --styles and --dancers")
+    if motion and arrays:
+        fail("--motion writes videos, from which `curate` makes a dataset: leave out --arrays")
+    counts = {name: count for name, count in (("styles", styles), ("dancers", dancers)) if count is not None}
     settings = StudioSettings(
-        styles=styles,
-        dancers=dancers,
+        **counts,
         seconds=seconds,
         seed=seed,
         frame_rate=frame_rate,
@@ -88,6 +101,8 @@ def synthesize(
         height=height,
         difficulty=difficulty,
     )
+    if motion:
+        _draw_motion(motion, out, settings, jobs, scheduler, as_json)
     if arrays:
         if scheduler:
             fail("--arrays runs on this machine: leave out --scheduler")
@@ -101,8 +116,31 @@ def synthesize(
         from dance_tf.synthesis.studio import synthesize as record
 
         record(out, settings, jobs, scheduler)
-    clips = styles * dancers
+    clips = settings.styles * settings.dancers
     show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
+
+
+def _draw_motion(
+    folder: Path, out: Path, settings: "StudioSettings", jobs: int, scheduler: str | None, as_json: bool
+) -> None:
+    """Draw the takes of a folder of motion capture, and exit."""
+    from dance_tf.synthesis.captured_clips import synthesize_motion
+
+    drawn = synthesize_motion(folder, out, settings, jobs, scheduler)
+    refused = [{"path": str(one.path), "reason": one.reason} for one in drawn.refused]
+    takes = [{"clip": name, **asdict(take)} for name, take in drawn.takes.items()]
+    document = {"out": str(out), "clips": len(takes), "seed": settings.seed, "layout": drawn.layout}
+    findings = drawn.findings(settings.seconds)
+    if takes or as_json:
+        clips = "1 clip" if len(takes) == 1 else f"{len(takes)} clips"
+        lines = "\n  ".join((f"{clips} in {out}", *findings))
+        show({**document, "findings": findings, "takes": takes, "refused": refused}, as_json, lines)
+    show_refusals(refused, "path")
+    for text in drawn.notes:
+        note(text)
+    if not takes:
+        fail(f"no take of {folder} can be drawn")
+    raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
 
 
 @app.command()
