@@ -254,18 +254,21 @@ def train(
     dataset: Annotated[Path, typer.Argument(help="dataset folder of `curate` or `synthesize --arrays`")],
     out: Annotated[Path, typer.Argument(help="model folder to write")],
     strategy: Annotated[
-        str, typer.Option(help="network: the paper's by default, or your own function path/to/file.py:function")
+        str, typer.Option(help="network: the paper's by default, skeleton_tcn, …, or your own path/to/file.py:function")
     ] = "cnn_ae_attention",
     split: Annotated[str, typer.Option(help="what is held out: frame, clip, dancer, or official")] = "dancer",
     hold_out: Annotated[
         list[str] | None, typer.Option(help="dancer to hold out, once for each; or several, comma-separated")
     ] = None,
     view: Annotated[
-        str, typer.Option(help="difference from the background, frame (all of it), or cutout (the dancer alone)")
-    ] = "difference",
+        str | None,
+        typer.Option(help="difference from the background, frame, cutout (the dancer), or skeleton"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
     epochs: Annotated[int, typer.Option(help="maximum number of epochs")] = 24,
-    learning_rate: Annotated[float, typer.Option(help="of SGD")] = 0.03,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="0.03 by default, with SGD; for skeletons 0.002, with Adam")
+    ] = None,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
     growth_epochs: Annotated[int, typer.Option(help="epochs of each of the autoencoder's five stages")] = 3,
     frames_per_clip: Annotated[int, typer.Option(help="frames sampled from each clip in an epoch")] = 12,

@@ -8,10 +8,11 @@ import numpy as np
 
 from dance_tf.dataset.dataset import Dataset
 
-View = Literal["frame", "difference", "cutout"]
+View = Literal["frame", "difference", "cutout", "skeleton"]
 FRAME_SIDE = 128  # pixels, input of the networks
 VIEWS: tuple[View, ...] = ("frame", "difference")  # of any footage
-ALL_VIEWS: tuple[View, ...] = (*VIEWS, "cutout")  # with that of curated skeletons
+POSE_VIEWS: tuple[View, ...] = ("cutout", "skeleton")  # of curated skeletons
+ALL_VIEWS = (*VIEWS, *POSE_VIEWS)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from dance_tf.curation.filters import NO_CUTOUTS, CuratedClip
 from dance_tf.dataset.output import atomic_folder
+from dance_tf.pose.joints import cut_windows
 from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons, join_skeletons
 from dance_tf.video.layouts import plain_name
 
@@ -108,13 +109,34 @@ class Dataset:
         Raises:
             DatasetError: a clip has no skeletons.
         """
+        self.check_poses()
         nearest = []
-        for clip, frames, poses in zip(self.clips, self.clip_slices, self.pose_slices, strict=True):
-            if not clip.poses:
-                raise DatasetError(f"{clip.clip_id} has no skeletons: curate the footage again, with poses")
+        for frames, poses in zip(self.clip_slices, self.pose_slices, strict=True):
             times = self.skeletons.times[poses]
             nearest.append(poses.start + nearest_poses(self.timestamps[frames], times, self.cutouts[poses]))
         return np.concatenate(nearest)
+
+    @cached_property
+    def skeleton_windows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The windows of all clips (`cut_windows`), and int64 [n], for each frame the window with the nearest middle.
+
+        Raises:
+            DatasetError: a clip has no skeletons.
+        """
+        self.check_poses()
+        windows, nearest, start = [], [], 0
+        for frames, poses in zip(self.clip_slices, self.pose_slices, strict=True):
+            found, middles = cut_windows(Skeletons(*(values[poses] for values in vars(self.skeletons).values())))
+            windows.append(found)
+            nearest.append(start + np.searchsorted((middles[1:] + middles[:-1]) / 2, self.timestamps[frames]))
+            start += len(found)
+        return np.concatenate(windows), np.concatenate(nearest)
+
+    def check_poses(self) -> None:
+        """Raise DatasetError if a clip has no skeletons."""
+        for clip in self.clips:
+            if not clip.poses:
+                raise DatasetError(f"{clip.clip_id} has no skeletons: curate the footage again, with poses")
 
     @cached_property
     def segments(self) -> np.ndarray:

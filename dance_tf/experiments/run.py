@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.dataset.batches import POSE_VIEWS
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, missing_styles
 from dance_tf.evaluation.intervals import UNITS, estimate_scores
@@ -109,8 +110,8 @@ def train_model(
         DatasetError: the training part has fewer than two styles, or the view needs skeletons and a clip has none.
         DivergedError: training diverged; `out` is as it was.
     """
-    if settings.view == "cutout":
-        _ = dataset.nearest_pose  # raises if a clip has none
+    if settings.view in POSE_VIEWS:
+        dataset.check_poses()
     unlearnt = missing_styles(dataset, split)["training"]
     check_styles([style for style in dataset.styles if style not in unlearnt])
     out = Path(out).resolve()

@@ -26,6 +26,7 @@ from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.model.layers import all_layers
 from dance_tf.model.settings import Schedule, TrainingSettings
+from dance_tf.model.skeletons import augment_windows
 
 DIVERGED_LOSS = 1000.0  # that of chance is the logarithm of the number of styles
 
@@ -69,6 +70,9 @@ class FrameSequence(keras.utils.PyDataset):
         chosen = self.order[number * settings.batch_size : (number + 1) * settings.batch_size]
         generator = np.random.default_rng([self.seed, self.epoch, number])
         inputs = load_sequences(self.dataset, chosen, self.indices, settings, generator)
+        if settings.view == "skeleton":
+            changed = inputs if settings.jitter == Jitter() else augment_windows(inputs, generator)
+            return changed, self.dataset.labels[chosen]
         if settings.jitter != Jitter():
             flat = inputs.reshape(-1, 128, 128, 1)
             inputs = jitter_frames(flat, settings.jitter, generator, settings.sequence_length).reshape(inputs.shape)
@@ -85,8 +89,13 @@ def load_sequences(
     """Return frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1].
 
     Windows hold only frames in `allowed`, the sorted int64 indices of a part of a split, which has all of `indices`.
+    For the view "skeleton", return the windows of joints around the frames, float32 [n, length, joints, 6]; these hold
+    all of a clip's joints, so a split by frame does not divide them.
     `settings.augment` applies only where a generator is given.
     """
+    if settings.view == "skeleton":
+        joints, nearest = dataset.skeleton_windows
+        return joints[nearest[indices]]
     length = settings.sequence_length
     if length > 1:
         indices = windows(indices, allowed, dataset.segments, length)

@@ -18,6 +18,7 @@ from keras import ops
 
 from dance_tf.model.autoencoder import FRAME_SHAPE, encode
 from dance_tf.model.layers import ConvolutionStage, FrameStandardization, SpatialAttention, SqueezeExcitation
+from dance_tf.model.skeletons import build_gcn, build_tcn
 
 CNN_FILTERS = (2, 4, 8, 16, 32)
 HEAD_UNITS = (400, 150)
@@ -71,12 +72,14 @@ class Strategy:
         build: from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out.
         grows_autoencoder: whether an autoencoder is grown first and its encoder reused.
         sequence: whether the model reads [batch, sequence_length, 128, 128, 1].
+        skeleton: whether the model reads windows of joints (`pose.joints.cut_windows`) instead of frames.
     """
 
     title: str
     build: Callable[[NetworkSettings], keras.Model]
     grows_autoencoder: bool = False
     sequence: bool = False
+    skeleton: bool = False
 
 
 def gray_levels(frames):
@@ -254,11 +257,19 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
+# beyond the paper
+SKELETON_STRATEGIES: dict[str, Strategy] = {
+    "skeleton_tcn": Strategy("Skeleton TCN", lambda settings: build_tcn(settings.classes), skeleton=True),
+    "skeleton_gcn": Strategy("Skeleton GCN", lambda settings: build_gcn(settings.classes), skeleton=True),
+}
+REGISTERED = STRATEGIES | SKELETON_STRATEGIES
+
+
 def check_strategy_name(name: str) -> None:
     """Raise ValueError unless a name is registered or has the form of an import path; nothing is imported."""
-    if name not in STRATEGIES and ":" not in name:
+    if name not in REGISTERED and ":" not in name:
         raise ValueError(
-            f"unknown strategy {name!r}: use one of {', '.join(STRATEGIES)}, "
+            f"unknown strategy {name!r}: use one of {', '.join(REGISTERED)}, "
             "or your own function, package.module:function or path/to/file.py:function"
         )
 
@@ -267,7 +278,7 @@ def strategy_of(name: str) -> Strategy:
     """Return a registered strategy, or one made of a user's own function.
 
     Args:
-        name: a key of `STRATEGIES`, or the import path of a function: `package.module:function` or
+        name: a key of `REGISTERED`, or the import path of a function: `package.module:function` or
             `path/to/file.py:function`. The function takes `NetworkSettings` and returns an uncompiled functional
             `keras.Model` from uint8 [batch, 128, 128, 1] to softmax probabilities [batch, settings.classes]. Its
             title is the function's name. Its weights stay as the function sets them; the seed is set before the call.
@@ -279,8 +290,8 @@ def strategy_of(name: str) -> Strategy:
             a model. It is called once with default settings to find out.
     """
     check_strategy_name(name)
-    if name in STRATEGIES:
-        return STRATEGIES[name]
+    if name in REGISTERED:
+        return REGISTERED[name]
     path = Path(name.rpartition(":")[0])
     return _own_strategy(name, path.stat().st_mtime_ns if path.suffix == ".py" and path.is_file() else 0)
 

@@ -10,7 +10,7 @@ import keras
 
 from dance_tf.corruption.augment import check_families
 from dance_tf.dataset.batches import ALL_VIEWS, Jitter, View
-from dance_tf.model.networks import STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
+from dance_tf.model.networks import SKELETON_STRATEGIES, STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
 DECAYS = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "adam")
@@ -75,7 +75,8 @@ class TrainingSettings:
 
     Attributes:
         strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
-        view: input of the network: the "frame", its "difference" from the background, or the dancer's "cutout".
+        view: input of the network: the "frame", its "difference" from the background, the dancer's "cutout", or the
+            dancer's "skeleton".
         network: shape of the network.
         schedule: of the classifier.
         growth: of each stage of the autoencoder.
@@ -85,7 +86,8 @@ class TrainingSettings:
         batch_size: frames (or windows) in a batch; the paper gives none.
         frames_per_clip: frames sampled from each clip in an epoch.
         validation_frames: frames of each validation clip.
-        jitter: random change of training frames.
+        jitter: random change of training frames. Skeletons are changed by fixed amounts (`augment_windows`) if it is
+            not all zero.
         frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them
             unchanged.
         augment: families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames (or
@@ -114,6 +116,12 @@ class TrainingSettings:
         check_families(self.augment)
         check_strategy_name(self.strategy)
         _check_choice("view", self.view, ALL_VIEWS)
+        skeleton = self.strategy in SKELETON_STRATEGIES
+        if skeleton != (self.view == "skeleton"):
+            needed = 'the view "skeleton"' if skeleton else "frames, not skeletons"
+            raise ValueError(f"{self.strategy} reads {needed}: view {self.view!r} does not suit it")
+        if skeleton and self.augment:
+            raise ValueError(f"{self.strategy} reads no frames that could be corrupted in training: leave out augment")
         for name in ("batch_size", "growth_batch_size", "frames_per_clip", "validation_frames", "frame_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -187,9 +195,9 @@ def _value_of_kind(name: str, value: object, kind: object) -> object:
 
 def training_settings(
     strategy: str = "cnn_ae_attention",
-    view: View = "difference",
+    view: View | None = None,
     epochs: int = 24,
-    learning_rate: float = 0.03,
+    learning_rate: float | None = None,
     momentum: float = 0.9,
     decay: str = "cosine",
     patience: int = 10,
@@ -211,6 +219,8 @@ def training_settings(
     its `network` and, with `growth_` before them, of the schedule of each stage of the autoencoder.
 
     Args:
+        view: "skeleton" for networks of skeletons, else "difference" by default.
+        learning_rate: 0.03 with SGD by default; for networks of skeletons 0.002, with Adam.
         growth_optimizer: "adam", since plain SGD (the paper) is too slow for a laptop.
         dropout: in the head (the paper: none). With 0.3 a network of whole frames learns nothing in tens of epochs.
         jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness, gray levels to a power of 0.5
@@ -224,14 +234,16 @@ def training_settings(
             raise ValueError(f"{name}: at least 1 is needed to learn anything, not {count}")
     if not (math.isfinite(jitter) and jitter >= 0):
         raise ValueError(f"jitter must be a number of at least 0, not {jitter}")
-    strategy_of(strategy)
+    skeleton = strategy_of(strategy).skeleton
+    rate, optimizer = (0.002, "adam") if skeleton else (0.03, "sgd")
+    rate = rate if learning_rate is None else learning_rate
     growth = growth_epochs, growth_learning_rate, growth_momentum, "constant", growth_epochs, growth_optimizer
     network = {"squeeze_ratio": squeeze_ratio, "low_resolution_factor": low_resolution_factor}
     return TrainingSettings(
         strategy=strategy,
-        view=view,
+        view=view or ("skeleton" if skeleton else "difference"),
         network=NetworkSettings(dropout=dropout, **network),
-        schedule=Schedule(epochs, learning_rate, momentum, decay, patience),
+        schedule=Schedule(epochs, rate, momentum, decay, patience, optimizer),
         growth=Schedule(*growth),
         batch_size=batch_size,
         frames_per_clip=frames_per_clip,

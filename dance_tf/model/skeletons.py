@@ -1,54 +1,18 @@
 """Networks that see the dancer's skeleton: temporal convolutions (TCN) and a spatio-temporal graph network (GCN).
 
-A clip is cut into windows of `WINDOW_SECONDS`. A window holds the joints of `joint_features` at `LENGTH` even times.
+They read windows of joints (`pose.joints.cut_windows`).
 """
-
-from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 from keras import ops
 
 from dance_tf.model.layers import GraphConvolution
-from dance_tf.pose.joints import CHANNELS, JOINTS, PARENT, PICTURE, WORLD, joint_features
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH, PARENT, PICTURE, WORLD
 
-WINDOW_SECONDS, LENGTH = 8.0, 64
 GCN_FILTERS, GCN_STRIDES = (32, 32, 64, 64, 128), (1, 1, 2, 1, 2)
 GCN_STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 TCN_FILTERS, TCN_DILATIONS = 128, (1, 2, 4, 1)
-
-
-def windows_of(
-    landmarks: np.ndarray, world: np.ndarray, valid: np.ndarray, times: np.ndarray, seconds: float = WINDOW_SECONDS
-) -> np.ndarray:
-    """Cut a clip into windows, half a window apart; a shorter clip is one window, stretched to its length.
-
-    Args:
-        landmarks, world, valid: as in `joint_features`.
-        times: float64 [n], seconds.
-        seconds: length of a window.
-
-    Returns:
-        float32 [windows, LENGTH, joints, 6], interpolated where frames are not valid; none for a clip with fewer than
-        two valid frames.
-    """
-    if valid.sum() < 2:
-        return np.zeros((0, LENGTH, len(JOINTS), CHANNELS), np.float32)
-    first, last = times[valid][[0, -1]]
-    count = max(1, int(np.ceil((last - first) / (seconds / 2) - 1)))
-    length = min(seconds, last - first)
-    starts = np.linspace(first, last - length, count)
-    found = []
-    for start in starts:
-        inside = valid & (times >= start - 1e-6) & (times <= start + length + 1e-6)
-        features = joint_features(landmarks, world, inside)
-        at, known = np.linspace(start, start + length, LENGTH), times[inside]
-        flat = features[inside].reshape(len(known), -1)
-        columns = (
-            [np.interp(at, known, column) for column in flat.T] if len(known) else np.zeros((flat.shape[1], LENGTH))
-        )
-        found.append(np.stack(columns, axis=1).reshape(LENGTH, len(JOINTS), CHANNELS))
-    return np.array(found, np.float32)
 
 
 def augment_windows(windows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -181,16 +145,3 @@ def _classified(vector, classes: int):
     dropped = keras.layers.Dropout(0.4, name="dropout")(vector)
     logits = keras.layers.Dense(classes, name="logits")(dropped)
     return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
-
-
-SKELETON_NETWORKS: Mapping[str, tuple[str, object]] = {
-    "skeleton_tcn": ("Skeleton TCN", build_tcn),
-    "skeleton_gcn": ("Skeleton GCN", build_gcn),
-}
-
-
-def mean_by_clip(probabilities: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """Return the mean probabilities of each clip's windows, float32 [clips, classes]; uniform without a window."""
-    classes = probabilities.shape[1]
-    parts = np.split(probabilities, np.cumsum(counts)[:-1])
-    return np.array([part.mean(axis=0) if len(part) else np.full(classes, 1 / classes) for part in parts], np.float32)

@@ -5,8 +5,9 @@ Left and right are kept apart: the mirror image of a style is not the style.
 
 import numpy as np
 
-from dance_tf.pose.skeleton import LANDMARK, SIDES
+from dance_tf.pose.skeleton import LANDMARK, SIDES, Skeletons
 
+WINDOW_SECONDS, LENGTH = 8.0, 64  # of a window: seconds, and even times in it
 CHANNELS = 6  # of a joint: x and y in the picture; x, y and z in the world; visibility
 PICTURE, WORLD = slice(0, 2), slice(2, 5)
 LIMBS = {  # of one side, joint: the next one towards the middle of the hips
@@ -59,3 +60,32 @@ def _joint(seen: np.ndarray, name: str) -> np.ndarray:
     if name not in MIDDLES:
         return seen[:, LANDMARK[name]]
     return seen[:, [LANDMARK[f"{side}_{MIDDLES[name]}"] for side in SIDES]].mean(axis=1)
+
+
+def cut_windows(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a clip into windows half a window apart; a shorter clip is one window, stretched to its length.
+
+    Args:
+        skeletons: of the clip.
+        seconds: length of a window.
+
+    Returns:
+        The joints of each window at `LENGTH` even times, float32 [windows, LENGTH, joints, 6], interpolated where
+        frames are not valid, and the times of the windows' middles, float64 [windows], seconds. A clip with fewer than
+        two valid frames is one window of zeros.
+    """
+    valid, times = skeletons.valid, skeletons.times
+    if valid.sum() < 2:
+        return np.zeros((1, LENGTH, len(JOINTS), CHANNELS), np.float32), np.zeros(1)
+    first, last = times[valid][[0, -1]]
+    length = min(seconds, last - first)
+    starts = np.linspace(first, last - length, max(1, int(np.ceil((last - first) / (seconds / 2) - 1))))
+    windows = np.zeros((len(starts), LENGTH, len(JOINTS) * CHANNELS), np.float32)
+    for window, start in zip(windows, starts, strict=True):
+        inside = valid & (times >= start - 1e-6) & (times <= start + length + 1e-6)
+        if inside.any():
+            features = joint_features(skeletons.landmarks, skeletons.world, inside)[inside].reshape(inside.sum(), -1)
+            at = np.linspace(start, start + length, LENGTH)
+            for channel, values in enumerate(features.T):
+                window[:, channel] = np.interp(at, times[inside], values)
+    return windows.reshape(len(starts), LENGTH, len(JOINTS), CHANNELS), starts + length / 2

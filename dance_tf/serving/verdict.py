@@ -15,8 +15,9 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import failure_reason, make_part, reading_from_json
-from dance_tf.dataset.batches import apply_view, downsample, windows
+from dance_tf.dataset.batches import POSE_VIEWS, apply_view, downsample, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
+from dance_tf.pose.joints import cut_windows
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.stills import ReadError
@@ -36,7 +37,7 @@ class Verdict:
     Attributes:
         clip: path as given.
         style: the most probable style.
-        confidence: its probability, the mean over the frames.
+        confidence: its probability, the mean over the frames (for models of skeletons, over windows of 8 s).
         probabilities: by style.
         frames: numbers of frames that were read ("seen"), classified ("used"), and "dropped" by curation, by reason.
         seconds: length of the clip.
@@ -87,7 +88,7 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
-        reading = reading_from_json(bundle.description.reading, with_poses=bundle.description.view == "cutout")
+        reading = reading_from_json(bundle.description.reading, with_poses=bundle.description.view in POSE_VIEWS)
         process.call(make_part, clip, "", part, *reading, None)
         return _verdict(bundle, path, read_part(part), started)
 
@@ -100,13 +101,17 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
     frames, notes = curated.frames, ()
-    if view == "cutout":
-        frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
-        if not frames.any():
+    if view in POSE_VIEWS:
+        if curated.skeletons.valid.sum() < 2:
             raise ReadError("no dancer is found in it")
         if (share := curated.skeletons.coverage) < TRUSTED_COVERAGE:
             notes = (f"the dancer was found in {share:.0%} of the time: trust this verdict less",)
-    by_frame = frame_probabilities(bundle, frames, curated.background, segments)
+    if view == "skeleton":
+        by_frame = bundle.model.predict(cut_windows(curated.skeletons)[0], batch_size=BATCH, verbose=0)
+    else:
+        if view == "cutout":
+            frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
+        by_frame = frame_probabilities(bundle, frames, curated.background, segments)
     probabilities = dict(zip(styles, by_frame.mean(axis=0, dtype=np.float64).tolist(), strict=True))
     best = max(styles, key=probabilities.get)
     if not curated.background_valid and view == "difference":

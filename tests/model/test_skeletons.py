@@ -5,54 +5,20 @@ import numpy as np
 import pytest
 
 from dance_tf.model.layers import GraphConvolution
+from dance_tf.model.networks import SKELETON_STRATEGIES, NetworkSettings
 from dance_tf.model.skeletons import (
-    CHANNELS,
-    JOINTS,
-    LENGTH,
-    PARENT,
-    SKELETON_NETWORKS,
     adjacency,
     augment_windows,
     bones,
-    mean_by_clip,
     motion,
-    windows_of,
 )
-from dance_tf.pose.skeleton import LANDMARK
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH, PARENT
 
 SHAPE = (LENGTH, len(JOINTS), CHANNELS)
 
 
-def skeletons(count: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    return generator.random((count, 33, 4)), generator.normal(size=(count, 33, 3)), np.ones(count, bool)
-
-
 def place(joint: str) -> int:
     return JOINTS.index(joint)
-
-
-@pytest.mark.parametrize(("seconds", "windows"), [(2.0, 1), (8.0, 1), (12.0, 2), (16.0, 3), (37.0, 9)])
-def test_long_clips_are_cut_into_overlapping_windows(seconds, windows):
-    times = np.arange(0, seconds + 1e-9, 0.1)
-    landmarks, world, valid = skeletons(len(times))
-    found = windows_of(landmarks, world, valid, times)
-    assert found.shape == (windows, *SHAPE) and found.dtype == np.float32
-
-
-def test_gaps_are_interpolated_and_too_few_frames_give_no_window():
-    times = np.arange(0, 8.01, 0.1)
-    landmarks, world, valid = (found[:1].repeat(len(times), axis=0) for found in skeletons(1))
-    landmarks = landmarks.copy()
-    wrist = LANDMARK["left_wrist"]
-    landmarks[:, wrist, 0] = times  # moves evenly
-    whole = windows_of(landmarks, world, valid, times)
-    gap = valid.copy()
-    gap[20:30] = False
-    np.testing.assert_allclose(windows_of(landmarks, world, gap, times), whole, rtol=1e-3, atol=1e-3)
-    steps = np.diff(whole[0, :, place("left_wrist"), 0])
-    np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
-    assert len(windows_of(landmarks, world, np.arange(len(times)) == 3, times)) == 0
 
 
 def test_augmented_windows_depend_on_the_generator_and_keep_their_form():
@@ -95,11 +61,10 @@ def test_bones_and_motion_by_hand():
     np.testing.assert_allclose(moved[:, 1:], np.diff(windows, axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", SKELETON_NETWORKS)
+@pytest.mark.parametrize("name", SKELETON_STRATEGIES)
 def test_networks_learn_and_are_the_same_after_loading(name, tmp_path):
     keras.utils.set_random_seed(0)
-    _, build = SKELETON_NETWORKS[name]
-    model, generator = build(3), np.random.default_rng(0)
+    model, generator = SKELETON_STRATEGIES[name].build(NetworkSettings(classes=3)), np.random.default_rng(0)
     labels = np.repeat(np.arange(3), 4)
     windows = (generator.normal(size=(12, *SHAPE)) + labels[:, None, None, None]).astype(np.float32)
     # tracing hundreds of layers would take most of the time
@@ -112,8 +77,3 @@ def test_networks_learn_and_are_the_same_after_loading(name, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(windows), probabilities)
     assert model.get_layer("skeleton_vector").output.shape[1] == {"skeleton_tcn": 256, "skeleton_gcn": 512}[name]
-
-
-def test_windows_of_a_clip_are_averaged_and_a_clip_without_one_is_undecided():
-    probabilities = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]], np.float32)
-    np.testing.assert_allclose(mean_by_clip(probabilities, [2, 0, 1]), [[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]])

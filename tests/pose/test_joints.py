@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dance_tf.pose.joints import JOINTS, joint_features
-from dance_tf.pose.skeleton import LANDMARK
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH, cut_windows, joint_features
+from dance_tf.pose.skeleton import LANDMARK, Skeletons
 
 
 def skeletons(count: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -45,3 +45,26 @@ def test_frames_that_are_not_valid_are_zero_and_do_not_count():
     np.testing.assert_array_equal(found[:4], joint_features(landmarks, world, valid))
     assert not found[4].any()
     assert not joint_features(landmarks, world, ~valid).any()
+
+
+@pytest.mark.parametrize(("seconds", "windows"), [(2.0, 1), (8.0, 1), (12.0, 2), (16.0, 3), (37.0, 9)])
+def test_long_clips_are_cut_into_overlapping_windows(seconds, windows):
+    times = np.arange(0, seconds + 1e-9, 0.1)
+    found, middles = cut_windows(Skeletons(*skeletons(len(times)), times))
+    assert found.shape == (windows, LENGTH, len(JOINTS), CHANNELS) and found.dtype == np.float32
+    expected = np.linspace(min(seconds, 8) / 2, seconds - min(seconds, 8) / 2, windows)
+    np.testing.assert_allclose(middles, expected, atol=1e-6)
+
+
+def test_gaps_are_interpolated_and_too_few_frames_are_a_window_of_zeros():
+    times = np.arange(0, 8.01, 0.1)
+    landmarks, world, valid = (found[:1].repeat(len(times), axis=0) for found in skeletons(1))
+    landmarks[:, LANDMARK["left_wrist"], 0] = times  # moves evenly
+    whole, _ = cut_windows(Skeletons(landmarks, world, valid, times))
+    gap = valid.copy()
+    gap[20:30] = False
+    np.testing.assert_allclose(cut_windows(Skeletons(landmarks, world, gap, times))[0], whole, rtol=1e-3, atol=1e-3)
+    steps = np.diff(whole[0, :, place("left_wrist"), 0])
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
+    lost, _ = cut_windows(Skeletons(landmarks, world, np.arange(len(times)) == 3, times))
+    assert lost.shape == whole.shape and not lost.any()
