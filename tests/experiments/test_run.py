@@ -7,14 +7,16 @@ import shutil
 import numpy as np
 import pytest
 
+from dance_tf.curation.filters import NO_CUTOUTS
 from dance_tf.dataset.dataset import DatasetError, gather
 from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import Split, make_splits
 from dance_tf.experiments.run import evaluate_model, imbalance, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
-from dance_tf.model.settings import Schedule, TrainingSettings
+from dance_tf.model.settings import Schedule, TrainingSettings, training_settings
 from dance_tf.model.train import predict
+from dance_tf.pose.skeleton import NO_SKELETONS
 
 SETTINGS = TrainingSettings(
     strategy="cnn",
@@ -119,6 +121,29 @@ def test_an_older_model_is_compared_with_its_dataset_as_a_whole(trained, dataset
     assert evaluate_model(bundle, dataset, ("dancer1",)).note == ""
     other = dataclasses.replace(bundle.description, data_hash="another")
     assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
+
+
+@pytest.mark.parametrize("strategy", ["skeleton_tcn", "skeleton_gcn"])
+def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, strategy):
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
+    settings = training_settings(strategy, epochs=1, batch_size=8, frames_per_clip=2)
+    assert settings.view == "skeleton" and settings.schedule.optimizer == "adam"
+    scores = train_model(dataset, split, settings, tmp_path / "model", progress=False).to_json()
+    bundle = load_bundle(tmp_path / "model")
+    assert (bundle.description.view, bundle.description.strategy) == ("skeleton", strategy)
+    again = evaluate_model(bundle, dataset, ("dancer1", "dancer3")).to_json()
+    assert again["clip"]["accuracy"] == scores["clip"]["accuracy"]
+    assert scores["frame"]["accuracy"]["value"] in np.arange(5) / 4  # all frames of these clips are in one window
+
+
+@pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None)])
+def test_footage_without_skeletons_is_refused_before_training(blob_clips, tmp_path, strategy, view):
+    clips = [dataclasses.replace(clip, skeletons=NO_SKELETONS, cutouts=NO_CUTOUTS) for clip in blob_clips(2, 3, 2)]
+    dataset = gather(clips)
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1",))[0]
+    with pytest.raises(DatasetError, match="style0/dancer0 has no skeletons: curate the footage again, with poses"):
+        train_model(dataset, split, training_settings(strategy, view), tmp_path / "model", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_styles_are_matched_by_name_not_by_place(trained, blob_clips):

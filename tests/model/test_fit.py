@@ -10,8 +10,11 @@ from dance_tf.dataset.batches import Jitter, apply_view, jitter_frames, load_fra
 from dance_tf.model.fit import FrameSequence, fit, load_sequences
 from dance_tf.model.layers import ConvolutionStage, EncoderStage
 from dance_tf.model.networks import NetworkSettings
-from dance_tf.model.settings import Schedule, TrainingSettings
+from dance_tf.model.settings import Schedule, TrainingSettings, training_settings
+from dance_tf.model.skeletons import augment_windows
 from dance_tf.model.train import seed_everything
+from dance_tf.pose.joints import cut_windows
+from dance_tf.pose.skeleton import Skeletons
 
 SEED = 4
 LEARNS = Schedule(epochs=4, learning_rate=0.02, momentum=0.9, decay="cosine", patience=10)
@@ -61,6 +64,24 @@ def test_a_balanced_epoch_has_as_many_frames_of_each_style(dataset):
         frames.start_epoch(1)
         assert before != frames.order.tolist()
     assert counts == {False: [12, 3, 6], True: [7, 7, 7]}
+
+
+@pytest.mark.parametrize("jitter", [1.0, 0.0])
+def test_networks_of_skeletons_get_the_window_around_each_frame(dataset, indices, jitter):
+    settings = training_settings("skeleton_tcn", batch_size=5, frames_per_clip=3, jitter=jitter)
+    frames = FrameSequence(dataset, indices, settings, 7)
+    chosen = frames.order[:5]
+    parts = [dataset.pose_slices[clip] for clip in dataset.clip_index[chosen]]
+    values = vars(dataset.skeletons).values()
+    expected = [cut_windows(Skeletons(*(each[part] for each in values)))[0][0] for part in parts]
+    plain = load_sequences(dataset, chosen, indices, settings)
+    np.testing.assert_array_equal(plain, expected)
+    found, labels = frames[0]
+    np.testing.assert_array_equal(labels, dataset.labels[chosen])
+    if jitter:
+        expected = augment_windows(plain, np.random.default_rng([7, 0, 0]))
+        assert np.abs(expected - plain).max() > 0.1
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):

@@ -20,6 +20,7 @@ from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.settings import training_settings
 from dance_tf.model.train import predict
 from dance_tf.pose.blazepose import Pose, Region
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import Weights
 from dance_tf.serving import verdict as serving_verdict
@@ -185,6 +186,23 @@ def test_a_model_of_cut_outs_sees_the_dancer_alone(bundles, clip, monkeypatch, c
         assert abs(verdict.confidence - whole.confidence) > 1e-6
     assert len(verdict.notes) == len(note)
     assert all(found.startswith(start) for found, start in zip(verdict.notes, note, strict=True))
+
+
+def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch):
+    """The network gives the share of the second style as the mean visibility plus a half."""
+    monkeypatch.setattr("dance_tf.pose.read.load_weights", lambda: Weights(b"1", b"2"))
+    monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(99))
+    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS))
+    share = keras.ops.mean(windows[..., 5:] + 0.5, axis=(1, 2))
+    model = keras.Model(windows, keras.ops.concatenate([1 - share, share, 0 * share], axis=-1))
+    reading = reading_to_json(ReadSettings(), CurationSettings(), PoseSettings())
+    bundle = ModelBundle(model, ModelDescription(STYLES, "skeleton_tcn", "skeleton", reading=reading))
+    verdict = classify_clip(bundle, clip, SameProcess())
+    assert verdict.probabilities == pytest.approx({"dark": 0, "bright": 1, "brightest": 0}, abs=1e-6)
+    assert verdict.frames == classify_clip(bundles["frame"], clip, SameProcess()).frames
+    monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(0))
+    with pytest.raises(ReadError, match="no dancer is found in it"):
+        classify_clip(bundle, clip, SameProcess())
 
 
 def test_a_style_without_training_clips_is_named_in_the_verdict(bundles, clip, process):
