@@ -133,7 +133,6 @@ def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, strategy)
     assert (bundle.description.view, bundle.description.strategy) == ("skeleton", strategy)
     again = evaluate_model(bundle, dataset, ("dancer1", "dancer3")).to_json()
     assert again["clip"]["accuracy"] == scores["clip"]["accuracy"]
-    assert scores["frame"]["accuracy"]["value"] in np.arange(5) / 4  # all frames of these clips are in one window
 
 
 @pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None)])
