@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,11 +24,9 @@ from dance_tf.terminal import (
     scores_text,
     show,
     show_refusals,
+    show_takes,
 )
 from dance_tf.video.layouts import plain_name
-
-if TYPE_CHECKING:
-    from dance_tf.synthesis.settings import StudioSettings
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")]
 Jobs = Annotated[int | None, typer.Option(help="parallel processes; by default one per core")]
@@ -102,7 +100,13 @@ def synthesize(
         difficulty=difficulty,
     )
     if motion:
-        _draw_motion(motion, out, settings, jobs, scheduler, as_json)
+        from dance_tf.synthesis.captured_clips import synthesize_motion
+
+        drawn = synthesize_motion(motion, out, settings, jobs, scheduler)
+        show_takes(drawn, {"out": str(out), "clips": len(drawn.takes), "seed": seed}, settings.seconds, as_json)
+        if not drawn.takes:
+            fail(f"no take of {motion} can be drawn")
+        raise typer.Exit(DONE_WITH_REFUSALS if drawn.refused else DONE)
     if arrays:
         if scheduler:
             fail("--arrays runs on this machine: leave out --scheduler")
@@ -118,29 +122,6 @@ def synthesize(
         record(out, settings, jobs, scheduler)
     clips = settings.styles * settings.dancers
     show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
-
-
-def _draw_motion(
-    folder: Path, out: Path, settings: "StudioSettings", jobs: int, scheduler: str | None, as_json: bool
-) -> None:
-    """Draw the takes of a folder of motion capture, and exit."""
-    from dance_tf.synthesis.captured_clips import synthesize_motion
-
-    drawn = synthesize_motion(folder, out, settings, jobs, scheduler)
-    refused = [{"path": str(one.path), "reason": one.reason} for one in drawn.refused]
-    takes = [{"clip": name, **asdict(take)} for name, take in drawn.takes.items()]
-    document = {"out": str(out), "clips": len(takes), "seed": settings.seed, "layout": drawn.layout}
-    findings = drawn.findings(settings.seconds)
-    if takes or as_json:
-        clips = "1 clip" if len(takes) == 1 else f"{len(takes)} clips"
-        lines = "\n  ".join((f"{clips} in {out}", *findings))
-        show({**document, "findings": findings, "takes": takes, "refused": refused}, as_json, lines)
-    show_refusals(refused, "path")
-    for text in drawn.notes:
-        note(text)
-    if not takes:
-        fail(f"no take of {folder} can be drawn")
-    raise typer.Exit(DONE_WITH_REFUSALS if refused else DONE)
 
 
 @app.command()
