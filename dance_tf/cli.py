@@ -24,6 +24,7 @@ from dance_tf.terminal import (
     scores_text,
     show,
     show_refusals,
+    show_takes,
 )
 from dance_tf.video.layouts import plain_name
 
@@ -59,9 +60,15 @@ app = typer.Typer(
 @one_line_errors
 def synthesize(
     out: Annotated[Path, typer.Argument(help="new folder for clips and manifest.csv")],
-    styles: Annotated[int, typer.Option(help="number of styles")] = 12,
-    dancers: Annotated[int, typer.Option(help="number of dancers")] = 20,
-    seconds: Annotated[float, typer.Option(help="length of a clip")] = 8.0,
+    motion: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of motion capture (BVH, C3D) to draw, instead of made-up dances; labels as in `curate`"
+        ),
+    ] = None,
+    styles: Annotated[int | None, typer.Option(help="number of styles; 12 by default")] = None,
+    dancers: Annotated[int | None, typer.Option(help="number of dancers; 20 by default")] = None,
+    seconds: Annotated[float, typer.Option(help="length of a clip; with --motion, of the longest")] = 8.0,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same clips")] = 0,
     frame_rate: Annotated[float, typer.Option(help="frames per second")] = 30.0,
     width: Annotated[int, typer.Option(help="of a frame, in pixels")] = 432,
@@ -72,15 +79,19 @@ def synthesize(
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
-    """Generate clips of synthetic dancers."""
+    """Generate clips of synthetic dancers, who dance made-up dances or captured motion."""
     from joblib import cpu_count
 
     from dance_tf.synthesis.settings import StudioSettings
 
     jobs = jobs or cpu_count()
+    if motion and (styles or dancers):
+        fail("--motion draws every take of its folder: leave out --styles and --dancers")
+    if motion and arrays:
+        fail("--motion writes videos, from which `curate` makes a dataset: leave out --arrays")
+    counts = {name: count for name, count in (("styles", styles), ("dancers", dancers)) if count is not None}
     settings = StudioSettings(
-        styles=styles,
-        dancers=dancers,
+        **counts,
         seconds=seconds,
         seed=seed,
         frame_rate=frame_rate,
@@ -88,6 +99,14 @@ def synthesize(
         height=height,
         difficulty=difficulty,
     )
+    if motion:
+        from dance_tf.synthesis.captured_clips import synthesize_motion
+
+        drawn = synthesize_motion(motion, out, settings, jobs, scheduler)
+        show_takes(drawn, {"out": str(out), "clips": len(drawn.takes), "seed": seed}, settings.seconds, as_json)
+        if not drawn.takes:
+            fail(f"no take of {motion} can be drawn")
+        raise typer.Exit(DONE_WITH_REFUSALS if drawn.refused else DONE)
     if arrays:
         if scheduler:
             fail("--arrays runs on this machine: leave out --scheduler")
@@ -101,7 +120,7 @@ def synthesize(
         from dance_tf.synthesis.studio import synthesize as record
 
         record(out, settings, jobs, scheduler)
-    clips = styles * dancers
+    clips = settings.styles * settings.dancers
     show({"out": str(out), "clips": clips, "seed": seed}, as_json, f"{clips} clips in {out}")
 
 

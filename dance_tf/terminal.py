@@ -4,8 +4,10 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +15,9 @@ from typer.exceptions import TyperException
 
 from dance_tf.dataset.output import strict_json
 from dance_tf.video.files import VIDEO_SUFFIXES
+
+if TYPE_CHECKING:
+    from dance_tf.synthesis.captured_clips import DrawnTakes
 
 DONE, DONE_WITH_REFUSALS, FAILED = 0, 1, 2
 INTERRUPTED = 130  # Typer's exit status for a Ctrl-C that no verb caught
@@ -118,3 +123,17 @@ def scores_text(document: dict, title: str) -> str:
             interval = "" if low is None else f" [{low:.1%}, {high:.1%}]"
             lines.append(f"  by {by}: {name} {value['mean']:.1%}{interval}")
     return "\n".join(lines)
+
+
+def show_takes(drawn: "DrawnTakes", document: dict[str, object], seconds: float, as_json: bool) -> None:
+    """Print which takes of motion capture were drawn, and what was assumed; `seconds` is the longest possible clip."""
+    refused = [{"path": str(one.path), "reason": one.reason} for one in drawn.refused]
+    takes = [{"clip": name, **asdict(take)} for name, take in drawn.takes.items()]
+    findings = drawn.findings(seconds)
+    if takes or as_json:
+        clips = "1 clip" if len(takes) == 1 else f"{len(takes)} clips"
+        details = {"layout": drawn.layout, "findings": findings, "takes": takes, "refused": refused}
+        show({**document, **details}, as_json, "\n  ".join((f"{clips} in {document['out']}", *findings)))
+    show_refusals(refused, "path")
+    for text in drawn.notes:
+        note(text)

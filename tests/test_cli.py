@@ -261,6 +261,8 @@ def home(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (("synthesize", "mine"), "contains something other"),
+        (("synthesize", "mine", "--motion", "clips"), "contains something other"),
+        (("synthesize", "clips/new", "--motion", "clips"), "it overlaps with "),
         (("synthesize", "mine", "--arrays"), "contains something other"),
         (("synthesize", "clips", "--arrays"), "contains something other"),
         (("synthesize", ".", "--arrays"), "the folder you are in"),
@@ -306,6 +308,11 @@ def test_a_damaged_dataset_and_a_damaged_model_are_named(tmp_path, blob_clips):
     ("patched", "arguments", "message"),
     [
         ("dance_tf.synthesis.studio.synthesize", ("synthesize", "new"), "run the same command again to continue"),
+        (
+            "dance_tf.synthesis.captured_clips.synthesize_motion",
+            ("synthesize", "new", "--motion", "clips"),
+            "run the same command again to continue",
+        ),
         ("dance_tf.dataset.build.curate_folder", ("curate", "clips", "new"), "run the same command again to continue"),
         ("dance_tf.audit.audit.audit_csv", ("audit", "a.csv", "--classes", 12), "run the same command again"),
         (

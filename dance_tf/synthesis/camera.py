@@ -1,6 +1,6 @@
 """The camera, its framing of each clip, and the filters, captions and noise that an app and a sensor add."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -69,6 +69,28 @@ def framing_path(
     maps[:, 0, 0], maps[:, 0, 1], maps[:, 1, 0], maps[:, 1, 1] = cosine, -sine, sine, cosine
     maps[:, :, 2] = centre + shifts - maps[:, :, :2] @ centre
     return maps
+
+
+def keep_in_view(camera: Camera, motion: Motion, rim: float, maps: np.ndarray, width: int, height: int) -> Camera:
+    """Return a camera that is turned, and zooms out, as far as needed to show a body in every frame.
+
+    Args:
+        rim: metres around the joints that must be visible too.
+        maps: of `framing_path`.
+    """
+    size = np.array([width, height])
+    for _ in range(12):  # each round leaves a smaller error, as framing and perspective are nearly linear
+        pixels, scale, _ = camera.project(motion.joints, width, height)
+        pixels = np.einsum("nij,nkj->nki", maps[:, :, :2], pixels) + maps[:, None, :, 2]
+        reach = rim * (scale * np.hypot(maps[:, 0, 0], maps[:, 1, 0])[:, None])[..., None]
+        low, high = (pixels - reach).min(axis=(0, 1)), (pixels + reach).max(axis=(0, 1))
+        if (low >= 0).all() and (high <= size).all():
+            break
+        outside = (low + high - size) / 2 * ((low < 0) | (high > size))
+        yaw, pitch = np.degrees(np.arctan(outside / (camera.focal * height)))
+        focal = camera.focal * min(1.0, 0.98 / float(((high - low) / size).max()))
+        camera = replace(camera, yaw=camera.yaw + float(yaw), pitch=camera.pitch + float(pitch), focal=focal)
+    return camera
 
 
 def take_snapshots(motion: Motion, camera: Camera, maps: np.ndarray, width: int, height: int) -> list[Snapshot]:

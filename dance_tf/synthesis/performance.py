@@ -107,6 +107,20 @@ def interpolate_keys(times: np.ndarray, arrivals: np.ndarray, values: np.ndarray
     return values[following - 1] + share * (values[following] - values[following - 1])
 
 
+def pauses(times: np.ndarray, still: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far the dancer stands, from 0 to 1, and the seconds danced since the first time; both float64 [n].
+
+    Args:
+        times: float64 [n], seconds, ascending.
+        still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
+    """
+    standing = np.zeros(len(times))
+    for start, end in still:
+        outside = np.maximum(start - times, times - end)
+        standing = np.maximum(standing, 1.0 - minimum_jerk(outside / SETTLING))
+    return standing, np.concatenate([[0.0], np.cumsum(np.diff(times) * (1.0 - standing[1:]))])
+
+
 def perform(
     rng: np.random.Generator,
     style: Style,
@@ -151,13 +165,9 @@ def perform(
 
     idle = np.tile(_IDLE.vector() + 0.5 * dancer.habits, (len(times), 1))
     idle[:, CONTROLS.index("sink")] = 0.01 + 0.002 * np.sin(2 * np.pi * 0.27 * times)  # breathing
-    standing = np.zeros(len(times))
-    for start, end in still:
-        outside = np.maximum(start - times, times - end)
-        standing = np.maximum(standing, 1.0 - minimum_jerk(outside / SETTLING))
+    standing, danced = pauses(times, still)
     controls = controls + standing[:, None] * (idle - controls)
     # no travel while the dancer stands
-    danced = np.concatenate([[0.0], np.cumsum(np.diff(times) * (1.0 - standing[1:]))])
     across, ahead = np.sin(0.5 * danced + walk_start), 0.6 * np.sin(0.37 * danced + 2 * walk_start)
     wander = dancer.travel * np.stack([across, ahead], axis=1)
     beats = (np.arange(np.ceil(beat_now[0]), np.floor(beat_now[-1]) + 1) - phase) * beat

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dance_tf.synthesis.body import Colour, pick
+from dance_tf.synthesis.body import Colour, pick, rotation
 from dance_tf.synthesis.camera import MARGIN, Camera
 from dance_tf.synthesis.figure import Light
 
@@ -155,7 +155,9 @@ FURNITURE = {  # width, height and depth in metres, and the bands on the front
 }  # fmt: skip
 
 
-def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -> tuple[Cuboid, ...]:
+def _furnish(
+    rng: np.random.Generator, back: float, left: float, right: float, space: tuple[float, float]
+) -> tuple[Cuboid, ...]:
     """Return up to five pieces of furniture along the back and side walls, away from the dancer."""
     found: list[Cuboid] = []
     for _ in range(int(rng.integers(2, 6))):
@@ -165,7 +167,7 @@ def _furnish(rng: np.random.Generator, back: float, left: float, right: float) -
         x1 = (left if side < 0 else right) - (0.02 if rng.random() < 0.6 else rng.uniform(0.0, 0.6))
         x0, z0 = x1 - wide, -back + 0.01
         z1 = z0 + deep
-        if x0 < 0.55 and z1 > -0.55:  # in the dancer's way
+        if x0 < space[0] + 0.55 and z1 > -space[1] - 0.55:  # in the dancer's way
             continue
         low, high = (side * x0, side * x1) if side > 0 else (-x1, -x0)
         if any(low < other.high[0] and other.low[0] < high for other in found):
@@ -199,8 +201,13 @@ def _hang(rng: np.random.Generator, left: float, right: float) -> tuple[Hanging,
     return tuple(found)
 
 
-def make_room(seed: int, index: int, difficulty: float) -> Room:
-    """Return the room of dancer `index`, the same in all clips of the dancer."""
+def make_room(seed: int, index: int, difficulty: float, space: tuple[float, float] = (0.0, 0.0)) -> Room:
+    """Return the room of dancer `index`, the same in all clips of the dancer.
+
+    Args:
+        space: half width and half depth of the floor that the dancer uses, metres. The walls stay outside of it and
+            of the camera, and the camera so far away that the dancer's size changes by two thirds at most.
+    """
     rng = np.random.default_rng([seed, 21, index])
     back, left, right = rng.uniform(0.75, 2.4), rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6)
     angle, rise = rng.uniform(-70, 70), rng.uniform(15, 60)
@@ -211,6 +218,8 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     distance, high = rng.uniform(2.3, 3.7), rng.uniform(0.65, 1.45)
     yaw = rng.normal(0, 5.0) * (0.4 + 0.6 * 2 * difficulty)
     size, aim = rng.uniform(0.53, 0.53 + 0.16 * (0.4 + 1.2 * difficulty)), rng.uniform(0.80, 0.98)
+    farther = max(1.0, 4.0 * space[1] / distance)  # the camera's place from left to right does not change
+    yaw, distance = yaw / farther, distance * farther
     position = (float(-distance * np.tan(np.radians(yaw))), high, float(distance))
     pitch = float(np.degrees(np.arctan2(high - aim, distance)))
     camera = Camera(position, float(yaw), pitch, float(distance * size / 1.68))
@@ -218,9 +227,13 @@ def make_room(seed: int, index: int, difficulty: float) -> Room:
     rug = None
     if rng.random() < 0.45:
         rug = (float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.45, 0.8)), pick(rng, FABRICS))
-    turn, ceiling = float(rng.uniform(-22, 22)), float(rng.uniform(2.3, 2.8))
+    turn, ceiling = float(rng.uniform(-22, 22)) / farther, float(rng.uniform(2.3, 2.8))
+    if any(space):
+        beside = space[0] + space[1] * np.sin(np.radians(abs(turn))) + 0.6
+        aside = float((rotation("y", -turn) @ position)[0])  # of the camera, which must not be behind a wall
+        back, left, right = max(back, space[1] + 0.6), max(left, beside, 0.2 - aside), max(right, beside, 0.2 + aside)
     wall, floor, ground = pick(rng, WALLS), pick(rng, FLOORS), pick(rng, GROUNDS)
-    things = _furnish(rng, back, left, right), _hang(rng, left, right)
+    things = _furnish(rng, back, left, right, space), _hang(rng, left, right)
     lamp = (*rng.uniform((-1.5, 1.3, -0.6), (1.5, 2.2, 1.5)), float(rng.uniform(0.0, 0.7)))
     sides, colours = (float(back), float(left), float(right), ceiling), (paint, trim, ground)
     return Room(turn, *sides, wall, floor, *colours, *things, rug, light, lamp, camera, int(rng.integers(2**31)))

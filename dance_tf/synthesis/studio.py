@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from hashlib import sha256
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from dance_tf.synthesis.body import dancer_name
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import GENERATOR, StudioSettings
-from dance_tf.synthesis.take import RenderedClip, clip_id
+from dance_tf.synthesis.take import DrawnClip, RenderedClip, clip_id
 from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import fit_luma
@@ -29,7 +29,7 @@ CONSENT = "made up"  # no person was filmed
 CODEC = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
 
 
-def _encode(rendered: RenderedClip, path: Path) -> None:
+def _encode(rendered: DrawnClip, path: Path) -> None:
     """Write a clip as H.264 in an mp4 file, in one thread: the clips run in parallel."""
     import av
 
@@ -48,7 +48,7 @@ def _encode(rendered: RenderedClip, path: Path) -> None:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` when the block succeeds, and is removed if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -65,36 +65,57 @@ def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> s
     return sha256(json.dumps([record, style_index, dancer_index], sort_keys=True).encode()).hexdigest()
 
 
-def _write_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
-    """Write one clip and its truth, unless they exist; the truth, written last, shows that the clip is complete."""
-    name = clip_id(style_index, dancer_index)
+def finished_truth(out: Path, name: str, key: str) -> dict | None:
+    """Return the truth file of a clip that is complete and has this key; None if it must be made."""
     video, truth = out / f"{name}.mp4", out / "truth" / f"{name}.json"
-    key = clip_key(settings, style_index, dancer_index)
     with suppress(ValueError, KeyError, TypeError):  # a damaged truth
-        if video.exists() and truth.exists() and json.loads(truth.read_text(encoding="utf-8"))["key"] == key:
-            return
-    rendered = RenderedClip(style_index, dancer_index, settings)
-    with _whole(video) as part:
-        _encode(rendered, part)
-    with _whole(truth) as part:
-        part.write_bytes(rendered.truth.to_json(key).encode())
+        if video.exists() and truth.exists():
+            record = json.loads(truth.read_text(encoding="utf-8"))
+            return record if record["key"] == key else None
+    return None
 
 
-def _claim(out: Path, settings: StudioSettings) -> None:
-    """Check that `out` is new or was begun with the same settings, and store them there."""
-    record = out / SETTINGS_FILE
+def write_clip(out: Path, name: str, key: str, drawn: DrawnClip, **more: object) -> None:
+    """Write a clip and its truth, which is written last and so shows that the clip is complete.
+
+    Args:
+        key: of all that determines the clip.
+        more: further entries of the truth file.
+    """
+    with whole_file(out / f"{name}.mp4") as part:
+        _encode(drawn, part)
+    with whole_file(out / "truth" / f"{name}.json") as part:
+        part.write_bytes(drawn.truth.to_json(key, **more).encode())
+
+
+def _write_clip(out: Path, settings: StudioSettings, style_index: int, dancer_index: int) -> None:
+    name, key = clip_id(style_index, dancer_index), clip_key(settings, style_index, dancer_index)
+    if finished_truth(out, name, key) is None:
+        write_clip(out, name, key, RenderedClip(style_index, dancer_index, settings))
+
+
+def claim_folder(out: Path, settings: StudioSettings, **sources: str) -> None:
+    """Check that `out` is new or was begun with the same settings and sources, and store them there."""
+    record, wanted = out / SETTINGS_FILE, settings.as_record() | sources
     if record.exists():
         try:
             stored = json.loads(record.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{record} cannot be read ({error}); choose another folder or delete it") from error
-        if stored != settings.as_record():
+        if stored != wanted:
             raise ValueError(f"{out} was made with other settings ({record}); choose another folder or delete it")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} contains something other than synthetic clips; choose a new or an empty folder")
-    with _whole(record) as part:
-        part.write_bytes(json.dumps(settings.as_record(), indent=1).encode())
+    with whole_file(record) as part:
+        part.write_bytes(json.dumps(wanted, indent=1).encode())
+
+
+def write_manifest(out: Path, rows: Iterable[tuple[str, ...]]) -> Path:
+    """Write `manifest.csv` with the columns of the first row, and return its path."""
+    with whole_file(out / "manifest.csv") as part, open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return out / "manifest.csv"
 
 
 def synthesize(
@@ -114,7 +135,7 @@ def synthesize(
         ValueError: the folder was made with other settings or contains something else.
     """
     out = Path(out).resolve()
-    _claim(out, settings)
+    claim_folder(out, settings)
     todo = settings.clips()
     with worker_pool(jobs, scheduler):
         made = joblib.Parallel(return_as="generator")(
@@ -125,9 +146,7 @@ def synthesize(
     rows = [("path", "style", "dancer", "source", "consent")]
     for style, dancer in sorted(todo):
         rows.append((f"{clip_id(style, dancer)}.mp4", STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT))
-    with _whole(out / "manifest.csv") as part, open(part, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-    return out / "manifest.csv"
+    return write_manifest(out, rows)
 
 
 def shrink(frame: np.ndarray) -> np.ndarray:
@@ -168,12 +187,12 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     """Return the clean plate of each made-up clip whose camera does not move: its frame without the dancer.
 
     Returns:
-        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, and
-        for clips of another version of the generator.
+        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, for
+        clips of captured motion, and for clips of another version of the generator.
     """
     path = Path(footage) / SETTINGS_FILE
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if record.pop("generator", None) != GENERATOR:
+    if record.pop("generator", None) != GENERATOR or "motion" in record:
         return {}
     settings = StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
     with worker_pool(jobs):

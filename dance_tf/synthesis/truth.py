@@ -103,7 +103,7 @@ class ClipTruth:
 
     style: str
     dancer: str
-    skill: float  # of the dancer, 0 to 1
+    skill: float | None  # of the dancer, 0 to 1; None for a captured performer
     frames: int  # length in frames
     frame_rate: float
     faults: tuple[Fault, ...]  # in the order of time, without overlap
@@ -119,10 +119,10 @@ class ClipTruth:
             found[first : last + 1] = [reason] * (last + 1 - first)
         return found
 
-    def to_json(self, key: str) -> str:
-        """Return the content of a truth file, which `truth_from_json` reads: the `clip_key` and the truth."""
+    def to_json(self, key: str, **more: object) -> str:
+        """Return the content of a truth file, which `truth_from_json` reads: the `clip_key`, the truth, and `more`."""
         named = {name: [item._asdict() for item in getattr(self, name)] for name in ("faults", "mistakes")}
-        return json.dumps({"key": key, **asdict(self), **named}, indent=1)
+        return json.dumps({"key": key, **asdict(self), **named, **more}, indent=1)
 
 
 def truth_from_json(text: str) -> ClipTruth:

@@ -1,7 +1,7 @@
-"""Skeletons against the true joints: `python tests/benchmarks/pose_against_truth.py [--dancers 5] [--seed 7]`.
+"""Skeletons against the true joints: `python tests/benchmarks/pose_against_truth.py [--dancers 5] [--motion FOLDER]`.
 
-Synthesizes short clips, reads their skeletons from the files, and compares the frames without faults with the joints of
-the generator. Prints one JSON document:
+Synthesizes short clips, of made-up dances or of takes of motion capture, reads their skeletons from the files, and
+compares the frames without faults with the joints of the generator. Prints one JSON document:
 
 - found: share of these frames with a skeleton;
 - pck: share of the 12 main joints nearer to the truth than 0.2 torso lengths (PCK@0.2), in all, and for each joint, for
@@ -34,9 +34,11 @@ from dance_tf.pose.skeleton import LANDMARK, Skeletons, draw_skeleton
 from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, track_dancer
 from dance_tf.pose.weights import load_weights
 from dance_tf.synthesis.body import JOINT
+from dance_tf.synthesis.motion_capture import read_motion
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import synthesize
-from dance_tf.synthesis.take import RenderedClip, clip_id
+from dance_tf.synthesis.studio import write_clip
+from dance_tf.synthesis.take import CapturedClip, DrawnClip, RenderedClip, clip_id
+from dance_tf.video.catalog import find_clips
 from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import READ_DEFAULTS
 
@@ -65,7 +67,7 @@ def read(path: Path) -> list[tuple[float, np.ndarray]]:
     return reader.watcher.seen
 
 
-def compare(skeletons: Skeletons, rendered: RenderedClip) -> tuple[np.ndarray, np.ndarray]:
+def compare(skeletons: Skeletons, rendered: DrawnClip) -> tuple[np.ndarray, np.ndarray]:
     """Return for the frames without fault bool [n], whether there is a skeleton, and bool [m, 12], the near joints."""
     settings, reasons = rendered.settings, rendered.truth.reasons()
     numbers = np.rint(skeletons.times * settings.frame_rate).astype(int)
@@ -77,6 +79,13 @@ def compare(skeletons: Skeletons, rendered: RenderedClip) -> tuple[np.ndarray, n
     away = np.linalg.norm(points - truth[:, [JOINT[name] for name in MAIN]], axis=-1)
     good = np.array([not reasons[number] for number in numbers])
     return skeletons.valid[good], (away < REACH * torso[:, None])[skeletons.valid & good]
+
+
+def draw_takes(folder: Path, count: int, settings: StudioSettings) -> dict[str, DrawnClip]:
+    """Return clips of takes of motion capture, evenly chosen from a folder, by their names."""
+    takes = find_clips(folder).clips
+    chosen = [takes[n] for n in np.unique(np.linspace(0, len(takes) - 1, count).astype(int))]
+    return {take.clip_id: CapturedClip(take, read_motion(take.path), settings) for take in chosen}
 
 
 def time_tracking(clips: list[list[tuple[float, np.ndarray]]], blazepose: BlazePose) -> dict[str, float]:
@@ -119,15 +128,21 @@ def main() -> None:
     parser.add_argument("--dancers", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a clip")
     parser.add_argument("--seed", type=int, default=7, help="of the generator")
+    parser.add_argument("--motion", type=Path, help="folder of motion capture, instead of made-up dances")
+    parser.add_argument("--takes", type=int, default=20, help="that many of the folder")
     parser.add_argument("--picture", type=Path, help="PNG file to write")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     settings = StudioSettings(options.styles, options.dancers, options.seconds, options.seed)
     blazepose = BlazePose(load_weights())
     with tempfile.TemporaryDirectory() as folder:
-        synthesize(Path(folder) / "footage", settings, jobs=1)
-        clips = [read(Path(folder) / "footage" / f"{clip_id(*pair)}.mp4") for pair in settings.clips()]
-    rendered = [RenderedClip(*pair, settings) for pair in settings.clips()]
+        if options.motion:
+            drawn = draw_takes(options.motion, options.takes, settings)
+        else:
+            drawn = {clip_id(*pair): RenderedClip(*pair, settings) for pair in settings.clips()}
+        for name, clip in drawn.items():
+            write_clip(Path(folder), name, "", clip)
+        clips, rendered = [read(Path(folder) / f"{name}.mp4") for name in drawn], list(drawn.values())
     report: dict[str, object] = {"clips": len(clips), "poses_per_second": POSES_PER_SECOND}
     for name, smoothing in (("raw", 0.0), ("smoothed", SMOOTHING)):
         tracked = [track_dancer(clip, blazepose, smoothing) for clip in clips]

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dance_tf.synthesis.body import JOINT, body_of, place_joints
-from dance_tf.synthesis.camera import Camera, Finish, Finisher, framing_path, make_finish, take_snapshots
+from dance_tf.synthesis.camera import Camera, Finish, Finisher, framing_path, keep_in_view, make_finish, take_snapshots
 from dance_tf.synthesis.choreography import Pose
 
 LEVEL = Camera(position=(0.0, 1.0, 3.0), yaw=0.0, pitch=0.0, focal=1.5)
@@ -57,6 +59,21 @@ def test_snapshots_follow_the_framing_and_have_depth():
 
 def finisher(width: int = 90, height: int = 160, **changes) -> Finisher:
     return Finisher(Finish(**changes), width, height)
+
+
+def test_a_camera_turns_and_zooms_only_as_far_as_a_dancer_needs():
+    times = np.arange(20) / 10
+    maps = framing_path(np.random.default_rng(3), times, 90, 160, True, 1.0)
+    motion = place_joints(np.tile(Pose().vector(), (20, 1)), body_of(1.7), np.zeros((20, 2)))
+    camera = Camera((0.0, 1.0, 3.0), 0.0, 0.0, 0.9)
+    assert keep_in_view(camera, motion, 0.1, maps, 90, 160) == camera
+    for shift, zoom in ((1.2, 0.9), (0.0, 3.0), (-3.0, 2.0)):
+        moved = replace(motion, joints=motion.joints + (shift, 0.3, 0.0))
+        found = keep_in_view(replace(camera, focal=zoom), moved, 0.1, maps, 90, 160)
+        points = np.stack([shot.points[:, :2] for shot in take_snapshots(moved, found, maps, 90, 160)])
+        assert points.min() > 0 and (points < (90, 160)).all()
+        assert np.ptp(points, axis=(0, 1))[1] > 0.5 * 160
+        assert found.position == camera.position
 
 
 def test_a_plain_finish_changes_nothing():

@@ -72,6 +72,19 @@ def test_furniture_leaves_space_for_the_dancer_who_is_in_the_middle_of_the_pictu
         assert 0.45 < 1.68 * scale / 480 < 0.85
 
 
+def test_a_room_leaves_the_space_that_a_dancer_needs_and_holds_the_camera():
+    for index in range(60):
+        room, (width, depth) = make_room(0, index, 1.0, (1.5, 4.0)), (1.5, 4.0)
+        assert room.back >= depth + 0.6 and min(room.left, room.right) >= width + 0.6
+        assert room.camera.position[2] > 3.99 * depth
+        turn = np.radians(room.turn)
+        x, _, z = room.camera.position
+        assert -room.left < np.cos(turn) * x - np.sin(turn) * z < room.right
+        for block in room.furniture:
+            assert block.low[0] >= width or block.high[0] <= -width or block.high[2] <= -depth, (index, block)
+    assert make_room(0, 3, 0.5, (0.2, 0.3)).camera == make_room(0, 3, 0.5).camera
+
+
 @pytest.mark.parametrize("kind", scene.WALLS)
 def test_walls_stay_near_their_colour(kind):
     colours = scene.wall_colour(U, V, kind, COLOUR, TRIM)
