@@ -266,7 +266,6 @@ SCRIPTS = [
     ([1.0, 1.0, 1.0, 0.1], 3, 0),  # equal is not better
     ([1.0, 1.3, 0.6, 1.2, 1.2, 0.1], 5, 2),  # the count starts again
     ([1.0, 0.9, math.nan, 0.95, 0.1], 4, 1),
-    ([math.nan, 0.9], 2, 0),
 ]
 
 
