@@ -45,4 +45,5 @@ crosscheck: .venv/installed .venv-crosscheck/installed
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo '$(NEED)' >&2; exit 1; }
 	$(PYTHON) -m venv .venv && $(RUN) pip install -q --disable-pip-version-check -r requirements.txt
-	$(RUN) pip install -q --disable-pip-version-check --no-deps -e . && touch $@
+	$(RUN) pip install -q --disable-pip-version-check --no-deps -e .
+	@$(RUN) dance_tf.pose.weights && touch $@

@@ -116,6 +116,17 @@ class Dataset:
             nearest.append(poses.start + nearest_poses(self.timestamps[frames], times, self.cutouts[poses]))
         return np.concatenate(nearest)
 
+    @property
+    def clip_skeletons(self) -> list[Skeletons]:
+        """The skeletons of each clip.
+
+        Raises:
+            DatasetError: a clip has none.
+        """
+        self.check_poses()
+        values = vars(self.skeletons).values()
+        return [Skeletons(*(each[poses] for each in values)) for poses in self.pose_slices]
+
     @cached_property
     def skeleton_windows(self) -> tuple[np.ndarray, np.ndarray]:
         """The windows of all clips (`cut_windows`), and int64 [n], for each frame the window with the nearest middle.
@@ -123,10 +134,9 @@ class Dataset:
         Raises:
             DatasetError: a clip has no skeletons.
         """
-        self.check_poses()
         windows, nearest, start = [], [], 0
-        for frames, poses in zip(self.clip_slices, self.pose_slices, strict=True):
-            found, middles = cut_windows(Skeletons(*(values[poses] for values in vars(self.skeletons).values())))
+        for frames, skeletons in zip(self.clip_slices, self.clip_skeletons, strict=True):
+            found, middles = cut_windows(skeletons)
             windows.append(found)
             nearest.append(start + np.searchsorted((middles[1:] + middles[:-1]) / 2, self.timestamps[frames]))
             start += len(found)

@@ -135,3 +135,7 @@ def _read_bundle(bundle: Path) -> Weights:
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         what = "there is no such file" if isinstance(error, FileNotFoundError) else "it is no pose_landmarker_*.task"
         raise WeightsError(f"{bundle}: {what}; name a bundle of MediaPipe's pose landmarker") from error
+
+
+if __name__ == "__main__":  # after an installation: what needs no skeletons works without the weights
+    print(missing_weights() or f"pose weights in {cache_folder()}")

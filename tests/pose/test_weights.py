@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -120,6 +121,14 @@ def test_the_cache_is_the_users_unless_the_environment_names_another(monkeypatch
     platformdirs = pytest.importorskip("platformdirs")
     monkeypatch.delenv(CACHE_VARIABLE, raising=False)
     assert cache_folder() == platformdirs.user_cache_path("dance_tf", appauthor=False) / "pose"
+
+
+def test_an_installation_without_the_package_index_says_why_there_are_no_weights(tmp_path):
+    environment = {**os.environ, CACHE_VARIABLE: str(tmp_path), "PIP_NO_INDEX": "1"}
+    command = [sys.executable, "-m", "dance_tf.pose.weights"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("the pose weights cannot be fetched (") and done.stdout.count("\n") == 1
+    assert "run again with a package index in reach" in done.stdout
 
 
 def test_a_bundle_of_the_user_needs_no_cache(tmp_path, monkeypatch):

@@ -1,0 +1,74 @@
+"""How well clips are classified by the nearest of a few reference clips, without training."""
+
+from collections.abc import Sequence
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from dance_tf.dataset.dataset import Dataset
+from dance_tf.fidelity.align import bone_directions, distances
+
+PAIRS = 2000  # of clips that a worker compares at a time
+
+
+def clip_distances(dataset: Dataset, jobs: int = 1) -> list[np.ndarray]:
+    """Return for each clip the distances of its parts to all clips (`fidelity.align.distances`).
+
+    Returns:
+        float32 [parts, clips] for each clip, in degrees; infinite for clips in which the dancer is not found long
+        enough, which have no parts themselves.
+
+    Raises:
+        DatasetError: a clip has no skeletons.
+    """
+    dances = [bone_directions(skeletons) for skeletons in dataset.clip_skeletons]
+    usable = np.flatnonzero([len(dance) > 0 for dance in dances])
+    others = [dances[clip] for clip in usable]
+    found = joblib.Parallel(n_jobs=jobs, batch_size=max(1, PAIRS // max(1, len(others))))(
+        joblib.delayed(distances)(dance, others) for dance in dances
+    )
+    full = [np.full((len(parts), len(dances)), np.inf, np.float32) for parts in found]
+    for parts, result in zip(found, full, strict=True):
+        result[:, usable] = parts
+    return full
+
+
+def reference_accuracy(
+    dataset: Dataset, apart: Sequence[np.ndarray], counts: Sequence[int], draws: int = 20, seed: int = 0
+) -> pd.DataFrame:
+    """Classify the clips of each dancer by references of other dancers: one clip of each style from each of a few.
+
+    Args:
+        dataset: of the clips.
+        apart: of `clip_distances`.
+        counts: numbers of dancers that the references are from.
+        draws: random choices of dancers for each count; with one dancer, each dancer in turn instead.
+        seed: of the choices.
+
+    Returns:
+        One row for each count, draw and tested dancer: references (the count), draw, dancer, clips (tested), right.
+        Clips without a skeleton are tested, and wrong.
+    """
+    dancers, labels = np.array(dataset.dancers), dataset.clip_labels
+    everyone = np.unique(dancers)
+    generator = np.random.default_rng(seed)
+    rows = []
+    for count in counts:
+        chosen = [generator.permutation(everyone)[:count] for _ in range(draws)] if count > 1 else everyone[:, None]
+        for draw, names in enumerate(chosen):
+            known = np.flatnonzero(np.isin(dancers, names))
+            right = np.array([_nearest(parts[:, known], labels[known]) for parts in apart]) == labels
+            for dancer in everyone[~np.isin(everyone, names)]:
+                own = dancers == dancer
+                counted = {"clips": int(own.sum()), "right": int(right[own].sum())}
+                rows.append({"references": count, "draw": draw, "dancer": dancer, **counted})
+    return pd.DataFrame(rows)
+
+
+def _nearest(parts: np.ndarray, labels: np.ndarray) -> int:
+    """Return the style whose references are nearest on average over the parts of a clip; -1 without any part."""
+    if not len(parts):
+        return -1
+    styles = np.unique(labels)
+    return int(styles[np.argmin([parts[:, labels == style].min(axis=1).mean() for style in styles])])
