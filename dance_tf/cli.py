@@ -235,8 +235,12 @@ def train(
     dataset: Annotated[Path, typer.Argument(help="dataset folder of `curate` or `synthesize --arrays`")],
     out: Annotated[Path, typer.Argument(help="model folder to write")],
     strategy: Annotated[
-        str, typer.Option(help="network: the paper's by default, skeleton_tcn, …, or your own path/to/file.py:function")
-    ] = "cnn_ae_attention",
+        str,
+        typer.Option(
+            help="network: cnn_ae_attention, the paper's; skeleton_tcn; …; or your own, path/to/file.py:function. By "
+            "default the better of these two on validation clips, or the first if there are no skeletons"
+        ),
+    ] = "",
     split: Annotated[str, typer.Option(help="what is held out: frame, clip, dancer, or official")] = "dancer",
     hold_out: Annotated[
         list[str] | None, typer.Option(help="dancer to hold out, once for each; or several, comma-separated")
@@ -270,20 +274,24 @@ def train(
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
     from dance_tf.dataset.splits import make_splits, official_split
     from dance_tf.dataset.store import find_reading, open_dataset
-    from dance_tf.experiments.run import check_styles, imbalance, split_notes, train_model
+    from dance_tf.experiments.run import candidate_strategies, check_styles, imbalance, split_notes, train_model
     from dance_tf.model.settings import training_settings
 
-    settings = training_settings(
-        strategy=strategy,
-        view=view,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        growth_last_epochs=growth_epochs,
-        frames_per_clip=frames_per_clip,
-        augment=SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment),
-    )
+    families = SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment)
     data = open_dataset(dataset)
+    candidates = [
+        training_settings(
+            strategy=name,
+            view=view,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            growth_last_epochs=growth_epochs,
+            frames_per_clip=frames_per_clip,
+            augment=families,
+        )
+        for name in ([strategy] if strategy else candidate_strategies(data, view, families))
+    ]
     if split == "official" and hold_out:
         fail("--split official holds out its own test part: leave out --hold-out")
     check_styles(data.styles)
@@ -296,8 +304,8 @@ def train(
     if balance is None:
         note(uneven := imbalance(data, part))
         balance = bool(uneven)
-    settings = replace(settings, balance=balance)
-    evaluation = train_model(data, part, settings, out, seed, reading=find_reading(dataset))
+    candidates = [replace(settings, balance=balance) for settings in candidates]
+    evaluation = train_model(data, part, candidates, out, seed, reading=find_reading(dataset))
     document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
 

@@ -117,6 +117,7 @@ def note(text: str) -> None:
 def scores_text(document: dict, title: str) -> str:
     """Return scores by frame and by clip with their intervals, one per line."""
     lines = [title]
+    lines += [f"  validation clips: {name} {value:.1%}" for name, value in document.get("validation", {}).items()]
     for by in ("frame", "clip"):
         for name, value in document[by].items():
             low, high = value["interval"] or (None, None)

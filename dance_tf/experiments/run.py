@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 
-from dance_tf.dataset.batches import POSE_VIEWS
+from dance_tf.dataset.batches import POSE_VIEWS, View
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, missing_styles
 from dance_tf.evaluation.intervals import UNITS, estimate_scores
+from dance_tf.evaluation.metrics import scores_of_confusion
 from dance_tf.evaluation.predictions import Predictions
+from dance_tf.experiments.spec import PROPOSED
 from dance_tf.experiments.training import key_of, pair_with_truth
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.fit import DivergedError
@@ -22,6 +25,7 @@ from dance_tf.model.provenance import backend_versions, source_hash, strategy_ha
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
+SKELETON = "skeleton_tcn"  # of the networks of skeletons, the one that trains in minutes
 IMBALANCE = 3  # styles are drawn evenly if the largest has over so many times the training clips of the smallest
 CONSEQUENCES = {
     "training": "it is not learnt, and its clips lower the scores",
@@ -37,10 +41,12 @@ class Evaluation:
     Attributes:
         predictions: of the scored clips.
         note: a warning about the numbers; empty for none.
+        tried: where several networks were trained, the accuracy of each by clip on the validation part, the best first.
     """
 
     predictions: Predictions
     note: str = ""
+    tried: tuple[tuple[str, float], ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return the scores by frame and by clip, and the numbers of frames, clips and dancers behind them."""
@@ -50,6 +56,7 @@ class Evaluation:
         return {
             **{unit: {name: estimate.to_json() for name, estimate in each.items()} for unit, each in scores.items()},
             "scored": {**scored, "note": self.note},
+            **({"validation": dict(self.tried)} if self.tried else {}),
         }
 
 
@@ -86,10 +93,23 @@ def imbalance(dataset: Dataset, split: Split) -> str:
     return f"training clips: {many}, but {few}; styles are drawn evenly (--no-balance draws them as they are)"
 
 
+def candidate_strategies(dataset: Dataset, view: View | None = None, augment: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the networks from which `train` chooses: the paper's and, where a clip has skeletons, one of skeletons.
+
+    Args:
+        view: input that is asked for; None for any.
+        augment: corruptions to train with, which only networks of frames can.
+    """
+    if view == "skeleton":
+        return (SKELETON,)
+    skeletons = view is None and not augment and all(clip.poses for clip in dataset.clips)
+    return (SKELETON, PROPOSED) if skeletons else (PROPOSED,)
+
+
 def train_model(
     dataset: Dataset,
     split: Split,
-    settings: TrainingSettings,
+    settings: TrainingSettings | Sequence[TrainingSettings],
     out: Path,
     seed: int = 0,
     progress: bool = True,
@@ -100,7 +120,8 @@ def train_model(
     Args:
         dataset: frames and labels.
         split: training, validation and held-out frames.
-        settings: of the run.
+        settings: of the run. Of several, the network with the highest accuracy by clip on the validation part is
+            written; if several have it, the first of them.
         out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
         seed: of weights, batches and dropout.
         progress: show progress bars.
@@ -110,25 +131,18 @@ def train_model(
         DatasetError: the training part has fewer than two styles, or the view needs skeletons and a clip has none.
         DivergedError: training diverged; `out` is as it was.
     """
-    if settings.view in POSE_VIEWS:
+    candidates = [settings] if isinstance(settings, TrainingSettings) else list(settings)
+    if any(each.view in POSE_VIEWS for each in candidates):
         dataset.check_poses()
     unlearnt = missing_styles(dataset, split)["training"]
     check_styles([style for style in dataset.styles if style not in unlearnt])
     out = Path(out).resolve()
-    parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
-    code = [source_hash("corruption", "dataset", "model"), backend_versions(), strategy_hash(settings.strategy)]
-    key = key_of(dataset.content_hash, parts, asdict(settings), seed, code)
-    unfinished = out.with_name(f".{out.name}.unfinished") / key
-    encoder = None
-    try:
-        if strategy_of(settings.strategy).grows_autoencoder:
-            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
-        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
-    except DivergedError:
-        shutil.rmtree(unfinished)
-        with suppress(OSError):  # checkpoints of other settings stay
-            unfinished.parent.rmdir()
-        raise
+    checkpoints = out.with_name(f".{out.name}.unfinished")
+    trained = [_train(dataset, split, each, checkpoints, seed, progress) for each in candidates]
+    pairs = [(model, each) for each, (model, _) in zip(candidates, trained, strict=True)]
+    tried = [_validation_accuracy(dataset, split, *pair) for pair in pairs] if len(pairs) > 1 else [0.0]
+    best = int(np.argmax(tried))
+    settings, (model, unfinished) = candidates[best], trained[best]
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
     learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
@@ -149,9 +163,41 @@ def train_model(
     save_bundle(out, ModelBundle(model, description))
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
-    shutil.rmtree(unfinished.parent)
+    shutil.rmtree(checkpoints)
     probabilities = predict(model, dataset, split.test, split.test, settings)
-    return Evaluation(pair_with_truth(dataset, split.test, probabilities), "; ".join(split_notes(dataset, split)))
+    order = sorted(range(len(tried)), key=lambda place: (-tried[place], place)) if len(tried) > 1 else ()
+    return Evaluation(
+        pair_with_truth(dataset, split.test, probabilities),
+        "; ".join(split_notes(dataset, split)),
+        tuple((candidates[place].strategy, tried[place]) for place in order),
+    )
+
+
+def _train(
+    dataset: Dataset, split: Split, settings: TrainingSettings, checkpoints: Path, seed: int, progress: bool
+) -> tuple[keras.Model, Path]:
+    """Return a trained network and the folder of its checkpoints, from which the same call resumes after a kill."""
+    parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
+    code = [source_hash("corruption", "dataset", "model"), backend_versions(), strategy_hash(settings.strategy)]
+    unfinished = checkpoints / key_of(dataset.content_hash, parts, asdict(settings), seed, code)
+    encoder = None
+    try:
+        if strategy_of(settings.strategy).grows_autoencoder:
+            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
+        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
+    except DivergedError:
+        shutil.rmtree(unfinished)
+        with suppress(OSError):  # checkpoints of other settings stay
+            checkpoints.rmdir()
+        raise
+    return model, unfinished
+
+
+def _validation_accuracy(dataset: Dataset, split: Split, model: keras.Model, settings: TrainingSettings) -> float:
+    """Return the accuracy by clip on the validation part."""
+    probabilities = predict(model, dataset, split.validation, split.validation, settings)
+    found = pair_with_truth(dataset, split.validation, probabilities)
+    return float(scores_of_confusion(found.confusion_by_clip("clip").sum(axis=0))[0])
 
 
 def evaluate_model(

@@ -11,7 +11,7 @@ from dance_tf.curation.filters import NO_CUTOUTS
 from dance_tf.dataset.dataset import DatasetError, gather
 from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import Split, make_splits
-from dance_tf.experiments.run import evaluate_model, imbalance, train_model
+from dance_tf.experiments.run import candidate_strategies, evaluate_model, imbalance, train_model
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
 from dance_tf.model.settings import Schedule, TrainingSettings, training_settings
@@ -133,6 +133,35 @@ def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, strategy)
     assert (bundle.description.view, bundle.description.strategy) == ("skeleton", strategy)
     again = evaluate_model(bundle, dataset, ("dancer1", "dancer3")).to_json()
     assert again["clip"]["accuracy"] == scores["clip"]["accuracy"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_networks_the_best_on_validation_clips_is_kept(dataset, tmp_path, monkeypatch, order):
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
+    both = [training_settings("skeleton_tcn", epochs=1, batch_size=8, frames_per_clip=2), SETTINGS]
+    asked = []
+
+    def scripted(model, dataset, indices, allowed, settings):
+        """The answers of the CNN are all right, those of the other network all wrong."""
+        asked.append((settings.strategy, np.array_equal(indices, split.validation)))
+        truth = np.eye(2, dtype=np.float32)[dataset.labels[indices]]
+        return truth if settings.strategy == "cnn" else 1 - truth
+
+    monkeypatch.setattr("dance_tf.experiments.run.predict", scripted)
+    found = train_model(dataset, split, [both[place] for place in order], tmp_path / "model", progress=False)
+    assert load_bundle(tmp_path / "model").description.strategy == "cnn"
+    assert list(found.to_json()["validation"].items()) == [("cnn", 1.0), ("skeleton_tcn", 0.0)]
+    assert asked == [*((both[place].strategy, True) for place in order), ("cnn", False)]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_networks_to_choose_from(dataset, blob_clips):
+    assert candidate_strategies(dataset) == ("skeleton_tcn", "cnn_ae_attention")
+    for wanted in (("cutout", ()), (None, ("noise",))):
+        assert candidate_strategies(dataset, *wanted) == ("cnn_ae_attention",)
+    assert candidate_strategies(dataset, "skeleton") == ("skeleton_tcn",)
+    clips = [dataclasses.replace(clip, skeletons=NO_SKELETONS, cutouts=NO_CUTOUTS) for clip in blob_clips(2, 1, 2)]
+    assert candidate_strategies(gather(clips)) == ("cnn_ae_attention",)
 
 
 @pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None)])
