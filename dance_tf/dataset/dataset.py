@@ -25,8 +25,6 @@ DESCRIPTION = "dataset.json"
 # in mean frame intervals: a missing frame makes a step of 2; reading 24 of 30 frames makes steps of 0.8 and 1.6
 LONGEST_STEP = 1.75
 STORED_NAMES = {"background_valid": "room_known"}  # attribute of `ClipRecord` → key in stored files
-
-
 # attributes of `ClipRecord` that files of earlier versions do not have, with the values they stand for
 ADDED = {"group": "", "split": "", "poses": 0}
 
@@ -88,8 +86,7 @@ class Dataset:
     @cached_property
     def clip_slices(self) -> tuple[slice, ...]:
         """The frames of each clip."""
-        ends = np.cumsum([clip.kept for clip in self.clips])
-        return tuple(slice(int(end) - clip.kept, int(end)) for end, clip in zip(ends, self.clips, strict=True))
+        return _consecutive([clip.kept for clip in self.clips])
 
     @cached_property
     def clip_index(self) -> np.ndarray:
@@ -99,8 +96,7 @@ class Dataset:
     @cached_property
     def pose_slices(self) -> tuple[slice, ...]:
         """The skeletons and cut-outs of each clip; empty where they were not looked for."""
-        ends = np.cumsum([clip.poses for clip in self.clips])
-        return tuple(slice(int(end) - clip.poses, int(end)) for end, clip in zip(ends, self.clips, strict=True))
+        return _consecutive([clip.poses for clip in self.clips])
 
     @cached_property
     def nearest_pose(self) -> np.ndarray:
@@ -197,6 +193,12 @@ class Dataset:
         for clip in self.clips:
             table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
         return {style: dict(row) for style, row in table.items()}
+
+
+def _consecutive(counts: Sequence[int]) -> tuple[slice, ...]:
+    """Return the places of parts of the given lengths, one after the other."""
+    ends = np.cumsum(counts).tolist()
+    return tuple(slice(end - count, end) for end, count in zip(ends, counts, strict=True))
 
 
 def nearest_poses(timestamps: np.ndarray, times: np.ndarray, cutouts: np.ndarray) -> np.ndarray:
