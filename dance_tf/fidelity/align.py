@@ -30,19 +30,29 @@ def bone_directions(skeletons: Skeletons) -> list[np.ndarray]:
     Returns:
         float64 [n, 54] each, at `RATE` frames per second: unit vectors, axes as in `Skeletons.world`.
     """
-    valid, times = skeletons.valid, skeletons.times
-    joints = _facing(joint_features(skeletons.landmarks, skeletons.world, valid)[..., WORLD], valid)
+    valid, times, bones = skeletons.valid, skeletons.times, facing_bones(skeletons)
     found = []
     for run in runs(valid):
         at = np.arange(times[run][0], times[run][-1] + 1e-6, 1 / RATE)
         if len(at) < PART:
             continue
-        bones = (joints[run] - joints[run][:, PARENT])[:, BONES]
-        columns = bones.reshape(len(bones), -1).T
+        columns = bones[run].reshape(len(times[run]), -1).T
         even = np.stack([np.interp(at, times[run], column) for column in columns], axis=1).reshape(len(at), -1, 3)
         lengths = np.linalg.norm(even, axis=-1, keepdims=True)
         found.append((even / np.maximum(lengths, 1e-6)).reshape(len(at), -1))
     return found
+
+
+def facing_bones(skeletons: Skeletons) -> np.ndarray:
+    """Return the bones of each frame, turned so that the dancer faces the camera on average.
+
+    Returns:
+        float64 [n, 18, 3], from the inner to the outer end, in lengths of the torso; axes as in `Skeletons.world`; zeros
+        where not valid.
+    """
+    valid = skeletons.valid
+    joints = _facing(joint_features(skeletons.landmarks, skeletons.world, valid)[..., WORLD], valid)
+    return (joints - joints[:, PARENT])[:, BONES]
 
 
 def _facing(joints: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""The performance of a style by a dancer: joint positions over time, with timing errors, looseness and mistakes."""
+"""The performance of a style by a dancer: joint positions over time, with timing errors, looseness and mistakes.
+
+With it comes the perfect performance, which the same body would give at the same place to the same music.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ _ARMS = {side: [CONTROLS.index(f"{side}_{part}") for part in Arm._fields] for si
 _FEET = {side: [CONTROLS.index(f"{side}_foot_{part}") for part in Foot._fields] for side in SIDES}
 _TRUNK = [index for index, name in enumerate(CONTROLS) if not name.startswith(SIDES)]
 SETTLING = 0.4  # seconds to stop dancing, and to start again
+SHARPNESS, BOUNCE = 0.45, 1.0  # of the perfect performance, as in `Dancer`
 _IDLE = Pose(DOWN, DOWN, sway=0.03, hip=-3, left_foot=Foot(0.11), right_foot=Foot(0.14, 0.05))
 
 
@@ -24,6 +28,10 @@ def affected_joints(danced: np.ndarray, taught: np.ndarray) -> tuple[str, ...]:
     for controls, parts in ((_ARMS, ("elbow", "wrist", "hand")), (_FEET, ("knee", "ankle", "toe"))):
         found += [f"{side}_{part}" for side in SIDES if differs[controls[side]].any() for part in parts]
     return tuple(joint for joint in JOINTS if joint in found)
+
+
+def _vectors(poses: Sequence[Pose]) -> np.ndarray:
+    return np.stack([pose.vector() for pose in poses])
 
 
 def _add_mistakes(
@@ -43,7 +51,7 @@ def _add_mistakes(
         The poses that are danced, float [k, len(CONTROLS)]; the times at which they are reached, float [k], seconds;
         the mistakes in the order of time, all of them inside `window` and outside `hidden`.
     """
-    correct = np.stack([pose.vector() for pose in poses])
+    correct = _vectors(poses)
     danced_poses, danced_arrivals = correct.copy(), arrivals.copy()
     chance = 0.16 * (1.0 - skill) ** 1.3  # of a mistake at a pose
     others = [pose for another in STYLES if another is not style for pose in another.poses]
@@ -83,6 +91,14 @@ class Performance:
     mistakes: tuple[Mistake, ...]
     beats: tuple[float, ...]  # seconds
     phase: float  # beat of the choreography at time 0
+    perfect: Motion  # of the same body at the same music time, place and direction, without any error
+    late: np.ndarray  # float64 [n], seconds by which the dancer reaches the poses late; the arms are later still
+    torso: float  # length of the body's torso, metres
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Distance of each joint from the perfect performance, float64 [n, 21], in lengths of the torso."""
+        return np.linalg.norm(self.motion.joints - self.perfect.joints, axis=-1) / self.torso
 
 
 def minimum_jerk(progress: np.ndarray) -> np.ndarray:
@@ -142,7 +158,8 @@ def perform(
     phase = rng.integers(len(taught)) + float(rng.uniform(0.0, 1.0))
     key_beats = np.arange(np.ceil(phase + times[0] / beat - 8.0), np.floor(phase + times[-1] / beat + 8.0) + 1)
     poses = [taught[int(number) % len(taught)] for number in key_beats]
-    arrivals = (key_beats - phase) * beat + dancer.lateness
+    music = (key_beats - phase) * beat
+    arrivals = music + dancer.lateness
     arrivals = arrivals + np.clip(rng.normal(0, dancer.sloppiness, len(arrivals)), -0.1, 0.1)
     loose = rng.normal(0.0, 1.0, (len(poses), len(CONTROLS))) * SPREAD
     loose *= (1.0 - dancer.skill) * (0.1 + 0.8 * difficulty) + 0.08
@@ -159,18 +176,22 @@ def perform(
     for side in _ARMS.values():
         controls[:, side] = late_arms[:, side]
     beat_now = phase + times / beat
-    dip = style.bounce * dancer.bounce * (0.5 + 0.5 * np.cos(2 * np.pi * beat_now))
-    controls[:, CONTROLS.index("sink")] += dip
-    controls[:, CONTROLS.index("facing")] += dancer.turning * np.sin(2 * np.pi * turn_rate * times + turn_start)
-
-    idle = np.tile(_IDLE.vector() + 0.5 * dancer.habits, (len(times), 1))
-    idle[:, CONTROLS.index("sink")] = 0.01 + 0.002 * np.sin(2 * np.pi * 0.27 * times)  # breathing
+    perfect = interpolate_keys(times, music, _vectors(poses), np.full(len(poses), beat * SHARPNESS))
     standing, danced = pauses(times, still)
-    controls = controls + standing[:, None] * (idle - controls)
     # no travel while the dancer stands
     across, ahead = np.sin(0.5 * danced + walk_start), 0.6 * np.sin(0.37 * danced + 2 * walk_start)
     wander = dancer.travel * np.stack([across, ahead], axis=1)
+    motions = []
+    for moved, bounce, habits in ((controls, dancer.bounce, dancer.habits), (perfect, BOUNCE, 0.0 * dancer.habits)):
+        dip = style.bounce * bounce * (0.5 + 0.5 * np.cos(2 * np.pi * beat_now))
+        moved[:, CONTROLS.index("sink")] += dip
+        moved[:, CONTROLS.index("facing")] += dancer.turning * np.sin(2 * np.pi * turn_rate * times + turn_start)
+        idle = np.tile(_IDLE.vector() + 0.5 * habits, (len(times), 1))
+        idle[:, CONTROLS.index("sink")] = 0.01 + 0.002 * np.sin(2 * np.pi * 0.27 * times)  # breathing
+        motions.append(place_joints(moved + standing[:, None] * (idle - moved), dancer.body, wander))
     beats = (np.arange(np.ceil(beat_now[0]), np.floor(beat_now[-1]) + 1) - phase) * beat
     moments = tuple(round(float(moment), 4) for moment in beats)
     mistakes = tuple(one._replace(end=one.end + dancer.lag) for one in found)
-    return Performance(place_joints(controls, dancer.body, wander), mistakes, moments, float(phase % len(taught)))
+    late = np.interp(times, arrivals, arrivals - music)
+    start = float(phase % len(taught))
+    return Performance(motions[0], mistakes, moments, start, motions[1], late, dancer.body.torso)

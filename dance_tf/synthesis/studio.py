@@ -111,6 +111,15 @@ def claim_folder(out: Path, settings: StudioSettings, **sources: str) -> None:
         part.write_bytes(json.dumps(wanted, indent=1).encode())
 
 
+def stored_settings(footage: Path) -> StudioSettings | None:
+    """Return the settings of a folder of made-up clips; None for real clips, captured motion, and other versions."""
+    path = Path(footage) / SETTINGS_FILE
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.pop("generator", None) != GENERATOR or "motion" in record:
+        return None
+    return StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
+
+
 def write_manifest(out: Path, rows: Iterable[tuple[str, ...]]) -> Path:
     """Write `manifest.csv` with the columns of the first row, and return its path."""
     with whole_file(out / "manifest.csv") as part, open(part, "w", newline="", encoding="utf-8") as file:
@@ -190,11 +199,9 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
         luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, for
         clips of captured motion, and for clips of another version of the generator.
     """
-    path = Path(footage) / SETTINGS_FILE
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if record.pop("generator", None) != GENERATOR or "motion" in record:
+    settings = stored_settings(footage)
+    if settings is None:
         return {}
-    settings = StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
     with worker_pool(jobs):
         # a batch is a dancer, so that each room is drawn once
         drawn = joblib.Parallel(batch_size=settings.styles)(

@@ -139,14 +139,18 @@ class DrawnClip:
 
 
 class RenderedClip(DrawnClip):
-    """One made-up clip, of a dancer from 0 (perhaps above `settings.dancers`) in a style of `STYLES`."""
+    """One made-up clip, of a dancer from 0 (perhaps above `settings.dancers`) in a style of `STYLES`.
+
+    Attributes:
+        danced: the `Performance`, with its deviation from a perfect one.
+    """
 
     def __init__(self, style_index: int, dancer_index: int, settings: StudioSettings):
         plan, frames = planned_frames(style_index, dancer_index, settings)
         super().__init__(settings, (style_index, dancer_index), plan, frames)
         style, difficulty = STYLES[style_index], settings.difficulty
         dancer, room = (make(settings.seed, dancer_index, difficulty) for make in (make_dancer, make_room))
-        danced = perform(self._random(32), style, dancer, self.timestamps, *self._pauses(), difficulty)
+        self.danced = danced = perform(self._random(32), style, dancer, self.timestamps, *self._pauses(), difficulty)
         skill, phase, beats = round(dancer.skill, 4), round(danced.phase, 4), danced.beats
         found = (frames, settings.frame_rate, plan.faults, danced.mistakes, beats, phase, self.camera_moves)
         self.truth = ClipTruth(style.name, dancer.name, skill, *found)

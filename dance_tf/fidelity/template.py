@@ -1,0 +1,364 @@
+"""The template of a style: its whole choreography, joined and averaged from the clips of reference dancers.
+
+Each clip may show another part of a choreography that is repeated to a song. A template is a circle of frames: after
+the last one follows the first one. Where the references do not show that the choreography repeats, frames without
+content close the circle.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import argrelmin
+
+from dance_tf.fidelity.align import BONES, RATE, facing_bones
+from dance_tf.pose.joints import JOINTS
+from dance_tf.pose.skeleton import SIDES, Skeletons
+from dance_tf.pose.track import LONGEST_GAP
+
+FINE = 20.0  # frames per second of a template, at the references' tempo
+FINER = round(FINE / RATE)
+TEMPOS = np.exp(np.linspace(-0.3, 0.3, 31))  # of a clip, relative to the template
+SAME_SONG = TEMPOS[np.abs(np.log(TEMPOS)) < 0.05]  # tempos of references, which are danced to one song
+OVERLAP = 3.0  # seconds that two clips have in common when they are joined
+SHORTEST_LOOP = 3.0  # seconds
+LONGER, POORER = 2.2, 1.4  # a loop is wrong if one at most so much longer fits so much better
+SHIFTS = np.arange(-12, 13)  # frames of a template by which a dancer can be early, or late if negative
+STIFFNESS, PULL = 0.1, 0.0005  # costs of a change of the shift by one frame, and of a shift, squared chords
+TURNING = 1.5  # seconds, deviation of the Gaussian over which the direction of the dancer is averaged
+ON_TIME = 0.05 * FINE  # frames, deviation of the kernel that finds the most frequent timing
+DRIFTS = np.linspace(-0.04, 0.04, 41)  # corrections of the tempo
+USUAL, PRIOR = 0.15, 5  # radians, spread of a bone of a template of one dancer; references that it counts for
+
+NAMES = tuple(JOINTS[joint] for joint in BONES)  # of the bones, by their outer joints
+PARTS = {  # of the body: their bones
+    **{f"{side} arm": [NAMES.index(f"{side}_{joint}") for joint in ("elbow", "wrist", "index")] for side in SIDES},
+    **{f"{side} leg": [NAMES.index(f"{side}_{joint}") for joint in ("knee", "ankle", "toe")] for side in SIDES},
+    "trunk": [NAMES.index(f"{side}_{joint}") for side in SIDES for joint in ("shoulder", "hip")]
+    + [NAMES.index("neck")],
+    "head": [NAMES.index("nose")],
+}
+WEIGHTS = np.array([0.3 if name.endswith(("index", "toe")) else 1.0 for name in NAMES])  # small bones are less exact
+WEIGHTS /= WEIGHTS.sum()
+
+
+@dataclass(frozen=True, eq=False)
+class Dance:
+    """The directions of a dancer's bones at even times, `RATE` frames per second."""
+
+    times: np.ndarray  # float64 [n], seconds
+    bones: np.ndarray  # float64 [n, 18, 3], unit vectors, turned as by `facing_bones`
+    seen: np.ndarray  # bool [n], False in gaps
+    lengths: np.ndarray  # float64 [18], median lengths of the bones, in lengths of the torso
+
+
+def read_dance(skeletons: Skeletons) -> Dance:
+    """Return the directions of bones over time; without content for skeletons with fewer than two valid frames.
+
+    To leave out a part of a clip, such as frames that curation dropped, set `Skeletons.valid` to False there.
+    """
+    valid, bones = skeletons.valid, facing_bones(skeletons)[skeletons.valid]
+    known = skeletons.times[valid]
+    if len(known) < 2:
+        return Dance(np.zeros(0), np.zeros((0, len(BONES), 3)), np.zeros(0, bool), np.zeros(len(BONES)))
+    at = known[0] + np.arange(int((known[-1] - known[0]) * RATE + 1e-6) + 1) / RATE
+    even = _at(bones, np.interp(at, known, np.arange(len(known))))
+    after = np.searchsorted(known, at - 1e-6).clip(1, len(known) - 1)
+    seen = (known[after] - known[after - 1] <= LONGEST_GAP + 1e-6) | (np.abs(known[after] - at) < 1e-6)
+    return Dance(at, _unit(even), seen, np.median(np.linalg.norm(bones, axis=-1), axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """The choreography of a style, `FINE` frames per second, as a circle."""
+
+    bones: np.ndarray  # float64 [k, 18, 3], unit vectors
+    spread: np.ndarray  # float64 [k, 18], radians, from which two of three references are less away
+    count: np.ndarray  # float64 [k], number of references that show a frame
+    loop: bool  # whether the references show that the choreography repeats
+
+    @property
+    def seconds(self) -> float:
+        """Length of the choreography."""
+        return float((self.count > 0).sum() / FINE)
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A dance in the time of a template."""
+
+    frames: np.ndarray  # float64 [n], frames of the template at the time of the music, not reduced to the circle
+    early: np.ndarray  # float64 [n], frames by which the dancer is early, late if negative
+    bones: np.ndarray  # float64 [n, 18, 3], turned to the direction of the template
+    seen: np.ndarray  # bool [n], whether both show the frame
+    tempo: float  # relative to the references
+
+
+def _at(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Interpolate values [k, …] on a circle at frames [n]."""
+    low = np.floor(frames).astype(int)
+    share = (frames - low).reshape(-1, *[1] * (values.ndim - 1))
+    return values[low % len(values)] * (1 - share) + values[(low + 1) % len(values)] * share
+
+
+def _unit(bones: np.ndarray) -> np.ndarray:
+    return bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9)
+
+
+def expected(template: Template, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bones [n, 18, 3], spread [n, 18] and presence bool [n] of a template at frames [n]."""
+    present = _at((template.count > 0).astype(float), frames) > 0.99
+    return _at(template.bones, frames), _at(template.spread, frames), present
+
+
+def _place(dance: Dance, bones: np.ndarray, known: np.ndarray, tempos: Sequence[float]) -> tuple[int, float, float]:
+    """Return start, tempo and cost of the best place of a dance on a circle [k, 18, 3] at `RATE`."""
+    number = np.flatnonzero(dance.seen)
+    here, there = (
+        (each * np.sqrt(WEIGHTS)[:, None]).reshape(len(each), -1) for each in (dance.bones[dance.seen], bones)
+    )
+    cost = np.where(known, (here**2).sum(axis=1)[:, None] + (there**2).sum(axis=1) - 2 * here @ there.T, 0)
+    rows, found = np.arange(len(number)), (0, 1.0, np.inf)
+    for tempo in tempos:
+        columns = (np.arange(len(bones))[:, None] + np.rint(tempo * number).astype(int)) % len(bones)
+        shared = known[columns].sum(axis=1)
+        mean = cost[rows, columns].sum(axis=1) / np.maximum(shared, 1)
+        mean[shared < min(OVERLAP * RATE, len(rows))] = np.inf
+        start = int(mean.argmin())
+        if mean[start] < found[2]:
+            found = (start, float(tempo), float(mean[start]))
+    return found
+
+
+def align(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) -> Alignment:
+    """Find a dance in a template: start and tempo first, then how early or late the dancer is at each moment.
+
+    The dancer is on time where the timing is as it is most of the time. A slow turn of the dancer is undone.
+
+    Args:
+        dance: with at least one frame that is seen.
+        template: of its style.
+        tempos: that are tried, relative to the template.
+    """
+    known, number = template.count > 0, np.arange(len(dance.times))
+    start, tempo, _ = _place(dance, template.bones[::FINER], known[::FINER], tempos)
+    start, step, early = float(FINER * start), FINER * tempo, np.zeros(len(number))
+    for _ in range(2):
+        frames = start + step * number
+        target, _, present = expected(template, frames + early)
+        seen = dance.seen & present
+        turned = _turn(dance.bones, target, seen)
+        others = _at(template.bones, (frames[:, None] + SHIFTS).ravel()).reshape(len(number), len(SHIFTS), -1, 3)
+        cost = ((turned[:, None] - others) ** 2).sum(axis=-1) @ WEIGHTS * seen[:, None]
+        cost = gaussian_filter1d(cost, 0.15 * RATE, axis=0, mode="nearest")
+        early = SHIFTS[_cheapest_path(cost + PULL * SHIFTS**2)].astype(float)
+        ahead, drift = _usual_timing(number, early, seen)
+        start, step, early = start + ahead, step + drift, early - ahead - drift * number
+    frames = start + step * number
+    target = _at(template.bones, frames + early)
+    turned = _turn(dance.bones, target, seen)
+    # to a fraction of a frame: the shift that explains most of the remaining differences
+    speed = np.gradient(gaussian_filter1d(template.bones, 1.0, axis=0, mode="wrap"), axis=0)
+    speed = _at(speed, frames + early)
+    along, power = (
+        gaussian_filter1d(((each * speed).sum(axis=-1) @ WEIGHTS) * seen, 0.2 * RATE, mode="nearest")
+        for each in (turned - target, speed)
+    )
+    return Alignment(frames, early + np.clip(along / (power + 5e-4), -2, 2), turned, seen, step / FINER)
+
+
+def _turn(bones: np.ndarray, target: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Turn bones [n, 18, 3] about the vertical to the direction of others, as far as this changes slowly."""
+    pairs = ((0, 0, 2, 2, 1), (0, 2, 2, 0, -1))  # of the cosine, and of the sine
+    cosine, sine = (
+        gaussian_filter1d(
+            (bones[..., a] * target[..., b] + sign * bones[..., c] * target[..., d]) @ WEIGHTS * seen,
+            TURNING * RATE,
+            mode="nearest",
+        )
+        for a, b, c, d, sign in pairs
+    )
+    angle = np.arctan2(sine, cosine)[:, None]
+    x, y, z = np.moveaxis(bones, -1, 0)
+    return np.stack([np.cos(angle) * x - np.sin(angle) * z, y, np.sin(angle) * x + np.cos(angle) * z], axis=-1)
+
+
+def _cheapest_path(cost: np.ndarray) -> np.ndarray:
+    """Return the columns int [n] of a path through cost [n, m], of which each change costs `STIFFNESS` a column."""
+    columns = np.arange(cost.shape[1])
+    change = STIFFNESS * np.abs(columns[:, None] - columns)
+    total, before = cost[0], np.zeros(cost.shape, int)
+    for row in range(1, len(cost)):
+        through = total + change
+        before[row] = through.argmin(axis=1)
+        total = cost[row] + through[columns, before[row]]
+    path = [int(total.argmin())]
+    for row in range(len(cost) - 1, 0, -1):
+        path.append(before[row, path[-1]])
+    return np.array(path[::-1])
+
+
+def _usual_timing(number: np.ndarray, early: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
+    """Return offset and slope of the line on which most of the points (number, early) lie."""
+    number, early = number[seen], early[seen]
+    apart = early - DRIFTS[:, None] * (number - number.mean())
+    near = np.exp(-(((apart[:, :, None] - apart[:, None]) / ON_TIME) ** 2) / 2).sum(axis=-1)
+    near *= np.exp(-((DRIFTS[:, None] / 0.02) ** 2) / 2)
+    drift, point = np.unravel_index(near.argmax(), near.shape)
+    close = np.abs(apart[drift] - apart[drift, point]) < 2 * ON_TIME
+    offset, slope = apart[drift, close].mean(), DRIFTS[drift]
+    return float(offset - slope * number.mean()), float(slope)
+
+
+class Line:
+    """Sums of dances that were placed in a common time, at `RATE`."""
+
+    def __init__(self, length: int) -> None:
+        self.total, self.count = np.zeros((length, len(BONES), 3)), np.zeros(length, int)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean directions, float64 [k, 18, 3]."""
+        return _unit(self.total)
+
+    def add(self, dance: Dance, start: int, tempo: float) -> None:
+        """Add a dance on the circle."""
+        source = np.arange(0, tempo * (len(dance.times) - 1) + 1e-6) / tempo
+        bones, seen = _at(dance.bones, source), _at(dance.seen.astype(float), source) > 0.99
+        places = (start + np.arange(len(source))) % len(self.total)
+        np.add.at(self.total, places[seen], bones[seen])
+        np.add.at(self.count, places[seen], 1)
+
+    def folded(self, loop: int) -> "Line":
+        """Return the same sums on a circle of `loop` frames."""
+        folded, places = Line(loop), np.arange(len(self.total)) % loop
+        np.add.at(folded.total, places, self.total)
+        np.add.at(folded.count, places, self.count)
+        return folded
+
+
+def _join(dances: Sequence[Dance]) -> Line:
+    """Place each dance where it resembles those placed before, the most similar first."""
+    left = sorted(dances, key=lambda dance: -dance.seen.sum())
+    longest = max(len(dance.times) for dance in left)
+    line = Line(4 * longest)
+    line.add(left.pop(0), longest, 1.0)
+    while left:
+        mean, known = line.mean, line.count > 0
+        found = [_place(dance, mean, known, (1.0,)) for dance in left]
+        best = int(np.argmin([cost for *_, cost in found]))
+        line.add(left.pop(best), found[best][0], 1.0)
+    inside = np.flatnonzero(line.count)
+    line.total, line.count = (each[inside[0] : inside[-1] + 1] for each in (line.total, line.count))
+    return line
+
+
+def _loops(line: Line) -> list[int]:
+    """Return the lags, in frames, after which a line resembles itself."""
+    mean, known = line.mean, line.count > 0
+    lags = np.arange(round(SHORTEST_LOOP * RATE), len(mean) - round(OVERLAP * RATE))
+    apart = []
+    for lag in lags:
+        both = known[lag:] & known[:-lag]
+        apart.append((((mean[lag:] - mean[:-lag]) ** 2).sum(axis=-1) @ WEIGHTS)[both].mean() if both.any() else np.inf)
+    low = argrelmin(np.array(apart), order=3)[0] if apart else []
+    return [int(lags[place]) for place in low if apart[place] < 0.6 * np.median(apart)]
+
+
+def _close(dances: Sequence[Dance], line: Line) -> tuple[Line, bool]:
+    """Return the shortest circle that fits about as well as longer ones, and True; or the line with a gap, and False."""
+    fits: dict[int, tuple[Line, float]] = {}
+
+    def fit(loop: int) -> tuple[Line, float]:
+        if loop not in fits:
+            circle = line.folded(loop)
+            for _ in range(3):
+                placed = [_place(dance, circle.mean, circle.count > 0, SAME_SONG) for dance in dances]
+                circle = Line(loop)
+                for dance, (start, tempo, _) in zip(dances, placed, strict=True):
+                    circle.add(dance, start, tempo)
+            fits[loop] = circle, float(np.mean([cost for *_, cost in placed]))
+        return fits[loop]
+
+    loops = _loops(line)
+    for loop in loops:
+        if fit(loop)[1] < POORER * min(fit(other)[1] for other in loops if loop <= other <= LONGER * loop):
+            return fit(loop)[0], True
+    gap = max(len(dance.times) for dance in dances)
+    line.total, line.count = np.pad(line.total, ((0, gap), (0, 0), (0, 0))), np.pad(line.count, (0, gap))
+    return line, False
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedDances:
+    """References of a style in the time of their template."""
+
+    rows: np.ndarray  # float64 [rows, k, 18, 3], nan where a row does not show a frame
+    dancers: np.ndarray  # str [rows]; a dancer can have several rows
+    loop: bool
+
+    def template(self, without: str = "") -> Template:
+        """Return the average over the dancers, without one of them."""
+        rows = self.rows[self.dancers != without]
+        count = np.isfinite(rows[..., 0, 0]).sum(axis=0)
+        middle = gaussian_filter1d(np.nan_to_num(_quantile(rows, count, 0.5)), 0.05 * FINE, axis=0, mode="wrap")
+        bones = _unit(middle)
+        own = np.nan_to_num(_quantile(np.linalg.norm(rows - bones, axis=-1), count, 0.68))
+        several = count > 1
+        pooled = np.sqrt((several @ own**2 + PRIOR * USUAL**2) / (several.sum() + PRIOR))
+        shown = np.where(several, count, 0)[:, None]
+        spread = np.sqrt((shown * own**2 + PRIOR * pooled**2) / (shown + PRIOR))
+        return Template(bones, spread, count.astype(float), self.loop)
+
+
+def _quantile(rows: np.ndarray, count: np.ndarray, share: float) -> np.ndarray:
+    """Return a quantile over the rows [r, k, …] that are not nan, of which there are count [k]; nan where none is."""
+    ordered = np.sort(rows, axis=0)  # nan last
+    place = share * np.maximum(count - 1, 0)
+    low = np.floor(place).astype(int)
+    high, frames = np.minimum(low + 1, np.maximum(count - 1, 0)), np.arange(len(count))
+    part = (place - low).reshape(-1, *[1] * (rows.ndim - 2))
+    return ordered[low, frames] * (1 - part) + ordered[high, frames] * part
+
+
+def join_dances(dances: Sequence[Dance], dancers: Sequence[str]) -> JoinedDances:
+    """Join the references of a style, of which each may show another part of the choreography.
+
+    Args:
+        dances: each with at least one frame that is seen.
+        dancers: of the dances.
+
+    Raises:
+        ValueError: there is no dance.
+    """
+    if not dances:
+        raise ValueError("a template needs at least one reference with a dancer")
+    line, loop = _close(dances, _join(dances))
+    length = FINER * len(line.total)
+    frames = np.arange(length) / FINER
+    template = Template(
+        _unit(_at(line.mean, frames)), np.full((length, len(BONES)), USUAL), _at(line.count.astype(float), frames), loop
+    )
+    for _ in range(2):
+        rows = [
+            (row, dancer)
+            for dance, dancer in zip(dances, dancers, strict=True)
+            for row in _rows(align(dance, template, SAME_SONG), length)
+        ]
+        joined = JoinedDances(np.stack([row for row, _ in rows]), np.array([dancer for _, dancer in rows]), loop)
+        template = joined.template()
+    return joined
+
+
+def _rows(alignment: Alignment, length: int) -> Iterator[np.ndarray]:
+    """Yield the bones of a dance at the frames of its template, float64 [length, 18, 3], once for each round."""
+    places = np.maximum.accumulate(alignment.frames + alignment.early)
+    at = np.arange(np.ceil(places[0]), np.floor(places[-1]) + 1)
+    source = np.interp(at, places, np.arange(len(places)))
+    bones, seen = _at(alignment.bones, source), _at(alignment.seen.astype(float), source) > 0.99
+    for first in range(0, len(at), length):
+        part = np.arange(first, min(first + length, len(at)))[seen[first : first + length]]
+        row = np.full((length, len(BONES), 3), np.nan)
+        row[at[part].astype(int) % length] = bones[part]
+        yield row
