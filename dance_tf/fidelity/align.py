@@ -47,8 +47,8 @@ def facing_bones(skeletons: Skeletons) -> np.ndarray:
     """Return the bones of each frame, turned so that the dancer faces the camera on average.
 
     Returns:
-        float64 [n, 18, 3], from the inner to the outer end, in lengths of the torso; axes as in `Skeletons.world`; zeros
-        where not valid.
+        float64 [n, 18, 3], from the inner to the outer end, in lengths of the torso; axes as in `Skeletons.world`;
+        zeros where not valid.
     """
     valid = skeletons.valid
     joints = _facing(joint_features(skeletons.landmarks, skeletons.world, valid)[..., WORLD], valid)

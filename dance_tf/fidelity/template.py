@@ -29,6 +29,8 @@ STIFFNESS, PULL = 0.1, 0.0005  # costs of a change of the shift by one frame, an
 TURNING = 1.5  # seconds, deviation of the Gaussian over which the direction of the dancer is averaged
 ON_TIME = 0.05 * FINE  # frames, deviation of the kernel that finds the most frequent timing
 DRIFTS = np.linspace(-0.04, 0.04, 41)  # corrections of the tempo
+DEPTH = np.array([1.0, 1.0, 0.5])  # weights of the axes of a difference: depth is less exact in skeletons from video
+POSTURE = 0.8  # share of a constant difference of a bone that is taken out: habits, and the angle of the camera
 USUAL, PRIOR = 0.15, 5  # radians, spread of a bone of a template of one dancer; references that it counts for
 
 NAMES = tuple(JOINTS[joint] for joint in BONES)  # of the bones, by their outer joints
@@ -267,7 +269,7 @@ def _loops(line: Line) -> list[int]:
 
 
 def _close(dances: Sequence[Dance], line: Line) -> tuple[Line, bool]:
-    """Return the shortest circle that fits about as well as longer ones, and True; or the line with a gap, and False."""
+    """Return the shortest circle that fits about as well as longer ones, or a line with a gap; and whether it loops."""
     fits: dict[int, tuple[Line, float]] = {}
 
     def fit(loop: int) -> tuple[Line, float]:
@@ -304,7 +306,10 @@ class JoinedDances:
         count = np.isfinite(rows[..., 0, 0]).sum(axis=0)
         middle = gaussian_filter1d(np.nan_to_num(_quantile(rows, count, 0.5)), 0.05 * FINE, axis=0, mode="wrap")
         bones = _unit(middle)
-        own = np.nan_to_num(_quantile(np.linalg.norm(rows - bones, axis=-1), count, 0.68))
+        apart = rows - bones
+        shown = np.isfinite(apart).sum(axis=1, keepdims=True)
+        apart -= POSTURE * np.nansum(apart, axis=1, keepdims=True) / np.maximum(shown, 1)
+        own = np.nan_to_num(_quantile(np.linalg.norm(apart * DEPTH, axis=-1), count, 0.68))
         several = count > 1
         pooled = np.sqrt((several @ own**2 + PRIOR * USUAL**2) / (several.sum() + PRIOR))
         shown = np.where(several, count, 0)[:, None]

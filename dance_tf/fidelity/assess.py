@@ -1,0 +1,122 @@
+"""Assess a dance: how close it is to its style, when and where it is not, and what to change."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dance_tf.fidelity.align import RATE
+from dance_tf.fidelity.feedback import Remark, by_part, find_gaps, find_remarks
+from dance_tf.fidelity.score import CERTAINTY, Percentile, Standard, measure, percentile
+from dance_tf.fidelity.template import DEPTH, FINE, NAMES, PARTS, read_dance
+from dance_tf.pose.skeleton import Skeletons
+
+MOMENT = 0.5  # seconds
+LIMBS = {"arms": ("elbow", "wrist"), "legs": ("knee", "ankle")}
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """How close a dance is to its style.
+
+    Attributes:
+        style: with which the dance is compared.
+        score: percentile of group and model together; the same as group where the model gives no probability.
+        group: percentile of the distance to the template.
+        model: percentile of the model's probability of the style; nan without one.
+        references: number of reference dancers.
+        distance: mean angle of the bones, in units of the spread of the references at that moment.
+        degrees: mean angle of the bones.
+        tempo: relative to the references.
+        start: seconds of the choreography at the first frame in which the dancer is seen.
+        proportions: lengths of "arms" and "legs" in torsos, relative to the references; they do not count.
+        seconds: length of what was compared.
+        starts: of each moment of `MOMENT` seconds, float64 [m], seconds of the clip.
+        closeness, angles, late, amplitude: of each moment and part of `template.PARTS`, float64 [m, parts]: angle in
+            units of the spread, angle in degrees, seconds (early if negative; the same for all parts), and extent of
+            movements relative to the references; nan where not seen or, for the amplitude, where hardly anything moves.
+        remarks: what to change, the furthest from the references first.
+        notes: what skeletons do not show.
+    """
+
+    style: str
+    score: Percentile
+    group: Percentile
+    model: Percentile
+    references: int
+    distance: float
+    degrees: float
+    tempo: float
+    start: float
+    proportions: Mapping[str, float]
+    seconds: float
+    starts: np.ndarray
+    closeness: np.ndarray
+    angles: np.ndarray
+    late: np.ndarray
+    amplitude: np.ndarray
+    remarks: tuple[Remark, ...]
+    notes: tuple[str, ...]
+
+
+def assess(skeletons: Skeletons, standard: Standard, probability: float = math.nan) -> Assessment:
+    """Compare a dance with the reference dancers of a style.
+
+    Args:
+        skeletons: of the clip; frames in which nobody dances are not valid.
+        standard: of the style.
+        probability: of the style by the model; nan for none.
+
+    Raises:
+        ScoreError: the clip or what it shares with the references is too short.
+    """
+    dance = read_dance(skeletons)
+    found = measure(dance, standard.template)
+    seen, angles = found.alignment.seen, np.degrees(found.angles)
+    certainty = math.log(max(probability, 1e-3)) if not math.isnan(probability) else math.nan
+    group, model = (percentile(*pair) for pair in ((found.group, standard.group), (-certainty, -standard.model)))
+    score = group
+    if not math.isnan(model.value):
+        score = percentile(found.group - CERTAINTY * certainty, standard.group - CERTAINTY * standard.model)
+    moments = (dance.times - dance.times[0]) // MOMENT
+    spreads = np.linalg.norm(found.toward * DEPTH, axis=-1) / found.spread
+    late = np.repeat(found.late[:, None], len(PARTS), axis=1)
+    tables = [_means(each, moments, seen) for each in (by_part(spreads), by_part(angles), late, found.amplitude)]
+    bones = {
+        limb: [NAMES.index(f"{side}_{one}") for side in ("left", "right") for one in LIMBS[limb]] for limb in LIMBS
+    }
+    return Assessment(
+        style=standard.style,
+        score=score,
+        group=group,
+        model=model,
+        references=len(standard.dancers),
+        distance=found.distance,
+        degrees=float(angles[seen].mean()),
+        tempo=found.alignment.tempo,
+        start=float(found.alignment.frames[0] % len(standard.template.bones) / FINE),
+        proportions={
+            limb: float(dance.lengths[of].sum() / max(standard.lengths[of].sum(), 1e-6)) for limb, of in bones.items()
+        },
+        seconds=float(seen.sum() / RATE),
+        starts=dance.times[0] + MOMENT * np.unique(moments),
+        closeness=tables[0],
+        angles=tables[1],
+        late=tables[2],
+        amplitude=tables[3],
+        remarks=find_remarks(dance, found),
+        notes=find_gaps(skeletons, dance),
+    )
+
+
+def _means(values: np.ndarray, moments: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the means of values [n, parts] over the seen frames of each moment, which are not nan."""
+    known = np.isfinite(values) & seen[:, None]
+    rows = []
+    for moment in np.unique(moments):
+        own = moments == moment
+        count = known[own].sum(axis=0)
+        total = np.where(known[own], values[own], 0).sum(axis=0)
+        rows.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return np.array(rows)

@@ -1,0 +1,163 @@
+"""How close a dance is to the template of its style: at each moment, by part of the body, and as a percentile.
+
+Percentiles are among the reference dancers of the style, each of them measured against a template of the others.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from dance_tf.fidelity.align import RATE
+from dance_tf.fidelity.template import (
+    DEPTH,
+    FINE,
+    PARTS,
+    POSTURE,
+    TEMPOS,
+    WEIGHTS,
+    Alignment,
+    Dance,
+    Template,
+    align,
+    expected,
+    join_dances,
+    read_dance,
+)
+from dance_tf.pose.skeleton import Skeletons
+
+# chosen on half of the dancers of generator seed 0
+TIMING = 0.7  # weight of the unsteadiness of the timing, against the distance of the bones
+FLOOR = 0.03  # seconds a second, unsteadiness that counts as none
+TEMPO_SPREAD, FREE = 0.015, 3.0  # deviation of log tempo among references, and how many of them cost nothing
+CERTAINTY = 0.1  # weight of the model's log probability
+SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
+LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
+RESAMPLES = 1000  # of the bootstrap
+
+
+class ScoreError(ValueError):
+    """A dance that cannot be scored; the message says why and what to do, in one line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """How a dance differs from a template, `RATE` frames per second; values where `alignment.seen` only."""
+
+    alignment: Alignment
+    toward: np.ndarray  # float64 [n, 18, 3], differences of the unit vectors, clip - template
+    target: np.ndarray  # float64 [n, 18, 3], the bones of the template
+    spread: np.ndarray  # float64 [n, 18], radians, of the references
+    late: np.ndarray  # float64 [n], seconds; early if negative
+    amplitude: np.ndarray  # float64 [n, parts], of movements relative to the template; nan where it hardly moves
+    distance: float  # mean angle of the bones in units of the spread
+    unsteady: float  # mean change of `late` in a second, seconds
+    group: float  # log distance from the references: bones, timing, tempo
+
+    @property
+    def angles(self) -> np.ndarray:
+        """Angles between the bones and the template's, float64 [n, 18], radians."""
+        return 2 * np.arcsin(np.minimum(np.linalg.norm(self.toward, axis=-1) / 2, 1))
+
+
+def measure(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) -> Measures:
+    """Compare a dance with a template at the time of the music.
+
+    Raises:
+        ScoreError: the dance has less than a second in common with the template.
+    """
+    if dance.seen.sum() < RATE:
+        raise ScoreError("the dancer is found in less than one second: choose a clip that shows the whole dancer")
+    found = align(dance, template, tempos)
+    seen = found.seen
+    if seen.sum() < RATE:
+        raise ScoreError("less than one second of the clip is in the references: choose references that show more")
+    target, spread, _ = expected(template, found.frames)
+    toward, late = found.bones - target, -found.early / FINE
+    posture = toward[seen].mean(axis=0)
+    toward -= POSTURE * posture
+    distance = float((np.linalg.norm(toward * DEPTH, axis=-1) / spread @ WEIGHTS)[seen].mean())
+    both = seen[1:] & seen[:-1]
+    unsteady = float(np.abs(np.diff(late))[both].mean() * RATE)
+    offbeat = max(abs(math.log(found.tempo)) / TEMPO_SPREAD - FREE, 0.0)
+    group = math.log(distance) + TIMING * math.log(FLOOR + unsteady) + offbeat
+    return Measures(found, toward, target, spread, late, _amplitude(found, template), distance, unsteady, group)
+
+
+def _amplitude(found: Alignment, template: Template) -> np.ndarray:
+    """Return the extent of the movements of each part around a moment relative to the template, whatever the timing."""
+    extents = []
+    for bones in (found.bones, expected(template, found.frames + found.early)[0]):
+        middle, square = (
+            gaussian_filter1d(each * found.seen[:, None, None], SWING * RATE, axis=0, mode="nearest")
+            / np.maximum(gaussian_filter1d(found.seen.astype(float), SWING * RATE, mode="nearest"), 1e-6)[:, None, None]
+            for each in (bones, bones**2)
+        )
+        swing = np.maximum(square - middle**2, 0).sum(axis=-1)
+        extents.append(np.sqrt(np.stack([swing[:, part].mean(axis=1) for part in PARTS.values()], axis=1)))
+    return np.where(extents[1] > LEAST_SWING, extents[0] / np.maximum(extents[1], 1e-6), np.nan)
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """A rank among reference dancers with its 95 % interval, from a bootstrap over them; nan with fewer than two."""
+
+    value: float  # 0 to 100: percent of the references that are further from the style
+    low: float
+    high: float
+
+
+def percentile(value: float, references: np.ndarray, seed: int = 0) -> Percentile:
+    """Return the rank of a value, of which smaller is better, among those of the reference dancers, float64 [d]."""
+    worse = 100 * ((references > value) + 0.5 * (references == value))
+    if len(worse) < 2 or math.isnan(value):
+        return Percentile(math.nan, math.nan, math.nan)
+    drawn = np.random.default_rng(seed).choice(worse, (RESAMPLES, len(worse))).mean(axis=1)
+    return Percentile(float(worse.mean()), *np.quantile(drawn, [0.025, 0.975]).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A clip of a reference dancer."""
+
+    dancer: str
+    skeletons: Skeletons
+    probability: float = math.nan  # of the style by a model that has not learnt from this dancer
+
+
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """The template of a style and what its reference dancers reach, each against a template of the others."""
+
+    style: str
+    template: Template
+    dancers: tuple[str, ...]
+    group: np.ndarray  # float64 [dancers], `Measures.group`; empty with one dancer
+    model: np.ndarray  # float64 [dancers], log probability of the style; nan where not given
+    lengths: np.ndarray  # float64 [18], median lengths of bones in torsos
+
+
+def build_standard(style: str, references: Sequence[Reference]) -> Standard:
+    """Join the references of a style to its template, and measure each dancer against a template of the others.
+
+    The places of the others in the template are kept, so that it is joined only once.
+
+    Raises:
+        ScoreError: there is no reference with a dancer.
+    """
+    dances = [(read_dance(one.skeletons), one) for one in references]
+    dances = [(dance, one) for dance, one in dances if dance.seen.sum() >= RATE]
+    if not dances:
+        raise ScoreError(f"no reference of {style} shows a dancer for a second: add a clip of the whole choreography")
+    joined = join_dances([dance for dance, _ in dances], [one.dancer for _, one in dances])
+    dancers = tuple(sorted({one.dancer for _, one in dances}))
+    group, model = [], []
+    for dancer in dancers if len(dancers) > 1 else ():
+        template = joined.template(without=dancer)
+        own = [(dance, one.probability) for dance, one in dances if one.dancer == dancer]
+        group.append(np.mean([measure(dance, template).group for dance, _ in own]))
+        model.append(np.mean(np.log(np.maximum([probability for _, probability in own], 1e-3))))
+    lengths = np.median([dance.lengths for dance, _ in dances], axis=0)
+    return Standard(style, joined.template(), dancers, np.array(group), np.array(model), lengths)
