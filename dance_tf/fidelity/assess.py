@@ -26,6 +26,7 @@ class Assessment:
         group: percentile of the distance to the template.
         model: percentile of the model's probability of the style; nan without one.
         references: number of reference dancers.
+        away: of which `group` is the rank: log distance from the references in bones, timing and tempo.
         distance: mean angle of the bones, in units of the spread of the references at that moment.
         degrees: mean angle of the bones.
         tempo: relative to the references.
@@ -45,6 +46,7 @@ class Assessment:
     group: Percentile
     model: Percentile
     references: int
+    away: float
     distance: float
     degrees: float
     tempo: float
@@ -92,6 +94,7 @@ def assess(skeletons: Skeletons, standard: Standard, probability: float = math.n
         group=group,
         model=model,
         references=len(standard.dancers),
+        away=found.group,
         distance=found.distance,
         degrees=float(angles[seen].mean()),
         tempo=found.alignment.tempo,

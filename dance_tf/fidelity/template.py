@@ -27,8 +27,11 @@ LONGER, POORER = 2.2, 1.4  # a loop is wrong if one at most so much longer fits 
 SHIFTS = np.arange(-12, 13)  # frames of a template by which a dancer can be early, or late if negative
 STIFFNESS, PULL = 0.1, 0.0005  # costs of a change of the shift by one frame, and of a shift, squared chords
 TURNING = 1.5  # seconds, deviation of the Gaussian over which the direction of the dancer is averaged
+ROUNDS = 3  # of turn, shift and tempo
 ON_TIME = 0.05 * FINE  # frames, deviation of the kernel that finds the most frequent timing
-DRIFTS = np.linspace(-0.04, 0.04, 41)  # corrections of the tempo
+OTHER_TEMPO = 0.6  # a tempo that is not the song's must reduce the costs to this share
+STEADY = 0.03 * FINER  # deviation of the tempo from the song's, frames of a template in a frame of the dance
+DRIFTS = np.linspace(-0.15, 0.15, 61)  # corrections of the tempo, frames of a template in a frame of the dance
 DEPTH = np.array([1.0, 1.0, 0.5])  # weights of the axes of a difference: depth is less exact in skeletons from video
 POSTURE = 0.8  # share of a constant difference of a bone that is taken out: habits, and the angle of the camera
 USUAL, PRIOR = 0.15, 5  # radians, spread of a bone of a template of one dancer; references that it counts for
@@ -141,13 +144,19 @@ def align(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) ->
     Args:
         dance: with at least one frame that is seen.
         template: of its style.
-        tempos: that are tried, relative to the template.
+        tempos: that are tried beside those of the references, relative to the template.
     """
     known, number = template.count > 0, np.arange(len(dance.times))
-    start, tempo, _ = _place(dance, template.bones[::FINER], known[::FINER], tempos)
-    start, step, early = float(FINER * start), FINER * tempo, np.zeros(len(number))
-    for _ in range(2):
-        frames = start + step * number
+    start, usual, cost = _place(dance, template.bones[::FINER], known[::FINER], SAME_SONG)
+    tempo, usual = usual, 1.0
+    if len(tempos):
+        other = _place(dance, template.bones[::FINER], known[::FINER], tempos)
+        if other[2] < OTHER_TEMPO * cost:
+            start, tempo, _ = other
+            usual = tempo
+    frames, early = FINER * (start + tempo * number), np.zeros(len(number))
+    speed = np.gradient(gaussian_filter1d(template.bones, 1.0, axis=0, mode="wrap"), axis=0)
+    for _ in range(ROUNDS):
         target, _, present = expected(template, frames + early)
         seen = dance.seen & present
         turned = _turn(dance.bones, target, seen)
@@ -155,19 +164,16 @@ def align(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) ->
         cost = ((turned[:, None] - others) ** 2).sum(axis=-1) @ WEIGHTS * seen[:, None]
         cost = gaussian_filter1d(cost, 0.15 * RATE, axis=0, mode="nearest")
         early = SHIFTS[_cheapest_path(cost + PULL * SHIFTS**2)].astype(float)
-        ahead, drift = _usual_timing(number, early, seen)
-        start, step, early = start + ahead, step + drift, early - ahead - drift * number
-    frames = start + step * number
-    target = _at(template.bones, frames + early)
-    turned = _turn(dance.bones, target, seen)
-    # to a fraction of a frame: the shift that explains most of the remaining differences
-    speed = np.gradient(gaussian_filter1d(template.bones, 1.0, axis=0, mode="wrap"), axis=0)
-    speed = _at(speed, frames + early)
-    along, power = (
-        gaussian_filter1d(((each * speed).sum(axis=-1) @ WEIGHTS) * seen, 0.2 * RATE, mode="nearest")
-        for each in (turned - target, speed)
-    )
-    return Alignment(frames, early + np.clip(along / (power + 5e-4), -2, 2), turned, seen, step / FINER)
+        # to a fraction of a frame: the shift that explains most of the remaining differences
+        moving = _at(speed, frames + early)
+        along, power = (
+            gaussian_filter1d(((each * moving).sum(axis=-1) @ WEIGHTS) * seen, 0.2 * RATE, mode="nearest")
+            for each in (turned - _at(template.bones, frames + early), moving)
+        )
+        early += np.clip(along / (power + 5e-4), -2, 2)
+        line = _usual_timing(number, early, seen, FINER * usual - (frames[1] - frames[0]))
+        frames, early = frames + line, early - line
+    return Alignment(frames, early, turned, seen, float((frames[-1] - frames[0]) / max(number[-1], 1) / FINER))
 
 
 def _turn(bones: np.ndarray, target: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -201,16 +207,15 @@ def _cheapest_path(cost: np.ndarray) -> np.ndarray:
     return np.array(path[::-1])
 
 
-def _usual_timing(number: np.ndarray, early: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
-    """Return offset and slope of the line on which most of the points (number, early) lie."""
-    number, early = number[seen], early[seen]
-    apart = early - DRIFTS[:, None] * (number - number.mean())
+def _usual_timing(number: np.ndarray, early: np.ndarray, seen: np.ndarray, usual: float) -> np.ndarray:
+    """Return the values, float64 [n], of the line on which most of the seen points lie, preferably of a usual slope."""
+    middle = number[seen].mean()
+    apart = early[seen] - DRIFTS[:, None] * (number[seen] - middle)
     near = np.exp(-(((apart[:, :, None] - apart[:, None]) / ON_TIME) ** 2) / 2).sum(axis=-1)
-    near *= np.exp(-((DRIFTS[:, None] / 0.02) ** 2) / 2)
+    near *= np.exp(-(((DRIFTS[:, None] - usual) / STEADY) ** 2) / 2)
     drift, point = np.unravel_index(near.argmax(), near.shape)
     close = np.abs(apart[drift] - apart[drift, point]) < 2 * ON_TIME
-    offset, slope = apart[drift, close].mean(), DRIFTS[drift]
-    return float(offset - slope * number.mean()), float(slope)
+    return apart[drift, close].mean() + DRIFTS[drift] * (number - middle)
 
 
 class Line:
@@ -349,7 +354,7 @@ def join_dances(dances: Sequence[Dance], dancers: Sequence[str]) -> JoinedDances
         rows = [
             (row, dancer)
             for dance, dancer in zip(dances, dancers, strict=True)
-            for row in _rows(align(dance, template, SAME_SONG), length)
+            for row in _rows(align(dance, template, ()), length)
         ]
         joined = JoinedDances(np.stack([row for row, _ in rows]), np.array([dancer for _, dancer in rows]), loop)
         template = joined.template()

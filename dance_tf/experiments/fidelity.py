@@ -1,0 +1,257 @@
+"""How well fidelity agrees with the true deviation of made-up dancers, and whether controls score low.
+
+Every clip is compared with a template of other dancers. The truth is the distance of the joints from the perfect
+performance of the same body at the same music time (`synthesis.performance.Performance.deviation`).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import joblib
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from dance_tf.dataset.dataset import Dataset, DatasetError
+from dance_tf.fidelity.align import RATE
+from dance_tf.fidelity.assess import MOMENT, Assessment, assess
+from dance_tf.fidelity.feedback import Remark
+from dance_tf.fidelity.score import Reference, build_standard
+from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
+from dance_tf.synthesis.body import JOINT
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.take import RenderedClip, clip_id
+from dance_tf.synthesis.truth import Mistake
+
+FOLDS = 4
+TOLERANCE = 0.5  # seconds between the middle of a remark and the mistake that it finds
+DELAYS = (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3)  # seconds by which the second half of a copy is shifted
+ASYMMETRIC = ("Slide To the Left", "Lottery")  # styles whose mirror image is another dance
+LIMBS = {"arm": ("elbow", "wrist", "hand"), "leg": ("knee", "ankle", "toe")}
+
+
+@dataclass(frozen=True, eq=False)
+class MadeClip:
+    """A made-up clip with what is true of it."""
+
+    clip_id: str
+    style: str
+    dancer: str
+    skill: float
+    skeletons: Skeletons  # not valid where the clip has a fault
+    deviation: float  # mean over the joints and the frames without fault, torsos
+    mistakes: tuple[Mistake, ...]
+
+
+def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list[MadeClip]:
+    """Return the clips of a set with their truth, which is computed again from the settings.
+
+    Args:
+        settings: of the set.
+        dataset: curated from these clips, for the skeletons that were found in the video; None for the true joints.
+
+    Raises:
+        DatasetError: a clip of the dataset has no skeletons, or is not in the set.
+    """
+    seen = None
+    if dataset is not None:
+        seen = {clip.clip_id: each for clip, each in zip(dataset.clips, dataset.clip_skeletons, strict=True)}
+    clips = []
+    for style, dancer in settings.clips():
+        made, name = RenderedClip(style, dancer, settings), clip_id(style, dancer)
+        good = np.array([not reason for reason in made.truth.reasons()])
+        if seen is None:
+            skeletons = true_skeletons(made.danced.motion.joints, made.timestamps)
+        elif name in seen:
+            skeletons = seen.pop(name)
+        else:
+            continue
+        frames = np.rint(skeletons.times * settings.frame_rate).astype(int).clip(0, len(good) - 1)
+        skeletons = replace(skeletons, valid=skeletons.valid & good[frames])
+        deviation, truth = float(made.danced.deviation[good].mean()), made.truth
+        clips.append(MadeClip(name, truth.style, truth.dancer, truth.skill, skeletons, deviation, truth.mistakes))
+    if seen:
+        raise DatasetError(f"{next(iter(seen))} is not in the set of made-up clips: name the footage of the dataset")
+    return clips
+
+
+def true_skeletons(joints: np.ndarray, times: np.ndarray) -> Skeletons:
+    """Return the joints of the generator, float64 [n, 21, 3] in metres, as skeletons without any error."""
+    same = "shoulder elbow wrist hip knee ankle toe".split()
+    names = {f"{side}_{part}": f"{side}_{part}" for side in SIDES for part in same}
+    names |= {"nose": "head"} | {f"{side}_index": f"{side}_hand" for side in SIDES}
+    world = np.zeros((len(times), 33, 3))
+    places = (joints - joints[:, [JOINT["pelvis"]]]) * [1, -1, -1]
+    world[:, [LANDMARK[name] for name in names]] = places[:, [JOINT[name] for name in names.values()]]
+    landmarks = np.concatenate([world / 4, np.ones((len(times), 33, 1))], axis=2)
+    return Skeletons(landmarks.astype(np.float16), world.astype(np.float16), np.ones(len(times), bool), times)
+
+
+def assess_clips(
+    clips: Sequence[MadeClip], folds: int = FOLDS, jobs: int = 1, seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """Assess each clip, shifted copies and controls against other dancers of the style.
+
+    Args:
+        clips: of `made_clips`; those whose dancer is not found for two seconds are left out.
+        folds: groups of dancers, each of which is compared with templates of the others.
+        jobs: number of processes.
+        seed: of the controls.
+
+    Returns:
+        Tables with the columns style and dancer, and:
+
+        - "clips": skill, deviation, away (`Assessment.away`), score (percentile), seconds (to compute it);
+        - "mistakes": found, missed and wrong, numbers of remarks; right, those of the found with the right part;
+        - "timing": delay and found (seconds) of each shifted copy;
+        - "controls": control and score (percentile) of each.
+    """
+    styles, dancers = (sorted({getattr(clip, name) for clip in clips}) for name in ("style", "dancer"))
+    groups = [dancers[fold::folds] for fold in range(min(folds, len(dancers)))]
+    found = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(_assess_group)(clips, style, group, seed) for style in styles for group in groups
+    )
+    return {name: pd.DataFrame([row for tables in found for row in tables[name]]) for name in found[0]}
+
+
+def _assess_group(clips: Sequence[MadeClip], style: str, held_out: Sequence[str], seed: int) -> dict[str, list[dict]]:
+    """Return the rows of the tables of `assess_clips` for one style and some dancers."""
+    references = [clip for clip in clips if clip.style == style and clip.dancer not in held_out]
+    standard = build_standard(style, [Reference(clip.dancer, clip.skeletons) for clip in references])
+    styles = sorted({clip.style for clip in clips})
+    tables: dict[str, list[dict]] = {"clips": [], "mistakes": [], "timing": [], "controls": []}
+    for clip in clips:
+        if clip.dancer not in held_out or clip.skeletons.valid.sum() < 2 * RATE:
+            continue
+        labels = {"style": style, "dancer": clip.dancer}
+        generator = np.random.default_rng([seed, *clip.clip_id.encode()])
+        if clip.style != style:  # one other style for each clip
+            others = [other for other in styles if other != clip.style]
+            if others[int(generator.integers(len(others)))] == style:
+                score = assess(clip.skeletons, standard).score.value
+                tables["controls"].append({**labels, "control": "wrong style", "score": score})
+            continue
+        began = time.perf_counter()
+        result = assess(clip.skeletons, standard)
+        seconds = time.perf_counter() - began
+        known = {"skill": clip.skill, "deviation": clip.deviation, "seconds": seconds}
+        tables["clips"].append({**labels, **known, "away": result.away, "score": result.score.value})
+        tables["mistakes"].append({**labels, **match_mistakes(result.remarks, clip.mistakes)})
+        middle = float(clip.skeletons.times.mean())
+        for delay in DELAYS:
+            copy = assess(shifted(clip.skeletons, delay), standard)
+            late = _later(copy, middle) - _later(result, middle)
+            tables["timing"].append({**labels, "delay": delay, "found": late})
+        for name, change in CONTROLS.items():
+            if name != "mirrored" or style in ASYMMETRIC:
+                score = assess(change(clip.skeletons, generator), standard).score.value
+                tables["controls"].append({**labels, "control": name, "score": score})
+    return tables
+
+
+def shifted(skeletons: Skeletons, delay: float) -> Skeletons:
+    """Return a copy of which the second half is danced `delay` seconds later, earlier if negative."""
+    times = skeletons.times
+    return _danced_at(skeletons, times - delay * (times > times.mean()))
+
+
+def _danced_at(skeletons: Skeletons, at: np.ndarray) -> Skeletons:
+    """Return a dance that shows at each of its times what was danced at other times, float64 [n]."""
+    frames = np.interp(at, skeletons.times, np.arange(len(skeletons.times)))
+    low, high = np.floor(frames).astype(int), np.ceil(frames).astype(int)
+    share = (frames - low)[:, None, None]
+    landmarks, world = (
+        (each[low] * (1 - share) + each[high] * share).astype(np.float16)
+        for each in (skeletons.landmarks.astype(float), skeletons.world.astype(float))
+    )
+    return Skeletons(landmarks, world, skeletons.valid[low] & skeletons.valid[high], skeletons.times)
+
+
+def _later(assessment: Assessment, middle: float) -> float:
+    """Return by how many seconds the dancer is later in the second half."""
+    late, apart = assessment.late[:, 0], assessment.starts - middle
+    return float(np.nanmean(late[apart > 0]) - np.nanmean(late[apart < -MOMENT]))
+
+
+def _shuffled(skeletons: Skeletons, generator: np.random.Generator) -> Skeletons:
+    parts = np.array_split(np.arange(len(skeletons.times)), max(2, round(2 * np.ptp(skeletons.times))))
+    order = np.concatenate([parts[part] for part in generator.permutation(len(parts))])
+    return replace(skeletons, **{name: getattr(skeletons, name)[order] for name in ("landmarks", "world", "valid")})
+
+
+def _still(skeletons: Skeletons, generator: np.random.Generator) -> Skeletons:
+    pose = generator.choice(np.flatnonzero(skeletons.valid))
+    return replace(skeletons, world=np.repeat(skeletons.world[[pose]], len(skeletons.times), axis=0))
+
+
+def _noise(skeletons: Skeletons, generator: np.random.Generator) -> Skeletons:
+    middle = skeletons.world[skeletons.valid].mean(axis=0, dtype=float)
+    return replace(skeletons, world=middle + generator.normal(0, 0.15, skeletons.world.shape))
+
+
+# from skeletons and a generator of random numbers to skeletons that must score low
+CONTROLS: dict[str, Callable[[Skeletons, np.random.Generator], Skeletons]] = {
+    "shuffled time": _shuffled,
+    "mirrored": lambda skeletons, _: replace(skeletons, world=skeletons.world[:, OTHER_SIDE] * [-1, 1, 1]),
+    "tempo × 1.2": lambda skeletons, _: replace(skeletons, times=skeletons.times / 1.2),
+    "tempo / 1.2": lambda skeletons, _: replace(skeletons, times=skeletons.times * 1.2),
+    "still pose": _still,
+    "noise": _noise,
+}
+
+
+def parts_of(mistake: Mistake) -> set[str]:
+    """Return the parts of the body, as in `template.PARTS`, at which a mistake is visible."""
+    named = {f"{side}_{joint}": f"{side} {limb}" for side in SIDES for limb in LIMBS for joint in LIMBS[limb]}
+    return {named.get(joint, "head" if joint == "head" else "trunk") for joint in mistake.joints}
+
+
+def match_mistakes(remarks: Sequence[Remark], mistakes: Sequence[Mistake]) -> dict[str, int]:
+    """Return how many mistakes are found by remarks on poses and timing, with the right part, or missed; wrong remarks.
+
+    A remark finds a mistake if its middle lies within it, or at most `TOLERANCE` seconds outside. Each remark finds at
+    most one mistake, and each mistake is found at most once; the remark of the largest weight chooses first.
+    """
+    left, right, wrong = list(mistakes), 0, 0
+    for remark in remarks:
+        if remark.kind != "pose":
+            continue
+        middle = (remark.start + remark.end) / 2
+        near = [one for one in left if one.start - TOLERANCE <= middle <= one.end + TOLERANCE]
+        if not near:
+            wrong += 1
+            continue
+        found = min(near, key=lambda one: abs(one.start + one.end - 2 * middle))
+        left.remove(found)
+        right += remark.part in parts_of(found)
+    return {"found": len(mistakes) - len(left), "missed": len(left), "wrong": wrong, "right": right}
+
+
+def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the results of `assess_clips`: one row for each measure, with its value and goal.
+
+    Correlations are Spearman's within each style, averaged over the styles.
+    """
+    clips, mistakes, timing, controls = (tables[name] for name in ("clips", "mistakes", "timing", "controls"))
+    counts = mistakes[["found", "missed", "wrong", "right"]].sum()
+    errors = (timing["found"] - timing["delay"]).abs()
+    rows = [
+        (f"correlation with {name}", _within(clips, name), goal)
+        for name, goal in (("deviation", 0.8), ("skill", np.nan))
+    ]
+    rows += [
+        ("F1 of weak moments", 2 * counts.found / max(2 * counts.found + counts.missed + counts.wrong, 1), 0.7),
+        ("right part of the body", counts.right / max(counts.found, 1), 0.8),
+        ("mean error of delays, s", errors.mean(), 0.05),
+        ("median error of delays, s", errors.median(), 0.05),
+    ]
+    low = controls.assign(low=controls["score"] < 10).groupby("control")["low"].mean()
+    rows += [(f"{name}: below the 10th percentile", share, 0.95) for name, share in low.items()]
+    return pd.DataFrame(rows, columns=["measure", "value", "goal"])
+
+
+def _within(clips: pd.DataFrame, name: str) -> float:
+    """Return the correlation of closeness with skill, or of distance with deviation, within a style."""
+    sign = -1 if name == "skill" else 1
+    return float(np.mean([sign * spearmanr(own["away"], own[name])[0] for _, own in clips.groupby("style")]))
