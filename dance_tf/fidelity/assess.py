@@ -9,7 +9,7 @@ import numpy as np
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.feedback import Remark, by_part, find_gaps, find_remarks
 from dance_tf.fidelity.score import CERTAINTY, Percentile, Standard, measure, percentile
-from dance_tf.fidelity.template import DEPTH, FINE, NAMES, PARTS, read_dance
+from dance_tf.fidelity.template import FINE, NAMES, PARTS, read_dance
 from dance_tf.pose.skeleton import Skeletons
 
 MOMENT = 0.5  # seconds
@@ -82,9 +82,8 @@ def assess(skeletons: Skeletons, standard: Standard, probability: float = math.n
     if not math.isnan(model.value):
         score = percentile(found.group - CERTAINTY * certainty, standard.group - CERTAINTY * standard.model)
     moments = (dance.times - dance.times[0]) // MOMENT
-    spreads = np.linalg.norm(found.toward * DEPTH, axis=-1) / found.spread
     late = np.repeat(found.late[:, None], len(PARTS), axis=1)
-    tables = [_means(each, moments, seen) for each in (by_part(spreads), by_part(angles), late, found.amplitude)]
+    tables = [_means(each, moments, seen) for each in (by_part(found.excess), by_part(angles), late, found.amplitude)]
     bones = {
         limb: [NAMES.index(f"{side}_{one}") for side in ("left", "right") for one in LIMBS[limb]] for limb in LIMBS
     }

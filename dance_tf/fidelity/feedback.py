@@ -9,17 +9,18 @@ from scipy.ndimage import gaussian_filter1d
 
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.score import Measures
-from dance_tf.fidelity.template import DEPTH, NAMES, PARTS, WEIGHTS, Dance
+from dance_tf.fidelity.template import NAMES, PARTS, WEIGHTS, Dance
 from dance_tf.pose.joints import JOINTS, joint_features
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.pose.track import runs
 
 # chosen on half of the dancers of generator seed 0
-SMOOTHING = 0.2  # seconds, deviation of the Gaussian over time
-WEAK, EDGE = 3.0, 1.8  # units of the spread: a weak moment exceeds the first, and lasts while it exceeds the second
+SMOOTHING = 0.1  # seconds, deviation of the Gaussian over time
+WEAK, EDGE = 4.5, 3.4  # units of the spread: a weak moment exceeds the first, and lasts while it exceeds the second
 APART, SHORTEST = 0.6, 0.3  # seconds: nearer moments are one; shorter ones are left out
 LATE, STEADY = 0.1, 1.0  # seconds: a dancer is late by so much, and for so long that it is said
 SMALL, LARGE = 0.75, 1.35  # amplitudes, relative to the references, that are said
+HELD = 12.0  # degrees, a constant difference of a part of the body that is said
 CLEAR = 0.5  # share of a difference that one direction explains, so that it is named
 VISIBLE, RARELY = 0.5, 0.25  # visibility of a joint that is seen, and share of the time that is worth a note
 BODY = "whole body"
@@ -39,8 +40,8 @@ class Remark:
 
     Attributes:
         part: one of `template.PARTS`, or `BODY`.
-        kind: "pose" (size in degrees), "timing" (size in seconds, late; early if negative) or "amplitude" (size
-            relative to the references).
+        kind: "pose" and "posture" (size in degrees), "timing" (size in seconds, late; early if negative) or
+            "amplitude" (size relative to the references).
         weight: how far from the references, in units of their spread; the largest matters most.
         text: in words.
     """
@@ -62,16 +63,16 @@ def by_part(values: np.ndarray) -> np.ndarray:
 def find_remarks(dance: Dance, measures: Measures) -> tuple[Remark, ...]:
     """Return what to change, the furthest from the references first."""
     seen, times = measures.alignment.seen, dance.times
-    excess = np.linalg.norm(measures.toward * DEPTH, axis=-1) / measures.spread * seen[:, None]
     share = np.maximum(gaussian_filter1d(seen.astype(float), SMOOTHING * RATE, mode="nearest"), 0.2)
-    excess = gaussian_filter1d(by_part(excess), SMOOTHING * RATE, axis=0, mode="nearest") / share[:, None]
+    excess = by_part(measures.excess) * seen[:, None]
+    excess = gaussian_filter1d(excess, SMOOTHING * RATE, axis=0, mode="nearest") / share[:, None]
     worst = excess.max(axis=1) * seen
     remarks = [
         _weak(times, found, excess[found], measures)
         for found in _joined(runs(worst > EDGE))
         if worst[found].max() > WEAK and found.stop - found.start >= SHORTEST * RATE
     ]
-    remarks += _offbeat(times, measures) + _amplitudes(times, measures)
+    remarks += _offbeat(times, measures) + _throughout(times, measures)
     return tuple(sorted(remarks, key=lambda remark: -remark.weight))
 
 
@@ -88,15 +89,21 @@ def _weak(times: np.ndarray, found: slice, excess: np.ndarray, measures: Measure
     """Say which part of the body differs most, how much and in which direction."""
     place = int(excess.mean(axis=0).argmax())
     start, end, part = float(times[found][0]), float(times[found][-1]), list(PARTS)[place]
+    size, how = _direction(measures, found, place)
+    late = float(np.median(measures.late[found]))
+    delay = f", {abs(late):.1f} s {'late' if late > 0 else 'early'}" if abs(late) > LATE else ""
+    text = f"{start:.1f}–{end:.1f} s: {part} {size:.0f}° {how}{delay}"
+    return Remark(start, end, part, "pose", size, float(excess.max()), text)
+
+
+def _direction(measures: Measures, found: slice, place: int) -> tuple[float, str]:
+    """Return the mean angle of a part of the body from the template, in degrees, and where it is too far."""
     seen, bones = measures.alignment.seen[found], BIG[place]
     apart = measures.toward[found][seen][:, bones].reshape(-1, 3)
-    size = float(np.degrees(measures.angles[found][seen][:, bones].mean()))
-    mean = apart.mean(axis=0)
+    mean, size = apart.mean(axis=0), np.linalg.norm(apart, axis=-1).mean()
     axis = int(np.abs(mean).argmax())
-    clear = abs(mean[axis]) > CLEAR * np.linalg.norm(apart, axis=-1).mean()
-    how = DIRECTIONS[axis][int(mean[axis] > 0)] if clear else "away from the references"
-    text = f"{start:.1f}–{end:.1f} s: {part} {size:.0f}° {how}"
-    return Remark(start, end, part, "pose", size, float(excess.max()), text)
+    how = DIRECTIONS[axis][int(mean[axis] > 0)] if abs(mean[axis]) > CLEAR * size else "away from the references"
+    return float(np.degrees(measures.angles[found][seen][:, bones].mean())), how
 
 
 def _offbeat(times: np.ndarray, measures: Measures) -> list[Remark]:
@@ -115,15 +122,20 @@ def _offbeat(times: np.ndarray, measures: Measures) -> list[Remark]:
     return remarks
 
 
-def _amplitudes(times: np.ndarray, measures: Measures) -> list[Remark]:
-    """Say which parts move too little or too much over the clip."""
-    remarks = []
-    for part, values in zip(PARTS, measures.amplitude[measures.alignment.seen].T, strict=True):
+def _throughout(times: np.ndarray, measures: Measures) -> list[Remark]:
+    """Say which parts are held differently over the whole clip, or move too little or too much."""
+    remarks, ends = [], times[[0, -1]].tolist()
+    for place, (part, values) in enumerate(zip(PARTS, measures.amplitude[measures.alignment.seen].T, strict=True)):
+        held = np.linalg.norm(measures.toward[measures.alignment.seen][:, BIG[place]].mean(axis=(0, 1)))
+        size, how = _direction(measures, slice(None), place)
+        if np.degrees(held) > HELD and how in np.ravel(DIRECTIONS):
+            text = f"whole clip: {part} {size:.0f}° {how}"
+            remarks.append(Remark(*ends, part, "posture", size, float(np.degrees(held)) / HELD, text))
         size = float(np.median(values[np.isfinite(values)])) if np.isfinite(values).any() else 1.0
         if not SMALL <= size <= LARGE:
             how = "small" if size < 1 else "large"
             text = f"whole clip: movements of the {part} too {how}, {size:.0%} of the references'"
-            remarks.append(Remark(*times[[0, -1]].tolist(), part, "amplitude", size, abs(math.log(size)) * 3, text))
+            remarks.append(Remark(*ends, part, "amplitude", size, 3 * abs(math.log(max(size, 0.05))), text))
     return remarks
 
 

@@ -29,8 +29,8 @@ from dance_tf.fidelity.template import (
 from dance_tf.pose.skeleton import Skeletons
 
 # chosen on half of the dancers of generator seed 0
-TIMING = 0.7  # weight of the unsteadiness of the timing, against the distance of the bones
-FLOOR = 0.03  # seconds a second, unsteadiness that counts as none
+TIMING = 1.0  # weight of the unsteadiness of the timing, against the distance of the bones
+FLOOR = 0.1  # seconds a second, unsteadiness that counts as none
 TEMPO_SPREAD, FREE = 0.015, 3.0  # deviation of log tempo among references, and how many of them cost nothing
 CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
@@ -48,8 +48,7 @@ class Measures:
 
     alignment: Alignment
     toward: np.ndarray  # float64 [n, 18, 3], differences of the unit vectors, clip - template
-    target: np.ndarray  # float64 [n, 18, 3], the bones of the template
-    spread: np.ndarray  # float64 [n, 18], radians, of the references
+    excess: np.ndarray  # float64 [n, 18], the same without most of its mean, in units of the references' spread
     late: np.ndarray  # float64 [n], seconds; early if negative
     amplitude: np.ndarray  # float64 [n, parts], of movements relative to the template; nan where it hardly moves
     distance: float  # mean angle of the bones in units of the spread
@@ -76,14 +75,13 @@ def measure(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) 
         raise ScoreError("less than one second of the clip is in the references: choose references that show more")
     target, spread, _ = expected(template, found.frames)
     toward, late = found.bones - target, -found.early / FINE
-    posture = toward[seen].mean(axis=0)
-    toward -= POSTURE * posture
-    distance = float((np.linalg.norm(toward * DEPTH, axis=-1) / spread @ WEIGHTS)[seen].mean())
+    excess = np.linalg.norm((toward - POSTURE * toward[seen].mean(axis=0)) * DEPTH, axis=-1) / spread
+    distance = float((excess @ WEIGHTS)[seen].mean())
     both = seen[1:] & seen[:-1]
     unsteady = float(np.abs(np.diff(late))[both].mean() * RATE)
     offbeat = max(abs(math.log(found.tempo)) / TEMPO_SPREAD - FREE, 0.0)
     group = math.log(distance) + TIMING * math.log(FLOOR + unsteady) + offbeat
-    return Measures(found, toward, target, spread, late, _amplitude(found, template), distance, unsteady, group)
+    return Measures(found, toward, excess, late, _amplitude(found, template), distance, unsteady, group)
 
 
 def _amplitude(found: Alignment, template: Template) -> np.ndarray:

@@ -146,14 +146,13 @@ def align(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) ->
         template: of its style.
         tempos: that are tried beside those of the references, relative to the template.
     """
-    known, number = template.count > 0, np.arange(len(dance.times))
-    start, usual, cost = _place(dance, template.bones[::FINER], known[::FINER], SAME_SONG)
-    tempo, usual = usual, 1.0
-    if len(tempos):
-        other = _place(dance, template.bones[::FINER], known[::FINER], tempos)
-        if other[2] < OTHER_TEMPO * cost:
-            start, tempo, _ = other
-            usual = tempo
+    number, coarse = np.arange(len(dance.times)), (template.bones[::FINER], template.count[::FINER] > 0)
+    start, tempo, cost = _place(dance, *coarse, SAME_SONG)
+    other = _place(dance, *coarse, tempos)
+    usual = 1.0
+    if other[2] < OTHER_TEMPO * cost:
+        start, tempo, _ = other
+        usual = tempo
     frames, early = FINER * (start + tempo * number), np.zeros(len(number))
     speed = np.gradient(gaussian_filter1d(template.bones, 1.0, axis=0, mode="wrap"), axis=0)
     for _ in range(ROUNDS):

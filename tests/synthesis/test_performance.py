@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from dance_tf.synthesis import performance
 from dance_tf.synthesis.body import JOINT, Dancer, body_of, make_dancer, place_joints
 from dance_tf.synthesis.choreography import CONTROLS, STYLES, UP, VERY_WIDE, Pose
-from dance_tf.synthesis.performance import MISTAKES, affected_joints, interpolate_keys, perform
+from dance_tf.synthesis.performance import BOUNCE, MISTAKES, SHARPNESS, affected_joints, interpolate_keys, perform
 
 TIMES = np.arange(240) / 30
 
@@ -102,3 +105,47 @@ def test_a_dancer_stands_still_in_still_intervals():
     assert step[resting].max() < 0.003
     assert np.median(step[~resting].max(axis=1)) > 0.01
     assert step.max() < 0.5  # no jump in between
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """A dancer without looseness, who moves as the perfect performance does, turns and travels."""
+    monkeypatch.setattr(performance, "SPREAD", 0 * performance.SPREAD)
+    return replace(perfect(), sharpness=SHARPNESS, bounce=BOUNCE, turning=20.0, travel=0.3)
+
+
+@pytest.mark.parametrize("still", [(), ((2.0, 3.0),)])
+def test_a_perfect_dancer_does_not_deviate(exact, still):
+    danced = perform(np.random.default_rng(3), STYLES[4], exact, TIMES, still)
+    assert danced.deviation.shape == (len(TIMES), len(JOINT))
+    assert danced.deviation.max() < 1e-9 and np.abs(danced.late).max() < 1e-9
+    loose = perform(np.random.default_rng(3), STYLES[4], make_dancer(0, 0, 0.5), TIMES, still)
+    assert loose.deviation.mean() > 0.05
+    np.testing.assert_allclose(np.ptp(loose.perfect.joints[:, JOINT["left_toe"], 1]), 0.0, atol=0.5)
+
+
+def test_a_pure_delay_is_a_timing_error(exact):
+    delayed = perform(np.random.default_rng(3), STYLES[4], replace(exact, lateness=0.1, travel=0, turning=0), TIMES)
+    np.testing.assert_allclose(delayed.late, 0.1, atol=1e-9)
+    hands = [JOINT["left_hand"], JOINT["right_hand"]]
+    np.testing.assert_allclose(delayed.motion.joints[3:, hands], delayed.perfect.joints[:-3, hands], atol=0.03)
+    assert delayed.deviation.max() > 0.3
+
+
+def test_deviation_shows_a_mistake_at_its_joints_and_time(exact):
+    found = 0
+    for number in range(12):
+        flawed, clean = (
+            perform(np.random.default_rng(number), STYLES[number], replace(exact, skill=0.3), TIMES, hidden=hidden)
+            for hidden in ((), ((-9, 99),))
+        )
+        assert clean.deviation.max() < 1e-9
+        inside = np.zeros(len(TIMES), bool)
+        for one in flawed.mistakes:
+            span = (TIMES >= one.start - 1e-6) & (TIMES <= one.end + 1e-6)
+            inside |= span
+            assert flawed.deviation[span][:, [JOINT[name] for name in one.joints]].max() > 0.1
+            assert one.kind != "late" or flawed.late[span].max() > 0.1
+            found += 1
+        assert flawed.deviation[~inside].max(initial=0) < 1e-9
+    assert found > 5

@@ -12,7 +12,15 @@ import pytest
 
 from dance_tf.synthesis import studio
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import SETTINGS_FILE, clean_plates, clip_key, render_arrays, shrink, synthesize
+from dance_tf.synthesis.studio import (
+    SETTINGS_FILE,
+    clean_plates,
+    clip_key,
+    render_arrays,
+    shrink,
+    stored_settings,
+    synthesize,
+)
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import truth_from_json
 
@@ -150,3 +158,11 @@ def test_clips_with_a_still_camera_have_a_plate(tmp_path):
         np.testing.assert_array_equal(plate, expected[name])
     (tmp_path / SETTINGS_FILE).write_text(json.dumps({**settings.as_record(), "generator": 0}))  # of another version
     assert clean_plates(tmp_path) == clean_plates(tmp_path / "TDS") == {}
+
+
+def test_settings_are_read_from_the_folder(made, tmp_path):
+    assert stored_settings(made) == TINY
+    assert stored_settings(tmp_path) is None  # real clips
+    for other in ({"generator": 0}, {"motion": "/takes"}):
+        (tmp_path / SETTINGS_FILE).write_text(json.dumps({**TINY.as_record(), **other}))
+        assert stored_settings(tmp_path) is None
