@@ -32,6 +32,7 @@ from dance_tf.pose.skeleton import Skeletons
 TIMING = 1.0  # weight of the unsteadiness of the timing, against the distance of the bones
 FLOOR = 0.1  # seconds a second, unsteadiness that counts as none
 TEMPO_SPREAD, FREE = 0.015, 3.0  # deviation of log tempo among references, and how many of them cost nothing
+USUAL_SWING, SCALE = 0.2, 2.0  # log amplitude that costs nothing, and the weight of what exceeds it
 CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
@@ -53,7 +54,7 @@ class Measures:
     amplitude: np.ndarray  # float64 [n, parts], of movements relative to the template; nan where it hardly moves
     distance: float  # mean angle of the bones in units of the spread
     unsteady: float  # mean change of `late` in a second, seconds
-    group: float  # log distance from the references: bones, timing, tempo
+    group: float  # log distance from the references: bones, timing, tempo, amplitude
 
     @property
     def angles(self) -> np.ndarray:
@@ -80,8 +81,11 @@ def measure(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) 
     both = seen[1:] & seen[:-1]
     unsteady = float(np.abs(np.diff(late))[both].mean() * RATE)
     offbeat = max(abs(math.log(found.tempo)) / TEMPO_SPREAD - FREE, 0.0)
-    group = math.log(distance) + TIMING * math.log(FLOOR + unsteady) + offbeat
-    return Measures(found, toward, excess, late, _amplitude(found, template), distance, unsteady, group)
+    amplitude = _amplitude(found, template)
+    known = amplitude[seen][np.isfinite(amplitude[seen])]
+    offscale = max(abs(math.log(max(np.median(known), 0.05))) - USUAL_SWING, 0.0) if len(known) else 0.0
+    group = math.log(distance) + TIMING * math.log(FLOOR + unsteady) + offbeat + SCALE * offscale
+    return Measures(found, toward, excess, late, amplitude, distance, unsteady, group)
 
 
 def _amplitude(found: Alignment, template: Template) -> np.ndarray:

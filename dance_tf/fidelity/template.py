@@ -7,6 +7,7 @@ content close the circle.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -23,7 +24,7 @@ TEMPOS = np.exp(np.linspace(-0.3, 0.3, 31))  # of a clip, relative to the templa
 SAME_SONG = TEMPOS[np.abs(np.log(TEMPOS)) < 0.05]  # tempos of references, which are danced to one song
 OVERLAP = 3.0  # seconds that two clips have in common when they are joined
 SHORTEST_LOOP = 3.0  # seconds
-LONGER, POORER = 2.2, 1.4  # a loop is wrong if one at most so much longer fits so much better
+LONGER, POORER = 2.2, 1.25  # a loop is wrong if one at most so much longer fits so much better
 SHIFTS = np.arange(-12, 13)  # frames of a template by which a dancer can be early, or late if negative
 STIFFNESS, PULL = 0.1, 0.0005  # costs of a change of the shift by one frame, and of a shift, squared chords
 TURNING = 1.5  # seconds, deviation of the Gaussian over which the direction of the dancer is averaged
@@ -236,6 +237,12 @@ class Line:
         np.add.at(self.total, places[seen], bones[seen])
         np.add.at(self.count, places[seen], 1)
 
+    def plus(self, other: "Line", sign: int = 1) -> "Line":
+        """Return the sums of both, or without the other."""
+        both = Line(0)
+        both.total, both.count = self.total + sign * other.total, self.count + sign * other.count
+        return both
+
     def folded(self, loop: int) -> "Line":
         """Return the same sums on a circle of `loop` frames."""
         folded, places = Line(loop), np.arange(len(self.total)) % loop
@@ -277,14 +284,21 @@ def _close(dances: Sequence[Dance], line: Line) -> tuple[Line, bool]:
     fits: dict[int, tuple[Line, float]] = {}
 
     def fit(loop: int) -> tuple[Line, float]:
+        """Return the circle of this length, and the mean cost of each dance against the others."""
         if loop not in fits:
             circle = line.folded(loop)
             for _ in range(3):
-                placed = [_place(dance, circle.mean, circle.count > 0, SAME_SONG) for dance in dances]
-                circle = Line(loop)
-                for dance, (start, tempo, _) in zip(dances, placed, strict=True):
-                    circle.add(dance, start, tempo)
-            fits[loop] = circle, float(np.mean([cost for *_, cost in placed]))
+                own = [Line(loop) for _ in dances]
+                for dance, alone in zip(dances, own, strict=True):
+                    alone.add(dance, *_place(dance, circle.mean, circle.count > 0, SAME_SONG)[:2])
+                circle = reduce(Line.plus, own)
+            others = [circle.plus(alone, -1) if len(dances) > 1 else circle for alone in own]
+            costs = [
+                _place(dance, rest.mean, rest.count > 0, SAME_SONG)[2]
+                for dance, rest in zip(dances, others, strict=True)
+            ]
+            costs = [cost for cost in costs if np.isfinite(cost)]
+            fits[loop] = circle, float(np.mean(costs)) if costs else np.inf
         return fits[loop]
 
     loops = _loops(line)

@@ -121,7 +121,6 @@ def test_a_perfect_dancer_does_not_deviate(exact, still):
     assert danced.deviation.max() < 1e-9 and np.abs(danced.late).max() < 1e-9
     loose = perform(np.random.default_rng(3), STYLES[4], make_dancer(0, 0, 0.5), TIMES, still)
     assert loose.deviation.mean() > 0.05
-    np.testing.assert_allclose(np.ptp(loose.perfect.joints[:, JOINT["left_toe"], 1]), 0.0, atol=0.5)
 
 
 def test_a_pure_delay_is_a_timing_error(exact):

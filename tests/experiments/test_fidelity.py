@@ -1,0 +1,118 @@
+"""Experiments of fidelity: the truth, controls, and a tiny run."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dance_tf.dataset.dataset import DatasetError
+from dance_tf.experiments.fidelity import (
+    ASYMMETRIC,
+    CONTROLS,
+    DELAYS,
+    assess_clips,
+    made_clips,
+    match_mistakes,
+    parts_of,
+    shifted,
+    summarise,
+)
+from dance_tf.fidelity.feedback import Remark
+from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.take import RenderedClip, clip_id
+from dance_tf.synthesis.truth import Mistake
+
+pytest.importorskip("dtaidistance")
+
+SETTINGS = StudioSettings(styles=7, dancers=6, seconds=8.0, frame_rate=10.0, width=54, height=96)
+STYLES = ("Lottery", "Blinding Lights")
+LATE = Mistake(1.0, 2.0, "late", ("pelvis", "head", "left_hand", "right_hand", "left_toe", "right_toe"))
+ARM = Mistake(5.0, 6.0, "arm forgotten", ("left_elbow", "left_wrist", "left_hand"))
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [clip for clip in made_clips(SETTINGS) if clip.style in STYLES]
+
+
+def remark(start, end, part, weight=5.0, kind="pose"):
+    return Remark(start, end, part, kind, 30.0, weight, "")
+
+
+def test_clips_have_their_truth(clips):
+    assert len(clips) == 12
+    lottery = [clip for clip in clips if clip.style == "Lottery"]
+    made = RenderedClip(5, 2, SETTINGS)
+    good = np.array([not reason for reason in made.truth.reasons()])
+    assert lottery[2].clip_id == clip_id(5, 2) and lottery[2].mistakes == made.truth.mistakes
+    assert lottery[2].deviation == pytest.approx(made.danced.deviation[good].mean())
+    np.testing.assert_array_equal(lottery[2].skeletons.valid, good)
+
+
+def test_skeletons_of_a_dataset_are_used_and_foreign_clips_refused(clips):
+    names = [clip.clip_id for clip in clips[:2]]
+    found = [replace(clip.skeletons, valid=np.ones(80, bool)) for clip in clips[:2]]
+    dataset = SimpleNamespace(clips=[SimpleNamespace(clip_id=name) for name in names], clip_skeletons=found)
+    for one, other in zip(made_clips(SETTINGS, dataset), clips, strict=False):
+        assert (one.clip_id, one.deviation) == (other.clip_id, other.deviation)
+        np.testing.assert_array_equal(one.skeletons.valid, other.skeletons.valid)  # frames with faults are left out
+    dataset.clips[0].clip_id = "waltz"
+    with pytest.raises(DatasetError, match="waltz is not in the set of made-up clips: name the footage"):
+        made_clips(SETTINGS, dataset)
+
+
+def test_parts_are_those_of_the_joints():
+    assert parts_of(ARM) == {"left arm"}
+    assert parts_of(LATE) == {"trunk", "head", "left arm", "right arm", "left leg", "right leg"}
+
+
+@pytest.mark.parametrize(
+    ("remarks", "expected"),
+    [
+        ([], (0, 2, 0, 0)),
+        ([remark(5.2, 5.8, "left arm")], (1, 1, 0, 1)),
+        ([remark(5.2, 5.8, "right leg")], (1, 1, 0, 0)),
+        ([remark(6.1, 6.7, "left arm"), remark(1.2, 1.8, "head")], (2, 0, 0, 2)),
+        ([remark(6.3, 6.9, "left arm")], (0, 2, 1, 0)),
+        ([remark(5.2, 5.8, "left arm"), remark(5.4, 5.6, "left arm")], (1, 1, 1, 1)),
+        ([remark(0.0, 8.0, "left arm", kind="posture")], (0, 2, 0, 0)),
+    ],
+    ids=["nothing", "found", "another part", "at the edge", "too far", "twice", "another kind"],
+)
+def test_remarks_are_matched_with_mistakes(remarks, expected):
+    found = match_mistakes(remarks, (LATE, ARM))
+    assert tuple(found[name] for name in ("found", "missed", "wrong", "right")) == expected
+
+
+def test_the_second_half_of_a_copy_is_shifted(clips):
+    skeletons = clips[0].skeletons
+    copy = shifted(skeletons, 0.2)
+    np.testing.assert_array_equal(copy.world[:39], skeletons.world[:39])
+    np.testing.assert_allclose(copy.world[45:], skeletons.world[43:-2], atol=2e-3)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_controls_change_the_dance_only(clips, control):
+    skeletons = clips[0].skeletons
+    changed = CONTROLS[control](skeletons, np.random.default_rng(0))
+    assert changed.world.shape == skeletons.world.shape and changed.valid.sum() == skeletons.valid.sum()
+    assert ("tempo" in control) == bool((changed.times != skeletons.times).any())
+    assert ("tempo" in control) != bool((changed.world != skeletons.world).any())
+
+
+def test_a_tiny_run(clips):
+    tables = assess_clips(clips, folds=2)
+    assert len(tables["clips"]) == len(tables["mistakes"]) == 12 and len(tables["timing"]) == 12 * len(DELAYS)
+    controls = tables["controls"].groupby("control").size()
+    assert controls["mirrored"] == 6 * sum(style in ASYMMETRIC for style in STYLES)
+    assert controls["wrong style"] == controls["noise"] == 12
+    assert tables["clips"]["seconds"].max() < 5
+    near = tables["clips"]["score"].mean()
+    assert tables["controls"]["score"].mean() < near / 3
+    summary = summarise(tables).set_index("measure")["value"]
+    assert summary["noise: below the 10th percentile"] == 1
+    assert summary["correlation with deviation"] > 0.3
+    again = assess_clips(clips, folds=2, jobs=2)
+    pd.testing.assert_frame_equal(again["controls"], tables["controls"])

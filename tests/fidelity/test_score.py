@@ -1,0 +1,76 @@
+"""Scores: percentiles, the references of a style, and what is far from it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dance_tf.fidelity.score import Reference, ScoreError, build_standard, measure, percentile
+from dance_tf.fidelity.template import PARTS, read_dance
+
+
+@pytest.mark.parametrize(
+    ("value", "references", "expected"),
+    [(0, [1, 2, 3, 4], 100), (2.5, [1, 2, 3, 4], 50), (2, [1, 2, 3, 4], 62.5), (9, [1, 2, 3, 4], 0)],
+)
+def test_a_percentile_is_the_share_of_references_that_are_further(value, references, expected):
+    found = percentile(value, np.array(references, float))
+    assert found.value == expected
+    assert found.low <= found.value <= found.high
+    assert (found.low == found.high) == (expected in (0, 100))
+
+
+@pytest.mark.parametrize(("value", "references"), [(1.0, []), (1.0, [2.0]), (math.nan, [1.0, 2.0])])
+def test_a_percentile_needs_two_references(value, references):
+    found = percentile(value, np.array(references))
+    assert all(map(math.isnan, (found.value, found.low, found.high)))
+
+
+def test_the_interval_narrows_with_more_references():
+    few, many = (percentile(0.5, np.linspace(0, 1, count)) for count in (6, 60))
+    assert few.high - few.low > 2 * (many.high - many.low) > 0
+
+
+def test_references_are_measured_without_themselves(references, standard):
+    assert standard.dancers == ("d0", "d1", "d2", "d3", "d4")
+    inside = [measure(read_dance(one.skeletons), standard.template).group for one in references]
+    assert (standard.group > inside).all()
+    assert np.isnan(standard.model).all()
+
+
+def test_one_reference_has_no_ranks(references):
+    alone = build_standard("Lottery", references[:1])
+    assert (alone.dancers, len(alone.group)) == (("d0",), 0)
+
+
+CHANGES = {
+    "backwards": lambda skeletons: replace(skeletons, world=skeletons.world[::-1]),
+    "still": lambda skeletons: replace(skeletons, world=np.repeat(skeletons.world[:1], 240, axis=0)),
+    "too fast": lambda skeletons: replace(skeletons, times=skeletons.times / 1.2),
+    "half as large movements": lambda skeletons: replace(
+        skeletons, world=(skeletons.world.astype(float) + skeletons.world.mean(axis=0, dtype=float)) / 2
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_dances_are_further_away(danced, standard, change):
+    skeletons = danced("Lottery", 8, 8.0, 30.0)
+    usual, changed = (measure(read_dance(one), standard.template) for one in (skeletons, CHANGES[change](skeletons)))
+    assert changed.group > usual.group + 0.3
+    if change == "half as large movements":
+        arm = list(PARTS).index("left arm")
+        assert np.nanmedian(changed.amplitude[:, arm]) < 0.8 * np.nanmedian(usual.amplitude[:, arm])
+
+
+def test_what_cannot_be_scored_is_said_in_one_line(danced, standard, references):
+    nobody = danced("Lottery", 0, 8.0)
+    nobody.valid[:] = False
+    with pytest.raises(ScoreError, match="less than one second: choose a clip") as refused:
+        measure(read_dance(nobody), standard.template)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(ScoreError, match="no reference of Lottery shows a dancer for a second: add a clip"):
+        build_standard("Lottery", [Reference("d1", nobody)])
+    with_one = build_standard("Lottery", [*references[:2], Reference("d9", nobody)])
+    assert with_one.dancers == ("d0", "d1")
