@@ -24,7 +24,9 @@ HELD = 12.0  # degrees, a constant difference of a part of the body that is said
 CLEAR = 0.5  # share of a difference that one direction explains, so that it is named
 VISIBLE, RARELY = 0.5, 0.25  # visibility of a joint that is seen, and share of the time that is worth a note
 BODY = "whole body"
-BIG = [np.array([bone for bone in bones if WEIGHTS[bone] >= WEIGHTS.max()]) for bones in PARTS.values()]
+BIG = [
+    np.array([bone for bone in bones if not NAMES[bone].endswith(("index", "toe", "hip"))]) for bones in PARTS.values()
+]
 # along the axes: negative, positive; the dancer faces the camera
 DIRECTIONS = (
     ("too far to the right", "too far to the left"),

@@ -31,7 +31,7 @@ TURNING = 1.5  # seconds, deviation of the Gaussian over which the direction of 
 ROUNDS = 3  # of turn, shift and tempo
 ON_TIME = 0.05 * FINE  # frames, deviation of the kernel that finds the most frequent timing
 OTHER_TEMPO = 0.6  # a tempo that is not the song's must reduce the costs to this share
-STEADY = 0.03 * FINER  # deviation of the tempo from the song's, frames of a template in a frame of the dance
+STEADY = 0.015 * FINER  # deviation of the tempo from the song's, frames of a template in a frame of the dance
 DRIFTS = np.linspace(-0.15, 0.15, 61)  # corrections of the tempo, frames of a template in a frame of the dance
 DEPTH = np.array([1.0, 1.0, 0.5])  # weights of the axes of a difference: depth is less exact in skeletons from video
 POSTURE = 0.8  # share of a constant difference of a bone that is taken out: habits, and the angle of the camera
@@ -45,7 +45,9 @@ PARTS = {  # of the body: their bones
     + [NAMES.index("neck")],
     "head": [NAMES.index("nose")],
 }
-WEIGHTS = np.array([0.3 if name.endswith(("index", "toe")) else 1.0 for name in NAMES])  # small bones are less exact
+# small bones are less exact, and so are legs in skeletons from video, under wide clothes
+EXACT = {"index": 0.3, "toe": 0.2, "knee": 0.7, "ankle": 0.7, "hip": 0.7}
+WEIGHTS = np.array([EXACT.get(name.split("_")[-1], 1.0) for name in NAMES])
 WEIGHTS /= WEIGHTS.sum()
 
 
