@@ -17,7 +17,7 @@ from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.assess import MOMENT, Assessment, assess
 from dance_tf.fidelity.feedback import Remark
-from dance_tf.fidelity.score import Reference, build_standard
+from dance_tf.fidelity.score import ReferenceClip, build_standard
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.settings import StudioSettings
@@ -118,7 +118,7 @@ def assess_clips(
 def _assess_group(clips: Sequence[MadeClip], style: str, held_out: Sequence[str], seed: int) -> dict[str, list[dict]]:
     """Return the rows of the tables of `assess_clips` for one style and some dancers."""
     references = [clip for clip in clips if clip.style == style and clip.dancer not in held_out]
-    standard = build_standard(style, [Reference(clip.dancer, clip.skeletons) for clip in references])
+    standard = build_standard(style, [ReferenceClip(clip.dancer, clip.skeletons) for clip in references])
     styles = sorted({clip.style for clip in clips})
     tables: dict[str, list[dict]] = {"clips": [], "mistakes": [], "timing": [], "controls": []}
     for clip in clips:
@@ -170,8 +170,8 @@ def _danced_at(skeletons: Skeletons, at: np.ndarray) -> Skeletons:
 
 def _later(assessment: Assessment, middle: float) -> float:
     """Return by how many seconds the dancer is later in the second half."""
-    late, apart = assessment.late[:, 0], assessment.starts - middle
-    return float(np.nanmean(late[apart > 0]) - np.nanmean(late[apart < -MOMENT]))
+    late = pd.Series(assessment.late[:, 0], assessment.starts - middle)
+    return float(late[late.index > 0].mean() - late[late.index < -MOMENT].mean())
 
 
 def _shuffled(skeletons: Skeletons, generator: np.random.Generator) -> Skeletons:

@@ -108,7 +108,7 @@ def assess(skeletons: Skeletons, standard: Standard, probability: float = math.n
         late=tables[2],
         amplitude=tables[3],
         remarks=find_remarks(dance, found),
-        notes=find_gaps(skeletons, dance),
+        notes=find_gaps(skeletons, dance, found),
     )
 
 

@@ -141,8 +141,8 @@ def _throughout(times: np.ndarray, measures: Measures) -> list[Remark]:
     return remarks
 
 
-def find_gaps(skeletons: Skeletons, dance: Dance) -> tuple[str, ...]:
-    """Return sentences on what the skeletons do not show, where it matters."""
+def find_gaps(skeletons: Skeletons, dance: Dance, measures: Measures) -> tuple[str, ...]:
+    """Return sentences on what the skeletons or the references do not show, where it matters."""
     notes, valid = [], skeletons.valid
     if valid.any():
         features = joint_features(skeletons.landmarks, skeletons.world, valid)[valid]
@@ -157,4 +157,6 @@ def find_gaps(skeletons: Skeletons, dance: Dance) -> tuple[str, ...]:
     for gap in runs(~dance.seen):
         start, end = dance.times[gap][[0, -1]]
         notes.append(f"{start:.1f}–{end:.1f} s: the dancer is not seen, so nothing is said about it")
+    if (missing := (dance.seen & ~measures.alignment.seen).sum() / RATE) >= 1:
+        notes.append(f"{missing:.0f} s show a part of the dance that is in no reference: add a longer reference")
     return (*notes, UNSEEN)

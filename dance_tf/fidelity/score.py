@@ -16,7 +16,6 @@ from dance_tf.fidelity.template import (
     FINE,
     PARTS,
     POSTURE,
-    TEMPOS,
     WEIGHTS,
     Alignment,
     Dance,
@@ -62,7 +61,7 @@ class Measures:
         return 2 * np.arcsin(np.minimum(np.linalg.norm(self.toward, axis=-1) / 2, 1))
 
 
-def measure(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) -> Measures:
+def measure(dance: Dance, template: Template) -> Measures:
     """Compare a dance with a template at the time of the music.
 
     Raises:
@@ -70,7 +69,7 @@ def measure(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) 
     """
     if dance.seen.sum() < RATE:
         raise ScoreError("the dancer is found in less than one second: choose a clip that shows the whole dancer")
-    found = align(dance, template, tempos)
+    found = align(dance, template)
     seen = found.seen
     if seen.sum() < RATE:
         raise ScoreError("less than one second of the clip is in the references: choose references that show more")
@@ -121,7 +120,7 @@ def percentile(value: float, references: np.ndarray, seed: int = 0) -> Percentil
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class ReferenceClip:
     """A clip of a reference dancer."""
 
     dancer: str
@@ -141,7 +140,7 @@ class Standard:
     lengths: np.ndarray  # float64 [18], median lengths of bones in torsos
 
 
-def build_standard(style: str, references: Sequence[Reference]) -> Standard:
+def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
     """Join the references of a style to its template, and measure each dancer against a template of the others.
 
     The places of the others in the template are kept, so that it is joined only once.

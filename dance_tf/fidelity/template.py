@@ -30,6 +30,7 @@ STIFFNESS, PULL = 0.1, 0.0005  # costs of a change of the shift by one frame, an
 TURNING = 1.5  # seconds, deviation of the Gaussian over which the direction of the dancer is averaged
 ROUNDS = 3  # of turn, shift and tempo
 ON_TIME = 0.05 * FINE  # frames, deviation of the kernel that finds the most frequent timing
+MANY = 200  # frames that are enough to find it
 OTHER_TEMPO = 0.6  # a tempo that is not the song's must reduce the costs to this share
 STEADY = 0.015 * FINER  # deviation of the tempo from the song's, frames of a template in a frame of the dance
 DRIFTS = np.linspace(-0.15, 0.15, 61)  # corrections of the tempo, frames of a template in a frame of the dance
@@ -83,8 +84,7 @@ class Template:
 
     bones: np.ndarray  # float64 [k, 18, 3], unit vectors
     spread: np.ndarray  # float64 [k, 18], radians, from which two of three references are less away
-    count: np.ndarray  # float64 [k], number of references that show a frame
-    loop: bool  # whether the references show that the choreography repeats
+    count: np.ndarray  # int64 [k], how often the references show a frame; 0 in the gap of a choreography without loop
 
     @property
     def seconds(self) -> float:
@@ -211,8 +211,9 @@ def _cheapest_path(cost: np.ndarray) -> np.ndarray:
 
 def _usual_timing(number: np.ndarray, early: np.ndarray, seen: np.ndarray, usual: float) -> np.ndarray:
     """Return the values, float64 [n], of the line on which most of the seen points lie, preferably of a usual slope."""
-    middle = number[seen].mean()
-    apart = early[seen] - DRIFTS[:, None] * (number[seen] - middle)
+    middle, chosen = number[seen].mean(), np.flatnonzero(seen)
+    chosen = chosen[:: len(chosen) // MANY + 1]
+    apart = early[chosen] - DRIFTS[:, None] * (number[chosen] - middle)
     near = np.exp(-(((apart[:, :, None] - apart[:, None]) / ON_TIME) ** 2) / 2).sum(axis=-1)
     near *= np.exp(-(((DRIFTS[:, None] - usual) / STEADY) ** 2) / 2)
     drift, point = np.unravel_index(near.argmax(), near.shape)
@@ -281,8 +282,8 @@ def _loops(line: Line) -> list[int]:
     return [int(lags[place]) for place in low if apart[place] < 0.6 * np.median(apart)]
 
 
-def _close(dances: Sequence[Dance], line: Line) -> tuple[Line, bool]:
-    """Return the shortest circle that fits about as well as longer ones, or a line with a gap; and whether it loops."""
+def _close(dances: Sequence[Dance], line: Line) -> Line:
+    """Return the shortest circle that fits about as well as longer ones, or the line with a gap that closes it."""
     fits: dict[int, tuple[Line, float]] = {}
 
     def fit(loop: int) -> tuple[Line, float]:
@@ -306,10 +307,8 @@ def _close(dances: Sequence[Dance], line: Line) -> tuple[Line, bool]:
     loops = _loops(line)
     for loop in loops:
         if fit(loop)[1] < POORER * min(fit(other)[1] for other in loops if loop <= other <= LONGER * loop):
-            return fit(loop)[0], True
-    gap = max(len(dance.times) for dance in dances)
-    line.total, line.count = np.pad(line.total, ((0, gap), (0, 0), (0, 0))), np.pad(line.count, (0, gap))
-    return line, False
+            return fit(loop)[0]
+    return line.folded(len(line.total) + max(len(dance.times) for dance in dances))
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +317,6 @@ class JoinedDances:
 
     rows: np.ndarray  # float64 [rows, k, 18, 3], nan where a row does not show a frame
     dancers: np.ndarray  # str [rows]; a dancer can have several rows
-    loop: bool
 
     def template(self, without: str = "") -> Template:
         """Return the average over the dancers, without one of them."""
@@ -334,7 +332,7 @@ class JoinedDances:
         pooled = np.sqrt((several @ own**2 + PRIOR * USUAL**2) / (several.sum() + PRIOR))
         shown = np.where(several, count, 0)[:, None]
         spread = np.sqrt((shown * own**2 + PRIOR * pooled**2) / (shown + PRIOR))
-        return Template(bones, spread, count.astype(float), self.loop)
+        return Template(bones, spread, count)
 
 
 def _quantile(rows: np.ndarray, count: np.ndarray, share: float) -> np.ndarray:
@@ -351,27 +349,20 @@ def join_dances(dances: Sequence[Dance], dancers: Sequence[str]) -> JoinedDances
     """Join the references of a style, of which each may show another part of the choreography.
 
     Args:
-        dances: each with at least one frame that is seen.
+        dances: at least one, each with at least one frame that is seen.
         dancers: of the dances.
-
-    Raises:
-        ValueError: there is no dance.
     """
-    if not dances:
-        raise ValueError("a template needs at least one reference with a dancer")
-    line, loop = _close(dances, _join(dances))
+    line = _close(dances, _join(dances))
     length = FINER * len(line.total)
-    frames = np.arange(length) / FINER
-    template = Template(
-        _unit(_at(line.mean, frames)), np.full((length, len(BONES)), USUAL), _at(line.count.astype(float), frames), loop
-    )
+    bones = _unit(_at(line.mean, np.arange(length) / FINER))
+    template = Template(bones, np.full((length, len(BONES)), USUAL), np.repeat(line.count, FINER))
     for _ in range(2):
         rows = [
             (row, dancer)
             for dance, dancer in zip(dances, dancers, strict=True)
             for row in _rows(align(dance, template, ()), length)
         ]
-        joined = JoinedDances(np.stack([row for row, _ in rows]), np.array([dancer for _, dancer in rows]), loop)
+        joined = JoinedDances(np.stack([row for row, _ in rows]), np.array([dancer for _, dancer in rows]))
         template = joined.template()
     return joined
 

@@ -1,11 +1,11 @@
-"""Reference dancers of a style, from their true joints."""
+"""ReferenceClip dancers of a style, from their true joints."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from dance_tf.fidelity.score import Reference, build_standard
+from dance_tf.fidelity.score import ReferenceClip, build_standard
 
 
 def resampled(skeletons, at):
@@ -24,7 +24,7 @@ def danced_at():
 @pytest.fixture(scope="session")
 def references(danced):
     """Five dancers of one style, 30 poses a second."""
-    return [Reference(f"d{number}", danced("Lottery", number, 8.0, 30.0)) for number in range(5)]
+    return [ReferenceClip(f"d{number}", danced("Lottery", number, 8.0, 30.0)) for number in range(5)]
 
 
 @pytest.fixture(scope="session")

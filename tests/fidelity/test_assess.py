@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dance_tf.fidelity.assess import Assessment, assess
-from dance_tf.fidelity.score import Reference, build_standard
+from dance_tf.fidelity.score import ReferenceClip, build_standard
 from dance_tf.fidelity.template import PARTS
 
 
@@ -59,7 +59,7 @@ def test_proportions_are_reported(skeletons, standard):
 
 def test_a_model_that_doubts_the_style_lowers_the_score(skeletons, references):
     chances = (0.99, 0.95, 0.9, 0.8, 0.6)
-    known = [Reference(one.dancer, one.skeletons, chance) for one, chance in zip(references, chances, strict=True)]
+    known = [ReferenceClip(one.dancer, one.skeletons, chance) for one, chance in zip(references, chances, strict=True)]
     standard = build_standard("Lottery", known)
     np.testing.assert_allclose(np.exp(standard.model), chances)
     sure, doubtful = (assess(skeletons, standard, chance) for chance in (0.99, 1e-6))

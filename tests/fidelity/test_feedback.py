@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dance_tf.fidelity.feedback import UNSEEN, by_part, find_gaps, find_remarks
-from dance_tf.fidelity.score import measure
+from dance_tf.fidelity.score import ReferenceClip, build_standard, measure
 from dance_tf.fidelity.template import NAMES, PARTS, WEIGHTS, read_dance
 from dance_tf.pose.skeleton import LANDMARK
 
@@ -76,18 +76,28 @@ def test_small_movements_and_a_wrong_posture_are_about_the_whole_clip(dancer, st
     assert found.text == f"whole clip: head {found.size:.0f}° too far forward"
 
 
-def test_what_is_not_seen_is_said(dancer):
-    assert find_gaps(dancer, read_dance(dancer)) == (UNSEEN,)
+def gaps(skeletons, standard):
+    dance = read_dance(skeletons)
+    return find_gaps(skeletons, dance, measure(dance, standard.template))
+
+
+def test_what_is_not_seen_is_said(dancer, standard):
+    assert gaps(dancer, standard) == (UNSEEN,)
     dancer.valid[60:90] = False
     dancer.landmarks[:, [LANDMARK[f"left_{joint}"] for joint in ("knee", "ankle", "toe")], 3] = 0.1
     dancer.landmarks[120:, LANDMARK["right_wrist"], 0] = 0.7
-    found = find_gaps(dancer, read_dance(dancer))
-    assert found == (
+    assert gaps(dancer, standard) == (
         "left leg: hidden in 100% of the time, so that it is judged less exactly",
         "parts of the body are out of the picture in 57% of the time",
         "2.0–2.9 s: the dancer is not seen, so nothing is said about it",
         UNSEEN,
     )
+
+
+def test_what_no_reference_shows_is_said(danced):
+    short = build_standard("Tak Mau Mau", [ReferenceClip("d1", danced("Tak Mau Mau", 1, 5.0))])
+    found = gaps(danced("Tak Mau Mau", 1, 8.0), short)
+    assert found == ("3 s show a part of the dance that is in no reference: add a longer reference", UNSEEN)
 
 
 def test_bones_are_averaged_by_part():

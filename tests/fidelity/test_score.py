@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dance_tf.fidelity.score import Reference, ScoreError, build_standard, measure, percentile
+from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, measure, percentile
 from dance_tf.fidelity.template import PARTS, read_dance
 
 
@@ -71,6 +71,6 @@ def test_what_cannot_be_scored_is_said_in_one_line(danced, standard, references)
         measure(read_dance(nobody), standard.template)
     assert "\n" not in str(refused.value)
     with pytest.raises(ScoreError, match="no reference of Lottery shows a dancer for a second: add a clip"):
-        build_standard("Lottery", [Reference("d1", nobody)])
-    with_one = build_standard("Lottery", [*references[:2], Reference("d9", nobody)])
+        build_standard("Lottery", [ReferenceClip("d1", nobody)])
+    with_one = build_standard("Lottery", [*references[:2], ReferenceClip("d9", nobody)])
     assert with_one.dancers == ("d0", "d1")
