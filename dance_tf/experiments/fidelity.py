@@ -18,6 +18,7 @@ from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.assess import MOMENT, Assessment, assess
 from dance_tf.fidelity.feedback import Remark
 from dance_tf.fidelity.score import ReferenceClip, build_standard
+from dance_tf.fidelity.template import PARTS
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.settings import StudioSettings
@@ -103,7 +104,7 @@ def assess_clips(
         Tables with the columns style and dancer, and:
 
         - "clips": skill, deviation, away (`Assessment.away`), score (percentile), seconds (to compute it);
-        - "mistakes": found, missed and wrong, numbers of remarks; right, those of the found with the right part;
+        - "mistakes": the counts of `match_mistakes`;
         - "timing": delay and found (seconds) of each shifted copy;
         - "controls": control and score (percentile) of each.
     """
@@ -208,12 +209,16 @@ def parts_of(mistake: Mistake) -> set[str]:
 
 
 def match_mistakes(remarks: Sequence[Remark], mistakes: Sequence[Mistake]) -> dict[str, int]:
-    """Return how many mistakes are found by remarks on poses and timing, with the right part, or missed; wrong remarks.
+    """Compare the remarks on poses with the mistakes of a clip.
 
     A remark finds a mistake if its middle lies within it, or at most `TOLERANCE` seconds outside. Each remark finds at
     most one mistake, and each mistake is found at most once; the remark of the largest weight chooses first.
+
+    Returns:
+        Numbers of mistakes that are "found" and "missed", of "wrong" remarks, of found mistakes that are visible at no
+        more than half of the parts of the body ("narrow"), and of those of which the remark names such a part ("right").
     """
-    left, right, wrong = list(mistakes), 0, 0
+    left, wrong, narrow, right = list(mistakes), 0, 0, 0
     for remark in remarks:
         if remark.kind != "pose":
             continue
@@ -224,8 +229,11 @@ def match_mistakes(remarks: Sequence[Remark], mistakes: Sequence[Mistake]) -> di
             continue
         found = min(near, key=lambda one: abs(one.start + one.end - 2 * middle))
         left.remove(found)
-        right += remark.part in parts_of(found)
-    return {"found": len(mistakes) - len(left), "missed": len(left), "wrong": wrong, "right": right}
+        if 2 * len(parts_of(found)) <= len(PARTS):
+            narrow += 1
+            right += remark.part in parts_of(found)
+    hits = len(mistakes) - len(left)
+    return {"found": hits, "missed": len(left), "wrong": wrong, "narrow": narrow, "right": right}
 
 
 def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -234,7 +242,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Correlations are Spearman's within each style, averaged over the styles.
     """
     clips, mistakes, timing, controls = (tables[name] for name in ("clips", "mistakes", "timing", "controls"))
-    counts = mistakes[["found", "missed", "wrong", "right"]].sum()
+    counts = mistakes[["found", "missed", "wrong", "narrow", "right"]].sum()
     errors = (timing["found"] - timing["delay"]).abs()
     rows = [
         (f"correlation with {name}", _within(clips, name), goal)
@@ -242,7 +250,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     ]
     rows += [
         ("F1 of weak moments", 2 * counts.found / max(2 * counts.found + counts.missed + counts.wrong, 1), 0.7),
-        ("right part of the body", counts.right / max(counts.found, 1), 0.8),
+        ("right part of the body", counts.right / max(counts.narrow, 1), 0.8),
         ("mean error of delays, s", errors.mean(), 0.05),
         ("median error of delays, s", errors.median(), 0.05),
     ]

@@ -71,19 +71,19 @@ def test_parts_are_those_of_the_joints():
 @pytest.mark.parametrize(
     ("remarks", "expected"),
     [
-        ([], (0, 2, 0, 0)),
-        ([remark(5.2, 5.8, "left arm")], (1, 1, 0, 1)),
-        ([remark(5.2, 5.8, "right leg")], (1, 1, 0, 0)),
-        ([remark(6.1, 6.7, "left arm"), remark(1.2, 1.8, "head")], (2, 0, 0, 2)),
-        ([remark(6.3, 6.9, "left arm")], (0, 2, 1, 0)),
-        ([remark(5.2, 5.8, "left arm"), remark(5.4, 5.6, "left arm")], (1, 1, 1, 1)),
-        ([remark(0.0, 8.0, "left arm", kind="posture")], (0, 2, 0, 0)),
+        ([], (0, 2, 0, 0, 0)),
+        ([remark(5.2, 5.8, "left arm")], (1, 1, 0, 1, 1)),
+        ([remark(5.2, 5.8, "right leg")], (1, 1, 0, 1, 0)),
+        ([remark(6.1, 6.7, "left arm"), remark(1.2, 1.8, "head")], (2, 0, 0, 1, 1)),
+        ([remark(6.3, 6.9, "left arm")], (0, 2, 1, 0, 0)),
+        ([remark(5.2, 5.8, "left arm"), remark(5.4, 5.6, "left arm")], (1, 1, 1, 1, 1)),
+        ([remark(0.0, 8.0, "left arm", kind="posture")], (0, 2, 0, 0, 0)),
     ],
     ids=["nothing", "found", "another part", "at the edge", "too far", "twice", "another kind"],
 )
 def test_remarks_are_matched_with_mistakes(remarks, expected):
     found = match_mistakes(remarks, (LATE, ARM))
-    assert tuple(found[name] for name in ("found", "missed", "wrong", "right")) == expected
+    assert tuple(found[name] for name in ("found", "missed", "wrong", "narrow", "right")) == expected
 
 
 def test_the_second_half_of_a_copy_is_shifted(clips):
@@ -125,7 +125,7 @@ def test_controls_of_a_tiny_run_score_low(tables):
 def test_a_summary_has_a_row_for_each_measure():
     styles = {"style": ["a"] * 3 + ["b"] * 3, "dancer": ["x", "y", "z"] * 2}
     clips = {**styles, "away": [1, 2, 3, 6, 5, 4], "deviation": [1, 2, 3, 5, 6, 4], "skill": [3, 2, 1, 1, 2, 3]}
-    counts = {"found": [2, 1], "missed": [1, 0], "wrong": [0, 1], "right": [2, 0]}
+    counts = {"found": [2, 1], "missed": [1, 0], "wrong": [0, 1], "narrow": [2, 1], "right": [2, 0]}
     controls = {"control": ["noise", "noise", "still"], "score": [5.0, 20.0, 0.0]}
     timing = {"delay": [0.1, -0.2, 0.3], "found": [0.1, -0.1, 0.1]}
     names = ("clips", "mistakes", "controls", "timing")
