@@ -215,8 +215,9 @@ def match_mistakes(remarks: Sequence[Remark], mistakes: Sequence[Mistake]) -> di
     most one mistake, and each mistake is found at most once; the remark of the largest weight chooses first.
 
     Returns:
-        Numbers of mistakes that are "found" and "missed", of "wrong" remarks, of found mistakes that are visible at no
-        more than half of the parts of the body ("narrow"), and of those of which the remark names such a part ("right").
+        Numbers of mistakes that are "found" and "missed"; of "wrong" remarks; of found mistakes that are visible at no
+        more than half of the parts of the body ("narrow"), and of these, of those whose remark names such a part
+        ("right").
     """
     left, wrong, narrow, right = list(mistakes), 0, 0, 0
     for remark in remarks:
