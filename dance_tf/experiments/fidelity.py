@@ -171,7 +171,7 @@ def _danced_at(skeletons: Skeletons, at: np.ndarray) -> Skeletons:
 
 def _later(assessment: Assessment, middle: float) -> float:
     """Return by how many seconds the dancer is later in the second half."""
-    late = pd.Series(assessment.late[:, 0], assessment.starts - middle)
+    late = pd.DataFrame(assessment.late, assessment.starts - middle).mean(axis=1)
     return float(late[late.index > 0].mean() - late[late.index < -MOMENT].mean())
 
 

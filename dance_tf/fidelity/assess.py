@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dance_tf.fidelity.align import RATE
-from dance_tf.fidelity.feedback import Remark, by_part, find_gaps, find_remarks
+from dance_tf.fidelity.feedback import Remark, find_gaps, find_remarks
 from dance_tf.fidelity.score import CERTAINTY, Percentile, Standard, measure, percentile
-from dance_tf.fidelity.template import FINE, NAMES, PARTS, read_dance
+from dance_tf.fidelity.template import FINE, NAMES, PART_WEIGHTS, read_dance
 from dance_tf.pose.skeleton import Skeletons
 
 MOMENT = 0.5  # seconds
@@ -35,8 +35,8 @@ class Assessment:
         seconds: length of what was compared.
         starts: of each moment of `MOMENT` seconds, float64 [m], seconds of the clip.
         closeness, angles, late, amplitude: of each moment and part of `template.PARTS`, float64 [m, parts]: angle in
-            units of the spread, angle in degrees, seconds (early if negative; the same for all parts), and extent of
-            movements relative to the references; nan where not seen or, for the amplitude, where hardly anything moves.
+            units of the spread, angle in degrees, seconds (early if negative), and extent of movements relative to
+            the references; nan where not seen or, for the amplitude, where hardly anything moves.
         remarks: what to change, the furthest from the references first.
         notes: what skeletons do not show.
     """
@@ -82,8 +82,10 @@ def assess(skeletons: Skeletons, standard: Standard, probability: float = math.n
     if not math.isnan(model.value):
         score = percentile(found.group - CERTAINTY * certainty, standard.group - CERTAINTY * standard.model)
     moments = (dance.times - dance.times[0]) // MOMENT
-    late = np.repeat(found.late[:, None], len(PARTS), axis=1)
-    tables = [_means(each, moments, seen) for each in (by_part(found.excess), by_part(angles), late, found.amplitude)]
+    tables = [
+        _means(each, moments, seen)
+        for each in (found.excess @ PART_WEIGHTS, angles @ PART_WEIGHTS, found.late_parts, found.amplitude)
+    ]
     bones = {
         limb: [NAMES.index(f"{side}_{one}") for side in ("left", "right") for one in LIMBS[limb]] for limb in LIMBS
     }

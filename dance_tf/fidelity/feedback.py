@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.score import Measures
-from dance_tf.fidelity.template import NAMES, PARTS, WEIGHTS, Dance
+from dance_tf.fidelity.template import NAMES, PART_WEIGHTS, PARTS, Dance
 from dance_tf.pose.joints import JOINTS, joint_features
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.pose.track import runs
@@ -57,16 +57,11 @@ class Remark:
     text: str
 
 
-def by_part(values: np.ndarray) -> np.ndarray:
-    """Return the weighted means of values of bones [n, 18] over the bones of each part, float64 [n, parts]."""
-    return np.stack([values[:, part] @ (WEIGHTS[part] / WEIGHTS[part].sum()) for part in PARTS.values()], axis=1)
-
-
 def find_remarks(dance: Dance, measures: Measures) -> tuple[Remark, ...]:
     """Return what to change, the furthest from the references first."""
     seen, times = measures.alignment.seen, dance.times
     share = np.maximum(gaussian_filter1d(seen.astype(float), SMOOTHING * RATE, mode="nearest"), 0.2)
-    excess = by_part(measures.excess) * seen[:, None]
+    excess = measures.excess @ PART_WEIGHTS * seen[:, None]
     excess = gaussian_filter1d(excess, SMOOTHING * RATE, axis=0, mode="nearest") / share[:, None]
     worst = excess.max(axis=1) * seen
     remarks = [

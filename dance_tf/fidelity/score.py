@@ -14,12 +14,14 @@ from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.template import (
     DEPTH,
     FINE,
+    PART_WEIGHTS,
     PARTS,
     POSTURE,
     WEIGHTS,
     Alignment,
     Dance,
     Template,
+    ahead,
     align,
     expected,
     join_dances,
@@ -50,6 +52,7 @@ class Measures:
     toward: np.ndarray  # float64 [n, 18, 3], differences of the unit vectors, clip - template
     excess: np.ndarray  # float64 [n, 18], the same without most of its mean, in units of the references' spread
     late: np.ndarray  # float64 [n], seconds; early if negative
+    late_parts: np.ndarray  # float64 [n, parts], the same of each part
     amplitude: np.ndarray  # float64 [n, parts], of movements relative to the template; nan where it hardly moves
     distance: float  # mean angle of the bones in units of the spread
     unsteady: float  # mean change of `late` in a second, seconds
@@ -84,7 +87,8 @@ def measure(dance: Dance, template: Template) -> Measures:
     known = amplitude[seen][np.isfinite(amplitude[seen])]
     offscale = max(abs(math.log(max(np.median(known), 0.05))) - USUAL_SWING, 0.0) if len(known) else 0.0
     group = math.log(distance) + TIMING * math.log(FLOOR + unsteady) + offbeat + SCALE * offscale
-    return Measures(found, toward, excess, late, amplitude, distance, unsteady, group)
+    parts = late[:, None] - ahead(found.bones, template, found.frames + found.early, seen, PART_WEIGHTS) / FINE
+    return Measures(found, toward, excess, late, parts, amplitude, distance, unsteady, group)
 
 
 def _amplitude(found: Alignment, template: Template) -> np.ndarray:

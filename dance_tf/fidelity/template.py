@@ -46,10 +46,13 @@ PARTS = {  # of the body: their bones
     + [NAMES.index("neck")],
     "head": [NAMES.index("nose")],
 }
-# small bones are less exact, and so are legs in skeletons from video, under wide clothes
+# of the bones: small ones are less exact, and so are legs in skeletons from video, under wide clothes
 EXACT = {"index": 0.3, "toe": 0.2, "knee": 0.7, "ankle": 0.7, "hip": 0.7}
 WEIGHTS = np.array([EXACT.get(name.split("_")[-1], 1.0) for name in NAMES])
 WEIGHTS /= WEIGHTS.sum()
+# the same for each part, float64 [18, parts], with the sum 1
+PART_WEIGHTS = np.stack([WEIGHTS * np.isin(np.arange(len(BONES)), part) for part in PARTS.values()], axis=1)
+PART_WEIGHTS /= PART_WEIGHTS.sum(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +160,6 @@ def align(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) ->
         start, tempo, _ = other
         usual = tempo
     frames, early = FINER * (start + tempo * number), np.zeros(len(number))
-    speed = np.gradient(gaussian_filter1d(template.bones, 1.0, axis=0, mode="wrap"), axis=0)
     for _ in range(ROUNDS):
         target, _, present = expected(template, frames + early)
         seen = dance.seen & present
@@ -166,16 +168,33 @@ def align(dance: Dance, template: Template, tempos: Sequence[float] = TEMPOS) ->
         cost = ((turned[:, None] - others) ** 2).sum(axis=-1) @ WEIGHTS * seen[:, None]
         cost = gaussian_filter1d(cost, 0.15 * RATE, axis=0, mode="nearest")
         early = SHIFTS[_cheapest_path(cost + PULL * SHIFTS**2)].astype(float)
-        # to a fraction of a frame: the shift that explains most of the remaining differences
-        moving = _at(speed, frames + early)
-        along, power = (
-            gaussian_filter1d(((each * moving).sum(axis=-1) @ WEIGHTS) * seen, 0.2 * RATE, mode="nearest")
-            for each in (turned - _at(template.bones, frames + early), moving)
-        )
-        early += np.clip(along / (power + 5e-4), -2, 2)
+        early += ahead(turned, template, frames + early, seen, WEIGHTS[:, None])[:, 0]
         line = _usual_timing(number, early, seen, FINER * usual - (frames[1] - frames[0]))
         frames, early = frames + line, early - line
     return Alignment(frames, early, turned, seen, float((frames[-1] - frames[0]) / max(number[-1], 1) / FINER))
+
+
+def ahead(
+    bones: np.ndarray, template: Template, frames: np.ndarray, seen: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return by how many frames bones are ahead of a template: the shift that explains most of their differences.
+
+    Args:
+        bones: float64 [n, 18, 3].
+        template: of which the bones are at `frames`, float64 [n].
+        seen: bool [n].
+        weights: of the bones, float64 [18, m].
+
+    Returns:
+        float64 [n, m], at most two frames; near 0 where the bones hardly move.
+    """
+    speed = np.gradient(gaussian_filter1d(template.bones, 1.0, axis=0, mode="wrap"), axis=0)
+    moving = _at(speed, frames)
+    along, power = (
+        gaussian_filter1d((each * moving).sum(axis=-1) @ weights * seen[:, None], 0.2 * RATE, axis=0, mode="nearest")
+        for each in (bones - _at(template.bones, frames), moving)
+    )
+    return np.clip(along / (power + 5e-4), -2, 2)
 
 
 def _turn(bones: np.ndarray, target: np.ndarray, seen: np.ndarray) -> np.ndarray:

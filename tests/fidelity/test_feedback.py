@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dance_tf.fidelity.feedback import UNSEEN, by_part, find_gaps, find_remarks
+from dance_tf.fidelity.feedback import UNSEEN, find_gaps, find_remarks
 from dance_tf.fidelity.score import ReferenceClip, build_standard, measure
-from dance_tf.fidelity.template import NAMES, PARTS, WEIGHTS, read_dance
+from dance_tf.fidelity.template import read_dance
 from dance_tf.pose.skeleton import LANDMARK
 
 
@@ -98,13 +98,3 @@ def test_what_no_reference_shows_is_said(danced):
     short = build_standard("Tak Mau Mau", [ReferenceClip("d1", danced("Tak Mau Mau", 1, 5.0))])
     found = gaps(danced("Tak Mau Mau", 1, 8.0), short)
     assert found == ("3 s show a part of the dance that is in no reference: add a longer reference", UNSEEN)
-
-
-def test_bones_are_averaged_by_part():
-    values = np.zeros((2, len(NAMES)))
-    values[1, PARTS["left leg"]] = 3.0
-    values[0, NAMES.index("right_index")] = 1.0
-    found = by_part(values)
-    assert found[1].tolist() == [0, 0, 3, 0, 0, 0] or found[1].tolist() == pytest.approx([0, 0, 3, 0, 0, 0])
-    arm = WEIGHTS[PARTS["right arm"]]
-    assert found[0, list(PARTS).index("right arm")] == pytest.approx(arm.min() / arm.sum())

@@ -8,10 +8,12 @@ import pytest
 from dance_tf.fidelity.template import (
     FINE,
     NAMES,
+    PART_WEIGHTS,
     PARTS,
     WEIGHTS,
     Dance,
     JoinedDances,
+    ahead,
     align,
     expected,
     join_dances,
@@ -140,3 +142,20 @@ def test_gaps_are_not_seen(danced):
     empty = read_dance(replace(skeletons, valid=np.zeros(80, bool)))
     assert len(empty.times) == len(empty.bones) == 0
     assert WEIGHTS.sum() == pytest.approx(1)
+
+
+def test_weights_of_parts_are_those_of_their_bones():
+    np.testing.assert_allclose(PART_WEIGHTS.sum(axis=0), 1)
+    index, arm = NAMES.index("right_index"), WEIGHTS[PARTS["right arm"]]
+    assert PART_WEIGHTS[index].tolist() == pytest.approx([0, arm[-1] / arm.sum(), 0, 0, 0, 0])
+    assert sorted(bone for bones in PARTS.values() for bone in bones) == list(range(BONES))
+
+
+def test_one_arm_can_be_late(standard):
+    template, arm = standard.template, PARTS["left arm"]
+    frames = np.arange(0.0, len(template.bones), FINE / 10)
+    bones = expected(template, frames)[0].copy()
+    bones[:, arm] = expected(template, frames - 1.5)[0][:, arm]
+    found = ahead(bones, template, frames, np.ones(len(frames), bool), PART_WEIGHTS)
+    np.testing.assert_allclose(found[:, 1:], 0, atol=1e-9)
+    assert np.median(found[:, 0]) == pytest.approx(-1.5, abs=0.4)
