@@ -33,7 +33,7 @@ from dance_tf.pose.skeleton import Skeletons
 TIMING = 1.0  # weight of the unsteadiness of the timing, against the distance of the bones
 FLOOR = 0.1  # seconds a second, unsteadiness that counts as none
 TEMPO_SPREAD, FREE = 0.015, 3.0  # deviation of log tempo among references, and how many of them cost nothing
-USUAL_SWING, SCALE = 0.2, 2.0  # log amplitude that costs nothing, and the weight of what exceeds it
+USUAL_SWING, SCALE = 0.35, 3.0  # log amplitude that costs nothing, and the weight of what exceeds it
 CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
