@@ -26,7 +26,8 @@ class Assessment:
         group: percentile of the distance to the template.
         model: percentile of the model's probability of the style; nan without one.
         references: number of reference dancers.
-        away: of which `group` is the rank: log distance from the references in bones, timing and tempo.
+        away: of which `group` is the rank: log distance from the references in bones, timing, tempo
+            and amplitude.
         distance: mean angle of the bones, in units of the spread of the references at that moment.
         degrees: mean angle of the bones.
         tempo: relative to the references.
@@ -38,7 +39,7 @@ class Assessment:
             units of the spread, angle in degrees, seconds (early if negative), and extent of movements relative to
             the references; nan where not seen or, for the amplitude, where hardly anything moves.
         remarks: what to change, the furthest from the references first.
-        notes: what skeletons do not show.
+        notes: what the skeletons or the references do not show.
     """
 
     style: str

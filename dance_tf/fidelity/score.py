@@ -46,7 +46,7 @@ class ScoreError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """How a dance differs from a template, `RATE` frames per second; values where `alignment.seen` only."""
+    """How a dance differs from a template, `RATE` frames per second; frames without `alignment.seen` mean nothing."""
 
     alignment: Alignment
     toward: np.ndarray  # float64 [n, 18, 3], differences of the unit vectors, clip - template
@@ -81,12 +81,12 @@ def measure(dance: Dance, template: Template) -> Measures:
     excess = np.linalg.norm((toward - POSTURE * toward[seen].mean(axis=0)) * DEPTH, axis=-1) / spread
     distance = float((excess @ WEIGHTS)[seen].mean())
     both = seen[1:] & seen[:-1]
-    unsteady = float(np.abs(np.diff(late))[both].mean() * RATE)
+    unsteady = float(np.abs(np.diff(late))[both].sum() / max(both.sum(), 1) * RATE)
     offbeat = max(abs(math.log(found.tempo)) / TEMPO_SPREAD - FREE, 0.0)
     amplitude = _amplitude(found, template)
     known = amplitude[seen][np.isfinite(amplitude[seen])]
     offscale = max(abs(math.log(max(np.median(known), 0.05))) - USUAL_SWING, 0.0) if len(known) else 0.0
-    group = math.log(distance) + TIMING * math.log(FLOOR + unsteady) + offbeat + SCALE * offscale
+    group = math.log(max(distance, 1e-3)) + TIMING * math.log(FLOOR + unsteady) + offbeat + SCALE * offscale
     parts = late[:, None] - ahead(found.bones, template, found.frames + found.early, seen, PART_WEIGHTS) / FINE
     return Measures(found, toward, excess, late, parts, amplitude, distance, unsteady, group)
 

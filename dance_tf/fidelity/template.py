@@ -337,9 +337,9 @@ class JoinedDances:
     rows: np.ndarray  # float64 [rows, k, 18, 3], nan where a row does not show a frame
     dancers: np.ndarray  # str [rows]; a dancer can have several rows
 
-    def template(self, without: str = "") -> Template:
-        """Return the average over the dancers, without one of them."""
-        rows = self.rows[self.dancers != without]
+    def template(self, without: str | None = None) -> Template:
+        """Return the average over the dancers, perhaps without one of them."""
+        rows = self.rows if without is None else self.rows[self.dancers != without]
         count = np.isfinite(rows[..., 0, 0]).sum(axis=0)
         middle = gaussian_filter1d(np.nan_to_num(_quantile(rows, count, 0.5)), 0.05 * FINE, axis=0, mode="wrap")
         bones = _unit(middle)

@@ -39,6 +39,11 @@ def test_references_are_measured_without_themselves(references, standard):
     assert np.isnan(standard.model).all()
 
 
+def test_dancers_can_be_without_a_name(references):
+    unnamed = [ReferenceClip("", one.skeletons) for one in references[:2]]
+    assert build_standard("Lottery", unnamed).template.count.max() >= 2
+
+
 def test_one_reference_has_no_ranks(references):
     alone = build_standard("Lottery", references[:1])
     assert (alone.dancers, len(alone.group)) == (("d0",), 0)
