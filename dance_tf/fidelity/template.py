@@ -240,7 +240,7 @@ def _usual_timing(number: np.ndarray, early: np.ndarray, seen: np.ndarray, usual
     return apart[drift, close].mean() + DRIFTS[drift] * (number - middle)
 
 
-class Line:
+class _Line:
     """Sums of dances that were placed in a common time, at `RATE`."""
 
     def __init__(self, length: int) -> None:
@@ -259,25 +259,25 @@ class Line:
         np.add.at(self.total, places[seen], bones[seen])
         np.add.at(self.count, places[seen], 1)
 
-    def plus(self, other: "Line", sign: int = 1) -> "Line":
+    def plus(self, other: "_Line", sign: int = 1) -> "_Line":
         """Return the sums of both, or without the other."""
-        both = Line(0)
+        both = _Line(0)
         both.total, both.count = self.total + sign * other.total, self.count + sign * other.count
         return both
 
-    def folded(self, loop: int) -> "Line":
+    def folded(self, loop: int) -> "_Line":
         """Return the same sums on a circle of `loop` frames."""
-        folded, places = Line(loop), np.arange(len(self.total)) % loop
+        folded, places = _Line(loop), np.arange(len(self.total)) % loop
         np.add.at(folded.total, places, self.total)
         np.add.at(folded.count, places, self.count)
         return folded
 
 
-def _join(dances: Sequence[Dance]) -> Line:
+def _join(dances: Sequence[Dance]) -> _Line:
     """Place each dance where it resembles those placed before, the most similar first."""
     left = sorted(dances, key=lambda dance: -dance.seen.sum())
     longest = max(len(dance.times) for dance in left)
-    line = Line(4 * longest)
+    line = _Line(4 * longest)
     line.add(left.pop(0), longest, 1.0)
     while left:
         mean, known = line.mean, line.count > 0
@@ -289,7 +289,7 @@ def _join(dances: Sequence[Dance]) -> Line:
     return line
 
 
-def _loops(line: Line) -> list[int]:
+def _loops(line: _Line) -> list[int]:
     """Return the lags, in frames, after which a line resembles itself."""
     mean, known = line.mean, line.count > 0
     lags = np.arange(round(SHORTEST_LOOP * RATE), len(mean) - round(OVERLAP * RATE))
@@ -301,19 +301,19 @@ def _loops(line: Line) -> list[int]:
     return [int(lags[place]) for place in low if apart[place] < 0.6 * np.median(apart)]
 
 
-def _close(dances: Sequence[Dance], line: Line) -> Line:
+def _close(dances: Sequence[Dance], line: _Line) -> _Line:
     """Return the shortest circle that fits about as well as longer ones, or the line with a gap that closes it."""
-    fits: dict[int, tuple[Line, float]] = {}
+    fits: dict[int, tuple[_Line, float]] = {}
 
-    def fit(loop: int) -> tuple[Line, float]:
+    def fit(loop: int) -> tuple[_Line, float]:
         """Return the circle of this length, and the mean cost of each dance against the others."""
         if loop not in fits:
             circle = line.folded(loop)
             for _ in range(3):
-                own = [Line(loop) for _ in dances]
+                own = [_Line(loop) for _ in dances]
                 for dance, alone in zip(dances, own, strict=True):
                     alone.add(dance, *_place(dance, circle.mean, circle.count > 0, SAME_SONG)[:2])
-                circle = reduce(Line.plus, own)
+                circle = reduce(_Line.plus, own)
             others = [circle.plus(alone, -1) if len(dances) > 1 else circle for alone in own]
             costs = [
                 _place(dance, rest.mean, rest.count > 0, SAME_SONG)[2]
