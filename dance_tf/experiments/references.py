@@ -47,23 +47,23 @@ def reference_accuracy(
         seed: of the choices.
 
     Returns:
-        One row for each count, draw and tested dancer: references (the count), draw, dancer, clips (tested), right.
-        Clips without a skeleton are tested, and wrong.
+        One row for each count, draw and tested clip: references (the count), draw, clip, dancer, style, right. Clips
+        without a skeleton are tested, and wrong.
     """
     dancers, labels = np.array(dataset.dancers), dataset.clip_labels
     everyone = np.unique(dancers)
     generator = np.random.default_rng(seed)
-    rows = []
+    styles, ids = np.array(dataset.styles)[labels], np.array([clip.clip_id for clip in dataset.clips])
+    tables = []
     for count in counts:
         chosen = [generator.permutation(everyone)[:count] for _ in range(draws)] if count > 1 else everyone[:, None]
         for draw, names in enumerate(chosen):
             known = np.flatnonzero(np.isin(dancers, names))
             right = np.array([_nearest(parts[:, known], labels[known]) for parts in apart]) == labels
-            for dancer in everyone[~np.isin(everyone, names)]:
-                own = dancers == dancer
-                counted = {"clips": int(own.sum()), "right": int(right[own].sum())}
-                rows.append({"references": count, "draw": draw, "dancer": dancer, **counted})
-    return pd.DataFrame(rows)
+            tested = ~np.isin(dancers, names)
+            answers = {"clip": ids[tested], "dancer": dancers[tested], "style": styles[tested], "right": right[tested]}
+            tables.append(pd.DataFrame({"references": count, "draw": draw, **answers}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _nearest(parts: np.ndarray, labels: np.ndarray) -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 from dance_tf.evaluation.intervals import (
     UNITS,
     accuracy_by_dancer,
+    bootstrap_dancers,
     compare_dancers,
     estimate_difference,
     estimate_scores,
@@ -108,6 +109,42 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
                     place = dict(zip(by, key, strict=True), part=part, unit=unit, metric=metric)
                     rows.append({**place, **vars(found), "dancers": dancers})
     return pd.DataFrame(rows)
+
+
+def answers(runs: Sequence[Run], by: Sequence[str] = ("name",)) -> pd.DataFrame:
+    """Return one row per run and clip of the held-out part: by…, clip, dancer, style, right."""
+    tables = []
+    for run in runs:
+        described, found = describe(run.spec), run.test
+        table = {"clip": found.clip_ids, "dancer": found.groups, "style": [found.styles[each] for each in found.labels]}
+        place = {column: described[column] for column in by}
+        tables.append(pd.DataFrame({**place, **table, "right": found.predicted == found.labels}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def shares_right(rows: pd.DataFrame, by: Sequence[str], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return the share of right answers in each group, with its interval over dancers.
+
+    Args:
+        rows: one answer each: by…, dancer, right.
+        by: columns that make a group.
+        resamples, seed: of the draws of dancers.
+
+    Returns:
+        Columns by…, mean, low, high (fractions), dancers; groups in the order of their first row.
+    """
+    found = []
+    for key, group in rows.groupby(list(by), sort=False):
+        counted = group.groupby("dancer")["right"].agg(["sum", "count"]).to_numpy(float)
+
+        def share(weights: np.ndarray, counted=counted) -> np.ndarray:
+            right, asked = (weights @ counted).T
+            return np.divide(right, asked, out=np.full(len(asked), np.nan), where=asked > 0)[:, None]
+
+        mean, low, high = bootstrap_dancers(share, len(counted), resamples, seed)[:, 0].tolist()
+        place = dict(zip(by, key, strict=True))
+        found.append({**place, "mean": mean, "low": low, "high": high, "dancers": len(counted)})
+    return pd.DataFrame(found)
 
 
 def learning_curve(runs: Sequence[Run], trained: int, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:

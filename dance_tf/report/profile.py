@@ -87,6 +87,16 @@ class Profile:
     timed_repeats: int = 3  # measurements of each part; the median is reported
     leakage_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits, background subtracted
     background_strategies: tuple[str, ...] = SIX_STRATEGIES  # compared across splits, with background
+    # inputs of networks: frames, cut-outs, skeletons
+    ladder_folds: int = 1  # number of folds that are run
+    ladder_strategies: tuple[str, ...] = ("cnn_ae_attention",)  # networks of frames, each with every view
+    skeleton_strategies: tuple[str, ...] = ("skeleton_tcn", "skeleton_gcn", "fusion")
+    skeleton_epochs: int = 0  # maximum; 0 for the networks' own
+    reference_counts: tuple[int, ...] = (1, 3, 5)  # reference clips of each style, by as many dancers
+    reference_draws: int = 20  # random choices of these dancers
+    ladder_dancers: tuple[int, ...] = (1, 2, 4, 8)  # training dancers of shorter learning curves
+    other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which all this is repeated
+    motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none
     # corruptions
     degrade_seeds: int = 2  # seeds of the conditions that are random
     degrade_frames: int = 6  # frames scored of each held-out clip
@@ -140,7 +150,7 @@ def read_profile(path: Path) -> dict[str, object]:
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
-    """Load a profile, with paths resolved: `work` from the repository root, `footage` from the YAML file's folder.
+    """Load a profile, with paths resolved: `work` from the repository root, others from the YAML file's folder.
 
     Args:
         name_or_path: as for `find_profile`.
@@ -150,10 +160,13 @@ def load_profile(name_or_path: str | Path) -> Profile:
     """
     path = find_profile(name_or_path)
     profile = Profile(**{"name": path.stem, **read_profile(path)})
+    folders = {"footage": profile.footage, "motion": profile.motion}
     return replace(
         profile,
         work=(ROOT / profile.work.expanduser()).resolve(),
-        footage=str((path.parent / Path(profile.footage).expanduser()).resolve()) if profile.footage else "",
+        **{
+            name: str((path.parent / Path(folder).expanduser()).resolve()) for name, folder in folders.items() if folder
+        },
         ablations=ROOT / "notebooks" / profile.ablations,
     )
 

@@ -2,6 +2,7 @@
 
 from dance_tf.dataset.batches import View
 from dance_tf.experiments.spec import comparison_settings
+from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.model.settings import TrainingSettings, training_settings
 from dance_tf.report.profile import Profile
 
@@ -14,6 +15,20 @@ RECIPE += ("growth_optimizer", "growth_learning_rate", "growth_momentum")
 def main_settings(profile: Profile, view: View = "difference") -> TrainingSettings:
     """Return the settings of the main runs: the proposed network with the full budget."""
     return training_settings(profile.strategy, view, **{name: getattr(profile, name) for name in BUDGET + RECIPE})
+
+
+def input_settings(profile: Profile, strategy: str, view: View | None = None) -> TrainingSettings:
+    """Return the settings of the runs that compare inputs: networks of skeletons have a recipe of their own.
+
+    Args:
+        profile: of the report.
+        strategy: a registered strategy.
+        view: input of a network of frames.
+    """
+    if strategy not in SKELETON_STRATEGIES:
+        return compared_settings(profile, strategy, view or "difference")
+    own = {"epochs": profile.skeleton_epochs} if profile.skeleton_epochs else {}
+    return training_settings(strategy, **own)
 
 
 def compared_settings(profile: Profile, strategy: str, view: View = "difference") -> TrainingSettings:

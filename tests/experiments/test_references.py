@@ -52,12 +52,12 @@ def test_distances_are_small_within_a_style(dataset, jobs):
 
 def test_each_dancer_is_tested_with_references_of_others(dataset):
     table = reference_accuracy(dataset, clip_distances(dataset), (1, 2), draws=3)
-    assert (table["clips"] == 2).all()
     one, two = table[table["references"] == 1], table[table["references"] == 2]
-    assert len(one) == 4 * 3 and len(two) == 3 * 2  # dancers who are not among the references
+    assert len(one) == 4 * 3 * 2 and len(two) == 3 * 2 * 2  # both clips of dancers who are not among the references
+    assert (one["clip"] == one["style"] + "/" + one["dancer"]).all()
     assert not (one["dancer"] == "dancer" + one["draw"].astype(str)).any()  # each dancer in turn gives the references
     lost = one["dancer"] == "dancer3"
-    assert (one[lost]["right"] == 1).all()  # the clip without skeletons is wrong
+    assert (one[lost]["right"] == (one[lost]["style"] == "style0")).all()  # the clip without skeletons is wrong
     # a reference dancer with one style only gives that answer alone
     known = one[~lost].groupby("draw")["right"].sum()
     assert known.tolist() == [4, 4, 4, 3]

@@ -8,9 +8,9 @@ from dance_tf.report.figures.clips import background_views, clip_strip, frame_st
 from dance_tf.report.figures.comparison import (
     accuracy_against_cost,
     accuracy_bars,
+    accuracy_lines,
     frame_interval_curve,
     leakage_gap,
-    learning_curve,
 )
 from dance_tf.report.figures.confusion import attention_by_style, confusion_matrices, confusion_matrix
 from dance_tf.report.figures.corruption import (
