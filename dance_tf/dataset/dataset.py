@@ -138,6 +138,11 @@ class Dataset:
             start += len(found)
         return np.concatenate(windows), np.concatenate(nearest)
 
+    @property
+    def has_poses(self) -> bool:
+        """Whether skeletons were looked for in every clip."""
+        return all(clip.poses for clip in self.clips)
+
     def check_poses(self) -> None:
         """Raise DatasetError if a clip has no skeletons."""
         for clip in self.clips:

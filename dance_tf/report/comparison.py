@@ -40,7 +40,7 @@ def resolve_builder(network: str) -> str:
 
 
 def strategy_title(name: str) -> str:
-    """Return a strategy's title, that of the paper if it has one; a user's own network is named by its file or module and its function."""
+    """Return a strategy's title; a user's own network is named by its file or module and its function."""
     place, _, function = name.rpartition(":")
     return REGISTERED[name].title if name in REGISTERED else f"{Path(place).stem}:{function}" if place else name
 

@@ -1,9 +1,10 @@
 """Training settings from a profile, for the main runs and for the runs that compare networks."""
 
-from dance_tf.dataset.batches import View
-from dance_tf.experiments.spec import comparison_settings
+from dance_tf.dataset.batches import ALL_VIEWS, VIEWS, View
+from dance_tf.experiments.spec import RunSpec, comparison_settings, fold_specs
 from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.model.settings import TrainingSettings, training_settings
+from dance_tf.report.ladder import rung_name
 from dance_tf.report.profile import Profile
 
 BUDGET = ("epochs", "patience", "frames_per_clip", "jitter", "growth_epochs", "growth_last_epochs")
@@ -29,6 +30,25 @@ def input_settings(profile: Profile, strategy: str, view: View | None = None) ->
         return compared_settings(profile, strategy, view or "difference")
     own = {"epochs": profile.skeleton_epochs} if profile.skeleton_epochs else {}
     return training_settings(strategy, **own)
+
+
+def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...]:
+    """Return the runs that compare inputs, named by their rungs: networks of frames with each view, then of skeletons.
+
+    Args:
+        profile: of the report.
+        folds: number of folds that are run.
+        posed: whether the clips have skeletons; without them, only runs that need none are returned.
+    """
+    views = ALL_VIEWS[:-1] if posed else VIEWS
+    inputs = [(strategy, view) for strategy in profile.ladder_strategies for view in views]
+    inputs += [(strategy, "skeleton") for strategy in profile.skeleton_strategies if posed]
+    fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
+    return tuple(
+        spec
+        for each in inputs
+        for spec in fold_specs(input_settings(profile, *each), folds, name=rung_name(*each), **fields)
+    )
 
 
 def compared_settings(profile: Profile, strategy: str, view: View = "difference") -> TrainingSettings:
