@@ -52,7 +52,7 @@ def ladder_scores(runs: Sequence[Run], references: pd.DataFrame, resamples: int 
         high, dancers.
     """
     scored = estimates(runs, ["name"], resamples, seed)
-    scored = scored.query("part == @HELD_OUT and metric == 'accuracy' and unit == 'frame'").assign(measure=FRAME)
+    scored = scored.query("part == 'held out' and metric == 'accuracy' and unit == 'frame'").assign(measure=FRAME)
     nearest = references.assign(name=REFERENCES + references["references"].astype(str)) if len(references) else None
     given = pd.concat([answers(runs), nearest], ignore_index=True)
     styles = runs[0].test.styles
