@@ -27,6 +27,8 @@ def test_values_and_paths(tmp_path):
     assert (profile.learning_rate, profile.jitter, profile.left_out_families) == (0.001, 0.0, ())
     assert type(profile.jitter) is float
     assert (profile.footage, profile.work) == (str(tmp_path / "clips"), ROOT / "cache")
+    assert profile.motion == ""
+    assert load_profile(write(tmp_path, "motion: ../bvh\n")).motion == str(tmp_path.parent / "bvh")
     assert load_profile(write(tmp_path, "")) == Profile(name="tiny")
     assert load_profile(write(tmp_path, f"footage: {tmp_path}/elsewhere\n")).footage == f"{tmp_path}/elsewhere"
 
