@@ -43,6 +43,7 @@ class Verdict:
         seconds: length of the clip.
         elapsed: seconds to read, curate and classify it.
         notes: sentences for the user, such as that the camera moves.
+        coverage: share of the time in which the dancer was found; None for models that do not look for the dancer.
     """
 
     clip: str
@@ -53,6 +54,7 @@ class Verdict:
     seconds: float
     elapsed: float
     notes: tuple[str, ...] = ()
+    coverage: float | None = None
 
     @property
     def text(self) -> str:
@@ -100,12 +102,13 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
         raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    frames, notes = curated.frames, ()
+    frames, notes, coverage = curated.frames, (), None
     if view in POSE_VIEWS:
+        coverage = curated.skeletons.coverage
         if curated.skeletons.valid.sum() < 2:
             raise ReadError("no dancer is found in it")
-        if (share := curated.skeletons.coverage) < TRUSTED_COVERAGE:
-            notes = (f"the dancer was found in {share:.0%} of the time: trust this verdict less",)
+        if coverage < TRUSTED_COVERAGE:
+            notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
     if view == "skeleton":
         by_frame = bundle.model.predict(cut_windows(curated.skeletons)[0], batch_size=BATCH, verbose=0)
     else:
@@ -127,6 +130,7 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         seconds=float(curated.seconds),
         elapsed=time.perf_counter() - started,
         notes=notes,
+        coverage=coverage,
     )
 
 

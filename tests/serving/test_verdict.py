@@ -131,7 +131,8 @@ def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip,
     assert verdict.seconds == pytest.approx(2.5, abs=0.11) and verdict.elapsed > 0
     assert (verdict.clip, verdict.notes) == (str(clip), ())
     document = json.loads(json.dumps(dataclasses.asdict(verdict)))
-    assert list(document) == "clip style confidence probabilities frames seconds elapsed notes".split()
+    assert list(document) == "clip style confidence probabilities frames seconds elapsed notes coverage".split()
+    assert document["coverage"] is None
     assert list(document["frames"]) == ["seen", "used", "dropped"]
 
 
@@ -179,7 +180,8 @@ def test_a_model_of_cut_outs_sees_the_dancer_alone(bundles, clip, monkeypatch, c
             classify_clip(bundle, clip, SameProcess())
         return
     verdict, whole = (classify_clip(each, clip, SameProcess()) for each in (bundle, bundles["frame"]))
-    assert verdict.frames == whole.frames
+    assert verdict.frames == whole.frames and whole.coverage is None
+    assert verdict.coverage == pytest.approx(1 if count == 99 else 0.2)
     if count == 99:  # the cut-outs are the frames
         assert verdict.probabilities == pytest.approx(whole.probabilities, abs=0.02)
     else:
