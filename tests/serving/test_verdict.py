@@ -181,7 +181,7 @@ def test_a_model_of_cut_outs_sees_the_dancer_alone(bundles, clip, monkeypatch, c
         return
     verdict, whole = (classify_clip(each, clip, SameProcess()) for each in (bundle, bundles["frame"]))
     assert verdict.frames == whole.frames and whole.coverage is None
-    assert verdict.coverage == pytest.approx(1 if count == 99 else 0.2)
+    assert verdict.coverage == pytest.approx(0.8 if count == 99 else 0.2)  # a fifth of the frames is blank
     if count == 99:  # the cut-outs are the frames
         assert verdict.probabilities == pytest.approx(whole.probabilities, abs=0.02)
     else:
