@@ -1,25 +1,37 @@
-"""Skeletons of curated clips: where they were found, and how near they are to the true joints of made-up clips.
+"""Skeletons of curated clips: where they were found, how near they are to the truth, what corruptions do to them.
 
 Shares are computed from tables with one row per clip, so that their intervals are over dancers (`pooled_shares`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
+from dance_tf.corruption.clips import FrameRequest
+from dance_tf.curation.parts import CurationRow, content_sha256
+from dance_tf.curation.run import failure_reason
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.evaluation.intervals import bootstrap_dancers
 from dance_tf.experiments.cache import Experiment
+from dance_tf.experiments.conditions import CLEAN, paper_corruptions
+from dance_tf.experiments.corrupted_clips import MEMORY_BYTES, TIMEOUT_SECONDS
+from dance_tf.experiments.corrupted_poses import FRAMES, skeletons_under
 from dance_tf.experiments.curation import CAMERAS
 from dance_tf.model.provenance import source_hash
+from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.skeleton import LANDMARK, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.studio import folder_settings
 from dance_tf.synthesis.take import DrawnClip, RenderedClip, clip_id
 from dance_tf.synthesis.truth import ClipTruth, read_truths
+from dance_tf.video.isolation import DecodingProcess, LostProcess
+from dance_tf.video.settings import READ_DEFAULTS
+from dance_tf.video.stills import ReadError
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 TORSO = [f"{side}_{part}" for part in ("shoulder", "hip") for side in SIDES]
@@ -28,6 +40,9 @@ REACH = 0.2  # torso lengths within which a joint is correct (PCK@0.2)
 UNKNOWN = "unknown"  # camera of real footage
 SHOWN_SECONDS = 4.0  # of each clip in the animation
 COVERAGE_COLUMNS = ["clip", "style", "dancer", "camera", "poses", "found", "good", "good_found"]
+SAME_TIME = 1e-3  # seconds
+COUNTS = ["poses", "found", "joints", "near"]
+CORRUPTED_COLUMNS = ["clip", "style", "dancer", "reason", "condition", *COUNTS, "away"]
 JOINT_COLUMNS = ["clip", "style", "dancer", "camera", "joint", "frames", "near"]
 
 
@@ -183,3 +198,90 @@ def measure_shown(experiment: Experiment, count: int = 4) -> dict[str, np.ndarra
         return {"clips": np.array(clips), "styles": np.array(styles), "clip": number, **parts}
 
     return experiment.measure("pose_shown", compute, count)
+
+
+def measure_corrupted(experiment: Experiment, count: int, poses: PoseSettings) -> pd.DataFrame:
+    """Find skeletons in a few clips, clean and under each condition of Table 5; recorded as `corrupted_poses`.
+
+    Only the first frames of a clip are corrupted (`corrupted_poses.FRAMES`), and only frames that curation kept count.
+
+    Args:
+        experiment: whose clips they are.
+        count: of clips, chosen at random, of different dancers if there are enough.
+        poses: how skeletons are found.
+
+    Returns:
+        One row per clip and condition: clip, style, dancer, reason (why the clip could not be read; such a clip has one
+        row), condition, poses, found, joints (12 for each frame with a skeleton and without fault; 0 without truth),
+        near (those within `REACH` of the truth), away (median distance of the joints from those in the clean clip, in
+        torso lengths; NaN without any).
+    """
+
+    def compute() -> pd.DataFrame:
+        dataset, workspace = experiment.dataset, experiment.workspace
+        listed = {row.clip_id: row for row in workspace.rows() if row.part}
+        drawn, tasks = made_up_clips(workspace.footage), []
+        dancers = pd.Series(dataset.dancers).sample(frac=1, random_state=0)
+        chosen = [*dancers.drop_duplicates().index, *dancers[dancers.duplicated()].index][:count]
+        for place in sorted(chosen):
+            row = listed[dataset.clips[place].clip_id]
+            kept, make = dataset.timestamps[dataset.clip_slices[place]], drawn.get(row.clip_id)
+            task = row, workspace.clip_path(row), dataset.dancers[place], kept, poses, make
+            tasks.append(joblib.delayed(_corrupted_rows)(*task))
+        # threads: each clip has a subprocess of its own
+        return pd.concat(joblib.Parallel(n_jobs=experiment.jobs, prefer="threads")(tasks), ignore_index=True)
+
+    code = source_hash("pose", "synthesis", "video")
+    return experiment.measure("corrupted_poses", compute, count, asdict(poses), FRAMES, code)
+
+
+def _corrupted_rows(
+    row: CurationRow,
+    path: Path,
+    dancer: str,
+    kept: np.ndarray,
+    poses: PoseSettings,
+    make: Callable[[], DrawnClip] | None,
+) -> pd.DataFrame:
+    labels, corruptions, nothing = (row.clip_id, row.style, dancer), paper_corruptions(), np.empty(0, np.int64)
+    conditions = [(None if each.condition == CLEAN else each.condition, each.severity) for each in corruptions]
+    seeds = [each.clip_seed(row.sha256) for each in corruptions]
+    requests = [FrameRequest(nothing, *each, seed) for each, seed in zip(conditions, seeds, strict=True)]
+    read = replace(READ_DEFAULTS, start=row.start, end=row.end or None)
+    try:
+        if content_sha256(path) != row.sha256:
+            raise ReadError("the file has changed since it was curated")
+        with DecodingProcess(TIMEOUT_SECONDS, MEMORY_BYTES) as process:
+            found = process.call(skeletons_under, path.resolve(), read, requests, poses)
+    except (OSError, ReadError, LostProcess, MemoryError) as error:
+        refused = (*labels, failure_reason(error), CLEAN, *[0] * len(COUNTS), np.nan)
+        return pd.DataFrame([refused], columns=CORRUPTED_COLUMNS)
+    found = [_at_times(skeletons, kept) for skeletons in found]
+    drawn, rows = make() if make else None, []
+    for each, skeletons in zip(corruptions, found, strict=True):
+        near = compare_with_truth(skeletons, drawn)[1] if drawn else np.zeros((0, len(MAIN_JOINTS)), bool)
+        counts = len(skeletons.times), skeletons.valid.sum(), near.size, near.sum()
+        rows.append((*labels, "", each.condition, *counts, distance_from(found[0], skeletons)))
+    return pd.DataFrame(rows, columns=CORRUPTED_COLUMNS)
+
+
+def _at_times(skeletons: Skeletons, times: np.ndarray) -> Skeletons:
+    """Return the skeletons at some of the times, float64 [n], ascending."""
+    nearest = np.searchsorted(times, skeletons.times - SAME_TIME).clip(0, len(times) - 1)
+    kept = np.abs(times[nearest] - skeletons.times) < SAME_TIME
+    return Skeletons(*(values[kept] for values in vars(skeletons).values()))
+
+
+def distance_from(clean: Skeletons, other: Skeletons) -> float:
+    """Return the median distance of the main joints in two readings of a clip, in torso lengths of the first.
+
+    Frames in which both have a skeleton are compared; NaN without any.
+    """
+    _, ours, theirs = np.intersect1d(clean.times, other.times, return_indices=True)
+    both = clean.valid[ours] & other.valid[theirs]
+    if not both.any():
+        return float("nan")
+    ours, theirs = ours[both], theirs[both]
+    torso = np.maximum(torso_lengths(places(clean, TORSO)[ours]), 1e-6)
+    away = np.linalg.norm(places(clean, MAIN_JOINTS)[ours] - places(other, MAIN_JOINTS)[theirs], axis=-1)
+    return float(np.median(away / torso[:, None]))
