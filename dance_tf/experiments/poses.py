@@ -38,7 +38,7 @@ TORSO = [f"{side}_{part}" for part in ("shoulder", "hip") for side in SIDES]
 MAIN_JOINTS = tuple(f"{side}_{part}" for part in PARTS for side in SIDES)
 REACH = 0.2  # torso lengths within which a joint is correct (PCK@0.2)
 UNKNOWN = "unknown"  # camera of real footage
-SHOWN_SECONDS = 4.0  # of each clip in the animation
+SHOWN_POSES = 30  # of each clip in the animation
 COVERAGE_COLUMNS = ["clip", "style", "dancer", "camera", "poses", "found", "good", "good_found"]
 SAME_TIME = 1e-3  # seconds
 COUNTS = ["poses", "found", "joints", "near"]
@@ -175,27 +175,31 @@ def pooled_shares(
 
 
 def measure_shown(experiment: Experiment, count: int = 4) -> dict[str, np.ndarray]:
-    """Return the first seconds of the skeletons of a few clips, each of another style; recorded as `pose_shown`.
+    """Return the first skeletons of a few clips, each of another style; recorded as `pose_shown`.
 
     Returns:
-        clips and styles (text [k]), and of all of them, one after the other: clip int64 [n], which of them;
-        landmarks float16 [n, 33, 4], valid bool [n] and times float64 [n], as in `Skeletons`.
+        clip_ids and styles (text [k]), and of all of them, one after the other: clip int64 [n], which of them;
+        landmarks float16 [n, 33, 4], valid bool [n] and times float64 [n], as in `Skeletons`, at most `SHOWN_POSES` of
+        a clip, from the first one that is valid.
     """
 
     def compute() -> dict[str, np.ndarray]:
-        dataset, chosen = experiment.dataset, []
+        dataset, chosen, parts = experiment.dataset, [], []
         for style in np.linspace(0, len(dataset.styles) - 1, min(count, len(dataset.styles))).round():
             own = np.flatnonzero(dataset.clip_labels == style)
             chosen.append(own[len(chosen) * len(own) // count])  # of different dancers
-        skeletons = [dataset.clip_skeletons[clip] for clip in chosen]
-        early = [one.times < SHOWN_SECONDS for one in skeletons]
-        parts = {
-            name: np.concatenate([getattr(one, name)[part] for one, part in zip(skeletons, early, strict=True)])
-            for name in ("landmarks", "valid", "times")
+        for clip in chosen:
+            start, stop = dataset.pose_slices[clip].start, dataset.pose_slices[clip].stop
+            first = start + int(np.argmax(dataset.skeletons.valid[start:stop]))
+            parts.append(np.arange(first, min(first + SHOWN_POSES, stop)))
+        values = {
+            name: getattr(dataset.skeletons, name)[np.concatenate(parts)] for name in ("landmarks", "valid", "times")
         }
-        clips, styles = ([getattr(dataset.clips[clip], name) for clip in chosen] for name in ("clip_id", "style"))
-        number = np.repeat(np.arange(len(chosen)), [part.sum() for part in early])
-        return {"clips": np.array(clips), "styles": np.array(styles), "clip": number, **parts}
+        values |= {
+            f"{name}s": np.array([getattr(dataset.clips[clip], name) for clip in chosen])
+            for name in ("clip_id", "style")
+        }
+        return values | {"clip": np.repeat(np.arange(len(parts)), [len(part) for part in parts])}
 
     return experiment.measure("pose_shown", compute, count)
 
