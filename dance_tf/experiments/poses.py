@@ -4,7 +4,7 @@ Shares are computed from tables with one row per clip, so that their intervals a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -118,8 +118,11 @@ def measure_joints(experiment: Experiment) -> pd.DataFrame:
 
     Returns:
         One row per clip and joint of `MAIN_JOINTS`: clip, style, dancer, camera, joint, frames (with a skeleton and
-        without fault), near (those in which the joint is within `REACH` of the truth). Empty without truth.
+        without fault), near (those in which the joint is within `REACH` of the truth). Empty without truth
+        or skeletons.
     """
+    if measure_coverage(experiment).empty:
+        return pd.DataFrame(columns=JOINT_COLUMNS)
 
     def compute() -> pd.DataFrame:
         dataset, rows = experiment.dataset, []
@@ -180,8 +183,10 @@ def measure_shown(experiment: Experiment, count: int = 4) -> dict[str, np.ndarra
     Returns:
         clip_ids and styles (text [k]), and of all of them, one after the other: clip int64 [n], which of them;
         landmarks float16 [n, 33, 4], valid bool [n] and times float64 [n], as in `Skeletons`, at most `SHOWN_POSES` of
-        a clip, from the first one that is valid.
+        a clip, from the first one that is valid. Empty without skeletons.
     """
+    if measure_coverage(experiment).empty:
+        return {}
 
     def compute() -> dict[str, np.ndarray]:
         dataset, chosen, parts = experiment.dataset, [], []
@@ -204,7 +209,7 @@ def measure_shown(experiment: Experiment, count: int = 4) -> dict[str, np.ndarra
     return experiment.measure("pose_shown", compute, count)
 
 
-def measure_corrupted(experiment: Experiment, count: int, poses: PoseSettings) -> pd.DataFrame:
+def measure_corrupted(experiment: Experiment, count: int, poses_per_second: float) -> pd.DataFrame:
     """Find skeletons in a few clips, clean and under each condition of Table 5; recorded as `corrupted_poses`.
 
     Only the first frames of a clip are corrupted (`corrupted_poses.FRAMES`), and only frames that curation kept count.
@@ -212,19 +217,21 @@ def measure_corrupted(experiment: Experiment, count: int, poses: PoseSettings) -
     Args:
         experiment: whose clips they are.
         count: of clips, chosen at random, of different dancers if there are enough.
-        poses: how skeletons are found.
+        poses_per_second: as in curation.
 
     Returns:
         One row per clip and condition: clip, style, dancer, reason (why the clip could not be read; such a clip has one
         row), condition, poses, found, joints (12 for each frame with a skeleton and without fault; 0 without truth),
         near (those within `REACH` of the truth), away (median distance of the joints from those in the clean clip, in
-        torso lengths; NaN without any).
+        torso lengths; NaN without any). Empty without skeletons.
     """
+    if measure_coverage(experiment).empty:
+        return pd.DataFrame(columns=CORRUPTED_COLUMNS)
 
     def compute() -> pd.DataFrame:
         dataset, workspace = experiment.dataset, experiment.workspace
         listed = {row.clip_id: row for row in workspace.rows() if row.part}
-        drawn, tasks = made_up_clips(workspace.footage), []
+        drawn, tasks, poses = made_up_clips(workspace.footage), [], PoseSettings(poses_per_second)
         dancers = pd.Series(dataset.dancers).sample(frac=1, random_state=0)
         chosen = [*dancers.drop_duplicates().index, *dancers[dancers.duplicated()].index][:count]
         for place in sorted(chosen):
@@ -236,7 +243,7 @@ def measure_corrupted(experiment: Experiment, count: int, poses: PoseSettings) -
         return pd.concat(joblib.Parallel(n_jobs=experiment.jobs, prefer="threads")(tasks), ignore_index=True)
 
     code = source_hash("pose", "synthesis", "video")
-    return experiment.measure("corrupted_poses", compute, count, asdict(poses), FRAMES, code)
+    return experiment.measure("corrupted_poses", compute, count, poses_per_second, FRAMES, code)
 
 
 def _corrupted_rows(

@@ -4,21 +4,29 @@
 `experiments.poses`.
 """
 
+import re
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 import pandas as pd
 
+from dance_tf.dataset.batches import load_frames
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.experiments.conditions import CLEAN
 from dance_tf.experiments.poses import REACH, UNKNOWN, pooled_shares
 from dance_tf.pose.weights import BUNDLE_VARIABLE
-from dance_tf.report.clips import add_skeletons
+from dance_tf.report.clips import add_skeletons, pick_views, view_labels
 from dance_tf.report.corruption_tables import row_name
 from dance_tf.report.tables import counted, nest, only, percent, percents, wide_table
+from dance_tf.synthesis.truth import ClipTruth
+from dance_tf.video.luma import picture_area
 
 GOAL = 0.9  # least PCK@0.2 against the true joints
 ALL_CLIPS, ALL_JOINTS = "all clips", "all joints"
 FOUND, FOUND_GOOD = "skeleton in all frames", "skeleton in frames without fault"
+VIEWS = ("frame", "with skeleton", "background subtracted", "cut-out")
+ZOOM = 3  # of frames on which skeletons are drawn
 KEPT, CORRECT, AWAY = "frames with a skeleton", f"correct joints (PCK@{REACH})", "distance from clean skeleton / torso"
 
 
@@ -65,8 +73,8 @@ def corrupted_shares(corrupted: pd.DataFrame, resamples: int, seed: int) -> pd.D
     """Return what corruptions do to skeletons: clean clips first, then the conditions in the order of Table 5.
 
     Returns:
-        One row per condition and quantity: condition, quantity (`KEPT`: of the frames that curation kept, `CORRECT` for synthetic
-        clips, `AWAY` without interval), mean, low, high, clips.
+        One row per condition and quantity: condition, quantity (`KEPT`; `CORRECT` for synthetic clips; `AWAY`, without
+        interval), mean, low, high, clips.
     """
     rows = corrupted[corrupted["reason"] == ""]
     draws = {"by": ["condition"], "resamples": resamples, "seed": seed}
@@ -123,17 +131,17 @@ def corrupted_dots(shares: pd.DataFrame) -> pd.DataFrame:
 
 
 def no_skeletons_text(why: str) -> str:
-    """Say that a report has no skeletons, why, and how to get them.
+    """Say that a report has no skeletons, why, and how to get them; of absolute paths only the last part is kept.
 
     Args:
-        why: of `settings.pose_settings`; empty if skeletons can be found now.
+        why: of `profile.pose_settings`; empty if skeletons can be found now.
     """
-    reason = why or "the clips were curated without them"
+    reason = re.sub(r"(?<![^\s(])/[^\s:,;)]*", lambda path: path[0].rpartition("/")[2], why)
     return (
-        f"This report has no skeletons: {reason}. Clips and frames are curated all the same, and all sections that "
-        "need no skeletons are complete. To get skeletons, set `poses_per_second` in the profile to a number above 0 "
-        "and make the report again. The two networks of BlazePose must be in the cache, or a package index in reach, or "
-        f"the variable `{BUNDLE_VARIABLE}` must name a `pose_landmarker_*.task` file."
+        f"This report has no skeletons: {reason or 'the clips were curated without them'}. Frames are curated all the "
+        "same, and the sections that need no skeletons are complete. To get skeletons, set `poses_per_second` in the "
+        f"profile to a number above 0, let a package index be in reach or `{BUNDLE_VARIABLE}` name a "
+        "`pose_landmarker_*.task` file, and make the report again."
     )
 
 
@@ -209,31 +217,44 @@ def pose_metrics(coverage: pd.DataFrame, joints: pd.DataFrame, corrupted: pd.Dat
     }
 
 
-def skeleton_rows(dataset: Dataset, clips: np.ndarray, frames: int, side: int = 256) -> list[np.ndarray]:
-    """Return frames of a few clips with their skeletons, evenly spaced over time among the kept ones.
+def strip_rows(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 8) -> dict[str, np.ndarray]:
+    """Return frames of clips of different dancers with their skeletons, evenly spaced over time.
 
     Args:
         dataset: with skeletons.
-        clips: int64 [k].
-        frames: of each clip; a shorter clip shows frames several times.
-        side: of a picture, pixels: larger than a frame, so that the lines are fine.
+        truths: of `read_truths`, empty for real footage; the last clip has a moving camera if one has.
+        count: frames of each clip.
 
     Returns:
-        uint8 [frames, side, side, 3], RGB, of each clip.
+        uint8 [count, h, w, 3], RGB, by the label of the clip; black bars are cut off.
     """
-    rows = []
-    for clip in clips:
-        members = np.arange(len(dataset.frames))[dataset.clip_slices[clip]]
-        shown = members[np.linspace(0, len(members) - 1, frames).round().astype(int)]
-        rows.append(with_skeletons(dataset, shown, side))
-    return rows
+    shown = pick_views(dataset, truths)
+    members = [np.flatnonzero(dataset.clip_index == clip) for clip in dataset.clip_index[shown]]
+    chosen = [frames[np.linspace(0, len(frames) - 1, count).round().astype(int)] for frames in members]
+    drawn = [_with_skeletons(dataset, frames) for frames in chosen]
+    rows, columns = picture_area(_enlarged(dataset.frames[np.concatenate(chosen)]))
+    labels = view_labels(dataset, shown, truths)
+    return {label: pictures[:, rows, columns] for label, pictures in zip(labels, drawn, strict=True)}
 
 
-def with_skeletons(dataset: Dataset, frames: np.ndarray, side: int = 256) -> np.ndarray:
-    """Return frames int64 [n] of a dataset with their skeletons, enlarged: uint8 [n, side, side, 3], RGB."""
-    drawn = []
-    for frame in frames:
-        large = cv2.resize(dataset.frames[frame, ..., 0], (side, side), interpolation=cv2.INTER_CUBIC)
-        skeletons = dataset.clip_skeletons[dataset.clip_index[frame]]
-        drawn.append(add_skeletons(large[None], dataset.timestamps[[frame]], skeletons)[0])
-    return np.stack(drawn)
+def view_rows(dataset: Dataset, truths: Mapping[str, ClipTruth]) -> dict[str, list[np.ndarray]]:
+    """Return the pictures of `VIEWS` of one frame of the clips of `strip_rows`, by the label of the clip."""
+    shown = pick_views(dataset, truths)
+    gray, subtracted, alone = (load_frames(dataset, shown, view) for view in ("frame", "difference", "cutout"))
+    views = zip(gray, _with_skeletons(dataset, shown), subtracted, alone, strict=True)
+    return dict(zip(view_labels(dataset, shown, truths), map(list, views), strict=True))
+
+
+def _with_skeletons(dataset: Dataset, frames: np.ndarray) -> np.ndarray:
+    skeletons, clips = dataset.clip_skeletons, dataset.clip_index[frames]
+    return np.concatenate(
+        [
+            add_skeletons(_enlarged(dataset.frames[[frame]]), dataset.timestamps[[frame]], skeletons[clip])
+            for frame, clip in zip(frames, clips, strict=True)
+        ]
+    )
+
+
+def _enlarged(frames: np.ndarray) -> np.ndarray:
+    """Return gray frames so large that lines on them look fine."""
+    return np.stack([cv2.resize(frame, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC) for frame in frames])

@@ -29,19 +29,23 @@ BONE_COLOURS = {side: tuple(part / 255 for part in colour) for side, colour in C
 
 
 @report_style
-def skeleton_strips(rows: Mapping[str, Sequence[np.ndarray]], title: str, source: str) -> Figure:
+def skeleton_strips(
+    rows: Mapping[str, Sequence[np.ndarray]], title: str, source: str, columns: Sequence[str] = ()
+) -> Figure:
     """Draw rows of frames, each with a label on the left.
 
     Args:
         rows: label to pictures uint8 [h, w] or [h, w, 3], RGB, equally many in each row.
         title: of the figure.
         source: "synthetic" or the name of the footage.
+        columns: names of the columns, if they have any.
     """
     pictures = next(iter(rows.values()))
     height, width = pictures[0].shape[:2]
-    inches = len(rows) * 9.0 / max(len(pictures), 4) * height / width
+    inches = len(rows) * 8.6 / max(len(pictures), 4) * height / width
     figure = new_figure(0.7 + inches, title, source)
-    image_rows(figure, rows)
+    for axes, name in zip(image_rows(figure, rows)[0], columns, strict=False):
+        axes.set_title(name, loc="center", fontsize=10)
     return figure
 
 
@@ -77,14 +81,14 @@ def share_dots(rows: pd.DataFrame, title: str, source: str, axis: str) -> Figure
 
 
 @report_style
-def moving_skeletons(shown: Mapping[str, np.ndarray], labels: Sequence[str], source: str) -> MovingFigure:
+def moving_skeletons(shown: Mapping[str, np.ndarray], source: str) -> MovingFigure:
     """Draw skeletons that move as the dancers of a few clips do, side by side; they play at the speed of the dance.
 
     Args:
         shown: of `experiments.poses.measure_shown`.
-        labels: one per clip.
         source: "synthetic" or the name of the footage.
     """
+    labels = [f"{style}\n{clip}" for style, clip in zip(shown["styles"], shown["clip_ids"], strict=True)]
     parts = [shown["clip"] == number for number in range(len(labels))]
     clips = [(shown["landmarks"][part].astype(float), shown["valid"][part], shown["times"][part]) for part in parts]
     figure = new_figure(3.7, "Skeletons of the dancers", source, kind=MovingFigure)
