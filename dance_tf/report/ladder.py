@@ -53,8 +53,11 @@ def ladder_scores(runs: Sequence[Run], references: pd.DataFrame, resamples: int 
     """
     scored = estimates(runs, ["name"], resamples, seed)
     scored = scored.query("part == 'held out' and metric == 'accuracy' and unit == 'frame'").assign(measure=FRAME)
-    nearest = references.assign(name=REFERENCES + references["references"].astype(str)) if len(references) else None
-    given = pd.concat([answers(runs), nearest], ignore_index=True)
+    given = answers(runs)
+    if len(references):  # tested on the same dancers
+        nearest = references[references["dancer"].isin(given["dancer"])]
+        nearest = nearest.assign(name=REFERENCES + nearest["references"].astype(str))
+        given = pd.concat([given, nearest], ignore_index=True)
     styles = runs[0].test.styles
     similar = {styles[number] for pair in similar_pairs(styles) for number in pair}
     asked = {CLIP: set(styles), SIMILAR: similar, ORDER: set(SAME_POSES) if set(SAME_POSES) <= set(styles) else set()}
@@ -113,15 +116,22 @@ def growing_with_dancers(
     return pd.concat(tables, ignore_index=True)[["dancers", "group", "mean", "low", "high"]]
 
 
-def ladder_text(scores: pd.DataFrame, chance: float) -> str:
+def ladder_headline(scores: pd.DataFrame, source: str, chance: float) -> str:
+    """Name the best rung."""
+    by_clip = scores.query("measure == @CLIP")
+    best = by_clip.loc[by_clip["mean"].idxmax()].to_dict()
+    dancers = counted(best["dancers"], "held-out dancer")
+    return (
+        f"Of all inputs, {rung_title(best['name'])} recognises the clips of {dancers} ({source}) best: "
+        f"**{percents(best)} %** (chance {percent(chance)} %)."
+    )
+
+
+def ladder_text(scores: pd.DataFrame, source: str, chance: float) -> str:
     """Name the best rung, and what the paper's network gains from seeing the dancer alone."""
     by_clip = scores.query("measure == @CLIP").set_index("name")
     best = by_clip["mean"].idxmax()
-    found = by_clip.loc[best].to_dict()
-    sentences = [
-        f"{rung_title(best)} recognises the clips of held-out dancers best: **{percents(found)} %** "
-        f"({counted(found['dancers'], 'dancer')}; chance {percent(chance)} %)."
-    ]
+    sentences = [ladder_headline(scores, source, chance)]
     whole, alone = (f"{PROPOSED}_{view}" for view in ("frame", "cutout"))
     if {whole, alone} <= set(by_clip.index):
         first, second = (by_clip.loc[name].to_dict() for name in (alone, whole))
@@ -131,7 +141,7 @@ def ladder_text(scores: pd.DataFrame, chance: float) -> str:
         )
     for name in [each for each in by_clip.index if each.startswith(REFERENCES)][:1]:
         sentences.append(f"{rung_title(name)}: {percents(by_clip.loc[name].to_dict())} %.")
-    asked = scores.query("measure == @ORDER and name == @best")
+    asked = scores[(scores["measure"] == ORDER) & (scores["name"] == best)]
     if len(asked):
         pair = f"{' and '.join(SAME_POSES)} (the same poses in another order)"
         sentences.append(f"Of the clips of {pair} it recognises {percents(asked.iloc[0].to_dict())} %.")
