@@ -180,9 +180,10 @@ def pose_text(coverage: pd.DataFrame, joints: pd.DataFrame, corrupted: pd.DataFr
 def corrupted_caption(clips: pd.DataFrame) -> str:
     """Say how many clips `measure_corrupted` read, and what the brackets mean."""
     read = clips[clips["reason"] == ""]
-    counts = f"{counted(read['clip'].nunique(), 'clip')} of {counted(read['dancer'].nunique(), 'dancer')}, in gray"
-    few = "; with so few dancers they are too narrow" if read["dancer"].nunique() < MIN_TESTED_DANCERS else ""
-    return f"{counts}. {INTERVALS}{few}."
+    dancers = read["dancer"].nunique()
+    few = "; with so few dancers they are too narrow" if dancers < MIN_TESTED_DANCERS else ""
+    brackets = f" {INTERVALS}{few}." if dancers > 1 else ""
+    return f"{counted(read['clip'].nunique(), 'clip')} of {counted(dancers, 'dancer')}, in gray.{brackets}"
 
 
 def _corrupted_text(corrupted: pd.DataFrame, clips: pd.DataFrame) -> str:

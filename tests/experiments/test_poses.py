@@ -141,6 +141,11 @@ def test_a_dataset_without_skeletons_gives_empty_tables(blob_clips, tmp_path):
     content = {**places, "work": "../work", "source": "synthetic"}
     (tmp_path / "report" / FILE).write_text(json.dumps(content))
     experiment = Experiment(tmp_path / "report")
+    truths = {
+        clip.clip_id: ClipTruth(clip.style, "d", 0.5, 8, 10.0, (), (), (), 0.0, False)
+        for clip in experiment.dataset.clips
+    }
+    assert poses.pose_coverage(experiment.dataset, truths).empty
     for table in (poses.measure_coverage(experiment), poses.measure_joints(experiment)):
         assert table.empty and "clip" in table
     assert list(poses.measure_corrupted(experiment, 2, 10.0)) == poses.CORRUPTED_COLUMNS

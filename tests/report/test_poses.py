@@ -135,6 +135,7 @@ def test_the_caption_counts_clips_and_warns_of_few_dancers():
         "2 clips of 2 dancers, in gray. Brackets: 95 % intervals, bootstrap over dancers; with so few dancers they are "
         "too narrow."
     )
+    assert report.corrupted_caption(corrupted()[1:16]) == "1 clip of 1 dancer, in gray."  # and has no interval
     many = pd.concat([corrupted().assign(dancer=f"d{n}", clip=f"c{n}") for n in range(8)])
     assert "too narrow" not in report.corrupted_caption(many)
 
