@@ -16,6 +16,7 @@ import pytest
 import yaml
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
+from PIL import Image
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support, recall_score
 from typer.testing import CliRunner
 
@@ -23,12 +24,17 @@ from dance_tf.cli import FAILED, app
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.spec import PROPOSED, leakage_specs
+from dance_tf.pose.weights import CACHE_VARIABLE, missing_weights
 from dance_tf.report.profile import load_profile
 from dance_tf.report.run_notebooks import NEEDS_CLIPS
 from dance_tf.report.settings import compared_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
+RUN_SOME = (
+    "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
+    "run(*map(P, sys.argv[1:]), progress=False)"
+)
 TIMED = ("cost", "speed")  # measured times, which differ from run to run
 KILLED_AT = (  # files that show how far a report has come
     "work/dataset-*-parts/*.npy",  # while clips are curated
@@ -72,6 +78,7 @@ def test_report_is_complete(finished):
     assert len(table) >= 1 + len(CONDITIONS)
     page = (report / "REPORT.md").read_text()
     assert "(tables/t5_robustness.csv)" in page
+    assert ("pose" in content) == ("no skeletons" not in page) == (not missing_weights())
     for line in page.splitlines():
         if line.startswith("!["):
             assert (report / line.split("](")[1].rstrip(")")).is_file()
@@ -181,6 +188,42 @@ def test_published_report_is_rebuilt_from_its_records_bit_for_bit(tmp_path):
     assert refused.exit_code == FAILED and "no stored runs" in refused.stderr
 
 
+def run_some(folder, work, numbers, **environment):
+    """Run a few notebooks of the smoke profile as a report in a folder, and return what is said on standard error."""
+    (folder / "notebooks").mkdir(exist_ok=True)
+    for number in numbers:
+        [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+        shutil.copy(path, folder / "notebooks")
+    arguments = [write_profile(folder, work), str(folder / "notebooks"), str(folder / "report")]
+    command = [sys.executable, "-c", RUN_SOME, *arguments]
+    environment = os.environ | environment
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_without_weights_the_report_has_no_skeletons_and_gets_them_later(finished, tmp_path):
+    shutil.copytree(finished / "work", tmp_path / "work", ignore=shutil.ignore_patterns("dataset-*", "runs", "growth"))
+    out_of_reach = {CACHE_VARIABLE: str(tmp_path / "no_cache"), "PIP_NO_INDEX": "1"}
+    said = run_some(tmp_path, tmp_path / "work", ("00", "05"), **out_of_reach)
+    assert said.startswith("no skeletons: the pose weights cannot be fetched (") and said.count("\n") == 1
+    page = (tmp_path / "report" / "REPORT.md").read_text()
+    assert (
+        "This report has no skeletons: the pose weights cannot be fetched (ERROR: " in page
+        and str(tmp_path) not in page
+    )
+    without = metrics(tmp_path)
+    assert "pose" not in without and not (tmp_path / "report" / "tables" / "pose_coverage.csv").exists()
+    if missing_weights():
+        pytest.skip("no pose weights")
+    assert run_some(tmp_path, tmp_path / "work", ("00", "05")) == ""
+    assert {"coverage", "pck", "conditions"} == set(metrics(tmp_path)["pose"])
+    assert contained(metrics(tmp_path), metrics(finished))
+    assert contained(without["curation"]["styles"], metrics(tmp_path)["curation"]["styles"])
+    with Image.open(tmp_path / "report" / "figures" / "moving_skeletons.png") as picture:
+        assert picture.n_frames > 1
+
+
 def contained(part, whole):
     """Return whether every number of one metrics document is in another, at the same place and equal."""
     if isinstance(part, dict):
@@ -196,10 +239,8 @@ def test_killed_report_ends_in_the_same_metrics(finished, tmp_path):
     # the footage is copied; curation and training start again
     again = shutil.ignore_patterns("dataset-*", "runs", "growth", "degraded*")
     shutil.copytree(finished / "work", tmp_path / "work", ignore=again)
-    go = "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
-    go += "run(*map(P, sys.argv[1:]), progress=False)"
     profile = write_profile(tmp_path, tmp_path / "work")
-    arguments = [sys.executable, "-c", go, profile, str(tmp_path / "notebooks"), str(tmp_path / "report")]
+    arguments = [sys.executable, "-c", RUN_SOME, profile, str(tmp_path / "notebooks"), str(tmp_path / "report")]
     for sign in KILLED_AT:
         assert not list(tmp_path.glob(sign)), f"{sign} existed before the report was killed"
         going = subprocess.Popen(

@@ -51,6 +51,7 @@ def skeletons_under(
         raise ReadError(f"{path.name}: its pictures change their size, so no clip can be made of them")
     times, pictures = (np.array(column) for column in zip(*timed, strict=True))
     size = scaled_size(pictures.shape[2] * reader.pixel_aspect, pictures.shape[1])
+    end = times[-1] + (np.diff(times).mean() if len(times) > 1 else 1.0)
     tracker = DancerTracker(load_blazepose(), poses.poses_per_second, poses.smoothing)
     found = []
     for request in requests:
@@ -60,8 +61,7 @@ def skeletons_under(
             shown, kept = degraded.frames, degraded.kept_indices
         heartbeat()
         tracker.restart()
-        # the last picture is shown for as long as need be
-        for time, picture in sample(zip(times[kept], shown, strict=True), poses.poses_per_second, lambda: np.inf):
+        for time, picture in sample(zip(times[kept], shown, strict=True), poses.poses_per_second, lambda: end):
             gray = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
             tracker.see(time, cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB))
             heartbeat()

@@ -70,8 +70,8 @@ def pose_coverage(dataset: Dataset, truths: Mapping[str, ClipTruth]) -> pd.DataF
         valid, truth = dataset.skeletons.valid[poses], truths.get(clip.clip_id)
         good = np.zeros(len(valid), bool)
         if truth:
-            reasons = truth.reasons()
-            good = np.array([not reasons[number] for number in frame_numbers(dataset.skeletons.times[poses], truth)])
+            reasons, numbers = truth.reasons(), frame_numbers(dataset.skeletons.times[poses], truth)
+            good = np.array([not reasons[number] for number in numbers], bool)
         camera = CAMERAS[truth.camera_moves] if truth else UNKNOWN
         counts = len(valid), valid.sum(), good.sum(), valid[good].sum()
         rows.append((clip.clip_id, clip.style, dancer, camera, *counts))

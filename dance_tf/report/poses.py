@@ -13,6 +13,7 @@ import pandas as pd
 
 from dance_tf.dataset.batches import load_frames
 from dance_tf.dataset.dataset import Dataset
+from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.experiments.conditions import CLEAN
 from dance_tf.experiments.poses import REACH, UNKNOWN, pooled_shares
 from dance_tf.pose.weights import BUNDLE_VARIABLE
@@ -23,6 +24,7 @@ from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.luma import picture_area
 
 GOAL = 0.9  # least PCK@0.2 against the true joints
+INTERVALS = "Brackets: 95 % intervals, bootstrap over dancers"
 ALL_CLIPS, ALL_JOINTS = "all clips", "all joints"
 FOUND, FOUND_GOOD = "skeleton in all frames", "skeleton in frames without fault"
 VIEWS = ("frame", "with skeleton", "background subtracted", "cut-out")
@@ -161,9 +163,8 @@ def pose_text(coverage: pd.DataFrame, joints: pd.DataFrame, corrupted: pd.DataFr
         good = coverage[coverage["quantity"] == FOUND_GOOD]
         cameras = good[good["group"] == "camera"]
         listed = " and ".join(f"{percent(row['mean'])} % with a {row['name']}" for row in cameras.to_dict("records"))
-        sentences.append(
-            f"Of the frames without fault it is {percent(only(good, name=ALL_CLIPS)['mean'])} %: {listed}."
-        )
+        whole = percent(only(good, name=ALL_CLIPS)["mean"])
+        sentences.append(f"Of the frames without fault, {whole} % have a skeleton: {listed}.")
     if not joints.empty:
         whole, parts = joints[joints["joint"] == ALL_JOINTS].iloc[0], joints[joints["joint"] != ALL_JOINTS]
         worst, best = parts.loc[parts["mean"].idxmin()], parts.loc[parts["mean"].idxmax()]
@@ -174,6 +175,15 @@ def pose_text(coverage: pd.DataFrame, joints: pd.DataFrame, corrupted: pd.DataFr
             f"({percent(worst['mean'])} %), the most exact one the {best['joint']} ({percent(best['mean'])} %)."
         )
     return " ".join([*sentences, _corrupted_text(corrupted, clips)]).strip()
+
+
+def corrupted_caption(clips: pd.DataFrame) -> str:
+    """Say how many clips `measure_corrupted` read, and what the brackets mean."""
+    read = clips[clips["reason"] == ""]
+    dancers = read["dancer"].nunique()
+    few = "; with so few dancers they are too narrow" if dancers < MIN_TESTED_DANCERS else ""
+    brackets = f" {INTERVALS}{few}." if dancers > 1 else ""
+    return f"{counted(read['clip'].nunique(), 'clip')} of {counted(dancers, 'dancer')}, in gray.{brackets}"
 
 
 def _corrupted_text(corrupted: pd.DataFrame, clips: pd.DataFrame) -> str:

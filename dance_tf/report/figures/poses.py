@@ -91,11 +91,11 @@ def moving_skeletons(shown: Mapping[str, np.ndarray], source: str) -> MovingFigu
     labels = [f"{style}\n{clip}" for style, clip in zip(shown["styles"], shown["clip_ids"], strict=True)]
     parts = [shown["clip"] == number for number in range(len(labels))]
     clips = [(shown["landmarks"][part].astype(float), shown["valid"][part], shown["times"][part]) for part in parts]
-    figure = new_figure(3.7, "Skeletons of the dancers", source, kind=MovingFigure)
+    figure = new_figure(3.0, "Skeletons of the dancers", source, width=8.0, kind=MovingFigure)
     grid = figure.subplots(1, len(clips), squeeze=False)[0]
     drawn = [_bones(axes, *clip[:2]) for axes, clip in zip(grid, clips, strict=True)]
     for axes, label in zip(grid, labels, strict=True):
-        axes.set_title(label, loc="center", fontsize=10)
+        axes.set_title(label, loc="center", fontsize=9)
     intervals = np.concatenate([np.diff(times) for *_, times in clips])
     figure.seconds = float(np.median(intervals)) if len(intervals) else 0.1
     figure.steps = max(1, *(len(times) for *_, times in clips))
@@ -118,7 +118,7 @@ def _bones(axes: Axes, landmarks: np.ndarray, valid: np.ndarray) -> LineCollecti
     axes.set(xticks=[], yticks=[], aspect="equal")
     bare(axes)
     colours = [BONE_COLOURS[side] for side in (*BONE_SIDES, "")]
-    return axes.add_collection(LineCollection([], colors=colours, linewidths=3, capstyle="round"), autolim=False)
+    return axes.add_collection(LineCollection([], colors=colours, linewidths=2.5, capstyle="round"), autolim=False)
 
 
 def _segments(points: np.ndarray) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ from dance_tf.report.section import DPI, png
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 INK, GRAY, PALE = "#222222", "#7A7A7A", "#E4E4E4"
-COLOURS = 32  # of the palette of a moving figure
+COLOURS = 24  # of the palette of a moving figure
 DIVERGING = "RdBu_r"
 WIDTH = 10.0  # inches
 
@@ -86,7 +86,9 @@ class MovingFigure(ReportFigure):
         several = Image.fromarray(np.concatenate([pictures[place] for place in (0, self.steps // 2, -1)]))
         palette = several.quantize(COLOURS, Image.Quantize.FASTOCTREE)
         first, *rest = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
-        first.save(file, "PNG", save_all=True, append_images=rest, duration=round(1000 * self.seconds), loop=0)
+        first.save(
+            file, "PNG", save_all=True, append_images=rest, duration=round(1000 * self.seconds), loop=0, optimize=True
+        )
 
 
 Drawn = TypeVar("Drawn", bound=ReportFigure)
