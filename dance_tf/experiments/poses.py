@@ -1,6 +1,6 @@
 """Skeletons of curated clips: where they were found, how near they are to the truth, what corruptions do to them.
 
-Shares are computed from tables with one row per clip, so that their intervals are over dancers (`pooled_shares`).
+Shares are computed from tables of one row per clip (`scores.pooled_shares`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,6 @@ from dance_tf.corruption.clips import FrameRequest
 from dance_tf.curation.parts import CurationRow, content_sha256
 from dance_tf.curation.run import failure_reason
 from dance_tf.dataset.dataset import Dataset
-from dance_tf.evaluation.intervals import bootstrap_dancers
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.conditions import CLEAN, paper_corruptions
 from dance_tf.experiments.corrupted_clips import MEMORY_BYTES, TIMEOUT_SECONDS
@@ -146,35 +145,6 @@ def made_up_clips(footage: Path) -> dict[str, Callable[[], DrawnClip]]:
     settings = folder_settings(footage)
     pairs = settings.clips() if settings else []
     return {clip_id(*pair): partial(RenderedClip, *pair, settings) for pair in pairs}
-
-
-def pooled_shares(
-    rows: pd.DataFrame, hits: str, total: str, by: Sequence[str] = (), resamples: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Return shares pooled over clips, with intervals from a bootstrap over dancers.
-
-    Args:
-        rows: one of the tables of this module.
-        hits: column of what is counted.
-        total: column of what it is a share of.
-        by: columns of groups, in the order of their first rows; by default there is one group of all rows.
-        resamples: draws of the bootstrap.
-        seed: of the draws.
-
-    Returns:
-        The columns `by`, mean, low, high (fractions; NaN where nothing is counted), clips, dancers and `total`.
-    """
-
-    def share(weights: np.ndarray) -> np.ndarray:
-        summed = weights @ counts
-        return np.divide(summed[:, :1], summed[:, 1:], out=np.full((len(weights), 1), np.nan), where=summed[:, 1:] > 0)
-
-    found = []
-    for place, group in rows.groupby(list(by), sort=False) if by else [((), rows)]:
-        counts = group.groupby("dancer")[[hits, total]].sum().to_numpy(float)
-        estimate = bootstrap_dancers(share, len(counts), resamples, seed)[:, 0].tolist()
-        found.append((*place, *estimate, group["clip"].nunique(), len(counts), int(counts[:, 1].sum())))
-    return pd.DataFrame(found, columns=[*by, "mean", "low", "high", "clips", "dancers", total])
 
 
 def measure_shown(experiment: Experiment, count: int = 4) -> dict[str, np.ndarray]:

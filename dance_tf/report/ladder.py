@@ -11,7 +11,7 @@ import pandas as pd
 from dance_tf.audit.published import similar_pairs
 from dance_tf.evaluation.shortcuts import AS_IT_IS, BACKGROUND, MIRRORED, SHUFFLED
 from dance_tf.experiments.cache import Run
-from dance_tf.experiments.scores import answers, estimates, group_runs, learning_curve, shares_right
+from dance_tf.experiments.scores import answers, estimates, group_runs, learning_curve, pooled_shares
 from dance_tf.experiments.spec import BASELINE, BASELINE_TITLE, PROPOSED
 from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.report.comparison import strategy_title
@@ -61,11 +61,12 @@ def ladder_scores(runs: Sequence[Run], references: pd.DataFrame, resamples: int 
     styles = runs[0].test.styles
     similar = {styles[number] for pair in similar_pairs(styles) for number in pair}
     asked = {CLIP: set(styles), SIMILAR: similar, ORDER: set(SAME_POSES) if set(SAME_POSES) <= set(styles) else set()}
-    tables = [scored[["name", "measure", "mean", "low", "high", "dancers"]]]
+    tables = [scored]
+    draws = {"by": ["name"], "resamples": resamples, "seed": seed}
     for measure, some in asked.items():
         if len(rows := given[given["style"].isin(some)]):
-            tables.append(shares_right(rows, ["name"], resamples, seed).assign(measure=measure))
-    return pd.concat(tables, ignore_index=True)
+            tables.append(pooled_shares(rows, "right", **draws).assign(measure=measure))
+    return pd.concat(tables, ignore_index=True)[["name", "measure", "mean", "low", "high", "dancers"]]
 
 
 def ladder_table(scores: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
@@ -111,7 +112,7 @@ def growing_with_dancers(
         found = learning_curve(group, trained, resamples, seed).query("group == @BY_CLIPS")
         tables.append(found.assign(group=rung_title(name)))
     if len(references):
-        found = shares_right(references, ["references"], resamples, seed)
+        found = pooled_shares(references, "right", by=["references"], resamples=resamples, seed=seed)
         tables.append(found.assign(dancers=found["references"], group="Nearest reference, no training"))
     return pd.concat(tables, ignore_index=True)[["dancers", "group", "mean", "low", "high"]]
 
@@ -155,14 +156,14 @@ def shortcut_scores(answered: pd.DataFrame, resamples: int = 1000, seed: int = 0
         answered: of `shortcut_answers`.
 
     Returns:
-        Columns name, change, styles ("all", "asymmetric", "same poses, other order"), mean, low, high, dancers.
+        Columns name, change, styles ("all", "asymmetric", "same poses, other order"), and those of `pooled_shares`.
     """
     asymmetric = {style.name for style in STYLES if style.asymmetric}
     asked = {"all": set(answered["style"]), "asymmetric": asymmetric, ORDER: set(SAME_POSES)}
-    tables = []
+    tables, draws = [], {"resamples": resamples, "seed": seed}
     for which, styles in asked.items():
         if len(rows := answered[answered["style"].isin(styles)]):
-            tables.append(shares_right(rows, ["name", "change"], resamples, seed).assign(styles=which))
+            tables.append(pooled_shares(rows, "right", by=["name", "change"], **draws).assign(styles=which))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -203,7 +204,7 @@ def identity_text(guessed: pd.DataFrame, scores: pd.DataFrame) -> str:
 
     Args:
         guessed: of `dancer_answers`.
-        scores: `shares_right` of it, by name.
+        scores: `pooled_shares` of it, by name.
     """
     if guessed.empty:
         return "Every fold has one held-out dancer: who dances cannot be guessed."

@@ -15,7 +15,8 @@ from dance_tf.dataset.batches import load_frames
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.evaluation.intervals import MIN_TESTED_DANCERS
 from dance_tf.experiments.conditions import CLEAN
-from dance_tf.experiments.poses import REACH, UNKNOWN, pooled_shares
+from dance_tf.experiments.poses import REACH, UNKNOWN
+from dance_tf.experiments.scores import pooled_shares
 from dance_tf.pose.weights import BUNDLE_VARIABLE
 from dance_tf.report.clips import add_skeletons, pick_views, view_labels
 from dance_tf.report.corruption_tables import row_name

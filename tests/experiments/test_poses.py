@@ -86,19 +86,6 @@ def test_coverage_counts_frames_with_and_without_fault(blob_clips):
     assert numbers[2:] == [["unknown", 3, 3, 0, 0], ["unknown", 4, 4, 0, 0]]
 
 
-def test_shares_are_pooled_with_intervals_over_dancers():
-    rows = pd.DataFrame(
-        [("a", "x", "d1", 1, 2), ("b", "x", "d2", 6, 6), ("c", "y", "d1", 1, 4), ("d", "z", "d1", 0, 0)],
-        columns=["clip", "style", "dancer", "found", "poses"],
-    )
-    [whole] = poses.pooled_shares(rows, "found", "poses").to_dict("records")
-    assert (whole["mean"], whole["clips"], whole["dancers"], whole["poses"]) == (8 / 12, 4, 2, 12)
-    assert whole["low"] < whole["mean"] < whole["high"]
-    x, y, z = poses.pooled_shares(rows, "found", "poses", ["style"]).to_dict("records")
-    assert (x["style"], x["mean"], y["mean"], y["dancers"]) == ("x", 7 / 8, 1 / 4, 1)
-    assert np.isnan([y["low"], y["high"], z["mean"]]).all()
-
-
 def test_a_folder_of_made_up_clips_gives_their_joints_again(tmp_path):
     assert poses.made_up_clips(tmp_path) == {}
     claim_folder(tmp_path / "clips", STUDIO)

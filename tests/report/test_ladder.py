@@ -122,7 +122,7 @@ def answered(shares):
         (change, style, f"dancer{n}", n < shares.get((change, style), most[change]))
         for change in most for style in STYLES for n in range(20)
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["change", "style", "dancer", "right"]).assign(name="skeleton_tcn")
+    return pd.DataFrame(rows, columns=["change", "style", "dancer", "right"]).assign(name="skeleton_tcn", clip="")
 
 
 def test_shortcuts_are_put_into_words():
