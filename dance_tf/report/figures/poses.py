@@ -24,6 +24,7 @@ from dance_tf.report.figures.style import (
 )
 
 SPACING = 0.26  # of dots of one label, in lines
+LONGEST_NAME = 24  # characters above a panel of four
 SERIES_COLOURS = {"left": ORANGE, "right": SKY, "both": INK}  # sides of the body have about the colours of their bones
 BONE_COLOURS = {side: tuple(part / 255 for part in colour) for side, colour in COLOURS.items()} | {"": INK}
 
@@ -88,7 +89,9 @@ def moving_skeletons(shown: Mapping[str, np.ndarray], source: str) -> MovingFigu
         shown: of `experiments.poses.measure_shown`.
         source: "synthetic" or the name of the footage.
     """
-    labels = [f"{style}\n{clip}" for style, clip in zip(shown["styles"], shown["clip_ids"], strict=True)]
+    labels = [
+        f"{_short(style)}\n{_short(clip)}" for style, clip in zip(shown["styles"], shown["clip_ids"], strict=True)
+    ]
     parts = [shown["clip"] == number for number in range(len(labels))]
     clips = [(shown["landmarks"][part].astype(float), shown["valid"][part], shown["times"][part]) for part in parts]
     figure = new_figure(3.0, "Skeletons of the dancers", source, width=8.0, kind=MovingFigure)
@@ -107,6 +110,11 @@ def moving_skeletons(shown: Mapping[str, np.ndarray], source: str) -> MovingFigu
 
     figure.draw_step = draw_step
     return figure
+
+
+def _short(name: str) -> str:
+    """Return a name that fits above a panel."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _bones(axes: Axes, landmarks: np.ndarray, valid: np.ndarray) -> LineCollection:

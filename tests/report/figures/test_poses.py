@@ -53,7 +53,7 @@ def shown(random, counts=(6, 4)):
     return {
         "clip_ids": np.array(["SUP/SUP_d01", "TMM/TMM_d02"]),
         "styles": np.array(["Supalonely", "Tak Mau Mau"]),
-        "clip": np.repeat([0, 1], counts),
+        "clip": np.repeat(range(len(counts)), counts),
         "landmarks": landmarks.astype(np.float16),
         "valid": np.arange(sum(counts)) != 2,
         "times": steps * 0.16,
@@ -92,6 +92,10 @@ def test_a_long_animation_stays_small(danced):
     assert figure.steps == SHOWN_POSES and len(png(figure)) < 400_000
 
 
-def test_a_clip_without_any_skeleton_has_an_empty_panel(random, sound):
-    found = shown(random)
-    sound(moving_skeletons(found | {"valid": np.zeros(10, bool)}, "synthetic"))
+def test_a_clip_without_any_skeleton_has_an_empty_panel_and_long_names_are_cut(random, sound):
+    found = shown(random, (1, 1, 1, 1)) | {
+        "valid": np.zeros(4, bool),
+        "styles": ["a style with a long name, by " * 2] * 4,
+    }
+    figure = sound(moving_skeletons(found | {"clip_ids": ["dancers/of/many_places_001"] * 4}, "synthetic"))
+    assert figure.axes[0].get_title() == "a style with a long nam…\ndancers/of/many_places_…"
