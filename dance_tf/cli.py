@@ -247,9 +247,9 @@ def train(
     ] = None,
     view: Annotated[str | None, typer.Option(help="of frames: difference from the background, frame, cutout")] = None,
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="number of epochs; 24 by default, for skeletons 40")] = None,
+    epochs: Annotated[int | None, typer.Option(help="number; 24 by default, 30 for skeletons")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="0.03 by default, with SGD; for skeletons 0.002, with Adam")
+        float | None, typer.Option(help="0.03 by default, with SGD; with Adam 0.002, or 0.01 for skeleton_gcn")
     ] = None,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
     growth_epochs: Annotated[int, typer.Option(help="epochs of the autoencoder's last stage")] = 24,

@@ -10,7 +10,7 @@ import keras
 
 from dance_tf.corruption.augment import check_families
 from dance_tf.dataset.batches import ALL_VIEWS, WINDOW_VIEWS, Jitter, View
-from dance_tf.model.networks import REGISTERED, NetworkSettings, check_strategy_name, strategy_of
+from dance_tf.model.networks import REGISTERED, SKELETON_STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
 DECAYS = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "adam")
@@ -214,11 +214,13 @@ def _value_of_kind(name: str, value: object, kind: object) -> object:
 
 
 FUSED_CUTOUTS = 4  # of a window of 8 s
-# of networks of frames; those of networks of skeletons were chosen on validation clips of synthetic footage
 FRAME_RECIPE = {"epochs": 24, "learning_rate": 0.03, "optimizer": "sgd", "weight_decay": 0.05}
 FRAME_RECIPE |= {"frames_per_clip": 12, "dropout": 0.0, "jitter": 1.5}
-SKELETON_RECIPE = {"epochs": 24, "learning_rate": 0.002, "optimizer": "adam", "weight_decay": 0.001}
+# chosen on validation clips of synthetic footage
+SKELETON_RECIPE = {"epochs": 30, "learning_rate": 0.002, "optimizer": "adam", "weight_decay": 0.001}
 SKELETON_RECIPE |= {"frames_per_clip": 4, "dropout": 0.4, "jitter": 1.0}
+RECIPES = dict.fromkeys(SKELETON_STRATEGIES, SKELETON_RECIPE)
+RECIPES["skeleton_gcn"] = SKELETON_RECIPE | {"epochs": 24, "learning_rate": 0.01}
 
 
 def training_settings(
@@ -249,7 +251,7 @@ def training_settings(
 
     The defaults suit a few hundred clips on a laptop. The names are those of `TrainingSettings`, of its `schedule`, of
     its `network` and, with `growth_` before them, of the schedule of each stage of the autoencoder. Where a value is
-    None, it is that of `FRAME_RECIPE` or, for networks of skeletons, of `SKELETON_RECIPE`.
+    None, it is that of `RECIPES` or, for networks of frames, of `FRAME_RECIPE`.
 
     Args:
         view: by default the only one that the strategy reads, or "difference".
@@ -266,8 +268,7 @@ def training_settings(
     only = strategy_of(strategy).view
     given = {"epochs": epochs, "learning_rate": learning_rate, "weight_decay": weight_decay, "jitter": jitter}
     given |= {"frames_per_clip": frames_per_clip, "dropout": dropout}
-    recipe = SKELETON_RECIPE if only else FRAME_RECIPE
-    recipe = recipe | {name: value for name, value in given.items() if value is not None}
+    recipe = RECIPES.get(strategy, FRAME_RECIPE) | {name: value for name, value in given.items() if value is not None}
     for name, count in {"epochs": recipe["epochs"], "growth epochs": min(growth_epochs, growth_last_epochs)}.items():
         if count < 1:
             raise ValueError(f"{name}: at least 1 is needed to learn anything, not {count}")

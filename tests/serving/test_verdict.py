@@ -192,7 +192,7 @@ def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch)
     """The network gives the share of the second style as the mean visibility plus a half."""
     monkeypatch.setattr("dance_tf.pose.read.load_weights", lambda: Weights(b"1", b"2"))
     monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(99))
-    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS))
+    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS), name="windows")
     share = keras.ops.mean(windows[..., 5:] + 0.5, axis=(1, 2))
     model = keras.Model(windows, keras.ops.concatenate([1 - share, share, 0 * share], axis=-1))
     reading = reading_to_json(ReadSettings(), CurationSettings(), PoseSettings())
@@ -201,7 +201,7 @@ def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch)
     assert verdict.probabilities == pytest.approx({"dark": 0, "bright": 1, "brightest": 0}, abs=1e-6)
     assert verdict.frames == classify_clip(bundles["frame"], clip, SameProcess()).frames
     # the fusion also sees cut-outs, here the frames themselves: the first share is the mean level of two of them
-    cutouts = keras.Input((2, 128, 128, 1), dtype="uint8")
+    cutouts = keras.Input((2, 128, 128, 1), dtype="uint8", name="cutouts")
     level = keras.ops.mean(keras.ops.cast(cutouts, "float32") / 255, axis=(1, 2, 3))
     inputs = {"windows": windows, "cutouts": cutouts}
     both = keras.Model(inputs, keras.ops.concatenate([level, (1 - level) * share, 0 * share], axis=-1))
