@@ -15,7 +15,7 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import failure_reason, make_part, reading_from_json
-from dance_tf.dataset.batches import POSE_VIEWS, apply_view, downsample, windows
+from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
 from dance_tf.pose.joints import cut_windows
 from dance_tf.video.catalog import Clip
@@ -109,8 +109,8 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
             raise ReadError("no dancer is found in it")
         if coverage < TRUSTED_COVERAGE:
             notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
-    if view == "skeleton":
-        by_frame = bundle.model.predict(cut_windows(curated.skeletons)[0], batch_size=BATCH, verbose=0)
+    if view in WINDOW_VIEWS:
+        by_frame = bundle.model.predict(_windows(bundle, curated), batch_size=BATCH, verbose=0)
     else:
         if view == "cutout":
             frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
@@ -132,6 +132,17 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         notes=notes,
         coverage=coverage,
     )
+
+
+def _windows(bundle: ModelBundle, curated: CuratedClip) -> np.ndarray | dict[str, np.ndarray]:
+    """Return the windows of a clip as `load_sequences` gives them."""
+    joints, times = cut_windows(curated.skeletons)
+    if bundle.description.view == "skeleton":
+        return joints
+    times = times[:, spread_places(times.shape[1], bundle.description.sequence_length)]
+    nearest = nearest_poses(times.reshape(-1), curated.skeletons.times, curated.cutouts)
+    cutouts = downsample(curated.cutouts[nearest], bundle.description.frame_size)
+    return {"windows": joints, "cutouts": cutouts.reshape(*times.shape, *cutouts.shape[1:])}
 
 
 def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray, segments: np.ndarray) -> np.ndarray:

@@ -123,14 +123,17 @@ def test_an_older_model_is_compared_with_its_dataset_as_a_whole(trained, dataset
     assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
 
 
-@pytest.mark.parametrize("strategy", ["skeleton_tcn", "skeleton_gcn"])
-def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, strategy):
+@pytest.mark.parametrize(
+    ("strategy", "view", "length"),
+    [("skeleton_tcn", "skeleton", 1), ("skeleton_gcn", "skeleton", 1), ("fusion", "skeleton+cutout", 4)],
+)
+def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, strategy, view, length):
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
-    settings = training_settings(strategy, epochs=1, batch_size=8, frames_per_clip=2)
-    assert settings.view == "skeleton" and settings.schedule.optimizer == "adam"
+    settings = training_settings(strategy, epochs=1, batch_size=8, frames_per_clip=2, growth_last_epochs=1)
     scores = train_model(dataset, split, settings, tmp_path / "model", progress=False).to_json()
     bundle = load_bundle(tmp_path / "model")
-    assert (bundle.description.view, bundle.description.strategy) == ("skeleton", strategy)
+    described = bundle.description
+    assert (described.view, described.strategy, described.sequence_length) == (view, strategy, length)
     again = evaluate_model(bundle, dataset, ("dancer1", "dancer3")).to_json()
     assert again["clip"]["accuracy"] == scores["clip"]["accuracy"]
 
@@ -164,7 +167,7 @@ def test_networks_to_choose_from(dataset, blob_clips):
     assert candidate_strategies(gather(clips)) == ("cnn_ae_attention",)
 
 
-@pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None)])
+@pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None), ("fusion", None)])
 def test_footage_without_skeletons_is_refused_before_training(blob_clips, tmp_path, strategy, view):
     clips = [dataclasses.replace(clip, skeletons=NO_SKELETONS, cutouts=NO_CUTOUTS) for clip in blob_clips(2, 3, 2)]
     dataset = gather(clips)
