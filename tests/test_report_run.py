@@ -172,19 +172,19 @@ def test_own_network_and_dotted_ablation_join_the_grid(finished, papermill, own_
     assert "lower learning rate" in (report / "tables" / "ablations.csv").read_text()
 
 
-def test_published_report_is_rebuilt_from_its_records_bit_for_bit(tmp_path):
-    report = tmp_path / "standard"
-    shutil.copytree(ROOT / "reports" / "standard", report)
+def test_a_report_is_rebuilt_from_its_records_bit_for_bit(finished, tmp_path):
+    report, profile = tmp_path / "report", str(finished / "smoke.yaml")
+    shutil.copytree(finished / "report", report)
     made = [report / "metrics.json", *(report / "tables").glob("*.csv")]
     expected = {path: path.read_bytes() for path in made}
     assert len(expected) > 20
     for path in made:
         path.unlink()
-    command = [sys.executable, "-m", "dance_tf", "report", "standard", "--out", str(report), "--from-records"]
+    command = [sys.executable, "-m", "dance_tf", "report", profile, "--out", str(report), "--from-records"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900)
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in made} == expected
-    refused = CliRunner().invoke(app, ["report", "standard", "--out", str(tmp_path / "new"), "--from-records"])
+    refused = CliRunner().invoke(app, ["report", profile, "--out", str(tmp_path / "new"), "--from-records"])
     assert refused.exit_code == FAILED and "no stored runs" in refused.stderr
 
 
