@@ -220,7 +220,7 @@ FRAME_RECIPE |= {"frames_per_clip": 12, "dropout": 0.0, "jitter": 1.5}
 SKELETON_RECIPE = {"epochs": 30, "learning_rate": 0.002, "optimizer": "adam", "weight_decay": 0.001}
 SKELETON_RECIPE |= {"frames_per_clip": 4, "dropout": 0.4, "jitter": 1.0}
 RECIPES = dict.fromkeys(SKELETON_STRATEGIES, SKELETON_RECIPE)
-RECIPES["skeleton_gcn"] = SKELETON_RECIPE | {"epochs": 24, "learning_rate": 0.01}
+RECIPES["skeleton_gcn"] = SKELETON_RECIPE | {"learning_rate": 0.01}
 
 
 def training_settings(
