@@ -82,7 +82,7 @@ class TrainingSettings:
     """Everything that decides a training run besides the data, the split and the seed.
 
     Attributes:
-        strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
+        strategy: a key of `REGISTERED`, or the import path of a user's own network (`strategy_of`).
         view: input of the network: the "frame", its "difference" from the background, the dancer's "cutout", the
             dancer's "skeleton", or "skeleton+cutout".
         network: shape of the network.
@@ -95,7 +95,7 @@ class TrainingSettings:
         progressive: grow stage by stage, or train all five stages at once for as many epochs in total.
         freeze_encoder: keep the grown encoder unchanged while the classifier trains.
         batch_size: frames (or windows) in a batch; the paper gives none.
-        frames_per_clip: frames sampled from each clip in an epoch.
+        frames_per_clip: frames sampled from each clip in an epoch; of skeletons, the windows around them.
         validation_frames: frames of each validation clip.
         jitter: random change of training frames. Skeletons are changed in proportion to its zoom (`augment_windows`).
         frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them
@@ -220,7 +220,7 @@ FRAME_RECIPE |= {"frames_per_clip": 12, "dropout": 0.0, "jitter": 1.5}
 SKELETON_RECIPE = {"epochs": 30, "learning_rate": 0.002, "optimizer": "adam", "weight_decay": 0.001}
 SKELETON_RECIPE |= {"frames_per_clip": 4, "dropout": 0.4, "jitter": 1.0}
 RECIPES = dict.fromkeys(SKELETON_STRATEGIES, SKELETON_RECIPE)
-RECIPES["skeleton_gcn"] = SKELETON_RECIPE | {"epochs": 24, "learning_rate": 0.01}
+RECIPES["skeleton_gcn"] = SKELETON_RECIPE | {"learning_rate": 0.01}
 
 
 def training_settings(

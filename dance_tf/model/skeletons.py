@@ -10,7 +10,7 @@ from keras import ops
 from dance_tf.model.layers import GraphStreams
 from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH, PARENT, PICTURE, WORLD
 
-GCN_FILTERS, GCN_STRIDES, GCN_DILATIONS = (16, 32, 64), (1, 2, 2), (1, 2, 3, 4)
+GCN_FILTERS, GCN_STRIDES, GCN_DILATIONS = (16, 32, 64), (2, 2, 1), (1, 2, 3, 4)
 TCN_FILTERS, TCN_DILATIONS = 128, (1, 2, 4, 1)
 
 
