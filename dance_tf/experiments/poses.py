@@ -32,9 +32,8 @@ from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.settings import READ_DEFAULTS
 from dance_tf.video.stills import ReadError
 
-PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 TORSO = [f"{side}_{part}" for part in ("shoulder", "hip") for side in SIDES]
-MAIN_JOINTS = tuple(f"{side}_{part}" for part in PARTS for side in SIDES)
+MAIN_JOINTS = tuple(f"{side}_{part}" for part in "shoulder elbow wrist hip knee ankle".split() for side in SIDES)
 REACH = 0.2  # torso lengths within which a joint is correct (PCK@0.2)
 UNKNOWN = "unknown"  # camera of real footage
 SHOWN_POSES = 30  # of each clip in the animation
@@ -117,8 +116,8 @@ def measure_joints(experiment: Experiment) -> pd.DataFrame:
 
     Returns:
         One row per clip and joint of `MAIN_JOINTS`: clip, style, dancer, camera, joint, frames (with a skeleton and
-        without fault), near (those in which the joint is within `REACH` of the truth). Empty without truth
-        or skeletons.
+        without fault), near (those in which the joint is within `REACH` of the truth). Empty without truth or
+        skeletons.
     """
     if measure_coverage(experiment).empty:
         return pd.DataFrame(columns=JOINT_COLUMNS)
