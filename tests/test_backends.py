@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -61,15 +62,16 @@ import keras, numpy as np
 from dance_tf.model.bundle import layers  # registers them
 
 folder = Path(sys.argv[1])
+keras.utils.set_random_seed(0)
 inputs = dict(np.load(folder / "inputs.npz"))
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path)
     read = inputs if path.stem == "fusion" else inputs["windows"]
     np.save(path.with_suffix(".npy"), model(read))
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
-    before, losses = model.get_weights(), [float(model.train_on_batch(read, np.arange(3))) for _ in range(2)]
+    before, losses = model.get_weights(), [float(model.train_on_batch(read, np.arange(3))) for _ in range(4)]
     changed = [(one != other).any() for one, other in zip(before, model.get_weights(), strict=True)]
-    print(path.stem, keras.backend.backend(), losses[1] < losses[0], all(changed))
+    print(path.stem, keras.backend.backend(), losses[-1] < losses[0], all(changed))
 """
 
 
@@ -132,8 +134,9 @@ def test_networks_of_skeletons_give_the_same_under_jax_and_learn(home):
     inputs = {"windows": generator.normal(size=(3, LENGTH, len(JOINTS), CHANNELS)).astype(np.float32)}
     inputs["cutouts"] = generator.integers(0, 255, (3, 2, 128, 128, 1), dtype=np.uint8)
     np.savez(place / "inputs.npz", **inputs)
-    for name, strategy in SKELETON_STRATEGIES.items():
-        model = strategy.build(NetworkSettings(classes=3, sequence_length=2))
+    for name in ("fusion", "skeleton_gcn"):  # the fusion contains the temporal network
+        keras.utils.set_random_seed(1)
+        model = SKELETON_STRATEGIES[name].build(NetworkSettings(classes=3, sequence_length=2))
         expected[name] = np.array(model(inputs if name == "fusion" else inputs["windows"]))
         model.save(place / f"{name}.keras")
     assert run("-c", SKELETONS, place).split("\n")[:-1] == [f"{name} jax True True" for name in sorted(expected)]

@@ -3,7 +3,7 @@
 import pytest
 
 from dance_tf.report.profile import Profile
-from dance_tf.report.settings import input_settings, input_specs
+from dance_tf.report.settings import input_settings, input_specs, rung_specs
 
 PROFILE = Profile(ladder_strategies=("cnn",), compare_growth_last_epochs=3)
 FRAMES, SKELETONS = ["cnn_frame", "cnn_difference"], ["skeleton_tcn", "skeleton_gcn", "fusion"]
@@ -18,6 +18,14 @@ def test_each_input_is_run_on_each_fold(posed, names):
     assert {views.get("skeleton_tcn", "skeleton"), views.get("fusion", "skeleton+cutout")} <= {
         "skeleton", "skeleton+cutout"
     }  # fmt: skip
+
+
+def test_the_ladder_starts_with_a_logistic_regression():
+    specs = rung_specs(PROFILE, 2, posed=True)
+    assert [(spec.name, spec.fold, spec.baseline) for spec in specs[:2]] == [
+        ("logistic_regression_difference", fold, True) for fold in (0, 1)
+    ]
+    assert specs[2:] == input_specs(PROFILE, 2, posed=True)
 
 
 def test_networks_of_skeletons_have_their_own_recipe():
