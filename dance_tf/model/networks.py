@@ -160,7 +160,16 @@ def hybrid_vector(
 
 
 def build_hybrid(settings: NetworkSettings, name: str, **paths: bool) -> keras.Model:
-    """Return a network of single frames: a `hybrid_vector` of the given paths, and a head."""
+    """Return a network of single frames: a `hybrid_vector` of the given paths, and a head.
+
+    Args:
+        settings: shape of the paths and the head.
+        name: of the model.
+        paths: those of `hybrid_vector`: cnn, autoencoder, attention.
+
+    Returns:
+        uncompiled model from uint8 frames [batch, 128, 128, 1] to probabilities [batch, classes].
+    """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     return keras.Model(frames, head(hybrid_vector(frames, settings, **paths), settings), name=name)
 

@@ -180,9 +180,10 @@ def shortcut_text(scores: pd.DataFrame, chance: float) -> str:
         found = {(row["styles"], row["change"]): row for row in rows.to_dict("records")}
         whole, nobody = found["all", AS_IT_IS], found["all", BACKGROUND]
         inside = pd.isna(nobody["low"]) or nobody["low"] <= chance <= nobody["high"]
-        verdict = "which cannot be told from chance" if inside else "**more than chance**: backgrounds tell styles"
-        if not inside and nobody["mean"] < chance:
-            verdict = "less than chance"
+        verdict = "not different from chance"
+        if not inside:
+            above = nobody["mean"] > chance
+            verdict = "**above chance**: the backgrounds give styles away" if above else "below chance"
         parts = [f"with the background alone {percents(nobody)} %, {verdict}"]
         if ("asymmetric", MIRRORED) in found:
             mirrored = 1 - found["asymmetric", MIRRORED]["mean"]

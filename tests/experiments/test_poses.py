@@ -18,7 +18,6 @@ from dance_tf.dataset.workspace import FILE
 from dance_tf.experiments import poses
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.corrupted_poses import skeletons_under
-from dance_tf.pose.blazepose import Pose, Region
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.skeleton import LANDMARK, NO_SKELETONS, Skeletons
 from dance_tf.synthesis.body import JOINT
@@ -202,23 +201,8 @@ def test_the_clips_are_of_different_dancers(filmed):
     assert set(poses.measure_corrupted(filmed, 2, 5.0)["dancer"]) == {"dancer0", "dancer1"}
 
 
-class Follower:
-    """In place of BlazePose: a person of full height wherever a frame is brighter than 50."""
-
-    alignment = np.array([[32.0, 48.0], [32.0, 8.0]])
-
-    def detect(self, frame):
-        return [Region(32, 48, 100)] if frame.mean() > 50 else []
-
-    def pose(self, frame, region):
-        if not self.detect(frame):
-            return None
-        points = np.full((33, 5), frame.mean(), np.float32)
-        return Pose(points, np.ones((33, 3)), 1.0, np.full((256, 256), 80.0, np.float32), region, self.alignment)
-
-
-def test_skeletons_are_found_in_corrupted_frames(make_dance, make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.experiments.corrupted_poses.load_blazepose", Follower)
+def test_skeletons_are_found_in_corrupted_frames(make_dance, make_video, follower, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.experiments.corrupted_poses.load_blazepose", follower)
     path = make_video(tmp_path / "a.mp4", make_dance(30))
     nothing = np.empty(0, np.int64)
     requests = [

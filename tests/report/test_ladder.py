@@ -129,12 +129,12 @@ def test_shortcuts_are_put_into_words():
     shares = {(MIRRORED, "Lottery"): 1, (SHUFFLED, "Tak Mau Mau"): 10, (SHUFFLED, "Diam Diam Menyukaiku"): 10}
     scores = ladder.shortcut_scores(answered(shares), resamples=200)
     text = ladder.shortcut_text(scores, 0.2)
-    assert "with the background alone 20.0" in text and "cannot be told from chance" in text
+    assert "with the background alone 20.0" in text and "not different from chance" in text
     assert "not taken for the style in 95.0 %" in text
     assert "loses 20.0 points (50.0 for the two styles of the same poses)" in text
     table = ladder.shortcut_table(scores).set_index(["network", "styles"])
     assert table.loc[("Skeleton TCN", "asymmetric"), MIRRORED].startswith("5.0 ")
-    assert "**more than chance**" in ladder.shortcut_text(scores, 0.01)
+    assert "**above chance**" in ladder.shortcut_text(scores, 0.01)
 
 
 def test_identities_and_joints_are_put_into_words():
