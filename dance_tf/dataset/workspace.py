@@ -12,6 +12,7 @@ from dance_tf.dataset.build import curate_folder, parts_folder
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.store import open_dataset
 from dance_tf.pose.read import PoseSettings
+from dance_tf.synthesis.captured_clips import synthesize_motion
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.synthesis.truth import ClipTruth, truth_from_json
@@ -71,27 +72,35 @@ def prepare_workspace(
     jobs: int = 1,
     scheduler: str | None = None,
     poses: PoseSettings | None = None,
+    motion: str = "",
 ) -> Workspace:
     """Make clips, or use a folder of clips, and curate them; finished work is reused.
 
     Args:
-        run_folder: the report's folder, which gets `workspace.json`.
+        run_folder: folder that gets `workspace.json`: the report's, or one in it for other clips.
         work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
         poses: how skeletons are found; None to look for none.
+        motion: folder of motion capture that made-up people dance (`synthesize_motion`), instead of made-up dances.
     """
     work = Path(work)
     if footage:
         clips, source = Path(footage), Path(footage).resolve().name
         key = hashlib.sha256(str(clips.resolve()).encode()).hexdigest()[:12]
     else:
-        key = hashlib.sha256(json.dumps(studio.as_record(), sort_keys=True).encode()).hexdigest()[:12]
+        made = studio.as_record() | ({"motion": str(Path(motion).resolve())} if motion else {})
+        key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
         clips, source = work / f"footage-{key}", "synthetic"
-        synthesize(clips, studio, jobs, scheduler)
+        if motion:
+            synthesize_motion(Path(motion), clips, studio, jobs, scheduler)
+            source = "synthetic, captured motion"
+        else:
+            synthesize(clips, studio, jobs, scheduler)
     dataset = work / f"dataset-{key}"
     curate_folder(clips, dataset, jobs, scheduler, poses=poses)
     folders = {"footage": clips, "dataset": dataset, "work": work}
     content = {name: os.path.relpath(folder, run_folder) for name, folder in folders.items()}
+    Path(run_folder).mkdir(parents=True, exist_ok=True)
     (Path(run_folder) / FILE).write_text(json.dumps({**content, "source": source}))
     return Workspace(source=source, **folders)
 

@@ -21,6 +21,7 @@ from dance_tf.fidelity.score import ReferenceClip, build_standard
 from dance_tf.fidelity.template import PARTS
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
+from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import Mistake
@@ -28,7 +29,7 @@ from dance_tf.synthesis.truth import Mistake
 FOLDS = 4
 TOLERANCE = 0.5  # seconds between the middle of a remark and the mistake that it finds
 DELAYS = (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3)  # seconds by which the second half of a copy is shifted
-ASYMMETRIC = ("Slide To the Left", "Lottery")  # styles whose mirror image is another dance
+ASYMMETRIC = {style.name for style in STYLES if style.asymmetric}  # their mirror images are other dances
 LIMBS = {"arm": ("elbow", "wrist", "hand"), "leg": ("knee", "ankle", "toe")}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.dataset import Dataset
+from dance_tf.experiments.cache import Experiment
 from dance_tf.fidelity.align import bone_directions, distances
 
 PAIRS = 2000  # of clips that a worker compares at a time
@@ -37,33 +38,58 @@ def clip_distances(dataset: Dataset, jobs: int = 1) -> list[np.ndarray]:
 def reference_accuracy(
     dataset: Dataset, apart: Sequence[np.ndarray], counts: Sequence[int], draws: int = 20, seed: int = 0
 ) -> pd.DataFrame:
-    """Classify the clips of each dancer by references of other dancers: one clip of each style from each of a few.
+    """Classify the clips of each dancer by a few reference clips of each style, of other dancers.
+
+    The references of a style are of as many dancers as there are references, or of all but one if there are fewer.
 
     Args:
         dataset: of the clips.
         apart: of `clip_distances`.
-        counts: numbers of dancers that the references are from.
-        draws: random choices of dancers for each count; with one dancer, each dancer in turn instead.
+        counts: numbers of references of each style.
+        draws: random choices for each count; a single reference is of each dancer in turn.
         seed: of the choices.
 
     Returns:
-        One row for each count, draw and tested dancer: references (the count), draw, dancer, clips (tested), right.
-        Clips without a skeleton are tested, and wrong.
+        One row for each count, draw and tested clip: references (the count), draw, clip, dancer, style, right. Clips
+        without a skeleton are tested, and wrong.
     """
     dancers, labels = np.array(dataset.dancers), dataset.clip_labels
+    styles, ids = np.array(dataset.styles)[labels], np.array([clip.clip_id for clip in dataset.clips])
     everyone = np.unique(dancers)
     generator = np.random.default_rng(seed)
-    rows = []
+    tables = []
     for count in counts:
-        chosen = [generator.permutation(everyone)[:count] for _ in range(draws)] if count > 1 else everyone[:, None]
-        for draw, names in enumerate(chosen):
-            known = np.flatnonzero(np.isin(dancers, names))
+        for draw in range(draws):
+            names = generator.permutation(everyone)[: min(count, len(everyone) - 1)]
+            if count == 1:
+                names = everyone[[draw % len(everyone)]]
+            known = _choose_clips(dancers, labels, names, count, generator)
             right = np.array([_nearest(parts[:, known], labels[known]) for parts in apart]) == labels
-            for dancer in everyone[~np.isin(everyone, names)]:
-                own = dancers == dancer
-                counted = {"clips": int(own.sum()), "right": int(right[own].sum())}
-                rows.append({"references": count, "draw": draw, "dancer": dancer, **counted})
-    return pd.DataFrame(rows)
+            tested = ~np.isin(dancers, names)
+            answers = {"clip": ids[tested], "dancer": dancers[tested], "style": styles[tested], "right": right[tested]}
+            tables.append(pd.DataFrame({"references": count, "draw": draw, **answers}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def measure_references(experiment: Experiment, counts: Sequence[int], draws: int = 20, seed: int = 0) -> pd.DataFrame:
+    """Return `reference_accuracy` of an experiment's clips; recorded as `references`."""
+
+    def compute() -> pd.DataFrame:
+        dataset = experiment.dataset
+        return reference_accuracy(dataset, clip_distances(dataset, experiment.jobs), counts, draws, seed)
+
+    return experiment.measure("references", compute, counts, draws, seed)
+
+
+def _choose_clips(
+    dancers: np.ndarray, labels: np.ndarray, names: np.ndarray, count: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return at most `count` random clips of each style, of as many of the named dancers as possible."""
+    clips = pd.DataFrame({"dancer": dancers, "style": labels}).loc[np.isin(dancers, names)]
+    clips = clips.iloc[generator.permutation(len(clips))]
+    turn = clips.groupby(["style", "dancer"]).cumcount()  # the first clip of each dancer, then the second ones
+    chosen = clips.loc[turn.sort_values(kind="stable").index].groupby("style").head(count)
+    return np.sort(chosen.index.to_numpy())
 
 
 def _nearest(parts: np.ndarray, labels: np.ndarray) -> int:

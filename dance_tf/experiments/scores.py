@@ -8,6 +8,7 @@ import pandas as pd
 from dance_tf.evaluation.intervals import (
     UNITS,
     accuracy_by_dancer,
+    bootstrap_dancers,
     compare_dancers,
     estimate_difference,
     estimate_scores,
@@ -108,6 +109,48 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
                     place = dict(zip(by, key, strict=True), part=part, unit=unit, metric=metric)
                     rows.append({**place, **vars(found), "dancers": dancers})
     return pd.DataFrame(rows)
+
+
+def answers(runs: Sequence[Run], by: Sequence[str] = ("name",)) -> pd.DataFrame:
+    """Return one row per run and clip of the held-out part: by…, clip, dancer, style, right."""
+    tables = []
+    for run in runs:
+        described, found = describe(run.spec), run.test
+        table = {"clip": found.clip_ids, "dancer": found.groups, "style": [found.styles[each] for each in found.labels]}
+        place = {column: described[column] for column in by}
+        tables.append(pd.DataFrame({**place, **table, "right": found.predicted == found.labels}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def pooled_shares(
+    rows: pd.DataFrame, hits: str, total: str = "", by: Sequence[str] = (), resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return shares pooled over rows, with intervals from a bootstrap over dancers.
+
+    Args:
+        rows: columns clip, dancer, those of `by`, hits and total.
+        hits: column of what is counted.
+        total: column of what it is a share of; by default of the rows, as column rows.
+        by: columns of groups, in the order of their first rows; by default there is one group of all rows.
+        resamples: draws of the bootstrap.
+        seed: of the draws.
+
+    Returns:
+        The columns `by`, mean, low, high (fractions; NaN where nothing is counted), clips, dancers and `total`.
+    """
+    total = total or "rows"
+    rows = rows if total in rows else rows.assign(rows=1)
+
+    def share(weights: np.ndarray) -> np.ndarray:
+        summed = weights @ counts
+        return np.divide(summed[:, :1], summed[:, 1:], out=np.full((len(weights), 1), np.nan), where=summed[:, 1:] > 0)
+
+    found = []
+    for place, group in rows.groupby(list(by), sort=False) if by else [((), rows)]:
+        counts = group.groupby("dancer")[[hits, total]].sum().to_numpy(float)
+        estimate = bootstrap_dancers(share, len(counts), resamples, seed)[:, 0].tolist()
+        found.append((*place, *estimate, group["clip"].nunique(), len(counts), int(counts[:, 1].sum())))
+    return pd.DataFrame(found, columns=[*by, "mean", "low", "high", "clips", "dancers", total])
 
 
 def learning_curve(runs: Sequence[Run], trained: int, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from dance_tf.evaluation.metrics import SCORES
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import HELD_OUT, VALIDATION, group_runs
 from dance_tf.experiments.spec import PROPOSED, Ablation
-from dance_tf.model.networks import STRATEGIES
+from dance_tf.model.networks import REGISTERED
 from dance_tf.report.profile import ROOT
 from dance_tf.report.tables import counted, nest_parts, only, percent, percents, wide_table
 
@@ -40,9 +40,9 @@ def resolve_builder(network: str) -> str:
 
 
 def strategy_title(name: str) -> str:
-    """Return a strategy's title in the paper; a user's own network is named by its file or module and its function."""
+    """Return a strategy's title; a user's own network is named by its file or module and its function."""
     place, _, function = name.rpartition(":")
-    return STRATEGIES[name].title if name in STRATEGIES else f"{Path(place).stem}:{function}" if place else name
+    return REGISTERED[name].title if name in REGISTERED else f"{Path(place).stem}:{function}" if place else name
 
 
 def budget(runs: Sequence[Run]) -> dict[str, int]:

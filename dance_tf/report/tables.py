@@ -7,7 +7,12 @@ import pandas as pd
 from dance_tf.synthesis.choreography import STYLES
 
 MISSING = "–"
-VIEW_NAMES = {"difference": "background subtracted", "frame": "with background"}  # names of the network's inputs
+VIEW_NAMES = {  # of the network's inputs
+    "difference": "background subtracted",
+    "frame": "with background",
+    "cutout": "dancer cut out",
+    "skeleton": "skeleton",
+}
 PROTOCOL_NAMES = {"outer": "each dancer held out once", "paper": "80/20, inner folds"}
 
 

@@ -37,14 +37,12 @@ class ReferenceVerdict(Verdict):
         reference_distance: its distance, degrees between bones (`fidelity.align.part_distance`).
         distances: of each style, degrees; several references of a style count together.
         unsure: whether a second style is nearly as near.
-        coverage: share of frames in which the dancer was found.
     """
 
     reference: str
     reference_distance: float
     distances: dict[str, float]
     unsure: bool
-    coverage: float
 
     @property
     def text(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import failure_reason, make_part, reading_from_json
-from dance_tf.dataset.batches import POSE_VIEWS, apply_view, downsample, windows
+from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
 from dance_tf.pose.joints import cut_windows
 from dance_tf.video.catalog import Clip
@@ -43,6 +43,7 @@ class Verdict:
         seconds: length of the clip.
         elapsed: seconds to read, curate and classify it.
         notes: sentences for the user, such as that the camera moves.
+        coverage: share of the time in which the dancer was found; None for models that do not look for the dancer.
     """
 
     clip: str
@@ -53,6 +54,7 @@ class Verdict:
     seconds: float
     elapsed: float
     notes: tuple[str, ...] = ()
+    coverage: float | None = None
 
     @property
     def text(self) -> str:
@@ -100,14 +102,15 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
         raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
     segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    frames, notes = curated.frames, ()
+    frames, notes, coverage = curated.frames, (), None
     if view in POSE_VIEWS:
+        coverage = curated.skeletons.coverage
         if curated.skeletons.valid.sum() < 2:
             raise ReadError("no dancer is found in it")
-        if (share := curated.skeletons.coverage) < TRUSTED_COVERAGE:
-            notes = (f"the dancer was found in {share:.0%} of the time: trust this verdict less",)
-    if view == "skeleton":
-        by_frame = bundle.model.predict(cut_windows(curated.skeletons)[0], batch_size=BATCH, verbose=0)
+        if coverage < TRUSTED_COVERAGE:
+            notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
+    if view in WINDOW_VIEWS:
+        by_frame = bundle.model.predict(_windows(bundle, curated), batch_size=BATCH, verbose=0)
     else:
         if view == "cutout":
             frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
@@ -127,7 +130,19 @@ def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: flo
         seconds=float(curated.seconds),
         elapsed=time.perf_counter() - started,
         notes=notes,
+        coverage=coverage,
     )
+
+
+def _windows(bundle: ModelBundle, curated: CuratedClip) -> np.ndarray | dict[str, np.ndarray]:
+    """Return the windows of a clip as `load_sequences` gives them."""
+    joints, times = cut_windows(curated.skeletons)
+    if bundle.description.view == "skeleton":
+        return joints
+    times = times[:, spread_places(times.shape[1], bundle.description.sequence_length)]
+    nearest = nearest_poses(times.reshape(-1), curated.skeletons.times, curated.cutouts)
+    cutouts = downsample(curated.cutouts[nearest], bundle.description.frame_size)
+    return {"windows": joints, "cutouts": cutouts.reshape(*times.shape, *cutouts.shape[1:])}
 
 
 def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray, segments: np.ndarray) -> np.ndarray:

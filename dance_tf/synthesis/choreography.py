@@ -216,6 +216,11 @@ class Style:
         """The key poses of all phrases; the dancer reaches one on each beat."""
         return sum(self.phrases, ())
 
+    @property
+    def asymmetric(self) -> bool:
+        """Whether no pose is the mirror image of another one, so that the mirrored dance is not the style."""
+        return not any(pose.mirrored() in self.poses for pose in self.poses)
+
 
 _TAK_MAU_MAU = (NO_NO, WAG, STOP, HEART)
 _DISCO = (POINT, ROLLING, POINT_MIRRORED)
@@ -234,6 +239,8 @@ STYLES: tuple[Style, ...] = (
     Style("Big Up's", "BU", 100, 0.035, (FISTS, SCOOP, BIG_CROSS)),
     Style("All TikTok Mashup", "ATTM", 122, 0.028, (FISTS, RUN, SCOOP, GRASS, BIG_CROSS, WOAH)),
 )
+
+SAME_POSES = ("Tak Mau Mau", "Diam Diam Menyukaiku")  # in another order
 
 # order in which styles join a smaller set: styles with poses of their own, then asymmetric ones, then similar pairs
 SUBSET_ORDER = ("BU", "TDS", "Tok", "LAX", "BL", "STTL", "LOT", "TMM", "SUP", "SaS", "DDM", "ATTM")

@@ -111,15 +111,6 @@ def claim_folder(out: Path, settings: StudioSettings, **sources: str) -> None:
         part.write_bytes(json.dumps(wanted, indent=1).encode())
 
 
-def stored_settings(footage: Path) -> StudioSettings | None:
-    """Return the settings of a folder of made-up clips; None for real clips, captured motion, and other versions."""
-    path = Path(footage) / SETTINGS_FILE
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if record.pop("generator", None) != GENERATOR or "motion" in record:
-        return None
-    return StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
-
-
 def write_manifest(out: Path, rows: Iterable[tuple[str, ...]]) -> Path:
     """Write `manifest.csv` with the columns of the first row, and return its path."""
     with whole_file(out / "manifest.csv") as part, open(part, "w", newline="", encoding="utf-8") as file:
@@ -187,6 +178,19 @@ def render_arrays(
     yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
 
 
+def folder_settings(footage: Path) -> StudioSettings | None:
+    """Return the settings of a folder of made-up clips, with which `RenderedClip` makes their joints again.
+
+    Returns:
+        None for real clips, for clips of captured motion, and for clips of another version of the generator.
+    """
+    path = Path(footage) / SETTINGS_FILE
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.pop("generator", None) != GENERATOR or "motion" in record:
+        return None
+    return StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
+
+
 def _plate(settings: StudioSettings, style: int, dancer: int) -> tuple[str, np.ndarray | None]:
     rendered = RenderedClip(style, dancer, settings)
     return clip_id(style, dancer), None if rendered.truth.camera_moves else shrink(rendered.plate())
@@ -196,10 +200,10 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     """Return the clean plate of each made-up clip whose camera does not move: its frame without the dancer.
 
     Returns:
-        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, for
-        clips of captured motion, and for clips of another version of the generator.
+        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty without
+        `folder_settings`.
     """
-    settings = stored_settings(footage)
+    settings = folder_settings(footage)
     if settings is None:
         return {}
     with worker_pool(jobs):

@@ -2,9 +2,11 @@ import shutil
 
 import pytest
 
+from dance_tf.dataset import workspace as module
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.workspace import open_workspace, prepare_workspace
 from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.studio import synthesize
 
 STUDIO = StudioSettings(styles=2, dancers=1, seconds=1.0, frame_rate=6.0, width=90, height=160)
 
@@ -35,3 +37,20 @@ def test_real_footage_has_no_truth(tmp_path):
     assert (workspace.source, workspace.footage) == ("clips", real)
     assert workspace.truth("BU/BU_d01") is None and workspace.score_filters() == ()
     assert workspace.dataset != synthetic.dataset
+
+
+def test_motion_capture_gives_clips_of_their_own(tmp_path, monkeypatch):
+    drawn = []
+
+    def draw(folder, out, settings, *others):  # tests/synthesis draws real takes
+        drawn.append((folder, out))
+        synthesize(out, settings)
+
+    monkeypatch.setattr(module, "synthesize_motion", draw)
+    found = prepare_workspace(
+        tmp_path / "report" / "motion", tmp_path / "work", "", STUDIO, motion=str(tmp_path / "bvh")
+    )
+    assert found.source == "synthetic, captured motion" and drawn == [(tmp_path / "bvh", found.footage)]
+    assert open_workspace(tmp_path / "report" / "motion").dataset.samefile(found.dataset)
+    other = prepare_workspace(tmp_path, tmp_path / "work", "", STUDIO, motion=str(tmp_path / "c3d"))
+    assert other.footage != found.footage and len(drawn) == 2

@@ -1,6 +1,7 @@
 """Classification by reference clips, on dancers who raise one arm or the other."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,18 +52,30 @@ def test_distances_are_small_within_a_style(dataset, jobs):
 
 
 def test_each_dancer_is_tested_with_references_of_others(dataset):
-    table = reference_accuracy(dataset, clip_distances(dataset), (1, 2), draws=3)
-    assert (table["clips"] == 2).all()
+    table = reference_accuracy(dataset, clip_distances(dataset), (1, 2), draws=4)
     one, two = table[table["references"] == 1], table[table["references"] == 2]
-    assert len(one) == 4 * 3 and len(two) == 3 * 2  # dancers who are not among the references
+    assert len(one) == 4 * 3 * 2 and len(two) == 4 * 2 * 2  # both clips of dancers who are not among the references
+    assert (one["clip"] == one["style"] + "/" + one["dancer"]).all()
     assert not (one["dancer"] == "dancer" + one["draw"].astype(str)).any()  # each dancer in turn gives the references
     lost = one["dancer"] == "dancer3"
-    assert (one[lost]["right"] == 1).all()  # the clip without skeletons is wrong
+    assert (one[lost]["right"] == (one[lost]["style"] == "style0")).all()  # the clip without skeletons is wrong
     # a reference dancer with one style only gives that answer alone
     known = one[~lost].groupby("draw")["right"].sum()
     assert known.tolist() == [4, 4, 4, 3]
-    again = reference_accuracy(dataset, clip_distances(dataset), (1, 2), draws=3)
+    again = reference_accuracy(dataset, clip_distances(dataset), (1, 2), draws=4)
     assert again.equals(table)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_two_dancers_with_several_clips_of_a_style_give_so_many_references(count):
+    """Three clips of each of two styles and dancers; only the first one is near to those of its style."""
+    dancers, labels, takes = (each.ravel() for each in np.meshgrid(["a", "b"], [0, 1], range(3), indexing="ij"))
+    clips = [SimpleNamespace(clip_id=str(number)) for number in range(12)]
+    dataset = SimpleNamespace(dancers=dancers, clip_labels=labels, styles=("x", "y"), clips=clips)
+    near = (labels[:, None] == labels) & (takes == 0)
+    table = reference_accuracy(dataset, list(1.0 - near[:, None, :]), (count,), draws=150)
+    assert len(table) == 150 * 6 and set(table["dancer"]) == {"a", "b"}
+    assert table.groupby("style")["right"].mean().to_dict() == pytest.approx({"x": 1, "y": count / 3}, abs=0.12)
 
 
 def test_clips_without_skeletons_are_named(blob_clips):

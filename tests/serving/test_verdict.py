@@ -131,7 +131,8 @@ def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip,
     assert verdict.seconds == pytest.approx(2.5, abs=0.11) and verdict.elapsed > 0
     assert (verdict.clip, verdict.notes) == (str(clip), ())
     document = json.loads(json.dumps(dataclasses.asdict(verdict)))
-    assert list(document) == "clip style confidence probabilities frames seconds elapsed notes".split()
+    assert list(document) == "clip style confidence probabilities frames seconds elapsed notes coverage".split()
+    assert document["coverage"] is None
     assert list(document["frames"]) == ["seen", "used", "dropped"]
 
 
@@ -179,7 +180,8 @@ def test_a_model_of_cut_outs_sees_the_dancer_alone(bundles, clip, monkeypatch, c
             classify_clip(bundle, clip, SameProcess())
         return
     verdict, whole = (classify_clip(each, clip, SameProcess()) for each in (bundle, bundles["frame"]))
-    assert verdict.frames == whole.frames
+    assert verdict.frames == whole.frames and whole.coverage is None
+    assert verdict.coverage == pytest.approx(0.8 if count == 99 else 0.2)  # a fifth of the frames is blank
     if count == 99:  # the cut-outs are the frames
         assert verdict.probabilities == pytest.approx(whole.probabilities, abs=0.02)
     else:
@@ -192,7 +194,7 @@ def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch)
     """The network gives the share of the second style as the mean visibility plus a half."""
     monkeypatch.setattr("dance_tf.pose.read.load_weights", lambda: Weights(b"1", b"2"))
     monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(99))
-    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS))
+    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS), name="windows")
     share = keras.ops.mean(windows[..., 5:] + 0.5, axis=(1, 2))
     model = keras.Model(windows, keras.ops.concatenate([1 - share, share, 0 * share], axis=-1))
     reading = reading_to_json(ReadSettings(), CurationSettings(), PoseSettings())
@@ -200,9 +202,21 @@ def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch)
     verdict = classify_clip(bundle, clip, SameProcess())
     assert verdict.probabilities == pytest.approx({"dark": 0, "bright": 1, "brightest": 0}, abs=1e-6)
     assert verdict.frames == classify_clip(bundles["frame"], clip, SameProcess()).frames
+    # the fusion also sees cut-outs, here the frames themselves: the first share is the mean level of two of them
+    cutouts = keras.Input((2, 128, 128, 1), dtype="uint8", name="cutouts")
+    level = keras.ops.mean(keras.ops.cast(cutouts, "float32") / 255, axis=(1, 2, 3))
+    inputs = {"windows": windows, "cutouts": cutouts}
+    both = keras.Model(inputs, keras.ops.concatenate([level, (1 - level) * share, 0 * share], axis=-1))
+    description = ModelDescription(STYLES, "fusion", "skeleton+cutout", sequence_length=2, reading=reading)
+    fused = ModelBundle(both, description)
+    verdict = classify_clip(fused, clip, SameProcess())
+    frames = read_footage(clip).frames[5:]  # the black ones show nobody
+    expected = frames[[5, 14]].mean() / 255  # of 64 times, those at 16 and 48
+    assert verdict.probabilities == pytest.approx({"dark": expected, "bright": 1 - expected, "brightest": 0}, abs=0.01)
     monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(0))
-    with pytest.raises(ReadError, match="no dancer is found in it"):
-        classify_clip(bundle, clip, SameProcess())
+    for each in (bundle, fused):
+        with pytest.raises(ReadError, match="no dancer is found in it"):
+            classify_clip(each, clip, SameProcess())
 
 
 def test_a_style_without_training_clips_is_named_in_the_verdict(bundles, clip, process):

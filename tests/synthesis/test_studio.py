@@ -18,7 +18,7 @@ from dance_tf.synthesis.studio import (
     clip_key,
     render_arrays,
     shrink,
-    stored_settings,
+    folder_settings,
     synthesize,
 )
 from dance_tf.synthesis.take import RenderedClip, clip_id
@@ -161,8 +161,8 @@ def test_clips_with_a_still_camera_have_a_plate(tmp_path):
 
 
 def test_settings_are_read_from_the_folder(made, tmp_path):
-    assert stored_settings(made) == TINY
-    assert stored_settings(tmp_path) is None  # real clips
+    assert folder_settings(made) == TINY
+    assert folder_settings(tmp_path) is None  # real clips
     for other in ({"generator": 0}, {"motion": "/takes"}):
         (tmp_path / SETTINGS_FILE).write_text(json.dumps({**TINY.as_record(), **other}))
-        assert stored_settings(tmp_path) is None
+        assert folder_settings(tmp_path) is None

@@ -8,9 +8,9 @@ from dance_tf.report.figures.clips import background_views, clip_strip, frame_st
 from dance_tf.report.figures.comparison import (
     accuracy_against_cost,
     accuracy_bars,
+    accuracy_lines,
     frame_interval_curve,
     leakage_gap,
-    learning_curve,
 )
 from dance_tf.report.figures.confusion import attention_by_style, confusion_matrices, confusion_matrix
 from dance_tf.report.figures.corruption import (
@@ -20,4 +20,5 @@ from dance_tf.report.figures.corruption import (
     strategies_by_condition,
 )
 from dance_tf.report.figures.network import network_diagram
+from dance_tf.report.figures.poses import moving_skeletons, share_dots, skeleton_strips
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves

@@ -103,22 +103,23 @@ def frame_interval_curve(rows: pd.DataFrame, source: str) -> Figure:
 
 
 @report_style
-def learning_curve(rows: pd.DataFrame, source: str, chance: float) -> Figure:
-    """Draw accuracy against the number of dancers that a network learnt from.
+def accuracy_lines(rows: pd.DataFrame, title: str, against: str, source: str, chance: float) -> Figure:
+    """Draw accuracy against a number, such as that of the dancers that a network learnt from.
 
     Args:
-        rows: columns dancers, group (what is scored: one line each), mean, low, high.
+        rows: columns number, group (one line each), mean, low, high.
+        against: label of the axis of the number.
     """
-    figure = new_figure(4.0, "Accuracy against the number of training dancers", source)
+    figure = new_figure(4.0, title, source)
     axes = figure.subplots()
     lines = list(rows.groupby("group", sort=False))
     for colour, offset, (group, line) in zip(PALETTE, centred_offsets(len(lines), 0.1), lines, strict=False):
-        line = line.sort_values("dancers")
-        places = line["dancers"].to_numpy(float) + offset
+        line = line.sort_values("number")
+        places = line["number"].to_numpy(float) + offset
         draw_dots(axes, line, places, color=colour, label=group)
         axes.plot(places, line["mean"], color=colour)
     axes.axhline(chance, color=GRAY, linestyle="--", label=f"chance ({100 * chance:.1f} %)")
-    axes.set(xlabel="training dancers", xticks=sorted(rows["dancers"].unique()), ylim=(0, 1))
+    axes.set(xlabel=against, xticks=sorted(rows["number"].unique()), ylim=(0, 1))
     percent_axis(axes)
     figure.legend(loc="outside lower center", ncols=4)
     return figure

@@ -9,9 +9,9 @@ from matplotlib.collections import PolyCollection
 from dance_tf.report.figures import (
     accuracy_against_cost,
     accuracy_bars,
+    accuracy_lines,
     frame_interval_curve,
     leakage_gap,
-    learning_curve,
 )
 
 
@@ -98,14 +98,15 @@ def test_leakage_has_a_panel_per_view_and_the_gaps_as_text(sound):
     assert [len(container.lines[0].get_xdata()) for container in frame.containers] == [1, 1, 1]
 
 
-def test_a_learning_curve_has_a_line_for_each_group(sound):
+def test_lines_of_accuracy_have_a_line_for_each_group(sound):
     rows = pd.DataFrame(
         [(8, "held out", 0.6, 0.5, 0.7), (4, "held out", 0.4, 0.3, 0.5), (4, "training", 0.9, math.nan, math.nan)],
-        columns=["dancers", "group", "mean", "low", "high"],
+        columns=["number", "group", "mean", "low", "high"],
     )
-    figure = sound(learning_curve(rows, "synthetic", chance=1 / 12))
+    figure = sound(accuracy_lines(rows, "More dancers", "training dancers", "synthetic", chance=1 / 12))
     dots = [container.lines[0] for container in figure.axes[0].containers]
     assert [line.get_ydata().tolist() for line in dots] == [[0.4, 0.6], [0.9]]
     assert np.allclose(dots[0].get_xdata(), [4, 8], atol=0.1)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(legend) == ["chance (8.3 %)", "held out", "training"]
+    assert figure.axes[0].get_xlabel() == "training dancers"
