@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from dance_tf.cli_serving import verbs
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
 from dance_tf.terminal import (
@@ -436,6 +437,9 @@ def report(
     path = Path(profile).absolute() if profile.endswith((".yaml", ".yml")) else Path("runs", f"{profile}.yaml")
     written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem, from_records=from_records)
     say(f"report in {written}")
+
+
+app.add_typer(verbs)
 
 
 def main() -> None:

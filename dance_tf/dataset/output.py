@@ -82,7 +82,10 @@ SHARDS = ("*.json", "*.csv", "*.tfrecord*", ".arrays")
 DATASET = FolderKind("dataset of `curate`", "summary.json", {"styles", "frames", "key"}, SHARDS)
 NUMPY = ("*.json", "*.npy", "*.npz", "*.raw", "truth")
 ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", {"styles", "clips"}, NUMPY)
-MODEL = FolderKind("model of `train`", "model.json", {"format", "styles"}, ("*.json", "model.*", "tensorboard"))
+ASSESSMENTS = FolderKind("folder of `assess`", "assessments.json", {"model", "clips"}, ("*.json", "*.html"))
+MODEL = FolderKind(
+    "model of `train`", "model.json", {"format", "styles"}, ("*.json", "model.*", "*.npz", "tensorboard")
+)
 
 
 def mistaken(folder: Path, wanted: FolderKind) -> str:

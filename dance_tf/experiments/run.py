@@ -18,6 +18,7 @@ from dance_tf.evaluation.metrics import scores_of_confusion
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import PROPOSED
 from dance_tf.experiments.training import key_of, pair_with_truth
+from dance_tf.fidelity.score import build_standards, pack_standards
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.fit import DivergedError
 from dance_tf.model.networks import NetworkSettings, strategy_of
@@ -160,11 +161,12 @@ def train_model(
         settings=asdict(settings),
         reading=reading,
     )
-    save_bundle(out, ModelBundle(model, description))
+    probabilities = predict(model, dataset, split.test, split.test, settings)
+    standards = _standards(dataset, split.test, probabilities, held_out) if dataset.has_poses else None
+    save_bundle(out, ModelBundle(model, description), standards)
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(checkpoints)
-    probabilities = predict(model, dataset, split.test, split.test, settings)
     order = sorted(range(len(tried)), key=lambda place: (-tried[place], place)) if len(tried) > 1 else ()
     return Evaluation(
         pair_with_truth(dataset, split.test, probabilities),
@@ -191,6 +193,18 @@ def _train(
             checkpoints.rmdir()
         raise
     return model, unfinished
+
+
+def _standards(
+    dataset: Dataset, tested: np.ndarray, probabilities: np.ndarray, held_out: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the packed standards of all styles, with the model's probabilities of clips of held-out dancers."""
+    clip_of, known = dataset.clip_index[tested], {}
+    for clip in np.unique(clip_of):
+        if dataset.dancers[clip] in held_out:
+            own = probabilities[clip_of == clip, dataset.clip_labels[clip]]
+            known[dataset.clips[clip].clip_id] = float(own.mean())
+    return pack_standards(build_standards(dataset, known))
 
 
 def _validation_accuracy(dataset: Dataset, split: Split, model: keras.Model, settings: TrainingSettings) -> float:

@@ -1,18 +1,19 @@
 """Assess a dance: how close it is to its style, when and where it is not, and what to change."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.feedback import Remark, find_gaps, find_remarks
-from dance_tf.fidelity.score import CERTAINTY, Percentile, Standard, measure, percentile
-from dance_tf.fidelity.template import FINE, NAMES, PART_WEIGHTS, read_dance
+from dance_tf.fidelity.score import CERTAINTY, NO_RANK, Percentile, Standard, measure, percentile
+from dance_tf.fidelity.template import FINE, NAMES, PART_WEIGHTS, Dance, expected, read_dance
 from dance_tf.pose.skeleton import Skeletons
 
 MOMENT = 0.5  # seconds
+FEW = 5  # dancers, the fewest that rank a probability
 LIMBS = {"arms": ("elbow", "wrist"), "legs": ("knee", "ankle")}
 
 
@@ -22,9 +23,10 @@ class Assessment:
 
     Attributes:
         style: with which the dance is compared.
-        score: percentile of group and model together; the same as group where the model gives no probability.
-        group: percentile of the distance to the template.
-        model: percentile of the model's probability of the style; nan without one.
+        score: percentile of group and model together, among the dancers of all styles from whom the model has not
+            learnt; the same as group if there are fewer than `FEW` of them, or no probability.
+        group: percentile of the distance to the template, among the references of the style.
+        model: percentile of the model's probability of the style, among the same dancers as score; nan without.
         references: number of reference dancers.
         away: of which `group` is the rank: log distance from the references in bones, timing, tempo
             and amplitude.
@@ -40,6 +42,10 @@ class Assessment:
             the references; nan where not seen or, for the amplitude, where hardly anything moves.
         remarks: what to change, the furthest from the references first.
         notes: what the skeletons or the references do not show.
+        dance: the dancer's bones at `dance.times`.
+        turned, target: at the same times, float64 [n, 18, 3], the dancer's bones turned to the direction of the
+            references, and theirs.
+        place: at the same times, float64 [n], seconds of the choreography.
     """
 
     style: str
@@ -61,15 +67,22 @@ class Assessment:
     amplitude: np.ndarray
     remarks: tuple[Remark, ...]
     notes: tuple[str, ...]
+    dance: Dance
+    turned: np.ndarray
+    target: np.ndarray
+    place: np.ndarray
 
 
-def assess(skeletons: Skeletons, standard: Standard, probability: float = math.nan) -> Assessment:
+def assess(
+    skeletons: Skeletons, standard: Standard, probability: float = math.nan, others: Iterable[Standard] = ()
+) -> Assessment:
     """Compare a dance with the reference dancers of a style.
 
     Args:
         skeletons: of the clip; frames in which nobody dances are not valid.
         standard: of the style.
         probability: of the style by the model; nan for none.
+        others: standards of all styles, of which the dancers that the model has not learnt from rank its probability.
 
     Raises:
         ScoreError: the clip or what it shares with the references is too short.
@@ -78,10 +91,15 @@ def assess(skeletons: Skeletons, standard: Standard, probability: float = math.n
     found = measure(dance, standard.template)
     seen, angles = found.alignment.seen, np.degrees(found.angles)
     certainty = math.log(max(probability, 1e-3)) if not math.isnan(probability) else math.nan
-    group, model = (percentile(*pair) for pair in ((found.group, standard.group), (-certainty, -standard.model)))
+    group, model = percentile(found.group, standard.group), NO_RANK
     score = group
-    if not math.isnan(model.value):
-        score = percentile(found.group - CERTAINTY * certainty, standard.group - CERTAINTY * standard.model)
+    several = [one for one in others or (standard,) if len(one.group)]
+    known = np.concatenate([one.model for one in several]) if several else np.zeros(0)
+    if np.isfinite(known).sum() >= FEW and not math.isnan(certainty) and len(standard.group):
+        model = percentile(-certainty, -known)
+        apart = np.concatenate([one.group - np.median(one.group) for one in several])  # styles differ in difficulty
+        away = found.group - np.median(standard.group)
+        score = percentile(away - CERTAINTY * certainty, apart - CERTAINTY * known)
     moments = (dance.times - dance.times[0]) // MOMENT
     tables = [
         _means(each, moments, seen)
@@ -112,6 +130,10 @@ def assess(skeletons: Skeletons, standard: Standard, probability: float = math.n
         amplitude=tables[3],
         remarks=find_remarks(dance, found),
         notes=find_gaps(skeletons, dance, found),
+        dance=dance,
+        turned=found.alignment.bones,
+        target=expected(standard.template, found.alignment.frames)[0],
+        place=found.alignment.frames % len(standard.template.bones) / FINE,
     )
 
 

@@ -4,12 +4,14 @@ Percentiles are among the reference dancers of the style, each of them measured 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from dance_tf.dataset.dataset import Dataset
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.template import (
     DEPTH,
@@ -38,6 +40,7 @@ CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
 RESAMPLES = 1000  # of the bootstrap
+PACKED = ("dancers", "group", "model", "lengths", "clips")  # attributes of `Standard` beside style and template
 
 
 class ScoreError(ValueError):
@@ -114,11 +117,18 @@ class Percentile:
     high: float
 
 
+NO_RANK = Percentile(math.nan, math.nan, math.nan)
+
+
 def percentile(value: float, references: np.ndarray, seed: int = 0) -> Percentile:
-    """Return the rank of a value, of which smaller is better, among those of the reference dancers, float64 [d]."""
+    """Return the rank of a value, of which smaller is better, among those of the reference dancers, float64 [d].
+
+    References that are nan are left out.
+    """
+    references = references[~np.isnan(references)]
     worse = 100 * ((references > value) + 0.5 * (references == value))
     if len(worse) < 2 or math.isnan(value):
-        return Percentile(math.nan, math.nan, math.nan)
+        return NO_RANK
     drawn = np.random.default_rng(seed).choice(worse, (RESAMPLES, len(worse))).mean(axis=1)
     return Percentile(float(worse.mean()), *np.quantile(drawn, [0.025, 0.975]).tolist())
 
@@ -130,6 +140,7 @@ class ReferenceClip:
     dancer: str
     skeletons: Skeletons
     probability: float = math.nan  # of the style by a model that has not learnt from this dancer
+    clip_id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +153,7 @@ class Standard:
     group: np.ndarray  # float64 [dancers], `Measures.group`; empty with one dancer
     model: np.ndarray  # float64 [dancers], log probability of the style; nan where not given
     lengths: np.ndarray  # float64 [18], median lengths of bones in torsos
+    clips: tuple[str, ...]  # a clip of each dancer; "" where not given
 
 
 def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
@@ -157,7 +169,8 @@ def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
     if not dances:
         raise ScoreError(f"no reference of {style} shows a dancer for a second: add a clip of the whole choreography")
     joined = join_dances([dance for dance, _ in dances], [one.dancer for _, one in dances])
-    dancers = tuple(sorted({one.dancer for _, one in dances}))
+    clips = {one.dancer: one.clip_id for _, one in reversed(dances)}
+    dancers = tuple(sorted(clips))
     group, model = [], []
     for dancer in dancers if len(dancers) > 1 else ():
         template = joined.template(without=dancer)
@@ -165,4 +178,50 @@ def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
         group.append(np.mean([measure(dance, template).group for dance, _ in own]))
         model.append(np.mean(np.log(np.maximum([probability for _, probability in own], 1e-3))))
     lengths = np.median([dance.lengths for dance, _ in dances], axis=0)
-    return Standard(style, joined.template(), dancers, np.array(group), np.array(model), lengths)
+    clips = tuple(clips[dancer] for dancer in dancers)
+    return Standard(style, joined.template(), dancers, np.array(group), np.array(model), lengths, clips)
+
+
+def build_standards(dataset: Dataset, probabilities: Mapping[str, float]) -> dict[str, Standard]:
+    """Return the standard of each style of a dataset; styles without a dancer to be seen are left out.
+
+    Args:
+        dataset: with skeletons.
+        probabilities: of the clip's own style, by clip id, of clips whose dancers the model has not learnt from.
+
+    Raises:
+        DatasetError: a clip has no skeletons.
+    """
+    references: dict[str, list[ReferenceClip]] = {style: [] for style in dataset.styles}
+    for clip, dancer, skeletons in zip(dataset.clips, dataset.dancers, dataset.clip_skeletons, strict=True):
+        probability = probabilities.get(clip.clip_id, math.nan)
+        references[clip.style].append(ReferenceClip(dancer, skeletons, probability, clip.clip_id))
+    standards = {}
+    for style, clips in references.items():
+        with suppress(ScoreError):
+            standards[style] = build_standard(style, clips)
+    return standards
+
+
+def pack_standards(standards: Mapping[str, Standard]) -> dict[str, np.ndarray]:
+    """Return standards as arrays for `numpy.savez_compressed`."""
+    packed = {"styles": np.array(list(standards))}
+    for place, one in enumerate(standards.values()):
+        values = {**vars(one.template), **{name: getattr(one, name) for name in PACKED}}
+        packed |= {f"{place}/{name}": np.asarray(value) for name, value in values.items()}
+    return packed
+
+
+def unpack_standards(packed: Mapping[str, np.ndarray]) -> dict[str, Standard]:
+    """Return the standards of `pack_standards`, by style.
+
+    Raises:
+        KeyError: an array is missing.
+    """
+    standards = {}
+    for place, style in enumerate(packed["styles"].tolist()):
+        template = Template(*(packed[f"{place}/{field.name}"] for field in fields(Template)))
+        values = {name: packed[f"{place}/{name}"] for name in PACKED}
+        values |= {name: tuple(values[name].tolist()) for name in ("dancers", "clips")}
+        standards[style] = Standard(style, template, **values)
+    return standards

@@ -1,4 +1,7 @@
-"""A trained model as one folder: `model.keras`, and `model.json` with everything needed to use it on a new clip."""
+"""A trained model as one folder: `model.keras`, and `model.json` with everything needed to use it on a new clip.
+
+Where the training clips have skeletons, `standards.npz` has the dances of all their styles (`fidelity.score`).
+"""
 
 import json
 import zipfile
@@ -16,6 +19,7 @@ from dance_tf.dataset.output import MODEL, atomic_folder, mistaken, strict_json
 from dance_tf.model import layers  # noqa: F401
 
 FORMAT = 1
+STANDARDS = "standards.npz"
 
 
 class ModelError(ValueError):
@@ -62,8 +66,13 @@ class ModelBundle:
     description: ModelDescription
 
 
-def save_bundle(folder: Path, bundle: ModelBundle) -> Path:
+def save_bundle(folder: Path, bundle: ModelBundle, standards: Mapping[str, np.ndarray] | None = None) -> Path:
     """Write a complete model folder or nothing; replace a folder of that name.
+
+    Args:
+        folder: to write.
+        bundle: the model.
+        standards: of `fidelity.score.pack_standards`; None for none.
 
     Raises:
         ModelError: a weight is not finite.
@@ -73,7 +82,24 @@ def save_bundle(folder: Path, bundle: ModelBundle) -> Path:
         bundle.model.save(partial / "model.keras")
         content = {"format": FORMAT, "keras": keras.__version__, **asdict(bundle.description)}
         (partial / "model.json").write_text(strict_json(content, indent=2))
+        if standards is not None:
+            np.savez_compressed(partial / STANDARDS, **standards)
     return Path(folder)
+
+
+def load_standards(folder: Path) -> dict[str, np.ndarray]:
+    """Return the standards of a model folder, as `save_bundle` got them.
+
+    Raises:
+        ModelError: it has none, or they are damaged.
+    """
+    path = Path(folder) / STANDARDS
+    if not path.is_file():
+        raise ModelError(
+            f"{folder} has no dances to compare with: curate its clips with skeletons, and train it on them again"
+        )
+    with _model_error(path), np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def load_bundle(folder: Path) -> ModelBundle:

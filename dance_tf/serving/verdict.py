@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.stills import ReadError
 
 if TYPE_CHECKING:  # references need no Keras
-    from dance_tf.model.bundle import ModelBundle
+    from dance_tf.model.bundle import ModelBundle, ModelDescription
 
 BATCH = 128
 TRUSTED_COVERAGE = 0.5  # of the dancer; a verdict with less has a note
@@ -87,15 +88,35 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
         MemoryError: the clip needs more memory than a decoding process may use.
     """
     started = time.perf_counter()
+    with curated_clip(bundle.description, path, process) as curated:
+        return classify_curated(bundle, path, curated, started)
+
+
+@contextmanager
+def curated_clip(
+    description: ModelDescription, path: Path, process: DecodingProcess, with_poses: bool = False
+) -> Iterator[CuratedClip]:
+    """Read and curate a clip in a subprocess; its frames are in a temporary file until the end of the block.
+
+    Args:
+        description: of the model.
+        path: video file or folder of images.
+        process: subprocess that decodes and curates, reusable for further clips.
+        with_poses: look for skeletons, even if the network does not read them.
+
+    Raises:
+        as `classify_clip`.
+    """
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
-        reading = reading_from_json(bundle.description.reading, with_poses=bundle.description.view in POSE_VIEWS)
+        reading = reading_from_json(description.reading, with_poses=with_poses or description.view in POSE_VIEWS)
         process.call(make_part, clip, "", part, *reading, None)
-        return _verdict(bundle, path, read_part(part), started)
+        yield read_part(part)
 
 
-def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
+def classify_curated(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
+    """Return the verdict on a curated clip that began to be read at `started`, of `time.perf_counter`."""
     styles, view = bundle.description.styles, bundle.description.view
     dropped = dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
     if not len(curated.frames):

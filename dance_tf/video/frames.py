@@ -7,7 +7,7 @@ timestamps, so variable frame rates and edit lists are respected.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,6 +142,55 @@ def open_footage(
         raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
     is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
     return (WebpReader if is_webp else VideoReader)(path, settings, heartbeat)
+
+
+class _Picker:
+    """Keeps the pictures nearest to some times; a `Watcher`."""
+
+    def __init__(self, times: Sequence[float], rate: float) -> None:
+        self.times, self.rate = np.array(times, np.float64), rate
+        self.restart()
+
+    def restart(self) -> None:
+        self.pictures: list[np.ndarray | None] = [None] * len(self.times)
+        self.apart = np.full(len(self.times), np.inf)
+
+    def see(self, time: float, picture: np.ndarray) -> None:
+        nearer = np.flatnonzero(np.abs(self.times - time) < self.apart)
+        self.apart[nearer] = np.abs(self.times[nearer] - time)
+        for place in nearer:
+            self.pictures[place] = picture
+
+
+def read_pictures(
+    path: Path,
+    times: Sequence[float],
+    rate: float,
+    settings: ReadSettings = READ_DEFAULTS,
+    *,
+    heartbeat: Callable[[], None] = no_heartbeat,
+) -> list[np.ndarray]:
+    """Return the pictures of a clip nearest to some times, in colour.
+
+    Args:
+        path: of the clip.
+        times: seconds, as for gray frames.
+        rate: pictures per second of which they are chosen.
+        settings: limits and number of decoding threads.
+        heartbeat: called for each frame.
+
+    Returns:
+        uint8 [h, w, 3] each, RGB.
+
+    Raises:
+        ReadError: the clip cannot be read or exceeds a limit.
+    """
+    reader = open_footage(path, settings, heartbeat)
+    reader.watcher = picker = _Picker(times, rate)
+    for time, _ in reader:
+        if len(times) and time > max(times) + 1 / rate:
+            break
+    return list(picker.pictures)
 
 
 def read_footage(

@@ -16,9 +16,9 @@ from dance_tf.synthesis.studio import (
     SETTINGS_FILE,
     clean_plates,
     clip_key,
+    folder_settings,
     render_arrays,
     shrink,
-    folder_settings,
     synthesize,
 )
 from dance_tf.synthesis.take import RenderedClip, clip_id
