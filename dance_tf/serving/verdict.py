@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.stills import ReadError
 
 if TYPE_CHECKING:  # references need no Keras
-    from dance_tf.model.bundle import ModelBundle
+    from dance_tf.model.bundle import ModelBundle, ModelDescription
 
 BATCH = 128
 TRUSTED_COVERAGE = 0.5  # of the dancer; a verdict with less has a note
@@ -87,72 +88,124 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
         MemoryError: the clip needs more memory than a decoding process may use.
     """
     started = time.perf_counter()
+    with curated_clip(bundle.description, path, process) as curated:
+        inputs = network_inputs(bundle.description, curated)
+        by_frame = np.concatenate([bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in inputs])
+        probabilities = by_frame.mean(axis=0, dtype=np.float64)
+        return make_verdict(bundle.description, path, curated, probabilities, time.perf_counter() - started)
+
+
+@contextmanager
+def curated_clip(description: ModelDescription, path: Path, process: DecodingProcess) -> Iterator[CuratedClip]:
+    """Read and curate a clip in a subprocess; its frames are in a temporary file until the end of the block.
+
+    Raises:
+        ReadError: also if a network would have nothing to read, see `check_curated`.
+    """
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
-        reading = reading_from_json(bundle.description.reading, with_poses=bundle.description.view in POSE_VIEWS)
+        reading = reading_from_json(description.reading, with_poses=description.view in POSE_VIEWS)
         process.call(make_part, clip, "", part, *reading, None)
-        return _verdict(bundle, path, read_part(part), started)
+        curated = read_part(part)
+        check_curated(description, curated)
+        yield curated
 
 
-def _verdict(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
-    styles, view = bundle.description.styles, bundle.description.view
-    dropped = dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
+def check_curated(description: ModelDescription, curated: CuratedClip) -> None:
+    """Raise ReadError if curation left no frame, or if the model looks for the dancer and nobody was found."""
     if not len(curated.frames):
-        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
+        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in _dropped(curated).items())
         raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
-    segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    frames, notes, coverage = curated.frames, (), None
-    if view in POSE_VIEWS:
-        coverage = curated.skeletons.coverage
-        if curated.skeletons.valid.sum() < 2:
-            raise ReadError("no dancer is found in it")
-        if coverage < TRUSTED_COVERAGE:
-            notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
-    if view == "skeleton":
-        by_frame = bundle.model.predict(cut_windows(curated.skeletons)[0], batch_size=BATCH, verbose=0)
-    else:
-        if view == "cutout":
-            frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
-        by_frame = frame_probabilities(bundle, frames, curated.background, segments)
-    probabilities = dict(zip(styles, by_frame.mean(axis=0, dtype=np.float64).tolist(), strict=True))
-    best = max(styles, key=probabilities.get)
-    if not curated.background_valid and view == "difference":
+    if description.view in POSE_VIEWS and curated.skeletons.valid.sum() < 2:
+        raise ReadError("no dancer is found in it")
+
+
+def _dropped(curated: CuratedClip) -> dict[str, int]:
+    return dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
+
+
+def make_verdict(
+    description: ModelDescription, path: Path, curated: CuratedClip, probabilities: np.ndarray, elapsed: float
+) -> Verdict:
+    """Return the verdict on a clip that passes `check_curated`.
+
+    Args:
+        description: of the model.
+        path: of the clip, as given.
+        curated: the clip.
+        probabilities: float [styles], mean over the frames or windows.
+        elapsed: seconds that all of it took.
+    """
+    by_style = dict(zip(description.styles, probabilities.tolist(), strict=True))
+    best = max(description.styles, key=by_style.get)
+    notes, coverage = (), curated.skeletons.coverage if description.view in POSE_VIEWS else None
+    if coverage is not None and coverage < TRUSTED_COVERAGE:
+        notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
+    if not curated.background_valid and description.view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
-    if unlearnt := bundle.description.unlearnt:
+    if unlearnt := description.unlearnt:
         notes += (f"the model had no training clip of the style {', '.join(unlearnt)} and cannot recognise it",)
     return Verdict(
         clip=str(path),
         style=best,
-        confidence=probabilities[best],
-        probabilities=probabilities,
-        frames={"seen": curated.seen, "used": len(curated.frames), "dropped": dropped},
+        confidence=by_style[best],
+        probabilities=by_style,
+        frames={"seen": curated.seen, "used": len(curated.frames), "dropped": _dropped(curated)},
         seconds=float(curated.seconds),
-        elapsed=time.perf_counter() - started,
+        elapsed=elapsed,
         notes=notes,
         coverage=coverage,
     )
 
 
-def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Return probabilities float32 [n, styles] of a clip's frames.
+def network_inputs(
+    description: ModelDescription, curated: CuratedClip, chunk: int = CHUNK, every: int = 1
+) -> Iterator[np.ndarray]:
+    """Yield what the network reads of a clip, in parts: windows of joints, or frames as `frame_inputs` gives them.
 
     Args:
-        bundle: the model.
+        description: of the model.
+        curated: the clip, which passes `check_curated`.
+        chunk: largest number of frames (or windows) in a part.
+        every: take one of so many frames (or windows).
+    """
+    if description.view == "skeleton":
+        windows = cut_windows(curated.skeletons)[0][::every]
+        yield from np.array_split(windows, -(-len(windows) // chunk))
+        return
+    frames = curated.frames
+    if description.view == "cutout":
+        frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
+    segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
+    yield from frame_inputs(description, frames, curated.background, segments, chunk, every)
+
+
+def frame_inputs(
+    description: ModelDescription,
+    frames: np.ndarray,
+    room: np.ndarray,
+    segments: np.ndarray,
+    chunk: int = CHUNK,
+    every: int = 1,
+) -> Iterator[np.ndarray]:
+    """Yield the frames of a clip as the network reads them: uint8 [at most `chunk`, 128, 128, 1], or windows of these.
+
+    Args:
+        description: of the model.
         frames: uint8 [n, 128, 128, 1]; for the view "cutout", cut-outs.
         room: background of the clip, uint8 [128, 128, 1].
         segments: int64 [n], from `find_segments`; no window of a network that reads sequences spans two of them.
+        chunk, every: as in `network_inputs`.
     """
-    description = bundle.description
     inputs = np.arange(len(frames))
     if description.sequence_length > 1:
         inputs = windows(inputs, inputs, segments, description.sequence_length)
+    inputs = inputs[::every]
     # in chunks: all windows of a long clip together would hold each frame `sequence_length` times
-    parts = []
-    for chunk in np.array_split(inputs, -(-len(inputs) // CHUNK)):
-        first, last = chunk.min(), chunk.max()
+    for part in np.array_split(inputs, -(-len(inputs) // chunk)):
+        first, last = part.min(), part.max()
         section = frames[first : last + 1]
         views = apply_view(section, np.broadcast_to(room, section.shape), description.view)
-        views = downsample(views, description.frame_size)
-        parts.append(bundle.model.predict(views[chunk - first], batch_size=BATCH, verbose=0))
-    return np.concatenate(parts)
+        yield downsample(views, description.frame_size)[part - first]
+
