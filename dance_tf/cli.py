@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from dance_tf.cli_serving import verbs
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import ARRAYS, DATASET, MODEL, check_place
 from dance_tf.terminal import (
@@ -54,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(verbs)
 
 
 @app.command()
@@ -90,15 +92,8 @@ def synthesize(
     if motion and arrays:
         fail("--motion writes videos, from which `curate` makes a dataset: leave out --arrays")
     counts = {name: count for name, count in (("styles", styles), ("dancers", dancers)) if count is not None}
-    settings = StudioSettings(
-        **counts,
-        seconds=seconds,
-        seed=seed,
-        frame_rate=frame_rate,
-        width=width,
-        height=height,
-        difficulty=difficulty,
-    )
+    picture = {"frame_rate": frame_rate, "width": width, "height": height}
+    settings = StudioSettings(**counts, **picture, seconds=seconds, seed=seed, difficulty=difficulty)
     if motion:
         from dance_tf.synthesis.captured_clips import synthesize_motion
 

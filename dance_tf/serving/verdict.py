@@ -208,4 +208,3 @@ def frame_inputs(
         section = frames[first : last + 1]
         views = apply_view(section, np.broadcast_to(room, section.shape), description.view)
         yield downsample(views, description.frame_size)[part - first]
-

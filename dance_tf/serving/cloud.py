@@ -1,0 +1,397 @@
+"""The cloud: an HTTP server that classifies whole clips, or goes on from what edges send of a clip.
+
+It keeps nothing about clips or clients. An answer depends on the request alone, so any copy of the server can give it,
+and a request may be sent again. The last answers are remembered, so that a request sent again is not computed and
+counted again by the same copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import math
+import signal
+import socket
+import tempfile
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from joblib import cpu_count
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from dance_tf import __version__
+from dance_tf.curation.run import close_pool, failure_reason, pooled_process
+from dance_tf.model.bundle import ModelBundle
+from dance_tf.pose.weights import WeightsError
+from dance_tf.serving.cuts import INPUTS, CutModel
+from dance_tf.serving.verdict import Verdict, curated_clip, make_verdict, network_inputs
+from dance_tf.serving.wire import MAX_MESSAGE, MAX_ROWS, TOKEN_VARIABLE, WireError, read_message
+from dance_tf.video.isolation import LostProcess
+from dance_tf.video.stills import ReadError
+
+REMEMBERED = 1024  # answers
+WAITING = 256  # requests at a time; more are asked to come back
+CLIP_ROWS = 256  # frames of a clip in one call of the network
+BEARER = HTTPBearer(auto_error=False)
+BODY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    """Limits of the cloud.
+
+    Attributes:
+        token: that clients must send; empty for none.
+        requests_per_minute: of one address.
+        clip_bytes: of a video file.
+        seconds: to receive a request, and again to answer it.
+    """
+
+    token: str = ""
+    requests_per_minute: int = 1200
+    clip_bytes: int = 256 << 20
+    seconds: float = 60.0
+
+
+class Part(BaseModel):
+    """The answer to a message: the mean probabilities over its frames or windows."""
+
+    model: str
+    clip: str
+    number: int
+    rows: int
+    probabilities: dict[str, float]
+
+
+class ModelAnswer(BaseModel):
+    """A model of the cloud."""
+
+    model: str
+    name: str
+    strategy: str
+    view: str
+    styles: tuple[str, ...]
+    cuts: tuple[str, ...]
+
+
+class ErrorAnswer(BaseModel):
+    """Why a request has no other answer, in one line."""
+
+    error: str
+
+
+class Batcher:
+    """Runs a network on the rows of several requests in one call: those that arrived during the call before.
+
+    Args:
+        predict: from rows [n, ...] to probabilities [n, styles]; called in a thread of `pool`.
+        pool: of threads.
+        observe: called with the number of rows of each call.
+    """
+
+    def __init__(
+        self, predict: Callable[[np.ndarray], np.ndarray], pool: ThreadPoolExecutor, observe: Callable[[int], None]
+    ) -> None:
+        self._predict, self._pool, self._observe = predict, pool, observe
+        self._waiting: deque[tuple[np.ndarray, asyncio.Future]] = deque()
+        self._task: asyncio.Task | None = None
+
+    async def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the probabilities of rows."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((rows, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        while self._waiting:
+            taken = [self._waiting.popleft()]
+            while self._waiting and sum(len(rows) for rows, _ in (*taken, self._waiting[0])) <= MAX_ROWS:
+                taken.append(self._waiting.popleft())
+            parts, futures = zip(*taken, strict=True)
+            self._observe(sum(map(len, parts)))
+            loop = asyncio.get_running_loop()
+            try:
+                answer = await loop.run_in_executor(self._pool, self._predict, np.concatenate(parts))
+            except Exception as error:  # noqa: BLE001 - each request of the call gets the error
+                for future in futures:
+                    future.set_exception(error)
+                continue
+            for future, part in zip(
+                futures, np.split(answer, np.cumsum([len(part) for part in parts])[:-1]), strict=True
+            ):
+                future.set_result(part)
+
+
+class Cloud:
+    """What the endpoints do.
+
+    Args:
+        bundles: models by name.
+        settings: the limits.
+    """
+
+    def __init__(self, bundles: Mapping[str, ModelBundle], settings: CloudSettings) -> None:
+        self.settings, self.names = settings, {bundle.fingerprint: name for name, bundle in bundles.items()}
+        self.models = {bundle.fingerprint: CutModel(bundle) for bundle in bundles.values()}
+        self.registry = CollectorRegistry()
+        self.requests = self._metric(Counter, "requests", "Requests", "path", "status")
+        self.seconds = self._metric(Histogram, "request_seconds", "Time to answer", "path")
+        self.received = self._metric(Counter, "received_bytes", "Bytes of request bodies", "path")
+        self.rows = self._metric(Counter, "rows", "Frames or windows classified, each once", "cut")
+        sizes = [2**power for power in range(11)]
+        self.calls = self._metric(Histogram, "rows_per_call", "Rows in a call of a network", buckets=sizes)
+        pool = ThreadPoolExecutor(1)
+        self._batchers = {
+            (key, stage): Batcher(partial(model.predict, stage), pool, self.calls.observe)
+            for key, model in self.models.items()
+            for stage in model.networks
+        }
+        self.answers: OrderedDict[str, asyncio.Task] = OrderedDict()
+        self.active = 0  # requests
+        self._clips = asyncio.Semaphore(max(1, cpu_count() // 2))
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rate = RateLimitItemPerMinute(settings.requests_per_minute)
+
+    def _metric(self, kind: type, name: str, text: str, *labels: str, **options: Any) -> Any:
+        return kind(f"dance_tf_{name}", text, labels, registry=self.registry, **options)
+
+    async def admit(
+        self, request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+    ) -> None:
+        """Refuse a client without the token, or with too many requests."""
+        if not self._limiter.hit(self._rate, request.client.host if request.client else ""):
+            raise HTTPException(429, "too many requests: wait a few seconds", {"Retry-After": "5"})
+        token = given.credentials if given else ""
+        if self.settings.token and not hmac.compare_digest(token.encode(), self.settings.token.encode()):
+            raise HTTPException(401, f"a wrong token, or none: set {TOKEN_VARIABLE}", {"WWW-Authenticate": "Bearer"})
+
+    async def receive(self, request: Request, most: int, store: Callable[[bytes], object]) -> str:
+        """Store the body of a request, and return its hash."""
+        digest, size = hashlib.sha256(), 0
+        too_large = HTTPException(413, f"a body of over {most:,} bytes")
+        if int(request.headers.get("content-length", 0)) > 2 * most:
+            raise too_large
+        try:
+            async with asyncio.timeout(self.settings.seconds):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size <= most:
+                        digest.update(chunk)
+                        store(chunk)
+                    elif size > 2 * most:  # up to here, so that the client reads the answer
+                        break
+        except TimeoutError:
+            raise HTTPException(408, f"the body was not sent within {self.settings.seconds:g} s") from None
+        except ClientDisconnect:
+            raise HTTPException(400, "the body was cut off") from None
+        self.received.labels(request.url.path).inc(size)
+        if size > most:
+            raise too_large
+        return digest.hexdigest()
+
+    async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Return the result of `work`, or the one that the same key gave before."""
+        task = self.answers.get(key)
+        if task is None:
+            task = self.answers[key] = asyncio.ensure_future(work())
+            task.add_done_callback(lambda done: (done.cancelled() or done.exception()) and self.answers.pop(key, None))
+            if len(self.answers) > REMEMBERED:
+                self.answers.popitem(last=False)
+        try:
+            async with asyncio.timeout(self.settings.seconds):
+                return await asyncio.shield(task)  # the client that asks again gets it
+        except TimeoutError:
+            raise HTTPException(503, "no answer yet: send the same again", {"Retry-After": "5"}) from None
+
+    async def classify_message(self, data: bytes) -> Part:
+        """Go on with a message of an edge."""
+        message = await asyncio.to_thread(read_message, data)
+        if (model := self.models.get(message.model)) is None:
+            raise WireError("the message is for another model: give edge and cloud the same model folder")
+        stage, rows = await asyncio.to_thread(model.rows_of, message)
+        answer = rows if stage == message.cut == "verdict" else await self._batchers[message.model, stage](rows)
+        probabilities = answer.mean(axis=0, dtype=np.float64)
+        if not np.isfinite(probabilities).all():
+            raise WireError("the features are so large that they give no probabilities")
+        self.rows.labels(message.cut).inc(len(rows))
+        by_style = dict(zip(model.bundle.description.styles, probabilities.tolist(), strict=True))
+        about = {"model": message.model, "clip": message.clip, "number": message.number}
+        return Part(**about, rows=len(rows), probabilities=by_style)
+
+    async def classify_file(self, key: str, path: Path) -> Verdict:
+        """Curate and classify a video file; as many at a time as there are pairs of cores."""
+        async with self._clips:
+            verdict = await asyncio.to_thread(self._classify_file, key, path, asyncio.get_running_loop())
+        self.rows.labels("clip").inc(verdict.frames["used"])
+        return verdict
+
+    def _classify_file(self, key: str, path: Path, loop: asyncio.AbstractEventLoop) -> Verdict:
+        started, description = time.perf_counter(), self.models[key].bundle.description
+        with pooled_process() as process, curated_clip(description, path, process) as curated:
+            parts = [
+                asyncio.run_coroutine_threadsafe(self._batchers[key, INPUTS](rows), loop).result()
+                for rows in network_inputs(description, curated, CLIP_ROWS)
+            ]
+            probabilities = np.concatenate(parts).mean(axis=0, dtype=np.float64)
+            return make_verdict(description, path.name, curated, probabilities, time.perf_counter() - started)
+
+
+def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = CloudSettings()) -> FastAPI:
+    """Return the server of models.
+
+    Args:
+        bundles: models by name; two with the same weights and description count as one.
+        settings: the limits.
+    """
+    cloud = Cloud(bundles, settings)
+    app = FastAPI(title="dance_tf", version=__version__, redoc_url=None)
+    refusals = {status: {"model": ErrorAnswer} for status in (400, 401, 408, 413, 422, 429, 503)}
+    guarded = APIRouter(dependencies=[Depends(cloud.admit)], responses=refusals)
+
+    @guarded.post("/v1/features", openapi_extra={"requestBody": BODY})
+    async def features(request: Request) -> Part:
+        """Classify a part of a clip; the body is a message of `dance_tf.serving.wire`."""
+        body = bytearray()
+        key = await cloud.receive(request, MAX_MESSAGE, body.extend)
+        return await cloud.once(key, partial(cloud.classify_message, bytes(body)))
+
+    @guarded.post("/v1/clips", openapi_extra={"requestBody": BODY})
+    async def clips(request: Request, model: str = "") -> Verdict:
+        """Classify a whole clip; the body is a video file."""
+        chosen = model or next(iter(cloud.models))
+        if chosen not in cloud.models:
+            raise HTTPException(400, "no such model: see /v1/models")
+        with ExitStack() as files:
+            folder = files.enter_context(tempfile.TemporaryDirectory(prefix="dance_tf-", ignore_cleanup_errors=True))
+            with open(Path(folder) / "clip", "wb") as file:
+                key = await cloud.receive(request, settings.clip_bytes, file.write)
+            owned = files.pop_all()
+
+        async def work() -> Verdict:
+            with owned:
+                return await cloud.classify_file(chosen, Path(folder) / "clip")
+
+        if (key := f"{chosen} {key}") in cloud.answers:
+            owned.close()
+        return await cloud.once(key, work)
+
+    @guarded.get("/v1/models")
+    async def models() -> list[ModelAnswer]:
+        """List the models, and where each can be cut."""
+        return [
+            ModelAnswer(
+                model=key,
+                name=cloud.names[key],
+                cuts=model.cuts,
+                **{name: getattr(model.bundle.description, name) for name in ("strategy", "view", "styles")},
+            )
+            for key, model in cloud.models.items()
+        ]
+
+    @guarded.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Counts and times, as Prometheus reads them."""
+        return Response(generate_latest(cloud.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Say that the server answers."""
+        return {"status": "ok"}
+
+    @app.middleware("http")
+    async def measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = time.perf_counter()
+        cloud.active += 1
+        try:
+            busy = cloud.active > WAITING
+            response = _refusal(503, "busy: come back", {"Retry-After": "2"}) if busy else await call_next(request)
+        except Exception:  # noqa: BLE001 - the client gets no details, the log of the server does
+            logging.getLogger("uvicorn.error").exception("a request failed")
+            response = _refusal(500, "a fault of the cloud; its log has the details")
+        finally:
+            cloud.active -= 1
+        path = getattr(request.scope.get("route"), "path", "other")
+        cloud.requests.labels(path, response.status_code).inc()
+        cloud.seconds.labels(path).observe(time.perf_counter() - started)
+        return response
+
+    app.include_router(guarded)
+    for kind, status in REFUSED.items():
+        app.add_exception_handler(kind, partial(_refuse, status))
+    return app
+
+
+def _refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": " ".join(reason.split())}, status, headers)
+
+
+def _refuse(status: int, request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to a request that raised an error of `REFUSED`."""
+    if isinstance(error, HTTPException):
+        return _refusal(error.status_code, str(error.detail), error.headers)
+    if isinstance(error, RequestValidationError):
+        return _refusal(status, "a wrong request: see /docs")
+    if isinstance(error, WeightsError):
+        return _refusal(status, "this cloud cannot find skeletons in a video: send skeletons")
+    return _refusal(status, failure_reason(error) if isinstance(error, MemoryError) else str(error))
+
+
+REFUSED = {
+    HTTPException: 0,
+    RequestValidationError: 422,
+    WireError: 400,
+    ReadError: 422,
+    LostProcess: 422,
+    MemoryError: 422,
+    WeightsError: 501,
+}
+
+
+def run_cloud(app: FastAPI, host: str, port: int, seconds: float, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; then answer the requests that were taken, and return.
+
+    Args:
+        app: of `make_app`.
+        host, port: to listen on; port 0 for any free one.
+        seconds: to wait for the last answers.
+        ready: called with the address, once clients can connect.
+
+    Raises:
+        OSError: the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=512) as listening:
+        options = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"}
+        config = uvicorn.Config(app, timeout_graceful_shutdown=math.ceil(seconds), **options)
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
+        # uvicorn raises the signal again when it has shut down
+        former = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            for each, handler in former.items():
+                signal.signal(each, handler)
+            close_pool()
