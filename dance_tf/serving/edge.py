@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ from dance_tf.video.stills import ReadError
 
 BUSY = (408, 429, 502, 503, 504)  # answers after which the same request is sent again
 CAMERA = "/dev/video"  # start of the path of a camera on Linux
+WEBM_CODECS = ("vp8", "vp9")
 OPENING = 10.0  # seconds to wait for a stream
 WAIT = 0.2, 10.0  # seconds: mean of the first pause before a request is sent again, and the longest
 
@@ -161,7 +163,9 @@ def classify_at_edge(
     started = time.perf_counter()
     model.check(cut, packing)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = record(source, seconds, Path(folder) / "recording.nut") if is_live(source) else Path(source)
+        path, notes = Path(source), ()
+        if is_live(source):
+            notes = record(source, seconds, path := Path(folder) / "recording")
         if cut == "clip":
             messages, verdict = 1, _classify_file(model, path, client)
         else:
@@ -170,7 +174,7 @@ def classify_at_edge(
                 verdict = make_verdict(model.bundle.description, path, curated, probabilities, 0.0)
     about = {"cut": cut, "packing": packing or default_packing(cut), "messages": messages}
     about |= {"sent_bytes": client.sent, "retries": client.retries, "elapsed": time.perf_counter() - started}
-    return EdgeVerdict(**vars(verdict) | about | {"clip": source})
+    return EdgeVerdict(**vars(verdict) | about | {"clip": source, "notes": verdict.notes + notes})
 
 
 def _classify_file(model: CutModel, path: Path, client: CloudClient) -> Verdict:
@@ -226,31 +230,41 @@ def is_live(source: str) -> bool:
     return "://" in source or source.startswith(CAMERA)
 
 
-def record(source: str, seconds: float, path: Path) -> Path:
+def record(source: str, seconds: float, path: Path) -> tuple[str, ...]:
     """Copy the first seconds of a stream or camera into a file as they come, without encoding them again.
+
+    Returns:
+        A note, if the stream broke off.
 
     Raises:
         ReadError: the source cannot be opened, or gives no picture.
     """
-    first = None
+    first = now = None
     try:
-        camera = "v4l2" if source.startswith(CAMERA) else None
-        with av.open(source, format=camera, timeout=OPENING) as live, av.open(str(path), "w", format="nut") as copy:
+        with av.open(source, format="v4l2" if source.startswith(CAMERA) else None, timeout=OPENING) as live:
             if not live.streams.video:
                 raise ReadError(f"{source}: no picture track in it")
-            copied = copy.add_stream_from_template(live.streams.video[0])
-            for packet in live.demux(live.streams.video[0]):
-                if packet.dts is None:
-                    continue
-                now = float(packet.dts * packet.time_base)
-                first = now if first is None else first
-                if now - first >= seconds:
-                    break
-                packet.stream = copied
-                copy.mux(packet)
+            [stream, *_] = live.streams.video
+            # QuickTime keeps times exactly, but has none of the codecs of WebM, whose times are milliseconds anyway
+            container = "matroska" if stream.codec_context.name in WEBM_CODECS else "mov"
+            with av.open(str(path), "w", format=container) as copy:
+                copied, held = copy.add_stream_from_template(stream), []
+                for packet in filter(attrgetter("size"), live.demux(stream)):
+                    held.append(packet)
+                    if packet.dts is None:  # Matroska does not state when to decode the first packets
+                        continue
+                    now = float(packet.dts * packet.time_base)
+                    first = now if first is None else first
+                    if now - first >= seconds:
+                        break
+                    for number, one in enumerate(held, 1 - len(held)):
+                        one.stream, one.dts = copied, packet.dts + number if one.dts is None else one.dts
+                        copy.mux(one)
+                    held.clear()
     except (av.FFmpegError, ValueError) as error:
         if first is None:
             raise ReadError(f"{source}: cannot be opened ({explain(error)})") from error
+        return (f"the stream broke off after {now - first:.1f} s ({explain(error)})",)
     if first is None:
         raise ReadError(f"{source}: it gives no picture")
-    return path
+    return ()

@@ -265,7 +265,8 @@ def pack_features(features: np.ndarray, packing: Packing) -> dict[str, np.ndarra
 def unpack_features(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return features float32 [n, count] from the arrays of `pack_features`."""
     features = arrays["features"].astype(np.float32)
-    return features * arrays["scales"] if "scales" in arrays else features
+    with np.errstate(over="ignore"):  # a hostile scale gives no probabilities, which the cloud says
+        return features * arrays["scales"] if "scales" in arrays else features
 
 
 def pack_skeletons(skeletons: Skeletons, starts: np.ndarray, length: float, packing: Packing) -> dict[str, np.ndarray]:
