@@ -23,11 +23,11 @@ import numpy as np
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from dance_tf.curation.filters import CuratedClip
+from dance_tf.curation.run import pooled_process
 from dance_tf.serving.cuts import CutModel, default_packing
 from dance_tf.serving.verdict import Verdict, curated_clip, make_verdict
 from dance_tf.serving.wire import Message, Packing, write_message
 from dance_tf.video.decode import explain
-from dance_tf.video.isolation import DecodingProcess
 from dance_tf.video.stills import ReadError
 
 BUSY = (408, 429, 502, 503, 504)  # answers after which the same request is sent again
@@ -169,7 +169,7 @@ def classify_at_edge(
         if cut == "clip":
             messages, verdict = 1, _classify_file(model, path, client)
         else:
-            with DecodingProcess() as process, curated_clip(model.bundle.description, path, process) as curated:
+            with pooled_process() as process, curated_clip(model.bundle.description, path, process) as curated:
                 messages, probabilities = send_clip(model, curated, client, cut, packing, every, progress)
                 verdict = make_verdict(model.bundle.description, path, curated, probabilities, 0.0)
     about = {"cut": cut, "packing": packing or default_packing(cut), "messages": messages}

@@ -217,21 +217,7 @@ def test_a_decompression_bomb_is_refused_before_it_needs_memory():
         tracemalloc.stop()
 
 
-def mutate(data, generator):
-    """Return a message with some bytes changed, cut out or doubled; its beginning, where all fields are, the most."""
-    changed, most = bytearray(data), len(data) if generator.random() < 0.3 else min(len(data), 250)
-    for _ in range(generator.integers(1, 5)):
-        place, kind = int(generator.integers(most)), generator.integers(4)
-        if kind < 2:
-            changed[place : place + 1] = bytes([generator.integers(256)])
-        elif kind == 2:
-            del changed[place : place + int(generator.integers(1, 40))]
-        else:
-            changed[place:place] = changed[place : place + int(generator.integers(1, 40))]
-    return bytes(changed)
-
-
-def test_mutated_messages_are_refused_or_say_what_they_said(danced):
+def test_mutated_messages_are_refused_or_say_what_they_said(danced, mutate):
     starts, length = window_starts(skeletons := danced("Lottery", seconds=9.0))
     wanted = {
         "150": pack_features(some_features(), "int8"),
