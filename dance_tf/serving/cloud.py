@@ -8,6 +8,7 @@ counted again by the same copy.
 from __future__ import annotations
 
 import asyncio
+import collections
 import hashlib
 import hmac
 import logging
@@ -15,14 +16,13 @@ import math
 import signal
 import socket
 import tempfile
-import time
-from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic, perf_counter
 from typing import Annotated, Any
 
 import numpy as np
@@ -32,9 +32,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joblib import cpu_count
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -46,7 +43,7 @@ from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.weights import WeightsError
 from dance_tf.serving.cuts import INPUTS, CutModel
 from dance_tf.serving.verdict import Verdict, curated_clip, make_verdict, network_inputs
-from dance_tf.serving.wire import MAX_MESSAGE, MAX_ROWS, TOKEN_VARIABLE, WireError, read_message
+from dance_tf.serving.wire import MAX_MESSAGE, MAX_ROWS, TOKEN_VARIABLE, Message, WireError, read_message
 from dance_tf.video.isolation import LostProcess
 from dance_tf.video.stills import ReadError
 
@@ -114,7 +111,7 @@ class Batcher:
         self, predict: Callable[[np.ndarray], np.ndarray], pool: ThreadPoolExecutor, observe: Callable[[int], None]
     ) -> None:
         self._predict, self._pool, self._observe = predict, pool, observe
-        self._waiting: deque[tuple[np.ndarray, asyncio.Future]] = deque()
+        self._waiting: collections.deque[tuple[np.ndarray, asyncio.Future]] = collections.deque()
         self._task: asyncio.Task | None = None
 
     async def __call__(self, rows: np.ndarray) -> np.ndarray:
@@ -169,11 +166,10 @@ class Cloud:
             for key, model in self.models.items()
             for stage in model.networks
         }
-        self.answers: OrderedDict[str, asyncio.Task] = OrderedDict()
+        self.answers: collections.OrderedDict[str, asyncio.Task] = collections.OrderedDict()
         self.active = 0  # requests
         self._clips = asyncio.Semaphore(max(1, cpu_count() // 2))
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerMinute(settings.requests_per_minute)
+        self._minute, self._requests = 0, collections.Counter()  # requests of each address in this minute
 
     def _metric(self, kind: type, name: str, text: str, *labels: str, **options: Any) -> Any:
         return kind(f"dance_tf_{name}", text, labels, registry=self.registry, **options)
@@ -182,8 +178,11 @@ class Cloud:
         self, request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
     ) -> None:
         """Refuse a client without the token, or with too many requests."""
-        if not self._limiter.hit(self._rate, request.client.host if request.client else ""):
-            raise HTTPException(429, "too many requests: wait a few seconds", {"Retry-After": "5"})
+        if (minute := int(monotonic() // 60)) != self._minute:
+            self._minute, self._requests = minute, collections.Counter()
+        self._requests[address := request.client.host if request.client else ""] += 1
+        if self._requests[address] > self.settings.requests_per_minute:
+            raise HTTPException(429, "too many requests: wait a minute", {"Retry-After": "10"})
         token = given.credentials if given else ""
         if self.settings.token and not hmac.compare_digest(token.encode(), self.settings.token.encode()):
             raise HTTPException(401, f"a wrong token, or none: set {TOKEN_VARIABLE}", {"WWW-Authenticate": "Bearer"})
@@ -228,10 +227,7 @@ class Cloud:
 
     async def classify_message(self, data: bytes) -> Part:
         """Go on with a message of an edge."""
-        message = await asyncio.to_thread(read_message, data)
-        if (model := self.models.get(message.model)) is None:
-            raise WireError("the message is for another model: give edge and cloud the same model folder")
-        stage, rows = await asyncio.to_thread(model.rows_of, message)
+        model, message, stage, rows = await asyncio.to_thread(self._read, data)
         answer = rows if stage == message.cut == "verdict" else await self._batchers[message.model, stage](rows)
         probabilities = answer.mean(axis=0, dtype=np.float64)
         if not np.isfinite(probabilities).all():
@@ -241,6 +237,12 @@ class Cloud:
         about = {"model": message.model, "clip": message.clip, "number": message.number}
         return Part(**about, rows=len(rows), probabilities=by_style)
 
+    def _read(self, data: bytes) -> tuple[CutModel, Message, str, np.ndarray]:
+        message = read_message(data)
+        if (model := self.models.get(message.model)) is None:
+            raise WireError("the message is for another model: give edge and cloud the same model folder")
+        return model, message, *model.rows_of(message)
+
     async def classify_file(self, key: str, path: Path) -> Verdict:
         """Curate and classify a video file; as many at a time as there are pairs of cores."""
         async with self._clips:
@@ -249,14 +251,14 @@ class Cloud:
         return verdict
 
     def _classify_file(self, key: str, path: Path, loop: asyncio.AbstractEventLoop) -> Verdict:
-        started, description = time.perf_counter(), self.models[key].bundle.description
+        started, description = perf_counter(), self.models[key].bundle.description
         with pooled_process() as process, curated_clip(description, path, process) as curated:
             parts = [
                 asyncio.run_coroutine_threadsafe(self._batchers[key, INPUTS](rows), loop).result()
                 for rows in network_inputs(description, curated, CLIP_ROWS)
             ]
             probabilities = np.concatenate(parts).mean(axis=0, dtype=np.float64)
-            return make_verdict(description, path.name, curated, probabilities, time.perf_counter() - started)
+            return make_verdict(description, path.name, curated, probabilities, perf_counter() - started)
 
 
 def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = CloudSettings()) -> FastAPI:
@@ -323,7 +325,7 @@ def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = Cloud
 
     @app.middleware("http")
     async def measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        started = time.perf_counter()
+        started = perf_counter()
         cloud.active += 1
         try:
             busy = cloud.active > WAITING
@@ -335,7 +337,7 @@ def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = Cloud
             cloud.active -= 1
         path = getattr(request.scope.get("route"), "path", "other")
         cloud.requests.labels(path, response.status_code).inc()
-        cloud.seconds.labels(path).observe(time.perf_counter() - started)
+        cloud.seconds.labels(path).observe(perf_counter() - started)
         return response
 
     app.include_router(guarded)
