@@ -56,7 +56,7 @@ def edge(
     ] = "",
     every: Annotated[int, typer.Option(min=1, help="send one of so many frames or windows")] = 1,
     seconds: Annotated[float, typer.Option(min=0.1, help="to record of a stream or camera")] = 10.0,
-    patience: Annotated[float, typer.Option(min=0, help="seconds to wait for a lost connection")] = 60.0,
+    patience: Annotated[float, typer.Option(min=0, help="seconds to go on sending a message again")] = 180.0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
 ) -> None:
     """Classify a clip together with a cloud: compute here up to a cut, send the rest."""

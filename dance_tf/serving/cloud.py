@@ -16,9 +16,9 @@ import math
 import signal
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,7 @@ from dance_tf.video.stills import ReadError
 
 REMEMBERED = 1024  # answers
 WAITING = 256  # requests at a time; more are asked to come back
+CLIPS_HELD = 8  # video files on the disk at a time; more are asked to come back
 CLIP_ROWS = 256  # frames of a clip in one call of the network
 BEARER = HTTPBearer(auto_error=False)
 BODY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
@@ -168,6 +169,7 @@ class Cloud:
         }
         self.answers: collections.OrderedDict[str, asyncio.Task] = collections.OrderedDict()
         self.active = 0  # requests
+        self.clips_held = 0
         self._clips = asyncio.Semaphore(max(1, cpu_count() // 2))
         self._minute, self._requests = 0, collections.Counter()  # requests of each address in this minute
 
@@ -210,6 +212,18 @@ class Cloud:
         if size > most:
             raise too_large
         return digest.hexdigest()
+
+    @contextmanager
+    def clip_folder(self) -> Iterator[Path]:
+        """Give a folder for a video file, which is removed at the end."""
+        if self.clips_held >= CLIPS_HELD:
+            raise HTTPException(503, "busy with other clips: come back", {"Retry-After": "10"})
+        self.clips_held += 1
+        try:
+            with tempfile.TemporaryDirectory(prefix="dance_tf-", ignore_cleanup_errors=True) as folder:
+                yield Path(folder)
+        finally:
+            self.clips_held -= 1
 
     async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """Return the result of `work`, or the one that the same key gave before."""
@@ -287,14 +301,14 @@ def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = Cloud
         if chosen not in cloud.models:
             raise HTTPException(400, "no such model: see /v1/models")
         with ExitStack() as files:
-            folder = files.enter_context(tempfile.TemporaryDirectory(prefix="dance_tf-", ignore_cleanup_errors=True))
-            with open(Path(folder) / "clip", "wb") as file:
+            path = files.enter_context(cloud.clip_folder()) / "clip"
+            with open(path, "wb") as file:
                 key = await cloud.receive(request, settings.clip_bytes, file.write)
             owned = files.pop_all()
 
         async def work() -> Verdict:
             with owned:
-                return await cloud.classify_file(chosen, Path(folder) / "clip")
+                return await cloud.classify_file(chosen, path)
 
         if (key := f"{chosen} {key}") in cloud.answers:
             owned.close()

@@ -63,7 +63,7 @@ class CloudClient:
         retries: requests that were sent again.
     """
 
-    def __init__(self, url: str, token: str = "", patience: float = 60.0) -> None:
+    def __init__(self, url: str, token: str = "", patience: float = 180.0) -> None:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"{url} is not the address of a cloud, such as http://127.0.0.1:8000")
         headers = {"Authorization": f"Bearer {token}"} if token else {}

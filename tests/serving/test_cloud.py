@@ -1,6 +1,7 @@
 """The server in this process: what it refuses, how it batches, what it says of itself."""
 
 import asyncio
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -197,6 +198,29 @@ def test_a_busy_server_asks_to_come_back(bundle, monkeypatch):
     monkeypatch.setattr(serving_cloud, "WAITING", 0)
     response = ask(make_app({"tiny": bundle}), "/v1/features", features_of(bundle))
     assert (response.status_code, error_of(response)) == (503, "busy: come back") and response.headers["Retry-After"]
+
+
+def test_a_server_holds_few_video_files_and_leaves_none(bundle, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(serving_cloud, "CLIPS_HELD", 1)
+    arrived, ready = asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        arrived.set()
+        await ready.wait()
+        yield b"no video"
+
+    async def talk(client):
+        first = asyncio.create_task(client.post("/v1/clips", content=slowly()))
+        await arrived.wait()
+        second = await client.post("/v1/clips", content=b"no video")
+        ready.set()
+        return await first, second
+
+    responses = within(make_app({"tiny": bundle}), talk)
+    assert [response.status_code for response in responses] == [422, 503]
+    assert error_of(responses[1]) == "busy with other clips: come back"
+    assert not list(tmp_path.glob("dance_tf-*"))
 
 
 def test_a_request_sent_again_is_computed_and_counted_once(bundle, monkeypatch):
