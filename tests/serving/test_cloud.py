@@ -1,6 +1,7 @@
 """The server in this process: what it refuses, how it batches, what it says of itself."""
 
 import asyncio
+import socket
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,10 @@ import httpx
 import keras
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dance_tf.cli import FAILED
+from dance_tf.cli import app as verbs
 from dance_tf.curation.parts import PartError
 from dance_tf.model.bundle import ModelBundle, ModelDescription
 from dance_tf.pose.weights import WeightsError
@@ -304,3 +308,18 @@ def test_the_server_describes_itself(bundle):
     counted = samples(ask(app, "/metrics").text)
     assert counted['dance_tf_requests_total{path="/v1/models",status="200"}'] == 1
     assert counted['dance_tf_requests_total{path="other",status="404"}'] == 1
+
+
+def test_the_verb_starts_only_where_it_may_listen(bundle, monkeypatch):
+    monkeypatch.setattr("dance_tf.model.bundle.load_bundle", lambda folder: bundle)
+    monkeypatch.delenv("DANCE_TF_TOKEN", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for options, reason in (
+            (("--host", "0.0.0.0"), "other machines could connect to 0.0.0.0: set DANCE_TF_TOKEN to a long secret"),
+            (("--port", port), "Address already in use"),
+        ):
+            result = CliRunner().invoke(verbs, ["cloud", "model", *options])
+            assert (result.exit_code, result.stdout) == (FAILED, "")
+            [line] = result.stderr.splitlines()
+            assert line.startswith("dance_tf: ") and reason in line
