@@ -232,26 +232,23 @@ def train(
     strategy: Annotated[
         str,
         typer.Option(
-            help="network: cnn_ae_attention, the paper's; skeleton_tcn; …; or your own, path/to/file.py:function. By "
-            "default the better of these two on validation clips, or the first if there are no skeletons"
+            help="network: cnn_ae_attention, the paper's; skeleton_tcn; skeleton_gcn; fusion; …; or your own, "
+            "path/to/file.py:function. By default the better of the first two, or the first if there are no skeletons"
         ),
     ] = "",
     split: Annotated[str, typer.Option(help="what is held out: frame, clip, dancer, or official")] = "dancer",
     hold_out: Annotated[
         list[str] | None, typer.Option(help="dancer to hold out, once for each; or several, comma-separated")
     ] = None,
-    view: Annotated[
-        str | None,
-        typer.Option(help="difference from the background, frame, cutout (the dancer), or skeleton"),
-    ] = None,
+    view: Annotated[str | None, typer.Option(help="of frames: difference from the background, frame, cutout")] = None,
     seed: Annotated[int, typer.Option(min=0, help="of split, weights and batches")] = 0,
-    epochs: Annotated[int, typer.Option(help="number of epochs")] = 24,
+    epochs: Annotated[int | None, typer.Option(help="number; 24 by default, 30 for skeletons")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="0.03 by default, with SGD; for skeletons 0.002, with Adam")
+        float | None, typer.Option(help="0.03 by default, with SGD; with Adam 0.002, or 0.01 for skeleton_gcn")
     ] = None,
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.9,
     growth_epochs: Annotated[int, typer.Option(help="epochs of the autoencoder's last stage")] = 24,
-    frames_per_clip: Annotated[int, typer.Option(help="frames sampled from each clip in an epoch")] = 12,
+    frames_per_clip: Annotated[int | None, typer.Option(help="frames, or windows, of each clip in an epoch")] = None,
     augment: Annotated[
         str, typer.Option(help="corruptions to train with: all, or families such as noise,light,weather")
     ] = "",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
+from dance_tf.pose.blazepose import Pose, Region
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.video.catalog import Clip
 
@@ -90,6 +91,26 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}")
     return folder
+
+
+class Follower:
+    """In place of BlazePose: a person of full height wherever a frame is brighter than 50."""
+
+    alignment = np.array([[32.0, 48.0], [32.0, 8.0]])
+
+    def detect(self, frame):
+        return [Region(32, 48, 100)] if frame.mean() > 50 else []
+
+    def pose(self, frame, region):
+        if not self.detect(frame):
+            return None
+        points = np.full((33, 5), frame.mean(), np.float32)
+        return Pose(points, np.ones((33, 3)), 1.0, np.full((256, 256), 80.0, np.float32), region, self.alignment)
+
+
+@pytest.fixture(scope="session")
+def follower():
+    return Follower
 
 
 def write_video(path, frames, rate=30, codec="libx264", pixel_format="yuv420p", times=None, options=None, setup=None):

@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from dance_tf.dataset.store import open_dataset
 from dance_tf.experiments.run import evaluate_model
 from dance_tf.model.bundle import load_bundle
+from dance_tf.model.networks import SKELETON_STRATEGIES, NetworkSettings
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.model.train import predict
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,6 +53,25 @@ every = np.arange(len(dataset.frames))
 model = load_bundle(folder / "model").model
 np.save(folder / "probabilities.npy", predict(model, dataset, every, every, TrainingSettings()))
 print(keras.backend.backend(), *(name for name in ("tensorflow", "av", "tensorflow_datasets") if name in sys.modules))
+"""
+
+SKELETONS = """
+import sys
+from pathlib import Path
+import keras, numpy as np
+from dance_tf.model.bundle import layers  # registers them
+
+folder = Path(sys.argv[1])
+keras.utils.set_random_seed(0)
+inputs = dict(np.load(folder / "inputs.npz"))
+for path in sorted(folder.glob("*.keras")):
+    model = keras.saving.load_model(path)
+    read = inputs if path.stem == "fusion" else inputs["windows"]
+    np.save(path.with_suffix(".npy"), model(read))
+    model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    before, losses = model.get_weights(), [float(model.train_on_batch(read, np.arange(3))) for _ in range(4)]
+    changed = [(one != other).any() for one, other in zip(before, model.get_weights(), strict=True)]
+    print(path.stem, keras.backend.backend(), losses[-1] < losses[0], all(changed))
 """
 
 
@@ -102,3 +124,21 @@ def test_tensorflow_can_use_what_jax_trained(home, trained):
     np.testing.assert_allclose(found, np.load(folder / "probabilities.npy"), atol=1e-4)
     again = evaluate_model(bundle, dataset, trained[1]["scored"]["dancers"]).to_json()
     assert (again["frame"], again["scored"]["note"]) == (trained[1]["frame"], "")
+
+
+def test_networks_of_skeletons_give_the_same_under_jax_and_learn(home):
+    folder, run = home
+    place = folder / "skeletons"
+    place.mkdir()
+    generator, expected = np.random.default_rng(0), {}
+    inputs = {"windows": generator.normal(size=(3, LENGTH, len(JOINTS), CHANNELS)).astype(np.float32)}
+    inputs["cutouts"] = generator.integers(0, 255, (3, 2, 128, 128, 1), dtype=np.uint8)
+    np.savez(place / "inputs.npz", **inputs)
+    for name in ("fusion", "skeleton_gcn"):  # the fusion contains the temporal network
+        keras.utils.set_random_seed(1)
+        model = SKELETON_STRATEGIES[name].build(NetworkSettings(classes=3, sequence_length=2))
+        expected[name] = np.array(model(inputs if name == "fusion" else inputs["windows"]))
+        model.save(place / f"{name}.keras")
+    assert run("-c", SKELETONS, place).split("\n")[:-1] == [f"{name} jax True True" for name in sorted(expected)]
+    for name, probabilities in expected.items():
+        np.testing.assert_allclose(np.load(place / f"{name}.npy"), probabilities, atol=1e-4)

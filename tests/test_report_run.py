@@ -23,16 +23,20 @@ from dance_tf.cli import FAILED, app
 from dance_tf.corruption.conditions import CONDITIONS
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.spec import PROPOSED, leakage_specs
+from dance_tf.pose.weights import CACHE_VARIABLE, missing_weights
 from dance_tf.report.profile import load_profile
 from dance_tf.report.run_notebooks import NEEDS_CLIPS
 from dance_tf.report.settings import compared_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
+RUN_SOME = (
+    "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
+    "run(*map(P, sys.argv[1:]), progress=False)"
+)
 TIMED = ("cost", "speed")  # measured times, which differ from run to run
 KILLED_AT = (  # files that show how far a report has come
     "work/dataset-*-parts/*.npy",  # while clips are curated
-    "work/growth/*.unfinished/stage_3_all/checkpoint/state.json",  # while an autoencoder grows
     "work/runs/*/run.json",  # while classifiers are trained
 )
 
@@ -72,6 +76,7 @@ def test_report_is_complete(finished):
     assert len(table) >= 1 + len(CONDITIONS)
     page = (report / "REPORT.md").read_text()
     assert "(tables/t5_robustness.csv)" in page
+    assert ("pose" in content) == ("no skeletons" not in page) == (not missing_weights())
     for line in page.splitlines():
         if line.startswith("!["):
             assert (report / line.split("](")[1].rstrip(")")).is_file()
@@ -159,26 +164,48 @@ def test_own_network_and_dotted_ablation_join_the_grid(finished, papermill, own_
     before = set((report / "runs").glob("*/run.json"))
     [notebook] = (ROOT / "notebooks").glob("40_*.ipynb")
     assert papermill(notebook, own, report, networks=[f"{own_network(own)}:tiny"]) == ""
-    assert len(set((report / "runs").glob("*/run.json")) - before) == 2
+    assert len(set((report / "runs").glob("*/run.json")) - before) == 3  # the network under two protocols, the ablation
     for table in ("t2_strategies", "t4_cost"):
         assert "own_network:tiny" in set(pd.read_csv(report / "tables" / f"{table}.csv")["strategy"])
     assert "lower learning rate" in (report / "tables" / "ablations.csv").read_text()
 
 
-def test_published_report_is_rebuilt_from_its_records_bit_for_bit(tmp_path):
-    report = tmp_path / "standard"
-    shutil.copytree(ROOT / "reports" / "standard", report)
+def test_a_report_is_rebuilt_from_its_records_bit_for_bit(finished, tmp_path):
+    report, profile = tmp_path / "report", str(finished / "smoke.yaml")
+    shutil.copytree(finished / "report", report)
     made = [report / "metrics.json", *(report / "tables").glob("*.csv")]
     expected = {path: path.read_bytes() for path in made}
     assert len(expected) > 20
     for path in made:
         path.unlink()
-    command = [sys.executable, "-m", "dance_tf", "report", "standard", "--out", str(report), "--from-records"]
+    command = [sys.executable, "-m", "dance_tf", "report", profile, "--out", str(report), "--from-records"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900)
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in made} == expected
-    refused = CliRunner().invoke(app, ["report", "standard", "--out", str(tmp_path / "new"), "--from-records"])
+    refused = CliRunner().invoke(app, ["report", profile, "--out", str(tmp_path / "new"), "--from-records"])
     assert refused.exit_code == FAILED and "no stored runs" in refused.stderr
+
+
+def test_without_weights_the_report_has_no_skeletons_and_all_other_inputs(finished, tmp_path):
+    shutil.copytree(finished / "work", tmp_path / "work", ignore=shutil.ignore_patterns("dataset-*", "runs", "growth"))
+    (tmp_path / "notebooks").mkdir()
+    for number in ("00", "05", "48"):
+        [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+        shutil.copy(path, tmp_path / "notebooks")
+    profile = write_profile(tmp_path, tmp_path / "work", ladder_strategies=[], other_difficulties=[1.0])
+    command = [sys.executable, "-c", RUN_SOME, profile, str(tmp_path / "notebooks"), str(tmp_path / "report")]
+    out_of_reach = os.environ | {CACHE_VARIABLE: str(tmp_path / "no_cache"), "PIP_NO_INDEX": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900, env=out_of_reach)
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert said[0].startswith("no skeletons: the pose weights cannot be fetched (") and len(said) == 1
+    page = (tmp_path / "report" / "REPORT.md").read_text()
+    assert "This report has no skeletons: the pose weights cannot be fetched (ERROR: " in page
+    assert str(tmp_path) not in page
+    without = metrics(tmp_path)
+    assert "pose" not in without and not (tmp_path / "report" / "tables" / "pose_coverage.csv").exists()
+    assert set(without["ladder"]) == set(without["ladder_of"]["difficulty_1"]) == {"logistic_regression_difference"}
+    assert without["ladder"] != without["ladder_of"]["difficulty_1"]
 
 
 def contained(part, whole):
@@ -196,10 +223,8 @@ def test_killed_report_ends_in_the_same_metrics(finished, tmp_path):
     # the footage is copied; curation and training start again
     again = shutil.ignore_patterns("dataset-*", "runs", "growth", "degraded*")
     shutil.copytree(finished / "work", tmp_path / "work", ignore=again)
-    go = "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
-    go += "run(*map(P, sys.argv[1:]), progress=False)"
     profile = write_profile(tmp_path, tmp_path / "work")
-    arguments = [sys.executable, "-c", go, profile, str(tmp_path / "notebooks"), str(tmp_path / "report")]
+    arguments = [sys.executable, "-c", RUN_SOME, profile, str(tmp_path / "notebooks"), str(tmp_path / "report")]
     for sign in KILLED_AT:
         assert not list(tmp_path.glob(sign)), f"{sign} existed before the report was killed"
         going = subprocess.Popen(

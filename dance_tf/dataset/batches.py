@@ -8,10 +8,11 @@ import numpy as np
 
 from dance_tf.dataset.dataset import Dataset
 
-View = Literal["frame", "difference", "cutout", "skeleton"]
+View = Literal["frame", "difference", "cutout", "skeleton", "skeleton+cutout"]
 FRAME_SIDE = 128  # pixels, input of the networks
 VIEWS: tuple[View, ...] = ("frame", "difference")  # of any footage
-POSE_VIEWS: tuple[View, ...] = ("cutout", "skeleton")  # of curated skeletons
+WINDOW_VIEWS: tuple[View, ...] = ("skeleton", "skeleton+cutout")  # windows of joints, alone or with cut-outs
+POSE_VIEWS: tuple[View, ...] = ("cutout", *WINDOW_VIEWS)  # of curated skeletons
 ALL_VIEWS = (*VIEWS, *POSE_VIEWS)
 
 
@@ -80,8 +81,7 @@ def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.n
     """
     chosen = []
     for members in _by_clip(indices, clips):
-        places = (np.arange(per_clip) + 0.5) * len(members) / per_clip
-        chosen.append(members if len(members) <= per_clip else members[places.astype(int)])
+        chosen.append(members if len(members) <= per_clip else members[spread_places(len(members), per_clip)])
     return np.concatenate(chosen)
 
 
@@ -186,6 +186,11 @@ def load_pairs(dataset: Dataset, indices: np.ndarray, view: View) -> tuple[np.nd
         frames = dataset.cutouts[dataset.nearest_pose[indices]]
         return frames, np.zeros_like(frames)
     return dataset.frames[indices], dataset.backgrounds[dataset.clip_index[indices]]
+
+
+def spread_places(length: int, count: int) -> np.ndarray:
+    """Return the middles of `count` equal parts of a sequence, int64 [count], as places in it."""
+    return ((np.arange(count) + 0.5) * length / count).astype(int)
 
 
 def load_frames(dataset: Dataset, indices: np.ndarray, view: View) -> np.ndarray:

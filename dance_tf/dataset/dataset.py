@@ -17,7 +17,7 @@ import numpy as np
 
 from dance_tf.curation.filters import NO_CUTOUTS, CuratedClip
 from dance_tf.dataset.output import atomic_folder
-from dance_tf.pose.joints import cut_windows
+from dance_tf.pose.joints import cut_windows, window_times
 from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons, join_skeletons
 from dance_tf.video.layouts import plain_name
 
@@ -130,13 +130,28 @@ class Dataset:
         Raises:
             DatasetError: a clip has no skeletons.
         """
-        windows, nearest, start = [], [], 0
+        cut, nearest, start = [], [], 0
         for frames, skeletons in zip(self.clip_slices, self.clip_skeletons, strict=True):
-            found, middles = cut_windows(skeletons)
-            windows.append(found)
+            windows, times = cut_windows(skeletons)
+            middles = times[:, [0, -1]].mean(axis=1)
+            cut.append(windows)
             nearest.append(start + np.searchsorted((middles[1:] + middles[:-1]) / 2, self.timestamps[frames]))
-            start += len(found)
-        return np.concatenate(windows), np.concatenate(nearest)
+            start += len(windows)
+        return np.concatenate(cut), np.concatenate(nearest)
+
+    @cached_property
+    def window_poses(self) -> np.ndarray:
+        """int64 [windows, length]: for each time of each window the pose nearest in time, as in `nearest_pose`.
+
+        Raises:
+            DatasetError: a clip has no skeletons.
+        """
+        found = []
+        for poses, skeletons in zip(self.pose_slices, self.clip_skeletons, strict=True):
+            at = window_times(skeletons)
+            nearest = nearest_poses(at.reshape(-1), skeletons.times, self.cutouts[poses])
+            found.append(poses.start + nearest.reshape(at.shape))
+        return np.concatenate(found)
 
     @property
     def has_poses(self) -> bool:

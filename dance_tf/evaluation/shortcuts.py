@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
 
+from dance_tf.dataset.batches import WINDOW_VIEWS
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.model.fit import load_sequences
 from dance_tf.model.settings import TrainingSettings
@@ -70,14 +72,15 @@ def shortcut_probabilities(
         seed: of the order of shuffled frames.
     """
 
-    def predict(inputs: np.ndarray) -> np.ndarray:
+    def predict(inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
         return model.predict(inputs, batch_size=BATCH, verbose=0)
 
     found = {}
     for name, change in OF_CLIPS.items():
         found[name] = predict(load_sequences(change(dataset), indices, allowed, settings))
-    if settings.view == "skeleton" or settings.sequence_length > 1:
+    if settings.view in WINDOW_VIEWS or settings.sequence_length > 1:
         sequences = load_sequences(dataset, indices, allowed, settings)
         for name, change in OF_TIME.items():
-            found[name] = predict(change(sequences, np.random.default_rng(seed)))
+            changed = partial(change, generator=np.random.default_rng(seed))
+            found[name] = predict(keras.tree.map_structure(changed, sequences))
     return found

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.dataset import Dataset
+from dance_tf.experiments.cache import Experiment
 from dance_tf.fidelity.align import bone_directions, distances
 
 PAIRS = 2000  # of clips that a worker compares at a time
@@ -68,6 +69,16 @@ def reference_accuracy(
             answers = {"clip": ids[tested], "dancer": dancers[tested], "style": styles[tested], "right": right[tested]}
             tables.append(pd.DataFrame({"references": count, "draw": draw, **answers}))
     return pd.concat(tables, ignore_index=True)
+
+
+def measure_references(experiment: Experiment, counts: Sequence[int], draws: int = 20, seed: int = 0) -> pd.DataFrame:
+    """Return `reference_accuracy` of an experiment's clips; recorded as `references`."""
+
+    def compute() -> pd.DataFrame:
+        dataset = experiment.dataset
+        return reference_accuracy(dataset, clip_distances(dataset, experiment.jobs), counts, draws, seed)
+
+    return experiment.measure("references", compute, counts, draws, seed)
 
 
 def _choose_clips(

@@ -122,29 +122,35 @@ def answers(runs: Sequence[Run], by: Sequence[str] = ("name",)) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def shares_right(rows: pd.DataFrame, by: Sequence[str], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return the share of right answers in each group, with its interval over dancers.
+def pooled_shares(
+    rows: pd.DataFrame, hits: str, total: str = "", by: Sequence[str] = (), resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return shares pooled over rows, with intervals from a bootstrap over dancers.
 
     Args:
-        rows: one answer each: by…, dancer, right.
-        by: columns that make a group.
-        resamples, seed: of the draws of dancers.
+        rows: columns clip, dancer, those of `by`, hits and total.
+        hits: column of what is counted.
+        total: column of what it is a share of; by default of the rows, as column rows.
+        by: columns of groups, in the order of their first rows; by default there is one group of all rows.
+        resamples: draws of the bootstrap.
+        seed: of the draws.
 
     Returns:
-        Columns by…, mean, low, high (fractions), dancers; groups in the order of their first row.
+        The columns `by`, mean, low, high (fractions; NaN where nothing is counted), clips, dancers and `total`.
     """
+    total = total or "rows"
+    rows = rows if total in rows else rows.assign(rows=1)
+
+    def share(weights: np.ndarray) -> np.ndarray:
+        summed = weights @ counts
+        return np.divide(summed[:, :1], summed[:, 1:], out=np.full((len(weights), 1), np.nan), where=summed[:, 1:] > 0)
+
     found = []
-    for key, group in rows.groupby(list(by), sort=False):
-        counted = group.groupby("dancer")["right"].agg(["sum", "count"]).to_numpy(float)
-
-        def share(weights: np.ndarray, counted=counted) -> np.ndarray:
-            right, asked = (weights @ counted).T
-            return np.divide(right, asked, out=np.full(len(asked), np.nan), where=asked > 0)[:, None]
-
-        mean, low, high = bootstrap_dancers(share, len(counted), resamples, seed)[:, 0].tolist()
-        place = dict(zip(by, key, strict=True))
-        found.append({**place, "mean": mean, "low": low, "high": high, "dancers": len(counted)})
-    return pd.DataFrame(found)
+    for place, group in rows.groupby(list(by), sort=False) if by else [((), rows)]:
+        counts = group.groupby("dancer")[[hits, total]].sum().to_numpy(float)
+        estimate = bootstrap_dancers(share, len(counts), resamples, seed)[:, 0].tolist()
+        found.append((*place, *estimate, group["clip"].nunique(), len(counts), int(counts[:, 1].sum())))
+    return pd.DataFrame(found, columns=[*by, "mean", "low", "high", "clips", "dancers", total])
 
 
 def learning_curve(runs: Sequence[Run], trained: int, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from dance_tf.corruption.augment import augment_with_backgrounds
 from dance_tf.dataset.batches import (
+    WINDOW_VIEWS,
     Jitter,
     apply_view,
     downsample,
@@ -20,6 +21,7 @@ from dance_tf.dataset.batches import (
     load_pairs,
     sample_balanced,
     sample_random,
+    spread_places,
     windows,
 )
 from dance_tf.dataset.dataset import Dataset
@@ -70,13 +72,17 @@ class FrameSequence(keras.utils.PyDataset):
         chosen = self.order[number * settings.batch_size : (number + 1) * settings.batch_size]
         generator = np.random.default_rng([self.seed, self.epoch, number])
         inputs = load_sequences(self.dataset, chosen, self.indices, settings, generator)
-        if settings.view == "skeleton":
-            changed = inputs if settings.jitter == Jitter() else augment_windows(inputs, generator)
-            return changed, self.dataset.labels[chosen]
         if settings.jitter != Jitter():
-            flat = inputs.reshape(-1, 128, 128, 1)
-            inputs = jitter_frames(flat, settings.jitter, generator, settings.sequence_length).reshape(inputs.shape)
+            inputs = keras.tree.map_structure(lambda each: _change(each, settings, generator), inputs)
         return inputs, inputs.astype(np.float32) / 255 if self.reconstruct else self.dataset.labels[chosen]
+
+
+def _change(inputs: np.ndarray, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
+    """Return frames, sequences of frames or windows of joints with random changes."""
+    if inputs.dtype != np.uint8:
+        return augment_windows(inputs, generator, settings.jitter.zoom)
+    flat = inputs.reshape(-1, 128, 128, 1)
+    return jitter_frames(flat, settings.jitter, generator, settings.sequence_length).reshape(inputs.shape)
 
 
 def load_sequences(
@@ -85,17 +91,24 @@ def load_sequences(
     allowed: np.ndarray,
     settings: TrainingSettings,
     generator: np.random.Generator | None = None,
-) -> np.ndarray:
+) -> np.ndarray | dict[str, np.ndarray]:
     """Return frames, or windows that end at them: uint8 [n, 128, 128, 1] or [n, sequence_length, 128, 128, 1].
 
     Windows hold only frames in `allowed`, the sorted int64 indices of a part of a split, which has all of `indices`.
     For the view "skeleton", return the windows of joints around the frames, float32 [n, length, joints, 6]; these hold
-    all of a clip's joints, so a split by frame does not divide them.
+    all of a clip's joints, so a split by frame does not divide them. For "skeleton+cutout", return them as "windows",
+    with "cutouts" spread over their time, uint8 [n, sequence_length, 128, 128, 1].
     `settings.augment` applies only where a generator is given.
     """
-    if settings.view == "skeleton":
+    if settings.view in WINDOW_VIEWS:
         joints, nearest = dataset.skeleton_windows
-        return joints[nearest[indices]]
+        chosen = nearest[indices]
+        if settings.view == "skeleton":
+            return joints[chosen]
+        places = spread_places(joints.shape[1], settings.sequence_length)
+        poses = dataset.window_poses[chosen][:, places]
+        cutouts = downsample(dataset.cutouts[poses.reshape(-1)], settings.frame_size)
+        return {"windows": joints[chosen], "cutouts": cutouts.reshape(*poses.shape, *cutouts.shape[1:])}
     length = settings.sequence_length
     if length > 1:
         indices = windows(indices, allowed, dataset.segments, length)

@@ -340,37 +340,110 @@ class GradientScale(_Layer):
 
 
 @keras.saving.register_keras_serializable(package="dance_tf")
-class GraphConvolution(_Layer):
-    """Graph convolution over joints: a linear map for each subset of neighbours, with learnt weights of the joints.
+class GraphStreams(_Layer):
+    """Graph networks side by side, one for each stream of joints, each with its own weights.
 
-    The adjacency starts as the skeleton's and is learnt, so that joints that move together can hear each other.
+    Each joint has its own linear map to features. Then follow blocks of a linear map, a graph convolution over joints,
+    a temporal convolution, and a shortcut. The features of a block are in equal groups, and each group has its own
+    neighbours and its own dilation in time. The adjacency starts as the skeleton's and is learnt, so that joints that
+    move together can hear each other. At the end, joints are added with learnt weights, and the mean and the maximum
+    over time are taken. All steps are products of matrices of all streams at once; a temporal convolution is a product
+    with a matrix of times, in which a dilation or a stride costs nothing.
 
     Args:
-        filters: output channels.
-        subsets: float [subsets, joints, joints], nested lists: which joints (columns) a joint (row) hears at the start.
+        filters: channels of each block, multiples of the number of dilations.
+        strides: in time, of each block; they divide the length.
+        dilations: in time, of each group.
+        subsets: float [groups, joints, joints], nested lists: which joints (columns) a joint (row) hears at the start.
+        taps: times that a temporal convolution reads.
 
-    Shapes: input float [batch, length, joints, channels], output float [batch, length, joints, filters].
-    Example: `GraphConvolution(8, [[[1, 0], [0, 1]]])(keras.ops.ones((1, 4, 2, 6))).shape` is (1, 4, 2, 8).
-    Reference: ST-GCN (Yan et al. 2018), with the learnt adjacency of ST-GCN++ (Duan et al. 2022).
+    Shapes: input float [batch, streams, length, joints, channels], output float [batch, streams, 2 × filters].
+    Example: `GraphStreams([4], [2], [1], [[[1, 0], [0, 1]]])(keras.ops.ones((1, 3, 6, 2, 5))).shape` is (1, 3, 8).
+    Reference: ST-GCN (Yan et al. 2018), with the learnt adjacency and temporal branches of ST-GCN++ (Duan et al. 2022)
+        and graph convolutions by group (Cheng et al. 2020, decoupled GCN).
     """
 
-    def __init__(self, filters: int, subsets: Sequence, **kwargs):
+    def __init__(
+        self, filters: Sequence, strides: Sequence, dilations: Sequence, subsets: Sequence, taps: int = 3, **kwargs
+    ):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.subsets = subsets
+        self.filters, self.strides, self.dilations, self.subsets, self.taps = filters, strides, dilations, subsets, taps
 
     def build(self, input_shape):
-        units = self.filters * len(self.subsets)
-        self.linear = _sublayer(self, keras.layers.Dense, units, use_bias=False, name="linear")
-        self.linear.build(input_shape)
-        start = np.array(self.subsets, np.float32)
-        self.adjacency = self.add_weight(name="adjacency", shape=start.shape, initializer="zeros")
-        self.adjacency.assign(start)
+        _, streams, length, joints, channels = input_shape
+        groups, first, last = len(self.dilations), self.filters[0], self.filters[-1]
+        self.embedding = self._kernel("embedding", (streams, joints, first, channels), 1 / channels)
+        self.embedded = self._normalization("embedded", streams * first)
+        self.kernels, self.adjacencies, self.temporal_kernels, self.shortcuts, self.places = [], [], [], [], []
+        self.spatial, self.temporal, channels = [], [], first  # normalisations
+        for block, (filters, stride) in enumerate(zip(self.filters, self.strides, strict=True), start=1):
+            self.kernels.append(self._kernel(f"kernel_{block}", (streams, filters, channels), 2 / channels))
+            self.adjacencies.append(self._start(f"adjacency_{block}", np.array([self.subsets] * streams)))
+            shape = (streams, groups, filters // groups, self.taps)
+            self.temporal_kernels.append(self._kernel(f"temporal_kernel_{block}", shape, 2 / self.taps))
+            self.places.append(self._tap_places(length, stride))
+            self.spatial.append(self._normalization(f"spatial_{block}", streams * filters))
+            self.temporal.append(self._normalization(f"temporal_{block}", streams * filters))
+            changes = stride > 1 or filters != channels
+            shape = (streams, filters, channels)
+            self.shortcuts.append(self._kernel(f"shortcut_{block}", shape, 1 / channels) if changes else None)
+            length, channels = length // stride, filters
+        self.readout = self._kernel("readout", (streams, last, joints, 1), 1 / joints)
 
-    def call(self, inputs):
-        length, joints = inputs.shape[1:3]
-        mapped = ops.reshape(self.linear(inputs), (-1, length, joints, len(self.subsets), self.filters))
-        return ops.einsum("btjkf,kij->btif", mapped, ops.cast(self.adjacency, mapped.dtype))
+    def _kernel(self, name: str, shape: tuple[int, ...], variance: float) -> keras.Variable:
+        return self.add_weight(name=name, shape=shape, initializer=keras.initializers.RandomNormal(0, variance**0.5))
+
+    def _start(self, name: str, values: np.ndarray) -> keras.Variable:
+        weight = self.add_weight(name=name, shape=values.shape, initializer="zeros")
+        weight.assign(values)
+        return weight
+
+    def _normalization(self, name: str, channels: int) -> keras.layers.BatchNormalization:
+        layer = _sublayer(self, keras.layers.BatchNormalization, axis=0, momentum=0.9, name=name)
+        layer.build((channels, None))
+        return layer
+
+    def _tap_places(self, length: int, stride: int) -> np.ndarray:
+        """Return which time each tap reads for each output: float32 [groups, taps, length / stride × length]."""
+        at = np.arange(0, length, stride)[:, None] - np.arange(length)
+        offsets = np.outer(self.dilations, np.arange(self.taps) - self.taps // 2)
+        found = at + offsets[:, :, None, None] == 0
+        return found.reshape(len(self.dilations), self.taps, -1).astype(np.float32)
+
+    def call(self, inputs, training=None):
+        _, streams, length, joints, _ = inputs.shape
+        rows = (streams, joints, inputs.shape[-1], -1)  # of length × batch
+        outputs = ops.matmul(self.embedding, ops.reshape(ops.transpose(inputs, (1, 3, 4, 2, 0)), rows))
+        outputs = ops.transpose(outputs, (0, 2, 3, 1))
+        shape = outputs.shape[:2]
+        # from here on [streams, channels, length × batch × joints], of which each product takes what it needs
+        outputs = ops.relu(self._normalized(self.embedded, outputs, shape, training))
+        for block, (filters, stride) in enumerate(zip(self.filters, self.strides, strict=True)):
+            shortcut, shape, groups = outputs, (streams, filters), (streams, len(self.dilations))
+            heard = ops.swapaxes(self.adjacencies[block], 2, 3)
+            steps = ops.matmul(self.kernels[block], outputs)
+            steps = ops.matmul(ops.reshape(steps, (*groups, -1, joints)), heard)
+            steps = ops.relu(self._normalized(self.spatial[block], steps, shape, training))
+            places = ops.cast(self.places[block], steps.dtype)
+            over_time = ops.reshape(ops.matmul(self.temporal_kernels[block], places), (*shape, -1, length))
+            steps = ops.matmul(over_time, ops.reshape(steps, (*shape, length, -1)))
+            steps = self._normalized(self.temporal[block], steps, shape, training)
+            if stride > 1:
+                parts = ops.reshape(shortcut, (*shortcut.shape[:2], length // stride, stride, -1))
+                shortcut = ops.reshape(ops.split(parts, stride, axis=3)[0], (*shortcut.shape[:2], -1))
+                length //= stride
+            if self.shortcuts[block] is not None:
+                shortcut = ops.matmul(self.shortcuts[block], shortcut)
+            outputs = ops.relu(steps + shortcut)
+        outputs = ops.matmul(ops.reshape(outputs, (*shape, -1, joints)), self.readout)
+        outputs = ops.reshape(outputs, (*shape, length, -1))
+        vectors = ops.concatenate([ops.mean(outputs, axis=2), ops.max(outputs, axis=2)], axis=1)
+        return ops.transpose(vectors, (2, 0, 1))
+
+    def _normalized(self, layer, inputs, shape: tuple[int, int], training):
+        """Return the normalised inputs as [streams, channels, n]; each channel of a stream has its own statistics."""
+        outputs = layer(ops.reshape(inputs, (shape[0] * shape[1], -1)), training=training)
+        return ops.reshape(outputs, (*shape, -1))
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.filters)
+        return (*input_shape[:2], 2 * self.filters[-1])

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from dance_tf.dataset.batches import View
 from dance_tf.model.autoencoder import FRAME_SHAPE, encode
 from dance_tf.model.layers import (
     ConvolutionStage,
@@ -24,11 +25,13 @@ from dance_tf.model.layers import (
     SpatialAttention,
     SqueezeExcitation,
 )
-from dance_tf.model.skeletons import build_gcn, build_tcn
+from dance_tf.model.skeletons import build_gcn, build_tcn, classified, tcn_vector
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 
 CNN_FILTERS = (2, 4, 8, 16, 32)
 HEAD_UNITS = (400, 150)
 LSTM_UNITS = 128
+CUTOUT_UNITS = 64  # features of the cut-outs beside the skeleton's 256
 RESNET_DEPTHS = (18, 50)
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue of 255; keras.applications subtracts it
 
@@ -45,7 +48,7 @@ class NetworkSettings:
         dropout: share of the fused features and of the head's units dropped in training; the paper names none.
         low_resolution_factor: how many times the resolution of the autoencoder's input is lowered.
         encoder_rate: share of the learning rate at which the grown encoder learns; at the full rate it is overwritten.
-        sequence_length: consecutive frames that CNN + LSTM reads.
+        sequence_length: consecutive frames that CNN + LSTM reads, or cut-outs of a window that the fusion reads.
         gated_logits: use a "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax
             and sigmoid activation functions".
         resnet_depth: 18 or 50 (the paper says "ResNet").
@@ -77,14 +80,14 @@ class Strategy:
         build: from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out.
         grows_autoencoder: whether an autoencoder is grown first and its encoder reused.
         sequence: whether the model reads [batch, sequence_length, 128, 128, 1].
-        skeleton: whether the model reads windows of joints (`pose.joints.cut_windows`) instead of frames.
+        view: the only view that the model reads; None for any view of frames.
     """
 
     title: str
     build: Callable[[NetworkSettings], keras.Model]
     grows_autoencoder: bool = False
     sequence: bool = False
-    skeleton: bool = False
+    view: View | None = None
 
 
 def gray_levels(frames):
@@ -123,22 +126,21 @@ def head(features, settings: NetworkSettings):
     return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
 
 
-def build_hybrid(
-    settings: NetworkSettings, name: str, cnn: bool = False, autoencoder: bool = False, attention: bool = False
-) -> keras.Model:
-    """Return a network of single frames: the CNN path (512 features), the encoder (1024 features) or both, and a head.
+def hybrid_vector(
+    frames, settings: NetworkSettings, cnn: bool = False, autoencoder: bool = False, attention: bool = False
+):
+    """Return the vector of frames: of the CNN path (512 features), the encoder (1024 features) or both.
 
     The encoder's map is batch-normalised before its attention, which would otherwise be divided out again: its channels
     have as different scales as the decoder liked. The paper names no such step.
 
     Args:
-        settings: shape of the paths and the head.
-        name: of the model.
+        frames: uint8 [batch, 128, 128, 1].
+        settings: shape of the paths.
         cnn: use the CNN path.
         autoencoder: use the encoder.
         attention: use channel attention (Figure 3) and, if set, spatial attention at the end of each path.
     """
-    frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     inputs, maps = standardized_frames(frames), {}
     if cnn:
         maps["cnn"] = cnn_path(inputs, settings)
@@ -154,8 +156,50 @@ def build_hybrid(
             if settings.spatial_attention:
                 features = SpatialAttention(name=f"{path}_spatial_attention")(features)
         vectors.append(keras.layers.Flatten(name=f"{path}_vector")(features))
-    fused = keras.layers.Concatenate(name="fusion")(vectors) if len(vectors) > 1 else vectors[0]
-    return keras.Model(frames, head(fused, settings), name=name)
+    return keras.layers.Concatenate(name="fusion")(vectors) if len(vectors) > 1 else vectors[0]
+
+
+def build_hybrid(settings: NetworkSettings, name: str, **paths: bool) -> keras.Model:
+    """Return a network of single frames: a `hybrid_vector` of the given paths, and a head.
+
+    Args:
+        settings: shape of the paths and the head.
+        name: of the model.
+        paths: those of `hybrid_vector`: cnn, autoencoder, attention.
+
+    Returns:
+        uncompiled model from uint8 frames [batch, 128, 128, 1] to probabilities [batch, classes].
+    """
+    frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
+    return keras.Model(frames, head(hybrid_vector(frames, settings, **paths), settings), name=name)
+
+
+def build_fusion(settings: NetworkSettings) -> keras.Model:
+    """Return CNN + AE + Attention on cut-outs of a window, joined with temporal convolutions over its joints.
+
+    The features of the cut-outs are averaged with learnt weights that sum to 1, and brought down to as few as the
+    skeleton needs: 1536 features a picture can tell each training clip from the others.
+
+    Returns:
+        uncompiled model from {"windows": float32 [batch, LENGTH, joints, 6], "cutouts": uint8 [batch, sequence_length,
+        128, 128, 1]} to probabilities [batch, classes].
+    """
+    length = settings.sequence_length
+    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS), name="windows")
+    cutouts = keras.Input((length, *FRAME_SHAPE), dtype="uint8", name="cutouts")
+    # time is folded into the batch, as in `build_cnn_lstm`
+    folded = ops.reshape(cutouts, (-1, *FRAME_SHAPE))
+    features = hybrid_vector(folded, settings, cnn=True, autoencoder=True, attention=True)
+    sequence = ops.reshape(features, (-1, length, features.shape[-1]))
+    scores = keras.layers.Dense(1, use_bias=False, name="time_scores")(sequence)
+    weights = keras.layers.Softmax(axis=1, name="time_weights")(scores)
+    pooled = ops.sum(weights * sequence, axis=1)
+    pooled = keras.layers.Dropout(settings.dropout, name="cutout_dropout")(pooled)
+    reduced = keras.layers.Dense(CUTOUT_UNITS, use_bias=False, name="cutout_reduced")(pooled)
+    look = keras.layers.BatchNormalization(momentum=0.9, name="cutout_vector")(reduced)
+    vector = keras.layers.Concatenate(name="fused_vector")([tcn_vector(windows), look])
+    inputs = {"windows": windows, "cutouts": cutouts}
+    return keras.Model(inputs, classified(vector, settings.classes, settings.dropout), name="fusion")
 
 
 def build_cnn_lstm(settings: NetworkSettings) -> keras.Model:
@@ -272,8 +316,15 @@ STRATEGIES: dict[str, Strategy] = {
 
 # beyond the paper
 SKELETON_STRATEGIES: dict[str, Strategy] = {
-    "skeleton_tcn": Strategy("Skeleton TCN", lambda settings: build_tcn(settings.classes), skeleton=True),
-    "skeleton_gcn": Strategy("Skeleton GCN", lambda settings: build_gcn(settings.classes), skeleton=True),
+    "skeleton_tcn": Strategy("Skeleton TCN", lambda own: build_tcn(own.classes, own.dropout), view="skeleton"),
+    "skeleton_gcn": Strategy("Skeleton GCN", lambda own: build_gcn(own.classes, own.dropout), view="skeleton"),
+    "fusion": Strategy(
+        "CNN + AE + Attention + Skeleton TCN",
+        build_fusion,
+        grows_autoencoder=True,
+        sequence=True,
+        view="skeleton+cutout",
+    ),
 }
 REGISTERED = STRATEGIES | SKELETON_STRATEGIES
 

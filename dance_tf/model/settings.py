@@ -9,8 +9,8 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 import keras
 
 from dance_tf.corruption.augment import check_families
-from dance_tf.dataset.batches import ALL_VIEWS, Jitter, View
-from dance_tf.model.networks import SKELETON_STRATEGIES, STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
+from dance_tf.dataset.batches import ALL_VIEWS, WINDOW_VIEWS, Jitter, View
+from dance_tf.model.networks import REGISTERED, SKELETON_STRATEGIES, NetworkSettings, check_strategy_name, strategy_of
 
 DECAYS = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "adam")
@@ -82,9 +82,9 @@ class TrainingSettings:
     """Everything that decides a training run besides the data, the split and the seed.
 
     Attributes:
-        strategy: a key of `STRATEGIES`, or the import path of a user's own network (`strategy_of`).
-        view: input of the network: the "frame", its "difference" from the background, the dancer's "cutout", or the
-            dancer's "skeleton".
+        strategy: a key of `REGISTERED`, or the import path of a user's own network (`strategy_of`).
+        view: input of the network: the "frame", its "difference" from the background, the dancer's "cutout", the
+            dancer's "skeleton", or "skeleton+cutout".
         network: shape of the network.
         schedule: of the classifier.
         growth: of each stage of the autoencoder but the last.
@@ -95,10 +95,9 @@ class TrainingSettings:
         progressive: grow stage by stage, or train all five stages at once for as many epochs in total.
         freeze_encoder: keep the grown encoder unchanged while the classifier trains.
         batch_size: frames (or windows) in a batch; the paper gives none.
-        frames_per_clip: frames sampled from each clip in an epoch.
+        frames_per_clip: frames sampled from each clip in an epoch; of skeletons, the windows around them.
         validation_frames: frames of each validation clip.
-        jitter: random change of training frames. Skeletons are changed by fixed amounts (`augment_windows`) if it is
-            not all zero.
+        jitter: random change of training frames. Skeletons are changed in proportion to its zoom (`augment_windows`).
         frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them
             unchanged.
         augment: families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames (or
@@ -129,11 +128,11 @@ class TrainingSettings:
         check_families(self.augment)
         check_strategy_name(self.strategy)
         _check_choice("view", self.view, ALL_VIEWS)
-        skeleton = self.strategy in SKELETON_STRATEGIES
-        if skeleton != (self.view == "skeleton"):
-            needed = 'the view "skeleton"' if skeleton else "frames, not skeletons"
+        only = REGISTERED[self.strategy].view if self.strategy in REGISTERED else None
+        if self.view != only if only else self.view in WINDOW_VIEWS:
+            needed = f'the view "{only}"' if only else "frames, not skeletons"
             raise ValueError(f"{self.strategy} reads {needed}: view {self.view!r} does not suit it")
-        if skeleton and self.augment:
+        if only and self.augment:
             raise ValueError(f"{self.strategy} reads no frames that could be corrupted in training: leave out augment")
         for name in ("growth_last_epochs", "growth_frozen_epochs"):
             if getattr(self, name) < 0:
@@ -146,8 +145,8 @@ class TrainingSettings:
 
     @property
     def sequence_length(self) -> int:
-        """Frames that the network reads at once; a user's own network reads one."""
-        reads_sequences = self.strategy in STRATEGIES and STRATEGIES[self.strategy].sequence
+        """Frames (or cut-outs) that the network reads at once; a user's own network reads one."""
+        reads_sequences = self.strategy in REGISTERED and REGISTERED[self.strategy].sequence
         return self.network.sequence_length if reads_sequences else 1
 
 
@@ -158,10 +157,13 @@ def growth_settings(settings: TrainingSettings) -> TrainingSettings:
     autoencoder of blurred frames rebuilds sharp ones worse.
     """
     network = NetworkSettings(low_resolution_factor=settings.network.low_resolution_factor)
-    names = ("view", "progressive", "frames_per_clip", "validation_frames", "frame_size")
+    names = ("progressive", "frames_per_clip", "validation_frames", "frame_size")
     growth = ("growth", "growth_last_epochs", "growth_frozen_epochs", "growth_batch_size")
     kept = {name: getattr(settings, name) for name in (*names, *growth)}
-    return TrainingSettings("ae", network=network, batch_size=settings.growth_batch_size, **kept)
+    view = settings.view
+    if view == "skeleton+cutout":  # of a window, the classifier sees so many cut-outs
+        view, kept["frames_per_clip"] = "cutout", settings.frames_per_clip * settings.sequence_length
+    return TrainingSettings("ae", view, network, batch_size=settings.growth_batch_size, **kept)
 
 
 def apply_changes(settings: TrainingSettings, changes: Mapping[str, object]) -> TrainingSettings:
@@ -211,10 +213,20 @@ def _value_of_kind(name: str, value: object, kind: object) -> object:
     return kind(value)
 
 
+FUSED_CUTOUTS = 4  # of a window of 8 s
+FRAME_RECIPE = {"epochs": 24, "learning_rate": 0.03, "optimizer": "sgd", "weight_decay": 0.05}
+FRAME_RECIPE |= {"frames_per_clip": 12, "dropout": 0.0, "jitter": 1.5}
+# chosen on validation clips of synthetic footage
+SKELETON_RECIPE = {"epochs": 30, "learning_rate": 0.002, "optimizer": "adam", "weight_decay": 0.001}
+SKELETON_RECIPE |= {"frames_per_clip": 4, "dropout": 0.4, "jitter": 1.0}
+RECIPES = dict.fromkeys(SKELETON_STRATEGIES, SKELETON_RECIPE)
+RECIPES["skeleton_gcn"] = SKELETON_RECIPE | {"learning_rate": 0.01}
+
+
 def training_settings(
     strategy: str = "cnn_ae_attention",
     view: View | None = None,
-    epochs: int = 24,
+    epochs: int | None = None,
     learning_rate: float | None = None,
     momentum: float = 0.9,
     decay: str = "cosine",
@@ -227,9 +239,9 @@ def training_settings(
     growth_optimizer: str = "adam",
     growth_momentum: float = 0.9,
     batch_size: int = 32,
-    frames_per_clip: int = 12,
-    dropout: float = 0.0,
-    jitter: float = 1.5,
+    frames_per_clip: int | None = None,
+    dropout: float | None = None,
+    jitter: float | None = None,
     squeeze_ratio: int = 8,
     low_resolution_factor: int = 2,
     encoder_rate: float = 1.0,
@@ -238,12 +250,13 @@ def training_settings(
     """Return settings from flat values, as notebooks and the command line have them.
 
     The defaults suit a few hundred clips on a laptop. The names are those of `TrainingSettings`, of its `schedule`, of
-    its `network` and, with `growth_` before them, of the schedule of each stage of the autoencoder.
+    its `network` and, with `growth_` before them, of the schedule of each stage of the autoencoder. Where a value is
+    None, it is that of `RECIPES` or, for networks of frames, of `FRAME_RECIPE`.
 
     Args:
-        view: "skeleton" for networks of skeletons, else "difference" by default.
-        learning_rate: 0.03 with SGD by default; for networks of skeletons 0.002, with Adam.
-        weight_decay: 0.05 by default; for networks of skeletons 0.001.
+        view: by default the only one that the strategy reads, or "difference".
+        frames_per_clip: for networks of skeletons, windows of each clip in an epoch; short clips are one window, which
+            is changed in another way each time.
         growth_optimizer: "adam", since plain SGD (the paper) is too slow for a laptop.
         dropout: in the head (the paper: none). With 0.3 a network of whole frames learns nothing in tens of epochs.
         jitter: 1 for shifts of 8 pixels, 15 % of size, 5 degrees, 20 % of brightness, gray levels to a power of 0.5
@@ -252,27 +265,31 @@ def training_settings(
     Raises:
         ValueError: a value that nothing can be trained with, by name.
     """
-    for name, count in {"epochs": epochs, "growth epochs": min(growth_epochs, growth_last_epochs)}.items():
+    only = strategy_of(strategy).view
+    given = {"epochs": epochs, "learning_rate": learning_rate, "weight_decay": weight_decay, "jitter": jitter}
+    given |= {"frames_per_clip": frames_per_clip, "dropout": dropout}
+    recipe = RECIPES.get(strategy, FRAME_RECIPE) | {name: value for name, value in given.items() if value is not None}
+    for name, count in {"epochs": recipe["epochs"], "growth epochs": min(growth_epochs, growth_last_epochs)}.items():
         if count < 1:
             raise ValueError(f"{name}: at least 1 is needed to learn anything, not {count}")
-    if not (math.isfinite(jitter) and jitter >= 0):
-        raise ValueError(f"jitter must be a number of at least 0, not {jitter}")
-    skeleton = strategy_of(strategy).skeleton
-    rate, decayed, optimizer = (0.002, 0.001, "adam") if skeleton else (0.03, 0.05, "sgd")
-    rate = rate if learning_rate is None else learning_rate
-    decayed = decayed if weight_decay is None else weight_decay
+    strength = recipe["jitter"]
+    if not (math.isfinite(strength) and strength >= 0):
+        raise ValueError(f"jitter must be a number of at least 0, not {strength}")
+    schedule = recipe["epochs"], recipe["learning_rate"], momentum, decay, patience, recipe["optimizer"]
     growth = growth_epochs, growth_learning_rate, growth_momentum, "cosine", growth_epochs, growth_optimizer
     network = {"low_resolution_factor": low_resolution_factor, "encoder_rate": encoder_rate}
+    if only == "skeleton+cutout":
+        network["sequence_length"] = FUSED_CUTOUTS
     return TrainingSettings(
         strategy=strategy,
-        view=view or ("skeleton" if skeleton else "difference"),
-        network=NetworkSettings(squeeze_ratio=squeeze_ratio, dropout=dropout, **network),
-        schedule=Schedule(epochs, rate, momentum, decay, patience, optimizer, decayed),
+        view=view or only or "difference",
+        network=NetworkSettings(squeeze_ratio=squeeze_ratio, dropout=recipe["dropout"], **network),
+        schedule=Schedule(*schedule, recipe["weight_decay"]),
         growth=Schedule(*growth),
         growth_last_epochs=growth_last_epochs,
         growth_frozen_epochs=growth_frozen_epochs,
         batch_size=batch_size,
-        frames_per_clip=frames_per_clip,
+        frames_per_clip=recipe["frames_per_clip"],
         augment=tuple(augment),
-        jitter=Jitter(shift=8 * jitter, zoom=0.15 * jitter, tilt=5 * jitter, gain=0.2 * jitter, gamma=0.7 * jitter),
+        jitter=Jitter(8 * strength, 0.15 * strength, 5 * strength, 0.2 * strength, 0.7 * strength),
     )

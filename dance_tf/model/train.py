@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from dance_tf.dataset.batches import sample_evenly
+from dance_tf.dataset.batches import WINDOW_VIEWS, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 from dance_tf.model.autoencoder import STAGES, build_autoencoder, copy_weights
@@ -27,9 +27,22 @@ def seed_everything(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def _distinct(dataset: Dataset, indices: np.ndarray, settings: TrainingSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames that a network sees differently, and for each frame which of them it equals, both int64.
+
+    Frames of one window of joints are the same to a network of skeletons.
+    """
+    if settings.view not in WINDOW_VIEWS:
+        return indices, np.arange(len(indices))
+    _, nearest = dataset.skeleton_windows
+    _, first, equal = np.unique(nearest[indices], return_index=True, return_inverse=True)
+    return indices[first], equal
+
+
 def _validation_frames(dataset: Dataset, split: Split, settings: TrainingSettings) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs of the validation part, and their styles."""
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
+    chosen, _ = _distinct(dataset, chosen, settings)
     return load_sequences(dataset, chosen, split.validation, settings), dataset.labels[chosen]
 
 
@@ -127,8 +140,9 @@ def predict(
 
     Windows hold only frames in `allowed`, sorted int64: the part of a split that the frames are from.
     """
+    chosen, equal = _distinct(dataset, indices, settings)
     parts = [
         model.predict(load_sequences(dataset, part, allowed, settings), batch_size=128, verbose=0)
-        for part in np.array_split(indices, max(1, -(-len(indices) // 2048)))
+        for part in np.array_split(chosen, max(1, -(-len(chosen) // 2048)))
     ]
-    return np.concatenate(parts)
+    return np.concatenate(parts)[equal]

@@ -62,57 +62,37 @@ def _joint(seen: np.ndarray, name: str) -> np.ndarray:
     return seen[:, [LANDMARK[f"{side}_{MIDDLES[name]}"] for side in SIDES]].mean(axis=1)
 
 
+def window_times(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> np.ndarray:
+    """Return `LENGTH` even times in each window of a clip, float64 [windows, LENGTH], seconds.
+
+    Windows lie half a window apart, between the first and the last valid frame. A shorter clip is one window, stretched
+    to its length; a clip with fewer than two valid frames is one window at time 0.
+    """
+    if skeletons.valid.sum() < 2:
+        return np.zeros((1, LENGTH))
+    first, last = skeletons.times[skeletons.valid][[0, -1]]
+    length = min(seconds, last - first)
+    starts = np.linspace(first, last - length, max(1, int(np.ceil((last - first) / (seconds / 2) - 1))))
+    return np.linspace(starts, starts + length, LENGTH, axis=1)
+
+
 def cut_windows(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a clip into windows half a window apart; a shorter clip is one window, stretched to its length.
+    """Cut a clip into windows, and return their joints and times.
 
     Args:
         skeletons: of the clip.
         seconds: length of a window.
 
     Returns:
-        The joints of each window (`windows_at`), and the times of the windows' middles, float64 [windows], seconds. A
-        clip with fewer than two valid frames is one window of zeros.
+        The joints at the `window_times`, float32 [windows, LENGTH, joints, 6], interpolated where frames are not valid,
+        and these times. A clip with fewer than two valid frames is one window of zeros.
     """
-    if skeletons.valid.sum() < 2:
-        return np.zeros((1, LENGTH, len(JOINTS), CHANNELS), np.float32), np.zeros(1)
-    starts, length = window_starts(skeletons, seconds)
-    return windows_at(skeletons, starts, length), starts + length / 2
-
-
-def window_starts(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> tuple[np.ndarray, float]:
-    """Return when the windows of a clip start, float64 [windows], and their length, in seconds.
-
-    Args:
-        skeletons: of the clip, with at least two valid frames.
-        seconds: length of a window of a clip that is not shorter.
-    """
-    first, last = skeletons.times[skeletons.valid][[0, -1]]
-    length = min(seconds, last - first)
-    return np.linspace(first, last - length, max(1, int(np.ceil((last - first) / (seconds / 2) - 1)))), float(length)
-
-
-def rows_between(times: np.ndarray, start: float, end: float) -> np.ndarray:
-    """Return which times float64 [n] belong to a window from `start` to `end`, bool [n]."""
-    return (times >= start - 1e-6) & (times <= end + 1e-6)
-
-
-def windows_at(skeletons: Skeletons, starts: np.ndarray, length: float) -> np.ndarray:
-    """Return the joints of windows at `LENGTH` even times, float32 [windows, LENGTH, joints, 6].
-
-    Frames that are not valid are interpolated; a window without a valid frame holds zeros.
-
-    Args:
-        skeletons: of the clip, or of that part of it which the windows cover.
-        starts: float64 [windows], seconds.
-        length: of a window, seconds.
-    """
-    valid, times = skeletons.valid, skeletons.times
-    windows = np.zeros((len(starts), LENGTH, len(JOINTS) * CHANNELS), np.float32)
-    for window, start in zip(windows, starts, strict=True):
-        inside = valid & rows_between(times, start, start + length)
-        if inside.any():
+    valid, times, at = skeletons.valid, skeletons.times, window_times(skeletons, seconds)
+    windows = np.zeros((len(at), LENGTH, len(JOINTS) * CHANNELS), np.float32)
+    for window, now in zip(windows, at, strict=True):
+        inside = valid & (times >= now[0] - 1e-6) & (times <= now[-1] + 1e-6)
+        if valid.sum() > 1 and inside.any():
             features = joint_features(skeletons.landmarks, skeletons.world, inside)[inside].reshape(inside.sum(), -1)
-            at = np.linspace(start, start + length, LENGTH)
             for channel, values in enumerate(features.T):
-                window[:, channel] = np.interp(at, times[inside], values)
-    return windows.reshape(len(starts), LENGTH, len(JOINTS), CHANNELS)
+                window[:, channel] = np.interp(now, times[inside], values)
+    return windows.reshape(len(at), LENGTH, len(JOINTS), CHANNELS), at

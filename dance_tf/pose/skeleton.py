@@ -22,6 +22,9 @@ BONES = (  # pairs of landmarks
     *((LANDMARK[f"left_{part}"], LANDMARK[f"right_{part}"]) for part in ("shoulder", "hip")),
     *((LANDMARK["nose"], LANDMARK[f"{side}_ear"]) for side in SIDES),
 )
+BONE_SIDES = tuple(  # "left", "right", or "" for a bone between the two
+    "".join(side for side in SIDES if all(NAMES[end].startswith((side, "nose")) for end in bone)) for bone in BONES
+)
 COLOURS = {"left": (255, 140, 0), "right": (0, 150, 255), "": (240, 240, 240)}  # RGB, of bones by the dancer's side
 
 
@@ -71,9 +74,7 @@ def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray, visible: float = 0
     thick = max(1, round(longer / 120))
     # in sixteenths of a pixel, which OpenCV calls a shift of 4
     points = np.rint((landmarks[:, :2].astype(np.float64) * longer + [width / 2, height / 2]) * 16).astype(int)
-    for one, two in BONES:
-        sides = {NAMES[end].split("_")[0] for end in (one, two)} - {"nose"}
-        colour = COLOURS[sides.pop() if len(sides) == 1 else ""]
+    for (one, two), side in zip(BONES, BONE_SIDES, strict=True):
         width_of_line = thick if min(landmarks[one, 3], landmarks[two, 3]) >= visible else 1
-        cv2.line(drawn, points[one].tolist(), points[two].tolist(), colour, width_of_line, cv2.LINE_AA, 4)
+        cv2.line(drawn, points[one].tolist(), points[two].tolist(), COLOURS[side], width_of_line, cv2.LINE_AA, 4)
     return drawn

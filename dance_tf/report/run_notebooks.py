@@ -20,7 +20,7 @@ from papermill.log import logger
 from tqdm import tqdm
 
 from dance_tf.report.build import portable, write_report
-from dance_tf.report.profile import ROOT, RunError, find_profile, load_profile, read_profile
+from dance_tf.report.profile import ROOT, RunError, find_profile, load_profile, pose_settings, read_profile
 from dance_tf.report.section import RunReport, plain, write_whole
 from dance_tf.video.catalog import find_clips
 from dance_tf.video.summary import catalog_text, describe_catalog
@@ -82,6 +82,8 @@ def run_profile(
     loaded = load_profile(profile)
     if loaded.footage and not from_records:  # before hours of work
         print(catalog_text(describe_catalog(find_clips(Path(loaded.footage)))), file=sys.stderr)
+    if loaded.poses_per_second and not from_records and (why := pose_settings(loaded)[1]):
+        print(f"no skeletons: {why}", file=sys.stderr)
     report = RunReport(run_folder)
     described = {key: portable(_as_parameter(value)) for key, value in parameters.items()}
     if not from_records and report.run.get("parameters") != plain(described):

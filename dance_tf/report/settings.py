@@ -1,7 +1,7 @@
 """Training settings from a profile, for the main runs and for the runs that compare networks."""
 
-from dance_tf.dataset.batches import ALL_VIEWS, VIEWS, View
-from dance_tf.experiments.spec import RunSpec, comparison_settings, fold_specs
+from dance_tf.dataset.batches import VIEWS, View
+from dance_tf.experiments.spec import BASELINE, PROPOSED, RunSpec, comparison_settings, fold_specs
 from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.model.settings import TrainingSettings, training_settings
 from dance_tf.report.ladder import rung_name
@@ -29,6 +29,8 @@ def input_settings(profile: Profile, strategy: str, view: View | None = None) ->
     if strategy not in SKELETON_STRATEGIES:
         return compared_settings(profile, strategy, view or "difference")
     own = {"epochs": profile.skeleton_epochs} if profile.skeleton_epochs else {}
+    if SKELETON_STRATEGIES[strategy].grows_autoencoder:
+        own |= {name: getattr(profile, f"compare_{name}") for name in ("growth_epochs", "growth_last_epochs")}
     return training_settings(strategy, **own)
 
 
@@ -40,7 +42,7 @@ def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...
         folds: number of folds that are run.
         posed: whether the clips have skeletons; without them, only runs that need none are returned.
     """
-    views = ALL_VIEWS[:-1] if posed else VIEWS
+    views = (*VIEWS, "cutout") if posed else VIEWS
     inputs = [(strategy, view) for strategy in profile.ladder_strategies for view in views]
     inputs += [(strategy, "skeleton") for strategy in profile.skeleton_strategies if posed]
     fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
@@ -49,6 +51,14 @@ def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...
         for each in inputs
         for spec in fold_specs(input_settings(profile, *each), folds, name=rung_name(*each), **fields)
     )
+
+
+def rung_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...]:
+    """Return the runs of the ladder: a logistic regression on small frames, then those of `input_specs`."""
+    fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
+    baseline = {"name": rung_name(BASELINE, "difference"), "baseline": True}
+    plain = fold_specs(compared_settings(profile, PROPOSED), folds, **baseline, **fields)
+    return *plain, *input_specs(profile, folds, posed)
 
 
 def compared_settings(profile: Profile, strategy: str, view: View = "difference") -> TrainingSettings:

@@ -16,7 +16,7 @@ import numpy as np
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import failure_reason, make_part, reading_from_json
-from dance_tf.dataset.batches import POSE_VIEWS, apply_view, downsample, windows
+from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
 from dance_tf.pose.joints import cut_windows
 from dance_tf.video.catalog import Clip
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # references need no Keras
 BATCH = 128
 TRUSTED_COVERAGE = 0.5  # of the dancer; a verdict with less has a note
 CHUNK = 2048  # frames (or windows) in one call of the network
+NetworkInput = np.ndarray | Mapping[str, np.ndarray]  # of all networks but the fusion | of the fusion
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def curated_clip(description: ModelDescription, path: Path, process: DecodingPro
     """Read and curate a clip in a subprocess; its frames are in a temporary file until the end of the block.
 
     Raises:
-        ReadError: also if a network would have nothing to read, see `check_curated`.
+        ReadError: also if curation leaves no frame, or if the model looks for the dancer and nobody is found.
     """
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -108,17 +109,12 @@ def curated_clip(description: ModelDescription, path: Path, process: DecodingPro
         reading = reading_from_json(description.reading, with_poses=description.view in POSE_VIEWS)
         process.call(make_part, clip, "", part, *reading, None)
         curated = read_part(part)
-        check_curated(description, curated)
+        if not len(curated.frames):
+            why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in _dropped(curated).items())
+            raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
+        if description.view in POSE_VIEWS and curated.skeletons.valid.sum() < 2:
+            raise ReadError("no dancer is found in it")
         yield curated
-
-
-def check_curated(description: ModelDescription, curated: CuratedClip) -> None:
-    """Raise ReadError if curation left no frame, or if the model looks for the dancer and nobody was found."""
-    if not len(curated.frames):
-        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in _dropped(curated).items())
-        raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
-    if description.view in POSE_VIEWS and curated.skeletons.valid.sum() < 2:
-        raise ReadError("no dancer is found in it")
 
 
 def _dropped(curated: CuratedClip) -> dict[str, int]:
@@ -128,7 +124,7 @@ def _dropped(curated: CuratedClip) -> dict[str, int]:
 def make_verdict(
     description: ModelDescription, path: Path, curated: CuratedClip, probabilities: np.ndarray, elapsed: float
 ) -> Verdict:
-    """Return the verdict on a clip that passes `check_curated`.
+    """Return the verdict on a clip of `curated_clip`.
 
     Args:
         description: of the model.
@@ -161,50 +157,40 @@ def make_verdict(
 
 def network_inputs(
     description: ModelDescription, curated: CuratedClip, chunk: int = CHUNK, every: int = 1
-) -> Iterator[np.ndarray]:
-    """Yield what the network reads of a clip, in parts: windows of joints, or frames as `frame_inputs` gives them.
+) -> Iterator[NetworkInput]:
+    """Yield what the network reads of a clip of `curated_clip`, in parts, as `load_sequences` gives it in training.
 
     Args:
         description: of the model.
-        curated: the clip, which passes `check_curated`.
+        curated: the clip.
         chunk: largest number of frames (or windows) in a part.
         every: take one of so many frames (or windows).
     """
-    if description.view == "skeleton":
-        windows = cut_windows(curated.skeletons)[0][::every]
-        yield from np.array_split(windows, -(-len(windows) // chunk))
+    view, length, poses = description.view, description.sequence_length, curated.skeletons.times
+
+    def parts(inputs: np.ndarray) -> list[np.ndarray]:
+        chosen = inputs[::every]
+        return np.array_split(chosen, -(-len(chosen) // chunk))
+
+    if view in WINDOW_VIEWS:
+        joints, times = cut_windows(curated.skeletons)
+        times = times[:, spread_places(times.shape[1], length)]
+        for part in parts(np.arange(len(joints))):
+            if view == "skeleton":
+                yield joints[part]
+                continue
+            nearest = nearest_poses(times[part].reshape(-1), poses, curated.cutouts)
+            cutouts = downsample(curated.cutouts[nearest], description.frame_size)
+            yield {"windows": joints[part], "cutouts": cutouts.reshape(*times[part].shape, *cutouts.shape[1:])}
         return
-    frames = curated.frames
-    if description.view == "cutout":
-        frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
-    segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    yield from frame_inputs(description, frames, curated.background, segments, chunk, every)
-
-
-def frame_inputs(
-    description: ModelDescription,
-    frames: np.ndarray,
-    room: np.ndarray,
-    segments: np.ndarray,
-    chunk: int = CHUNK,
-    every: int = 1,
-) -> Iterator[np.ndarray]:
-    """Yield the frames of a clip as the network reads them: uint8 [at most `chunk`, 128, 128, 1], or windows of these.
-
-    Args:
-        description: of the model.
-        frames: uint8 [n, 128, 128, 1]; for the view "cutout", cut-outs.
-        room: background of the clip, uint8 [128, 128, 1].
-        segments: int64 [n], from `find_segments`; no window of a network that reads sequences spans two of them.
-        chunk, every: as in `network_inputs`.
-    """
-    inputs = np.arange(len(frames))
-    if description.sequence_length > 1:
-        inputs = windows(inputs, inputs, segments, description.sequence_length)
-    inputs = inputs[::every]
-    # in chunks: all windows of a long clip together would hold each frame `sequence_length` times
-    for part in np.array_split(inputs, -(-len(inputs) // chunk)):
+    frames, inputs = curated.frames, np.arange(len(curated.frames))
+    if view == "cutout":
+        frames = curated.cutouts[nearest_poses(curated.timestamps, poses, curated.cutouts)]
+    if length > 1:
+        inputs = windows(inputs, inputs, find_segments(curated.timestamps, curated.seen, curated.seconds), length)
+    # in parts: all windows of a long clip together would hold each frame `length` times
+    for part in parts(inputs):
         first, last = part.min(), part.max()
         section = frames[first : last + 1]
-        views = apply_view(section, np.broadcast_to(room, section.shape), description.view)
+        views = apply_view(section, np.broadcast_to(curated.background, section.shape), view)
         yield downsample(views, description.frame_size)[part - first]

@@ -178,6 +178,19 @@ def render_arrays(
     yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
 
 
+def folder_settings(footage: Path) -> StudioSettings | None:
+    """Return the settings of a folder of made-up clips, with which `RenderedClip` makes their joints again.
+
+    Returns:
+        None for real clips, for clips of captured motion, and for clips of another version of the generator.
+    """
+    path = Path(footage) / SETTINGS_FILE
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.pop("generator", None) != GENERATOR or "motion" in record:
+        return None
+    return StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
+
+
 def _plate(settings: StudioSettings, style: int, dancer: int) -> tuple[str, np.ndarray | None]:
     rendered = RenderedClip(style, dancer, settings)
     return clip_id(style, dancer), None if rendered.truth.camera_moves else shrink(rendered.plate())
@@ -187,14 +200,12 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     """Return the clean plate of each made-up clip whose camera does not move: its frame without the dancer.
 
     Returns:
-        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty for real clips, for
-        clips of captured motion, and for clips of another version of the generator.
+        luma uint8 [128, 128] by clip id, with captions and filters, without noise and codec; empty without
+        `folder_settings`.
     """
-    path = Path(footage) / SETTINGS_FILE
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if record.pop("generator", None) != GENERATOR or "motion" in record:
+    settings = folder_settings(footage)
+    if settings is None:
         return {}
-    settings = StudioSettings(**{**record, "good_frames": tuple(record["good_frames"])})
     with worker_pool(jobs):
         # a batch is a dancer, so that each room is drawn once
         drawn = joblib.Parallel(batch_size=settings.styles)(

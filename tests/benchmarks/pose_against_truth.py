@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ai_edge_litert.interpreter import Interpreter
 
+from dance_tf.experiments.poses import MAIN_JOINTS, compare_with_truth
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.read import ONCE
-from dance_tf.pose.skeleton import LANDMARK, Skeletons, draw_skeleton
+from dance_tf.pose.skeleton import Skeletons, draw_skeleton
 from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, track_dancer
 from dance_tf.pose.weights import load_weights
-from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.motion_capture import read_motion
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import write_clip
@@ -41,9 +41,6 @@ from dance_tf.synthesis.take import CapturedClip, DrawnClip, RenderedClip, clip_
 from dance_tf.video.catalog import find_clips
 from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import READ_DEFAULTS
-
-MAIN = [f"{side}_{part}" for part in "shoulder elbow wrist hip knee ankle".split() for side in ("left", "right")]
-REACH = 0.2  # torso lengths
 
 
 class Pictures:
@@ -65,20 +62,6 @@ def read(path: Path) -> list[tuple[float, np.ndarray]]:
     for _ in reader:
         pass
     return reader.watcher.seen
-
-
-def compare(skeletons: Skeletons, rendered: DrawnClip) -> tuple[np.ndarray, np.ndarray]:
-    """Return for the frames without fault bool [n], whether there is a skeleton, and bool [m, 12], the near joints."""
-    settings, reasons = rendered.settings, rendered.truth.reasons()
-    numbers = np.rint(skeletons.times * settings.frame_rate).astype(int)
-    truth = np.stack([rendered.snapshots[number].points[:, :2] for number in numbers])
-    ends = [truth[:, [JOINT[f"{side}_{part}"] for side in ("left", "right")]] for part in ("shoulder", "hip")]
-    torso = np.linalg.norm(ends[0].mean(axis=1) - ends[1].mean(axis=1), axis=-1)
-    size = np.array([settings.width, settings.height])
-    points = skeletons.landmarks[:, [LANDMARK[name] for name in MAIN], :2] * float(size.max()) + size / 2
-    away = np.linalg.norm(points - truth[:, [JOINT[name] for name in MAIN]], axis=-1)
-    good = np.array([not reasons[number] for number in numbers])
-    return skeletons.valid[good], (away < REACH * torso[:, None])[skeletons.valid & good]
 
 
 def draw_takes(folder: Path, count: int, settings: StudioSettings) -> dict[str, DrawnClip]:
@@ -150,9 +133,9 @@ def main() -> None:
     ]
     for name, smoothing, seen in (("gray", SMOOTHING, gray), ("raw", 0.0, clips), ("smoothed", SMOOTHING, clips)):
         tracked = [track_dancer(clip, blazepose, smoothing) for clip in seen]
-        parts = [compare(*pair) for pair in zip(tracked, rendered, strict=True)]
+        parts = [compare_with_truth(*pair) for pair in zip(tracked, rendered, strict=True)]
         found, near = (np.concatenate(part) for part in zip(*parts, strict=True))
-        joints = dict(zip(MAIN, near.mean(axis=0).round(4).tolist(), strict=True))
+        joints = dict(zip(MAIN_JOINTS, near.mean(axis=0).round(4).tolist(), strict=True))
         report[name] = {"found": round(found.mean(), 4), "pck": round(near.mean(), 4), "joints": joints}
     if options.picture:
         write_picture(options.picture, clips, tracked)

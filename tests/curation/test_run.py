@@ -17,7 +17,6 @@ import pytest
 from dance_tf.curation.filters import REASONS, CurationSettings, curate_frames
 from dance_tf.curation.parts import PartError, content_sha256, read_part, read_row, read_rows, write_rows
 from dance_tf.curation.run import CurationError, curate_footage, make_part, reading_from_json, reading_to_json
-from dance_tf.pose.blazepose import Pose, Region
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import Weights, WeightsError
 from dance_tf.terminal import show
@@ -135,23 +134,8 @@ def test_a_part_holds_what_curation_in_memory_gives(faulty, make_video, tmp_path
         assert getattr(found, name) == getattr(expected, name), name
 
 
-class Follower:
-    """In place of BlazePose: a person of full height wherever a frame is brighter than 50."""
-
-    alignment = np.array([[32.0, 48.0], [32.0, 8.0]])
-
-    def detect(self, frame):
-        return [Region(32, 48, 100)] if frame.mean() > 50 else []
-
-    def pose(self, frame, region):
-        if not self.detect(frame):
-            return None
-        points = np.full((33, 5), frame.mean(), np.float32)
-        return Pose(points, np.ones((33, 3)), 1.0, np.full((256, 256), 80.0, np.float32), region, self.alignment)
-
-
-def test_poses_are_found_in_the_same_decoding(faulty, make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Follower())
+def test_poses_are_found_in_the_same_decoding(faulty, make_video, follower, tmp_path, monkeypatch):
+    monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: follower())
     clip = Clip(make_video(tmp_path / "a.mp4", faulty[0]), "Tok", "d1", "a")
     make(clip, tmp_path / "plain.npy", ReadSettings(threads=1))
     make(clip, tmp_path / "posed.npy", ReadSettings(threads=1), poses=PoseSettings(15, 0))

@@ -16,7 +16,8 @@ from dance_tf.dataset.store import (
     to_example,
     write_store,
 )
-from dance_tf.pose.skeleton import NO_SKELETONS
+from dance_tf.pose.joints import window_times
+from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 
 SHARD = "dance_clips-clips.tfrecord-00001-of-00002"
 READING = {"size": 128}
@@ -149,6 +150,12 @@ def test_frames_have_the_nearest_pose_in_which_the_dancer_was_found(clips):
         expected = [start + min(usable, key=lambda pose: abs(times[pose] - time)) for time in clip.timestamps]
         assert nearest.tolist() == expected
     assert [len(part) for part in first] == count
+    for poses, window in zip(found.pose_slices, found.window_poses, strict=True):
+        times = found.skeletons.times[poses]
+        usable = np.flatnonzero(found.cutouts[poses].any(axis=(1, 2, 3)))
+        [even] = window_times(Skeletons(*(each[poses] for each in vars(found.skeletons).values())))
+        assert (np.abs(times[window - poses.start] - even) <= np.abs(times[usable] - even[:, None]).min(axis=1)).all()
+        assert set(window - poses.start) <= set(usable)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, clips):

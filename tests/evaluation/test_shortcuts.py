@@ -82,7 +82,7 @@ def test_networks_that_see_time_are_tested_with_time_changed(dataset, every):
     middles = shortcut_probabilities(brightness(3), dataset, every, every, settings, seed=1)[shortcuts.STILL]
     np.testing.assert_array_equal(found[shortcuts.STILL], middles)
     assert np.abs(found[shortcuts.SHUFFLED] - found[shortcuts.AS_IT_IS]).max() > 0.001
-    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS))
+    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS), name="windows")
     steps = keras.ops.mean(keras.ops.abs(windows[:, 1:] - windows[:, :-1]), axis=(1, 2))
     moving = keras.Model(windows, steps)
     found = shortcut_probabilities(moving, dataset, every, every, training_settings("skeleton_tcn"))
@@ -90,3 +90,16 @@ def test_networks_that_see_time_are_tested_with_time_changed(dataset, every):
     assert speed[shortcuts.BACKGROUND] == speed[shortcuts.STILL] == 0
     assert speed[shortcuts.SHUFFLED] > 2 * speed[shortcuts.AS_IT_IS] > 0
     assert speed[shortcuts.MIRRORED] == pytest.approx(speed[shortcuts.AS_IT_IS], rel=0.01)
+    # the fusion's cut-outs change with its windows; this one gives the steps between cut-outs
+    cutouts = keras.Input((4, 128, 128, 1), dtype="uint8", name="cutouts")
+    levels = keras.ops.cast(cutouts, "float32") / 255
+    changes = keras.ops.mean(keras.ops.abs(levels[:, 1:] - levels[:, :-1]), axis=(1, 2, 3))
+    inputs = {"windows": windows, "cutouts": cutouts}
+    both = keras.Model(inputs, keras.ops.concatenate([steps[:, :1], changes], axis=-1))
+    found = shortcut_probabilities(both, dataset, every, every, training_settings("fusion"))
+    assert list(found) == [*shortcuts.OF_CLIPS, *shortcuts.OF_TIME]
+    for name in (shortcuts.BACKGROUND, shortcuts.STILL):
+        assert not found[name].any()
+    assert (found[shortcuts.AS_IT_IS] > 0).all()
+    np.testing.assert_allclose(found[shortcuts.MIRRORED][:, 1], found[shortcuts.AS_IT_IS][:, 1], rtol=1e-5)
+    assert np.abs(found[shortcuts.SHUFFLED] - found[shortcuts.AS_IT_IS]).max() > 0.001

@@ -12,9 +12,11 @@ from dance_tf.dataset.dataset import DatasetError, gather
 from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import Split, make_splits
 from dance_tf.experiments.run import candidate_strategies, evaluate_model, imbalance, train_model
+from dance_tf.model.autoencoder import build_autoencoder
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
+from dance_tf.model.fit import FrameSequence
 from dance_tf.model.networks import NetworkSettings, build_cnn_lstm
-from dance_tf.model.settings import Schedule, TrainingSettings, training_settings
+from dance_tf.model.settings import Schedule, TrainingSettings, growth_settings, training_settings
 from dance_tf.model.train import predict
 from dance_tf.pose.skeleton import NO_SKELETONS
 
@@ -123,14 +125,26 @@ def test_an_older_model_is_compared_with_its_dataset_as_a_whole(trained, dataset
     assert evaluate_model(ModelBundle(bundle.model, other), dataset).note == ""
 
 
-@pytest.mark.parametrize("strategy", ["skeleton_tcn", "skeleton_gcn"])
-def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, strategy):
+@pytest.mark.parametrize(
+    ("strategy", "view", "length"),
+    [("skeleton_tcn", "skeleton", 1), ("skeleton_gcn", "skeleton", 1), ("fusion", "skeleton+cutout", 4)],
+)
+def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, monkeypatch, strategy, view, length):
+    grown = []
+
+    def grow(dataset, split, settings, *others):  # to train one would take most of the time
+        frames, _ = FrameSequence(dataset, split.train, growth_settings(settings), 0, reconstruct=True)[0]
+        grown.append(frames.shape[1:])
+        return [(build_autoencoder(), None)]
+
+    monkeypatch.setattr("dance_tf.experiments.run.grow_autoencoder", grow)
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
     settings = training_settings(strategy, epochs=1, batch_size=8, frames_per_clip=2)
-    assert settings.view == "skeleton" and settings.schedule.optimizer == "adam"
     scores = train_model(dataset, split, settings, tmp_path / "model", progress=False).to_json()
     bundle = load_bundle(tmp_path / "model")
-    assert (bundle.description.view, bundle.description.strategy) == ("skeleton", strategy)
+    described = bundle.description
+    assert (described.view, described.strategy, described.sequence_length) == (view, strategy, length)
+    assert grown == [(128, 128, 1)] * (strategy == "fusion")
     again = evaluate_model(bundle, dataset, ("dancer1", "dancer3")).to_json()
     assert again["clip"]["accuracy"] == scores["clip"]["accuracy"]
 
@@ -164,7 +178,7 @@ def test_networks_to_choose_from(dataset, blob_clips):
     assert candidate_strategies(gather(clips)) == ("cnn_ae_attention",)
 
 
-@pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None)])
+@pytest.mark.parametrize(("strategy", "view"), [("cnn", "cutout"), ("skeleton_tcn", None), ("fusion", None)])
 def test_footage_without_skeletons_is_refused_before_training(blob_clips, tmp_path, strategy, view):
     clips = [dataclasses.replace(clip, skeletons=NO_SKELETONS, cutouts=NO_CUTOUTS) for clip in blob_clips(2, 3, 2)]
     dataset = gather(clips)

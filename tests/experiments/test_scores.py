@@ -16,6 +16,7 @@ from dance_tf.experiments.scores import (
     group_runs,
     leakage_gaps,
     learning_curve,
+    pooled_shares,
     scores,
 )
 from dance_tf.experiments.spec import RunSpec, fold_specs
@@ -109,3 +110,18 @@ def test_a_learning_curve_has_held_out_and_training_accuracy_for_each_number_of_
     assert wide["held out, by frame"].to_dict() == pytest.approx({2: 0.5, 7: 65 / 80})
     assert wide["held out, by clip"].to_dict() == pytest.approx({2: 0.5, 7: 7 / 8}, abs=0.5)
     assert wide["training frames"].to_dict() == pytest.approx({2: 0.9, 7: 0.7})
+
+
+def test_shares_are_pooled_with_intervals_over_dancers():
+    rows = pd.DataFrame(
+        [("a", "x", "d1", 1, 2), ("b", "x", "d2", 6, 6), ("c", "y", "d1", 1, 4), ("d", "z", "d1", 0, 0)],
+        columns=["clip", "style", "dancer", "found", "poses"],
+    )
+    [whole] = pooled_shares(rows, "found", "poses").to_dict("records")
+    assert (whole["mean"], whole["clips"], whole["dancers"], whole["poses"]) == (8 / 12, 4, 2, 12)
+    assert whole["low"] < whole["mean"] < whole["high"]
+    x, y, z = pooled_shares(rows, "found", "poses", ["style"]).to_dict("records")
+    assert (x["style"], x["mean"], y["mean"], y["dancers"]) == ("x", 7 / 8, 1 / 4, 1)
+    assert np.isnan([y["low"], y["high"], z["mean"]]).all()
+    [rows_right] = pooled_shares(rows.assign(right=[True, False, True, True]), "right").to_dict("records")
+    assert (rows_right["mean"], rows_right["rows"]) == (3 / 4, 4)

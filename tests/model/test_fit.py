@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -6,14 +7,22 @@ import numpy as np
 import pytest
 
 from dance_tf.corruption.augment import augment_with_backgrounds
-from dance_tf.dataset.batches import Jitter, apply_view, jitter_frames, load_frames, sample_random, windows
+from dance_tf.dataset.batches import (
+    Jitter,
+    apply_view,
+    downsample,
+    jitter_frames,
+    load_frames,
+    sample_random,
+    windows,
+)
 from dance_tf.model.fit import FrameSequence, fit, load_sequences
 from dance_tf.model.layers import ConvolutionStage, EncoderStage
 from dance_tf.model.networks import NetworkSettings
 from dance_tf.model.settings import Schedule, TrainingSettings, training_settings
 from dance_tf.model.skeletons import augment_windows
 from dance_tf.model.train import seed_everything
-from dance_tf.pose.joints import cut_windows
+from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH, cut_windows
 from dance_tf.pose.skeleton import Skeletons
 
 SEED = 4
@@ -82,6 +91,34 @@ def test_networks_of_skeletons_get_the_window_around_each_frame(dataset, indices
         expected = augment_windows(plain, np.random.default_rng([7, 0, 0]))
         assert np.abs(expected - plain).max() > 0.1
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("frame_size", [128, 16])
+def test_the_fusion_gets_windows_and_cut_outs_spread_over_their_time(dataset, indices, frame_size):
+    settings = training_settings("fusion", batch_size=5, frames_per_clip=3, jitter=1)
+    network = dataclasses.replace(settings.network, sequence_length=2)
+    settings = dataclasses.replace(settings, network=network, frame_size=frame_size)
+    frames = FrameSequence(dataset, indices, settings, 7)
+    chosen = frames.order[:5]
+    plain = load_sequences(dataset, chosen, indices, settings)
+    joints = load_sequences(dataset, chosen, indices, training_settings("skeleton_tcn"))
+    np.testing.assert_array_equal(plain["windows"], joints)
+    for index, cutouts in zip(chosen, plain["cutouts"], strict=True):
+        poses = dataset.pose_slices[dataset.clip_index[index]]
+        times, seen = dataset.skeletons.times[poses], dataset.cutouts[poses]
+        usable = np.flatnonzero(seen.any(axis=(1, 2, 3)))
+        for cutout, place in zip(cutouts, (LENGTH / 4, 3 * LENGTH / 4), strict=True):
+            wanted = times[0] + place / (LENGTH - 1) * (times[-1] - times[0])
+            nearest = usable[np.abs(times[usable] - wanted).argmin()]
+            np.testing.assert_array_equal(cutout, downsample(seen[nearest][None], frame_size)[0])
+    found, labels = frames[0]
+    np.testing.assert_array_equal(labels, dataset.labels[chosen])
+    assert {name: (each.shape, each.dtype) for name, each in found.items()} == {
+        "cutouts": ((5, 2, 128, 128, 1), np.uint8),
+        "windows": ((5, LENGTH, len(JOINTS), CHANNELS), np.float32),
+    }
+    for name, each in found.items():
+        assert np.abs(each.astype(float) - plain[name]).max() > 0.1
 
 
 def test_all_frames_of_a_window_get_the_same_jitter(dataset, indices):

@@ -17,7 +17,7 @@ from dance_tf.model.layers import (
     EncoderStage,
     FrameStandardization,
     GradientScale,
-    GraphConvolution,
+    GraphStreams,
     LowerResolution,
     RowNormalization,
     SpatialAttention,
@@ -27,6 +27,7 @@ from dance_tf.model.layers import (
 )
 from dance_tf.model.networks import STRATEGIES, NetworkSettings
 
+TWO_GROUPS = [[[1.0, 0.5], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.25]]]
 # arguments (none at its default), and the shape of an input
 EXAMPLES = {
     SqueezeExcitation: ({"ratio": 3}, (2, 4, 4, 12)),
@@ -37,7 +38,10 @@ EXAMPLES = {
     LowerResolution: ({"factor": 4}, (2, 8, 12, 2)),
     FrameStandardization: ({"floor": 0.25}, (2, 6, 5, 1)),
     GradientScale: ({"scale": 0.5}, (2, 3, 4, 5)),
-    GraphConvolution: ({"filters": 3, "subsets": [[[1.0, 0.5], [0.0, 1.0]]]}, (2, 4, 2, 5)),
+    GraphStreams: (
+        {"filters": [4, 6], "strides": [1, 2], "dilations": [1, 2], "subsets": TWO_GROUPS, "taps": 5},
+        (3, 2, 6, 2, 5),
+    ),
 }
 # more examples where an argument changes the weights or the computation
 VARIANTS = [
@@ -45,6 +49,11 @@ VARIANTS = [
     (EncoderStage, {"filters": 6, "normalize": True, "activation": "relu"}, (2, 8, 10, 3)),
     (DecoderStage, {"filters": 3, "activation": "relu", "normalize": True}, (2, 4, 5, 6)),
     (LowerResolution, {"factor": 1}, (2, 5, 7, 1)),
+    (
+        GraphStreams,
+        {"filters": [2], "strides": [1], "dilations": [1], "subsets": TWO_GROUPS[:1], "taps": 3},
+        (3, 2, 4, 2, 5),
+    ),
 ]
 CASES = [(layer, *example) for layer, example in EXAMPLES.items()] + VARIANTS
 

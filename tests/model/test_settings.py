@@ -70,6 +70,8 @@ def test_the_autoencoder_depends_on_everything_but_the_classifier():
         (training_settings, {"strategy": "skeleton_tcn", "view": "frame"}, 'skeleton_tcn reads the view "skeleton"'),
         (training_settings, {"view": "skeleton"}, "cnn_ae_attention reads frames, not skeletons"),
         (training_settings, {"strategy": "skeleton_gcn", "augment": ("noise",)}, "reads no frames that could be corr"),
+        (training_settings, {"strategy": "fusion", "view": "skeleton"}, r'fusion reads the view "skeleton\+cutout"'),
+        (training_settings, {"view": "skeleton+cutout"}, "cnn_ae_attention reads frames, not skeletons"),
         (training_settings, {"view": "edges"}, "unknown view 'edges': use one of frame, difference"),
         (training_settings, {"augment": ("time",)}, "time"),
         (training_settings, {"epochs": 0}, "epochs: at least 1 is needed to learn anything, not 0"),
@@ -104,6 +106,21 @@ def test_every_value_reaches_its_place():
         augment=("noise",),
     )
     assert training_settings(jitter=0).jitter == Jitter()
+
+
+@pytest.mark.parametrize("strategy", ["skeleton_tcn", "skeleton_gcn", "fusion"])
+def test_networks_of_skeletons_have_a_recipe_of_their_own_and_given_values_win(strategy):
+    found, given = training_settings(strategy), dict(epochs=7, learning_rate=0.5, weight_decay=0.25, frames_per_clip=9)
+    assert (found.schedule.optimizer, BASE.schedule.optimizer) == ("adam", "sgd")
+    assert found.network.dropout > 0 == BASE.network.dropout
+    changed = training_settings(strategy, dropout=0, jitter=0, **given)
+    assert (changed.schedule, changed.frames_per_clip) == (Schedule(7, 0.5, 0.9, "cosine", 10, "adam", 0.25), 9)
+    assert (changed.network.dropout, changed.jitter) == (0, Jitter())
+
+
+def test_the_autoencoder_of_the_fusion_grows_on_as_many_cut_outs():
+    found = growth_settings(training_settings("fusion", frames_per_clip=3))
+    assert (found.strategy, found.view, found.frames_per_clip) == ("ae", "cutout", 3 * 4)
 
 
 NAMES = [

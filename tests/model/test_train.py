@@ -8,8 +8,8 @@ from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.splits import make_splits
 from dance_tf.model import train as training
 from dance_tf.model.autoencoder import build_autoencoder
-from dance_tf.model.fit import History
-from dance_tf.model.networks import NetworkSettings
+from dance_tf.model.fit import History, load_sequences
+from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.model.settings import Schedule, TrainingSettings, training_settings
 from dance_tf.model.train import grow_autoencoder, predict, seed_everything, train_classifier
 
@@ -174,6 +174,24 @@ def test_sequences_are_predicted_from_windows_of_their_clip(networks, dataset):
     window = np.maximum(np.arange(33, 41), first)
     difference = np.abs(dataset.frames[window].astype(int) - dataset.backgrounds[dataset.clip_index[40]])
     np.testing.assert_allclose(found[0], networks["cnn_lstm"](difference[None].astype(np.uint8))[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("strategy", ["skeleton_tcn", "fusion"])
+def test_each_window_is_predicted_once_for_all_its_frames(dataset, strategy):
+    settings = training_settings(strategy)
+    model = strategy_of(strategy).build(NetworkSettings(classes=3, sequence_length=settings.sequence_length))
+    indices, seen = np.array([40, 0, 83, 41, 1]), []
+    every = np.arange(len(dataset.frames))
+    expected = model.predict(load_sequences(dataset, indices, every, settings), verbose=0)
+
+    class Counted:
+        def predict(self, inputs, **options):
+            seen.append(len(inputs if strategy == "skeleton_tcn" else inputs["windows"]))
+            return model.predict(inputs, **options)
+
+    np.testing.assert_allclose(predict(Counted(), dataset, indices, every, settings), expected, atol=1e-5)
+    assert seen == [len(set(dataset.clip_index[indices]))] and seen[0] < len(indices)  # each clip is one window
+    assert np.abs(expected[0] - expected[1]).max() > 1e-4
 
 
 def test_sequences_train(dataset, split, tmp_path):

@@ -50,10 +50,11 @@ def test_frames_that_are_not_valid_are_zero_and_do_not_count():
 @pytest.mark.parametrize(("seconds", "windows"), [(2.0, 1), (8.0, 1), (12.0, 2), (16.0, 3), (37.0, 9)])
 def test_long_clips_are_cut_into_overlapping_windows(seconds, windows):
     times = np.arange(0, seconds + 1e-9, 0.1)
-    found, middles = cut_windows(Skeletons(*skeletons(len(times)), times))
+    found, at = cut_windows(Skeletons(*skeletons(len(times)), times))
     assert found.shape == (windows, LENGTH, len(JOINTS), CHANNELS) and found.dtype == np.float32
     expected = np.linspace(min(seconds, 8) / 2, seconds - min(seconds, 8) / 2, windows)
-    np.testing.assert_allclose(middles, expected, atol=1e-6)
+    np.testing.assert_allclose(at.mean(axis=1), expected, atol=1e-6)
+    np.testing.assert_allclose(np.diff(at, axis=1), min(seconds, 8) / (LENGTH - 1), rtol=1e-6)
 
 
 def test_gaps_are_interpolated_and_too_few_frames_are_a_window_of_zeros():
@@ -66,5 +67,5 @@ def test_gaps_are_interpolated_and_too_few_frames_are_a_window_of_zeros():
     np.testing.assert_allclose(cut_windows(Skeletons(landmarks, world, gap, times))[0], whole, rtol=1e-3, atol=1e-3)
     steps = np.diff(whole[0, :, place("left_wrist"), 0])
     np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
-    lost, _ = cut_windows(Skeletons(landmarks, world, np.arange(len(times)) == 3, times))
-    assert lost.shape == whole.shape and not lost.any()
+    lost, at = cut_windows(Skeletons(landmarks, world, np.arange(len(times)) == 3, times))
+    assert lost.shape == whole.shape and not lost.any() and not at.any()

@@ -124,10 +124,11 @@ def test_the_cache_is_the_users_unless_the_environment_names_another(monkeypatch
 
 
 def test_an_installation_without_the_package_index_says_why_there_are_no_weights(tmp_path):
-    environment = {**os.environ, CACHE_VARIABLE: str(tmp_path), "PIP_NO_INDEX": "1"}
+    colours = {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}  # as Jupyter sets for all that a notebook starts
+    environment = {**os.environ, CACHE_VARIABLE: str(tmp_path), "PIP_NO_INDEX": "1", **colours}
     command = [sys.executable, "-m", "dance_tf.pose.weights"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("the pose weights cannot be fetched (") and done.stdout.count("\n") == 1
+    assert done.stdout.startswith("the pose weights cannot be fetched (ERROR: ") and done.stdout.count("\n") == 1
     assert "run again with a package index in reach" in done.stdout
 
 

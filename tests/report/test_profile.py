@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dance_tf.report.profile import ROOT, Profile, RunError, load_profile, read_profile
+from dance_tf.pose.read import PoseSettings
+from dance_tf.report.profile import ROOT, Profile, RunError, load_profile, pose_settings, read_profile
 
 
 def write(folder, text, name="tiny.yaml"):
@@ -62,6 +63,25 @@ def test_a_wrong_profile_is_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(RunError, match=rf"tiny.yaml.*{message}") as refused:
         read_profile(write(tmp_path, text + "\n"))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rate", "missing", "found", "why"),
+    [
+        (5.0, "", PoseSettings(5.0), ""),
+        (0.0, "", None, "`poses_per_second` is 0 in the profile own"),
+        (5.0, "the pose weights cannot be fetched", None, "the pose weights cannot be fetched"),
+    ],
+    ids=["weights", "none wanted", "no weights"],
+)
+def test_skeletons_are_looked_for_if_they_are_wanted_and_there_are_weights(rate, missing, found, why, monkeypatch):
+    monkeypatch.setattr("dance_tf.report.profile.missing_weights", lambda: missing)
+    assert pose_settings(Profile(name="own", poses_per_second=rate)) == (found, why)
+
+
+def test_a_negative_rate_of_skeletons_is_refused():
+    with pytest.raises(RunError, match="own: poses_per_second is -1, but must be 0 or more"):
+        pose_settings(Profile(name="own", poses_per_second=-1.0))
 
 
 def test_a_missing_profile_lists_those_that_exist(tmp_path):

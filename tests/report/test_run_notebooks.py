@@ -43,6 +43,31 @@ def write_profile(folder, text=""):
     return path
 
 
+@pytest.fixture(autouse=True)
+def missing(monkeypatch):
+    """Why there are no pose weights: nothing is fetched in these tests."""
+    why = []
+    monkeypatch.setattr("dance_tf.report.profile.missing_weights", lambda: "".join(why))
+    return why
+
+
+@pytest.mark.parametrize(
+    ("profile", "reasons", "said"),
+    [
+        ("", ["the pose weights cannot be fetched"], "no skeletons: the pose weights cannot be fetched\n"),
+        ("", [], ""),
+        ("poses_per_second: 0\n", ["the pose weights cannot be fetched"], ""),
+    ],
+    ids=["no weights", "weights", "none wanted"],
+)
+def test_missing_pose_weights_are_reported_before_any_notebook_runs(profile, reasons, said, missing, tmp_path, capsys):
+    write_notebook(tmp_path / "notebooks" / "00_make_clips.ipynb", "raise RuntimeError('a notebook runs')")
+    missing += reasons
+    with pytest.raises(RunError, match="a notebook runs"):
+        run_profile(write_profile(tmp_path, profile), tmp_path / "notebooks", tmp_path / "report", progress=False)
+    assert capsys.readouterr().err == said
+
+
 def test_own_footage_is_described_before_any_notebook_runs(tmp_path, capsys):
     write_notebook(tmp_path / "notebooks" / "00_make_clips.ipynb", "raise RuntimeError('a notebook runs')")
     (tmp_path / "clips" / "salsa").mkdir(parents=True)

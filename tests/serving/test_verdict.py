@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
-from dance_tf.curation.filters import CurationSettings, curate_frames
+from dance_tf.curation.filters import CuratedClip, CurationSettings, curate_frames
 from dance_tf.curation.run import reading_to_json
 from dance_tf.dataset.dataset import gather
 from dance_tf.dataset.splits import make_splits
@@ -24,7 +24,7 @@ from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import Weights
 from dance_tf.serving import verdict as serving_verdict
-from dance_tf.serving.verdict import classify_clip, frame_inputs
+from dance_tf.serving.verdict import classify_clip, network_inputs
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess
@@ -51,8 +51,13 @@ def probabilities_by_hand(means: np.ndarray) -> np.ndarray:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def frame_probabilities(bundle, frames, room, segments, chunk=2048):
-    parts = frame_inputs(bundle.description, frames, room, segments, chunk)
+def frame_probabilities(bundle, frames, background, segments, chunk=2048):
+    """Probabilities of the frames of a clip, in which a second is left out between two segments."""
+    count = len(frames)
+    times = np.arange(count) / 10 + np.asarray(segments)
+    curated = CuratedClip(Clip(Path()), frames, times, background, True, count + 1, (), (count + 1) / 10)
+    parts = list(network_inputs(bundle.description, curated, chunk))
+    assert max(map(len, parts)) <= chunk
     return np.concatenate([bundle.model.predict(part, verbose=0) for part in parts])
 
 
@@ -197,7 +202,7 @@ def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch)
     """The network gives the share of the second style as the mean visibility plus a half."""
     monkeypatch.setattr("dance_tf.pose.read.load_weights", lambda: Weights(b"1", b"2"))
     monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(99))
-    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS))
+    windows = keras.Input((LENGTH, len(JOINTS), CHANNELS), name="windows")
     share = keras.ops.mean(windows[..., 5:] + 0.5, axis=(1, 2))
     model = keras.Model(windows, keras.ops.concatenate([1 - share, share, 0 * share], axis=-1))
     reading = reading_to_json(ReadSettings(), CurationSettings(), PoseSettings())
@@ -205,9 +210,21 @@ def test_a_model_of_skeletons_sees_windows_of_joints(bundles, clip, monkeypatch)
     verdict = classify_clip(bundle, clip, SameProcess())
     assert verdict.probabilities == pytest.approx({"dark": 0, "bright": 1, "brightest": 0}, abs=1e-6)
     assert verdict.frames == classify_clip(bundles["frame"], clip, SameProcess()).frames
+    # the fusion also sees cut-outs, here the frames themselves: the first share is the mean level of two of them
+    cutouts = keras.Input((2, 128, 128, 1), dtype="uint8", name="cutouts")
+    level = keras.ops.mean(keras.ops.cast(cutouts, "float32") / 255, axis=(1, 2, 3))
+    inputs = {"windows": windows, "cutouts": cutouts}
+    both = keras.Model(inputs, keras.ops.concatenate([level, (1 - level) * share, 0 * share], axis=-1))
+    description = ModelDescription(STYLES, "fusion", "skeleton+cutout", sequence_length=2, reading=reading)
+    fused = ModelBundle(both, description)
+    verdict = classify_clip(fused, clip, SameProcess())
+    frames = read_footage(clip).frames[5:]  # the black ones show nobody
+    expected = frames[[5, 14]].mean() / 255  # of 64 times, those at 16 and 48
+    assert verdict.probabilities == pytest.approx({"dark": expected, "bright": 1 - expected, "brightest": 0}, abs=0.01)
     monkeypatch.setattr("dance_tf.curation.run.load_blazepose", lambda threads: Everywhere(0))
-    with pytest.raises(ReadError, match="no dancer is found in it"):
-        classify_clip(bundle, clip, SameProcess())
+    for each in (bundle, fused):
+        with pytest.raises(ReadError, match="no dancer is found in it"):
+            classify_clip(each, clip, SameProcess())
 
 
 def test_a_style_without_training_clips_is_named_in_the_verdict(bundles, clip, process):

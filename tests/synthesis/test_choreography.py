@@ -35,6 +35,7 @@ def test_two_styles_have_the_same_movements_in_reverse():
 
 
 def test_only_the_asymmetric_styles_have_a_mirror_image_that_no_style_has():
+    assert {name for name, style in BY.items() if style.asymmetric} == set(ASYMMETRIC)
     everything = {pose for name in BY for pose in BY[name].poses}
     for name in ASYMMETRIC:
         assert not {pose.mirrored() for pose in BY[name].poses} & everything

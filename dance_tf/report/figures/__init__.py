@@ -20,4 +20,5 @@ from dance_tf.report.figures.corruption import (
     strategies_by_condition,
 )
 from dance_tf.report.figures.network import network_diagram
+from dance_tf.report.figures.poses import moving_skeletons, share_dots, skeleton_strips
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves

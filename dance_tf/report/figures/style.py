@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import ParamSpec
+from io import BytesIO
+from typing import BinaryIO, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from dance_tf.report.section import png
+from dance_tf.report.section import DPI, png
 
 # Okabe and Ito's palette ("Color Universal Design", 2008) without yellow, which is too light on white
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 INK, GRAY, PALE = "#222222", "#7A7A7A", "#E4E4E4"
+COLOURS = 24  # of the palette of a moving figure
 DIVERGING = "RdBu_r"
 WIDTH = 10.0  # inches
 
@@ -59,6 +62,38 @@ class ReportFigure(Figure):
         return png(self, dpi=90)
 
 
+class MovingFigure(ReportFigure):
+    """A figure that changes over time; it is shown and saved as an animated PNG, which browsers play without a script.
+
+    Attributes:
+        draw_step: is called with 0, 1, 2 … and changes the artists; the axes keep their limits.
+        steps: number of steps.
+        seconds: length of a step.
+    """
+
+    draw_step: Callable[[int], None]
+    steps: int
+    seconds: float
+
+    def savefig(self, file: BinaryIO, dpi: float = DPI, **_: object) -> None:
+        """Write all steps in a common palette; equal figures give equal bytes."""
+        pictures = []
+        for step in range(self.steps):
+            self.draw_step(step)
+            drawn = BytesIO()
+            super().savefig(drawn, format="png", dpi=dpi)
+            pictures.append(Image.open(drawn).convert("RGB"))
+        several = Image.fromarray(np.concatenate([pictures[place] for place in (0, self.steps // 2, -1)]))
+        palette = several.quantize(COLOURS, Image.Quantize.FASTOCTREE)
+        first, *rest = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
+        first.save(
+            file, "PNG", save_all=True, append_images=rest, duration=round(1000 * self.seconds), loop=0, optimize=True
+        )
+
+
+Drawn = TypeVar("Drawn", bound=ReportFigure)
+
+
 def report_style(function: Callable[P, Figure]) -> Callable[P, Figure]:
     """Decorate a function so that it draws in the report's style; other matplotlib settings do not change."""
 
@@ -70,9 +105,11 @@ def report_style(function: Callable[P, Figure]) -> Callable[P, Figure]:
     return styled
 
 
-def new_figure(height: float, title: str, source: str = "", width: float = WIDTH) -> ReportFigure:
+def new_figure(
+    height: float, title: str, source: str = "", width: float = WIDTH, kind: type[Drawn] = ReportFigure
+) -> Drawn:
     """Return an empty figure, sizes in inches; its title names the source, which is empty only if no data is shown."""
-    figure = ReportFigure(figsize=(width, height))
+    figure = kind(figsize=(width, height))
     title = f"{title}  ({source} footage)" if source else title
     figure.suptitle(title, x=0.012, ha="left", fontsize=13.5, fontweight="bold", color=INK)
     return figure
