@@ -54,9 +54,9 @@ def edge(
         str,
         typer.Option(help="float32, float16 or int8 for features; float16 or int16 for skeletons; exact by default"),
     ] = "",
-    every: Annotated[int, typer.Option(min=1, help="send one of so many frames or windows")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="send one of so many frames, windows or skeletons")] = 1,
     seconds: Annotated[float, typer.Option(min=0.1, help="to record of a stream or camera")] = 10.0,
-    patience: Annotated[float, typer.Option(min=0, help="seconds to go on sending a message again")] = 180.0,
+    patience: Annotated[float, typer.Option(min=0, help="seconds to go on sending a request again")] = 180.0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
 ) -> None:
     """Classify a clip together with a cloud: compute here up to a cut, send the rest."""
@@ -69,6 +69,6 @@ def edge(
     cut_model = CutModel(load_bundle(model))
     with CloudClient(to, os.environ.get(TOKEN_VARIABLE, ""), patience) as client:
         say_so_far = partial(say, err=True)
-        verdict = classify_at_edge(cut_model, source, client, cut, packing or None, every, seconds, say_so_far)
-    sent = f"{verdict.sent_bytes:,} bytes in {verdict.messages} {'message' if verdict.messages == 1 else 'messages'}"
+        verdict = classify_at_edge(cut_model, source, client, cut, packing, every, seconds, say_so_far)
+    sent = f"{verdict.sent_bytes:,} bytes in {verdict.requests} {'request' if verdict.requests == 1 else 'requests'}"
     show(asdict(verdict), as_json, f"{verdict.text}; sent {sent}")

@@ -8,33 +8,28 @@ from __future__ import annotations
 
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
-from urllib.parse import urlsplit
 
 import av
 import httpx
 import numpy as np
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.run import pooled_process
-from dance_tf.serving.cuts import CutModel, default_packing
+from dance_tf.serving.cuts import CutModel
 from dance_tf.serving.verdict import Verdict, curated_clip, make_verdict
-from dance_tf.serving.wire import Message, Packing, write_message
+from dance_tf.serving.wire import PACKINGS, write_arrays
 from dance_tf.video.decode import explain
 from dance_tf.video.stills import ReadError
 
 BUSY = (408, 429, 502, 503, 504)  # answers after which the same request is sent again
 CAMERA = "/dev/video"  # start of the path of a camera on Linux
-WEBM_CODECS = ("vp8", "vp9")
 OPENING = 10.0  # seconds to wait for a stream
-WAIT = 0.2, 10.0  # seconds: mean of the first pause before a request is sent again, and the longest
+PAUSE = 0.2, 10.0  # seconds: mean of the first pause before a request is sent again, and the longest
 
 
 class CloudError(RuntimeError):
@@ -59,53 +54,57 @@ class CloudClient:
         ValueError: the address is none.
 
     Attributes:
+        requests: number of requests.
         sent: bytes of the bodies that were sent, those sent again included.
         retries: requests that were sent again.
     """
 
     def __init__(self, url: str, token: str = "", patience: float = 180.0) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(90.0, connect=5.0))
+        except httpx.InvalidURL:
+            self._http = httpx.Client()
+        if self._http.base_url.scheme not in ("http", "https") or not self._http.base_url.host:
             raise ValueError(f"{url} is not the address of a cloud, such as http://127.0.0.1:8000")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(90.0, connect=5.0))
         self.url, self._patience = url, patience
-        self.sent = self.retries = 0
+        self.requests = self.sent = self.retries = 0
 
     def __enter__(self) -> CloudClient:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self._http.close()
 
-    def post(self, path: str, body: bytes, **parameters: str) -> dict:
+    def post(self, path: str, body: bytes, **query: str | int) -> dict:
         """Return the answer to a request.
 
         Raises:
             CloudError: the cloud refuses it, or cannot be reached in time.
         """
-        retrying = Retrying(
+        attempts = Retrying(
             retry=retry_if_exception_type((httpx.TransportError, _Busy)),
-            wait=wait_random_exponential(*WAIT),
+            wait=wait_random_exponential(*PAUSE),
             stop=stop_after_delay(self._patience),
-            before_sleep=self._count,
             reraise=True,
         )
+        self.requests += 1
         try:
-            return retrying(self._post, path, body, parameters)
+            for attempt in attempts:
+                with attempt:
+                    self.retries += attempt.retry_state.attempt_number > 1
+                    return self._post(path, body, query)
         except (httpx.TransportError, _Busy) as error:
             why = str(error) or type(error).__name__
             raise CloudError(f"{self.url} does not answer ({why}), so there is no verdict: is it running?") from error
 
-    def _count(self, state: RetryCallState) -> None:
-        self.retries += 1
-
-    def _post(self, path: str, body: bytes, parameters: dict[str, str]) -> dict:
+    def _post(self, path: str, body: bytes, query: dict[str, str | int]) -> dict:
         self.sent += len(body)
-        response = self._http.post(path, content=body, params=parameters)
+        response = self._http.post(path, content=body, params=query)
         try:
             answer = response.json()
-            reason = answer.get("error", "")
+            reason = answer.get("detail", "")
         except (ValueError, AttributeError):
             answer, reason = None, response.reason_phrase
         if response.status_code in BUSY:
@@ -121,15 +120,15 @@ class EdgeVerdict(Verdict):
 
     Attributes:
         cut: where the network was cut.
-        packing: of features or skeletons; None where there is no choice.
-        messages: that were sent.
+        packing: of what was sent; empty for a video file.
+        requests: number of requests.
         sent_bytes: of their bodies, those sent again included.
-        retries: messages sent again.
+        retries: requests that were sent again.
     """
 
     cut: str
-    packing: str | None
-    messages: int
+    packing: str
+    requests: int
     sent_bytes: int
     retries: int
 
@@ -139,7 +138,7 @@ def classify_at_edge(
     source: str,
     client: CloudClient,
     cut: str,
-    packing: Packing | None = None,
+    packing: str = "",
     every: int = 1,
     seconds: float = 10.0,
     progress: Callable[[str], None] = lambda line: None,
@@ -151,7 +150,8 @@ def classify_at_edge(
         source: a file, or the address of a stream or camera that FFmpeg opens.
         client: of the cloud.
         cut: one of `model.cuts`.
-        packing, every: see `CutModel.edge_arrays`.
+        packing: one of `PACKINGS` of the cut; the first, which changes nothing, by default.
+        every: see `CutModel.edge_arrays`.
         seconds: to record of a stream or camera.
         progress: called with a line after each answer but the last: the verdict so far.
 
@@ -159,25 +159,27 @@ def classify_at_edge(
         ValueError: an impossible cut or packing.
         ReadError: the source cannot be read, or nothing is left after curation.
         CloudError: the cloud cannot be reached, or refuses the clip.
+        WireError: what would be sent is too large, or has values that the packing cannot hold.
     """
     started = time.perf_counter()
     model.check(cut, packing)
+    packing = packing or PACKINGS.get(cut, ("",))[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path, notes = Path(source), ()
         if is_live(source):
             notes = record(source, seconds, path := Path(folder) / "recording")
         if cut == "clip":
-            messages, verdict = 1, _classify_file(model, path, client)
+            verdict = _send_file(model, path, client)
         else:
             with pooled_process() as process, curated_clip(model.bundle.description, path, process) as curated:
-                messages, probabilities = send_clip(model, curated, client, cut, packing, every, progress)
+                probabilities = send_clip(model, curated, client, cut, packing, every, progress)
                 verdict = make_verdict(model.bundle.description, path, curated, probabilities, 0.0)
-    about = {"cut": cut, "packing": packing or default_packing(cut), "messages": messages}
-    about |= {"sent_bytes": client.sent, "retries": client.retries, "elapsed": time.perf_counter() - started}
-    return EdgeVerdict(**vars(verdict) | about | {"clip": source, "notes": verdict.notes + notes})
+    about = {"clip": source, "notes": verdict.notes + notes, "elapsed": time.perf_counter() - started}
+    counts = {"requests": client.requests, "sent_bytes": client.sent, "retries": client.retries}
+    return EdgeVerdict(**vars(verdict) | about | counts, cut=cut, packing=packing)
 
 
-def _classify_file(model: CutModel, path: Path, client: CloudClient) -> Verdict:
+def _send_file(model: CutModel, path: Path, client: CloudClient) -> Verdict:
     try:
         body = path.read_bytes()
     except OSError as error:
@@ -192,28 +194,24 @@ def send_clip(
     curated: CuratedClip,
     client: CloudClient,
     cut: str,
-    packing: Packing | None = None,
+    packing: str,
     every: int = 1,
     progress: Callable[[str], None] = lambda line: None,
-) -> tuple[int, np.ndarray]:
-    """Send a curated clip in messages; return their number, and the mean probabilities float64 [styles].
+) -> np.ndarray:
+    """Send a curated clip in parts, and return the mean probabilities float64 [styles].
 
     Arguments and errors as in `classify_at_edge`; the cut is not "clip".
     """
-    clip, styles, seen, total = uuid.uuid4().hex, model.bundle.description.styles, 0, np.float64(0)
-    number = -1
-    for number, (rows, arrays) in enumerate(model.edge_arrays(curated, cut, packing, every)):
-        if number:
-            so_far = total / seen
-            progress(f"so far {styles[so_far.argmax()]}, confidence {so_far.max():.0%}")
-        body = write_message(Message(model.bundle.fingerprint, clip, number, cut, arrays))
-        answer = client.post("/v1/features", body)
+    key, styles = model.bundle.fingerprint, model.bundle.description.styles
+    total, seen = np.zeros(len(styles)), 0
+    for rows, arrays in model.edge_arrays(curated, cut, packing, every):
+        if seen:
+            progress(f"so far {styles[total.argmax()]}, confidence {total.max() / seen:.0%}")
+        answer = client.post("/v1/features", write_arrays(arrays), model=key, cut=cut, packing=packing, rows=rows)
         with _expected(client):
-            if (answer["clip"], answer["number"]) != (clip, number):
-                raise KeyError("clip")
-            total = total + rows * np.array([answer["probabilities"][style] for style in styles], np.float64)
-        seen += rows
-    return number + 1, total / seen
+            total += answer["rows"] * np.array([answer["probabilities"][style] for style in styles], np.float64)
+            seen += answer["rows"]
+    return total / seen
 
 
 @contextmanager
@@ -244,23 +242,18 @@ def record(source: str, seconds: float, path: Path) -> tuple[str, ...]:
         with av.open(source, format="v4l2" if source.startswith(CAMERA) else None, timeout=OPENING) as live:
             if not live.streams.video:
                 raise ReadError(f"{source}: no picture track in it")
-            [stream, *_] = live.streams.video
-            # QuickTime keeps times exactly, but has none of the codecs of WebM, whose times are milliseconds anyway
-            container = "matroska" if stream.codec_context.name in WEBM_CODECS else "mov"
-            with av.open(str(path), "w", format=container) as copy:
-                copied, held = copy.add_stream_from_template(stream), []
-                for packet in filter(attrgetter("size"), live.demux(stream)):
-                    held.append(packet)
-                    if packet.dts is None:  # Matroska does not state when to decode the first packets
-                        continue
-                    now = float(packet.dts * packet.time_base)
-                    first = now if first is None else first
-                    if now - first >= seconds:
-                        break
-                    for number, one in enumerate(held, 1 - len(held)):
-                        one.stream, one.dts = copied, packet.dts + number if one.dts is None else one.dts
-                        copy.mux(one)
-                    held.clear()
+            # NUT takes any codec, and keeps times exactly
+            with av.open(str(path), "w", format="nut") as copy:
+                copied = copy.add_stream_from_template(stream := live.streams.video[0])
+                for packet in live.demux(stream):
+                    ticks = packet.pts if packet.dts is None else packet.dts
+                    if packet.size and ticks is not None:
+                        now = float(ticks * packet.time_base)
+                        first = now if first is None else first
+                        if now - first >= seconds:
+                            break
+                        packet.stream = copied
+                        copy.mux(packet)
     except (av.FFmpegError, ValueError) as error:
         if first is None:
             raise ReadError(f"{source}: cannot be opened ({explain(error)})") from error
