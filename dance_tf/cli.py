@@ -55,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(verbs)
 
 
 @app.command()
@@ -91,15 +92,8 @@ def synthesize(
     if motion and arrays:
         fail("--motion writes videos, from which `curate` makes a dataset: leave out --arrays")
     counts = {name: count for name, count in (("styles", styles), ("dancers", dancers)) if count is not None}
-    settings = StudioSettings(
-        **counts,
-        seconds=seconds,
-        seed=seed,
-        frame_rate=frame_rate,
-        width=width,
-        height=height,
-        difficulty=difficulty,
-    )
+    picture = {"frame_rate": frame_rate, "width": width, "height": height}
+    settings = StudioSettings(**counts, **picture, seconds=seconds, seed=seed, difficulty=difficulty)
     if motion:
         from dance_tf.synthesis.captured_clips import synthesize_motion
 
@@ -437,9 +431,6 @@ def report(
     path = Path(profile).absolute() if profile.endswith((".yaml", ".yml")) else Path("runs", f"{profile}.yaml")
     written = run_profile(path, root / "notebooks", out or root / "reports" / path.stem, from_records=from_records)
     say(f"report in {written}")
-
-
-app.add_typer(verbs)
 
 
 def main() -> None:

@@ -1,15 +1,18 @@
-"""The verb `assess` of the command line."""
+"""The verbs `assess`, `cloud` and `edge` of the command line."""
 
+import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dance_tf.dataset.backend import start_tensorflow
-from dance_tf.terminal import DONE, DONE_WITH_REFUSALS, FAILED, fail, one_line_errors, show, show_refusals
+from dance_tf.terminal import DONE, DONE_WITH_REFUSALS, FAILED, fail, one_line_errors, say, show, show_refusals
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 verbs = typer.Typer()
 
 
@@ -64,3 +67,62 @@ def assess(
         show(document, as_json, "\n".join(lines))
     show_refusals(refused, "clip")
     raise typer.Exit(FAILED if not assessed else DONE_WITH_REFUSALS if refused else DONE)
+
+
+@verbs.command()
+@one_line_errors
+def cloud(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="model folders")],
+    host: Annotated[
+        str, typer.Option(help="address to listen on; others than this machine need a token")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 8000,
+    requests_per_minute: Annotated[int, typer.Option(min=1, help="of one address; more are refused")] = 1200,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="refuse larger video files")] = 256,
+    seconds: Annotated[float, typer.Option(min=0.1, help="to receive a request, and again to answer it")] = 60.0,
+) -> None:
+    """Serve models to edges, and to anyone who sends a clip, over HTTP."""
+    start_tensorflow()
+    from dance_tf.model.bundle import load_bundle
+    from dance_tf.serving.cloud import CloudSettings, make_app, run_cloud
+    from dance_tf.serving.wire import TOKEN_VARIABLE
+
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token and host not in LOOPBACK:
+        fail(f"other machines could connect to {host}: set {TOKEN_VARIABLE} to a long secret, which clients must send")
+    settings = CloudSettings(token, requests_per_minute, max_megabytes << 20, seconds)
+    app = make_app({folder.resolve().name: load_bundle(folder) for folder in models}, settings)
+    run_cloud(app, host, port, seconds, lambda address: say(f"cloud at {address}; its interface: {address}/docs"))
+
+
+@verbs.command()
+@one_line_errors
+def edge(
+    model: Annotated[Path, typer.Argument(help="model folder, the same as that of the cloud")],
+    source: Annotated[str, typer.Argument(help="video file, address of a stream, or camera such as /dev/video0")],
+    to: Annotated[str, typer.Option(help="address of the cloud")],
+    cut: Annotated[
+        str, typer.Option(help="what is sent: clip, frames, skeletons, 1536, 400 or 150 (features), or verdict")
+    ],
+    packing: Annotated[
+        str,
+        typer.Option(help="float32, float16 or int8 for features; float16 or int16 for skeletons; exact by default"),
+    ] = "",
+    every: Annotated[int, typer.Option(min=1, help="send one of so many frames, windows or skeletons")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.1, help="to record of a stream or camera")] = 10.0,
+    patience: Annotated[float, typer.Option(min=0, help="seconds to go on sending a request again")] = 180.0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+) -> None:
+    """Classify a clip together with a cloud: compute here up to a cut, send the rest."""
+    start_tensorflow()
+    from dance_tf.model.bundle import load_bundle
+    from dance_tf.serving.cuts import CutModel
+    from dance_tf.serving.edge import CloudClient, classify_at_edge
+    from dance_tf.serving.wire import TOKEN_VARIABLE
+
+    cut_model = CutModel(load_bundle(model))
+    with CloudClient(to, os.environ.get(TOKEN_VARIABLE, ""), patience) as client:
+        say_so_far = partial(say, err=True)
+        verdict = classify_at_edge(cut_model, source, client, cut, packing, every, seconds, say_so_far)
+    sent = f"{verdict.sent_bytes:,} bytes in {verdict.requests} {'request' if verdict.requests == 1 else 'requests'}"
+    show(asdict(verdict), as_json, f"{verdict.text}; sent {sent}")

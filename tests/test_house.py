@@ -14,7 +14,7 @@ from dance_tf.experiments.spec import PROPOSED
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dance_tf"
 PACKAGES = ("video", "pose", "curation", "corruption", "synthesis", "dataset", "model", "evaluation", "fidelity")
-PACKAGES += ("experiments", "audit", "report", "serving", "terminal", "cli")
+PACKAGES += ("experiments", "audit", "report", "serving", "terminal", "cli_serving", "cli")
 LONGEST_FILE = 450  # lines
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 

@@ -3,11 +3,13 @@
 Where the training clips have skeletons, `standards.npz` has the dances of all their styles (`fidelity.score`).
 """
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -64,6 +66,14 @@ class ModelBundle:
 
     model: keras.Model
     description: ModelDescription
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the description and the weights, 16 hexadecimal digits, by which machines compare models."""
+        digest = hashlib.sha256(json.dumps(asdict(self.description), sort_keys=True).encode())
+        for values in self.model.get_weights():
+            digest.update(np.ascontiguousarray(values))
+        return digest.hexdigest()[:16]
 
 
 def save_bundle(folder: Path, bundle: ModelBundle, standards: Mapping[str, np.ndarray] | None = None) -> Path:

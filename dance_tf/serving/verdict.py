@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # references need no Keras
 BATCH = 128
 TRUSTED_COVERAGE = 0.5  # of the dancer; a verdict with less has a note
 CHUNK = 2048  # frames (or windows) in one call of the network
+NetworkInput = np.ndarray | Mapping[str, np.ndarray]  # of all networks but the fusion | of the fusion
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ def classify_clip(bundle: ModelBundle, path: Path, process: DecodingProcess) -> 
         return classify_curated(bundle, path, curated, started)
 
 
+def classify_curated(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
+    """Return the verdict on a clip of `curated_clip` that began to be read at `started`, of `time.perf_counter`."""
+    inputs = network_inputs(bundle.description, curated)
+    by_frame = np.concatenate([bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in inputs])
+    probabilities = by_frame.mean(axis=0, dtype=np.float64)
+    return make_verdict(bundle.description, path, curated, probabilities, time.perf_counter() - started)
+
+
 @contextmanager
 def curated_clip(
     description: ModelDescription, path: Path, process: DecodingProcess, with_poses: bool = False
@@ -105,86 +114,96 @@ def curated_clip(
         with_poses: look for skeletons, even if the network does not read them.
 
     Raises:
-        as `classify_clip`.
+        ReadError: also if curation leaves no frame, or if the model looks for the dancer and nobody is found.
     """
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
         reading = reading_from_json(description.reading, with_poses=with_poses or description.view in POSE_VIEWS)
         process.call(make_part, clip, "", part, *reading, None)
-        yield read_part(part)
-
-
-def classify_curated(bundle: ModelBundle, path: Path, curated: CuratedClip, started: float) -> Verdict:
-    """Return the verdict on a curated clip that began to be read at `started`, of `time.perf_counter`."""
-    styles, view = bundle.description.styles, bundle.description.view
-    dropped = dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
-    if not len(curated.frames):
-        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
-        raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
-    segments = find_segments(curated.timestamps, curated.seen, curated.seconds)
-    frames, notes, coverage = curated.frames, (), None
-    if view in POSE_VIEWS:
-        coverage = curated.skeletons.coverage
-        if curated.skeletons.valid.sum() < 2:
+        curated = read_part(part)
+        if not len(curated.frames):
+            why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in _dropped(curated).items())
+            raise ReadError(f"no frame is left to classify: of {curated.seen}, {why} were dropped")
+        if description.view in POSE_VIEWS and curated.skeletons.valid.sum() < 2:
             raise ReadError("no dancer is found in it")
-        if coverage < TRUSTED_COVERAGE:
-            notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
-    if view in WINDOW_VIEWS:
-        by_frame = bundle.model.predict(_windows(bundle, curated), batch_size=BATCH, verbose=0)
-    else:
-        if view == "cutout":
-            frames = curated.cutouts[nearest_poses(curated.timestamps, curated.skeletons.times, curated.cutouts)]
-        by_frame = frame_probabilities(bundle, frames, curated.background, segments)
-    probabilities = dict(zip(styles, by_frame.mean(axis=0, dtype=np.float64).tolist(), strict=True))
-    best = max(styles, key=probabilities.get)
-    if not curated.background_valid and view == "difference":
+        yield curated
+
+
+def _dropped(curated: CuratedClip) -> dict[str, int]:
+    return dict(sorted(Counter(frame.reason for frame in curated.dropped).items()))
+
+
+def make_verdict(
+    description: ModelDescription, path: Path, curated: CuratedClip, probabilities: np.ndarray, elapsed: float
+) -> Verdict:
+    """Return the verdict on a clip of `curated_clip`.
+
+    Args:
+        description: of the model.
+        path: of the clip, as given.
+        curated: the clip.
+        probabilities: float [styles], mean over the frames or windows.
+        elapsed: seconds that all of it took.
+    """
+    by_style = dict(zip(description.styles, probabilities.tolist(), strict=True))
+    best = max(description.styles, key=by_style.get)
+    notes, coverage = (), curated.skeletons.coverage if description.view in POSE_VIEWS else None
+    if coverage is not None and coverage < TRUSTED_COVERAGE:
+        notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
+    if not curated.background_valid and description.view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
-    if unlearnt := bundle.description.unlearnt:
+    if unlearnt := description.unlearnt:
         notes += (f"the model had no training clip of the style {', '.join(unlearnt)} and cannot recognise it",)
     return Verdict(
         clip=str(path),
         style=best,
-        confidence=probabilities[best],
-        probabilities=probabilities,
-        frames={"seen": curated.seen, "used": len(curated.frames), "dropped": dropped},
+        confidence=by_style[best],
+        probabilities=by_style,
+        frames={"seen": curated.seen, "used": len(curated.frames), "dropped": _dropped(curated)},
         seconds=float(curated.seconds),
-        elapsed=time.perf_counter() - started,
+        elapsed=elapsed,
         notes=notes,
         coverage=coverage,
     )
 
 
-def _windows(bundle: ModelBundle, curated: CuratedClip) -> np.ndarray | dict[str, np.ndarray]:
-    """Return the windows of a clip as `load_sequences` gives them."""
-    joints, times = cut_windows(curated.skeletons)
-    if bundle.description.view == "skeleton":
-        return joints
-    times = times[:, spread_places(times.shape[1], bundle.description.sequence_length)]
-    nearest = nearest_poses(times.reshape(-1), curated.skeletons.times, curated.cutouts)
-    cutouts = downsample(curated.cutouts[nearest], bundle.description.frame_size)
-    return {"windows": joints, "cutouts": cutouts.reshape(*times.shape, *cutouts.shape[1:])}
-
-
-def frame_probabilities(bundle: ModelBundle, frames: np.ndarray, room: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Return probabilities float32 [n, styles] of a clip's frames.
+def network_inputs(
+    description: ModelDescription, curated: CuratedClip, chunk: int = CHUNK, every: int = 1
+) -> Iterator[NetworkInput]:
+    """Yield what the network reads of a clip of `curated_clip`, in parts, as `load_sequences` gives it in training.
 
     Args:
-        bundle: the model.
-        frames: uint8 [n, 128, 128, 1]; for the view "cutout", cut-outs.
-        room: background of the clip, uint8 [128, 128, 1].
-        segments: int64 [n], from `find_segments`; no window of a network that reads sequences spans two of them.
+        description: of the model.
+        curated: the clip.
+        chunk: largest number of frames (or windows) in a part.
+        every: take one of so many frames (or windows).
     """
-    description = bundle.description
-    inputs = np.arange(len(frames))
-    if description.sequence_length > 1:
-        inputs = windows(inputs, inputs, segments, description.sequence_length)
-    # in chunks: all windows of a long clip together would hold each frame `sequence_length` times
-    parts = []
-    for chunk in np.array_split(inputs, -(-len(inputs) // CHUNK)):
-        first, last = chunk.min(), chunk.max()
+    view, length, poses = description.view, description.sequence_length, curated.skeletons.times
+
+    def parts(inputs: np.ndarray) -> list[np.ndarray]:
+        chosen = inputs[::every]
+        return np.array_split(chosen, -(-len(chosen) // chunk))
+
+    if view in WINDOW_VIEWS:
+        joints, times = cut_windows(curated.skeletons)
+        times = times[:, spread_places(times.shape[1], length)]
+        for part in parts(np.arange(len(joints))):
+            if view == "skeleton":
+                yield joints[part]
+                continue
+            nearest = nearest_poses(times[part].reshape(-1), poses, curated.cutouts)
+            cutouts = downsample(curated.cutouts[nearest], description.frame_size)
+            yield {"windows": joints[part], "cutouts": cutouts.reshape(*times[part].shape, *cutouts.shape[1:])}
+        return
+    frames, inputs = curated.frames, np.arange(len(curated.frames))
+    if view == "cutout":
+        frames = curated.cutouts[nearest_poses(curated.timestamps, poses, curated.cutouts)]
+    if length > 1:
+        inputs = windows(inputs, inputs, find_segments(curated.timestamps, curated.seen, curated.seconds), length)
+    # in parts: all windows of a long clip together would hold each frame `length` times
+    for part in parts(inputs):
+        first, last = part.min(), part.max()
         section = frames[first : last + 1]
-        views = apply_view(section, np.broadcast_to(room, section.shape), description.view)
-        views = downsample(views, description.frame_size)
-        parts.append(bundle.model.predict(views[chunk - first], batch_size=BATCH, verbose=0))
-    return np.concatenate(parts)
+        views = apply_view(section, np.broadcast_to(curated.background, section.shape), view)
+        yield downsample(views, description.frame_size)[part - first]

@@ -31,11 +31,23 @@ def folder(networks, tmp_path_factory):
 @pytest.mark.parametrize("name", ["cnn_ae_attention", "resnet", "cnn_lstm"])
 def test_a_bundle_comes_back_as_it_was(networks, tmp_path, name):
     description = dataclasses.replace(DESCRIPTION, strategy=name, sequence_length=8)
-    found = load_bundle(save_bundle(tmp_path / "model", ModelBundle(networks[name], description)))
+    bundle = ModelBundle(networks[name], description)
+    found = load_bundle(save_bundle(tmp_path / "model", bundle))
     assert found.description == description
+    assert found.fingerprint == bundle.fingerprint
+    assert found.fingerprint != ModelBundle(networks[name], DESCRIPTION).fingerprint
     shape = (2, 8, 128, 128, 1) if STRATEGIES[name].sequence else (2, 128, 128, 1)
     frames = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     np.testing.assert_array_equal(found.model(frames), networks[name](frames))
+
+
+def test_other_weights_have_another_fingerprint(networks):
+    bundles = [ModelBundle(networks["cnn_lstm"], DESCRIPTION) for _ in range(2)]
+    before = bundles[0].fingerprint
+    weight = networks["cnn_lstm"].trainable_weights[-1]
+    weight.assign_add(weight * 0 + 1)
+    assert bundles[1].fingerprint != before
+    weight.assign_sub(weight * 0 + 1)
 
 
 def test_older_descriptions_lack_keys(folder, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
-from dance_tf.curation.filters import CurationSettings, curate_frames
+from dance_tf.curation.filters import CuratedClip, CurationSettings, curate_frames
 from dance_tf.curation.run import reading_to_json
 from dance_tf.dataset.dataset import gather
 from dance_tf.dataset.splits import make_splits
@@ -24,7 +24,7 @@ from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import Weights
 from dance_tf.serving import verdict as serving_verdict
-from dance_tf.serving.verdict import classify_clip, frame_probabilities
+from dance_tf.serving.verdict import classify_clip, network_inputs
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess
@@ -49,6 +49,16 @@ def by_brightness(*shape: int) -> keras.Model:
 def probabilities_by_hand(means: np.ndarray) -> np.ndarray:
     raised = np.exp(np.outer(means, [0.0, 10.0, 20.0]) + [0.0, -3.0, -8.0])
     return raised / raised.sum(axis=1, keepdims=True)
+
+
+def frame_probabilities(bundle, frames, background, segments, chunk=2048):
+    """Probabilities of the frames of a clip, in which a second is left out between two segments."""
+    count = len(frames)
+    times = np.arange(count) / 10 + np.asarray(segments)
+    curated = CuratedClip(Clip(Path()), frames, times, background, True, count + 1, (), (count + 1) / 10)
+    parts = list(network_inputs(bundle.description, curated, chunk))
+    assert max(map(len, parts)) <= chunk
+    return np.concatenate([bundle.model.predict(part, verbose=0) for part in parts])
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +110,12 @@ def test_a_model_of_small_frames_gets_small_frames_wherever_it_is_used(blob_clip
     assert np.abs(frame_probabilities(whole, *shown) - found).max() > 1e-3
 
 
-def test_the_chunk_size_makes_no_difference(bundles, monkeypatch, make_dance):
+def test_the_chunk_size_makes_no_difference(bundles, make_dance):
     frames, background = make_dance(11, 128, 128)[..., None], make_dance(1, 128, 128, seed=3)[0][..., None]
     for bundle in bundles.values():
         segments = np.zeros(len(frames), int)
         whole = frame_probabilities(bundle, frames, background, segments)
-        monkeypatch.setattr(serving_verdict, "CHUNK", 3)
-        np.testing.assert_allclose(frame_probabilities(bundle, frames, background, segments), whole, rtol=1e-5)
-        monkeypatch.undo()
+        np.testing.assert_allclose(frame_probabilities(bundle, frames, background, segments, 3), whole, rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
