@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import FAILED, app
+from dance_tf.pose.weights import missing_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("DANCE_TF_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -115,6 +116,24 @@ def test_a_clip_gets_a_verdict_and_other_files_are_refused(home, tmp_path):
     assert verdict["seconds"] == pytest.approx(2, abs=0.2)
     assert refusal["clip"] == str(strange)
     assert refusal["reason"]
+
+
+def test_a_dance_is_assessed(home, tmp_path):
+    folder, _, trained = home
+    clips = sorted((folder / "clips").rglob(f"*{trained['scored']['dancers'][0]}*.mp4"))
+    order = ("assess", folder / "model", *clips[:2], "--out", tmp_path / "pages", "--json")
+    done = call(*order)
+    if missing_weights():
+        assert done.exit_code == FAILED and "has no dances to compare with" in done.output
+        return
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document == json.loads((tmp_path / "pages" / "assessments.json").read_text())
+    for clip, one in zip(clips, document["clips"], strict=False):
+        assert one["clip"] == str(clip)
+        assert (one["fidelity"] is None) == bool(one["why"])
+        assert clip.name in (tmp_path / "pages" / one["page"]).read_text()
+    assert all(one["page"] in (tmp_path / "pages" / "index.html").read_text() for one in document["clips"])
 
 
 def test_a_user_s_own_network_learns_from_arrays_and_is_used_without_its_file(tmp_path, own_network):

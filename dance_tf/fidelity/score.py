@@ -203,6 +203,23 @@ def build_standards(dataset: Dataset, probabilities: Mapping[str, float]) -> dic
     return standards
 
 
+def style_distances(skeletons: Skeletons, standards: Mapping[str, Standard]) -> dict[str, float]:
+    """Return how much further a dance is from each style than the middle one of its reference dancers.
+
+    The nearest style is a verdict without a network: distances of styles with easy and hard dances can be compared.
+
+    Returns:
+        Differences of `Measures.group` by style; infinite for a style with fewer than two reference dancers, and where
+        dance and references have too little in common.
+    """
+    dance, apart = read_dance(skeletons), dict.fromkeys(standards, math.inf)
+    for style, standard in standards.items():
+        if len(standard.group):
+            with suppress(ScoreError):
+                apart[style] = float(measure(dance, standard.template).group - np.median(standard.group))
+    return apart
+
+
 def pack_standards(standards: Mapping[str, Standard]) -> dict[str, np.ndarray]:
     """Return standards as arrays for `numpy.savez_compressed`."""
     packed = {"styles": np.array(list(standards))}

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from dance_tf.curation.run import failure_reason, reading_from_json
 from dance_tf.fidelity.assess import Assessment, assess
 from dance_tf.fidelity.feedback import Remark
-from dance_tf.fidelity.score import ReferenceClip, ScoreError, Standard, build_standard
+from dance_tf.fidelity.score import ReferenceClip, ScoreError, Standard, build_standard, style_distances
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
 from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict, classify_curated, curated_clip
@@ -20,6 +20,7 @@ from dance_tf.video.isolation import DecodingProcess
 
 MOMENTS = 3  # pictures of what to change
 WATCH = 3  # clips that are recommended
+STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none; chosen on generator seed 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class AssessedClip:
         verdict: of the model.
         assessment: None if the dance cannot be judged.
         why: the reason, else "".
-        compared_with: the style, or the name of the performance.
+        compared_with: the style, or the name of the performance; "" if it cannot be judged.
         moments: the weakest ones, the weakest first.
         watch: clips of dancers who are a little closer to the style.
     """
@@ -48,7 +49,7 @@ class AssessedClip:
     verdict: Verdict
     assessment: Assessment | None
     why: str
-    compared_with: str
+    compared_with: str = ""
     moments: tuple[Moment, ...] = ()
     watch: tuple[str, ...] = ()
 
@@ -57,7 +58,7 @@ class AssessedClip:
         """The line that `assess` prints."""
         found = self.assessment
         if found is None:
-            return f"{self.verdict.text}; not judged: {self.why}"
+            return f"{self.verdict.clip}: {self.why} (the network sees {self.verdict.style})"
         score = found.score
         rank = f"fidelity {score.value:.0f} of 100 [{score.low:.0f}, {score.high:.0f}]"
         said = [rank] if not math.isnan(score.value) else [f"{found.degrees:.0f}° from {self.compared_with}"]
@@ -139,21 +140,35 @@ def _assess(
     with curated_clip(bundle.description, path, process, with_poses=True) as curated:
         verdict = classify_curated(bundle, path, curated, started)
         skeletons = curated.skeletons
-    chosen = style or verdict.style
-    compared_with = performance.path.name if performance else chosen
     if skeletons.coverage < TRUSTED_COVERAGE:
-        why = f"the dancer was found in {skeletons.coverage:.0%} of the time only, which is too little to judge"
-        return AssessedClip(verdict, None, why, compared_with)
-    standard = performance.standard if performance else standards.get(chosen)
-    if standard is None:
-        return AssessedClip(verdict, None, f"the model has no dances of {chosen} to compare with", compared_with)
-    others = () if performance else standards.values()
+        return AssessedClip(verdict, None, f"too poor to judge: the dancer was found in {skeletons.coverage:.0%} of it")
+    chosen, why = (style, "") if style else (verdict.style, "")
+    if not (style or performance):
+        chosen, why = _nearest_style(skeletons, standards, verdict.style)
+        if chosen != verdict.style and not why:
+            verdict = replace(verdict, notes=(*verdict.notes, f"the movements are those of {chosen}"))
+    if why:
+        return AssessedClip(verdict, None, why)
+    standard = performance.standard if performance else standards[chosen]
     try:
-        found = assess(skeletons, standard, verdict.probabilities.get(chosen, math.nan), others)
+        found = assess(skeletons, standard, verdict.probabilities.get(chosen, math.nan), standards.values())
     except ScoreError as error:
-        return AssessedClip(verdict, None, str(error), compared_with)
+        return AssessedClip(verdict, None, str(error))
+    compared_with = performance.path.name if performance else chosen
     moments = _moments(bundle, path, skeletons, found, performance, process)
     return AssessedClip(verdict, found, "", compared_with, moments, _watch_next(found, standard))
+
+
+def _nearest_style(skeletons: Skeletons, standards: Mapping[str, Standard], seen: str) -> tuple[str, str]:
+    """Return the style whose references are nearest, and why none is near enough, else "".
+
+    Where distances mean nothing, because styles have a single reference dancer, it is the style that the model sees.
+    """
+    apart = style_distances(skeletons, standards)
+    nearest = min(apart, key=apart.get, default=seen)
+    if math.isinf(apart.get(nearest, math.inf)):
+        return seen, "" if seen in standards else f"the model has no dances of {seen} to compare with"
+    return nearest, f"none of the model's styles: even {nearest} is far away" if apart[nearest] > STRANGE else ""
 
 
 def _watch_next(found: Assessment, standard: Standard) -> tuple[str, ...]:

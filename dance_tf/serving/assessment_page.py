@@ -21,10 +21,16 @@ FIRST, COMMON = 3, 5  # clips to look at first, and remarks of a class
 DOUBTFUL = 0.5  # a smaller confidence is a reason to look at a clip
 LOW = 10.0  # a smaller score is too
 OVERVIEW = "index.html"
+WORDS = {
+    "pose": "position",
+    "posture": "posture",
+    "timing": "timing",
+    "amplitude": "size of the movements",
+}  # of remarks
 
 
 def _percent(value: float) -> str:
-    return f"{value:.0%}".replace("%", " %")
+    return f"{value:.0%}"
 
 
 def _sentence(text: str) -> str:
@@ -81,12 +87,14 @@ def overview_page(assessed: Mapping[str, AssessedClip], refused: Sequence[Mappin
         score, reasons = math.nan, [one.why] if one.why else []
         if found:
             score = found.score.value
-            common.update({f"{remark.part}: {remark.kind}" for remark in found.remarks})
+            common.update({f"{WORDS[remark.kind]} of the {remark.part}" for remark in found.remarks})
             if not math.isnan(score):
                 scores.append({"name": name, "mean": score, "low": found.score.low, "high": found.score.high})
         reasons += [f"fidelity {score:.0f} of 100"] if score < LOW else []
         reasons += ["the style is doubtful"] if one.verdict.confidence < DOUBTFUL else []
         row = {"page": page, "name": name, "style": one.verdict.style, "confidence": one.verdict.confidence}
+        if found is None:
+            row["style"] = "–"
         row |= {"score": "–" if math.isnan(score) else f"{score:.0f}", "reason": ", ".join(reasons), "order": score}
         rows.append(row | {"change": found.remarks[0].text if found and found.remarks else ""})
     first = sorted((row for row in rows if row["reason"]), key=lambda row: (not math.isnan(row["order"]), row["order"]))

@@ -2,11 +2,22 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, measure, percentile
+from dance_tf.fidelity.score import (
+    ReferenceClip,
+    ScoreError,
+    build_standard,
+    build_standards,
+    measure,
+    pack_standards,
+    percentile,
+    style_distances,
+    unpack_standards,
+)
 from dance_tf.fidelity.template import PARTS, read_dance
 
 
@@ -21,7 +32,9 @@ def test_a_percentile_is_the_share_of_references_that_are_further(value, referen
     assert (found.low == found.high) == (expected in (0, 100))
 
 
-@pytest.mark.parametrize(("value", "references"), [(1.0, []), (1.0, [2.0]), (math.nan, [1.0, 2.0])])
+@pytest.mark.parametrize(
+    ("value", "references"), [(1.0, []), (1.0, [2.0]), (1.0, [2.0, math.nan]), (math.nan, [1.0, 2.0])]
+)
 def test_a_percentile_needs_two_references(value, references):
     found = percentile(value, np.array(references))
     assert all(map(math.isnan, (found.value, found.low, found.high)))
@@ -79,3 +92,42 @@ def test_what_cannot_be_scored_is_said_in_one_line(danced, standard, references)
         build_standard("Lottery", [ReferenceClip("d1", nobody)])
     with_one = build_standard("Lottery", [*references[:2], ReferenceClip("d9", nobody)])
     assert with_one.dancers == ("d0", "d1")
+
+
+@pytest.fixture(scope="module")
+def standards(danced):
+    """Of two styles with three dancers each; the model knows the clips of d2 with 0.9."""
+    clips = [(style, f"d{dancer}") for style in ("Lottery", "Tokyo") for dancer in range(3)]
+    nobody = danced("Lottery", 0, 8.0)
+    nobody.valid[:] = False
+    dataset = SimpleNamespace(
+        styles=("Lottery", "Tokyo", "Laxed"),
+        clips=[SimpleNamespace(clip_id=f"{style}/{name}", style=style) for style, name in [*clips, ("Laxed", "d0")]],
+        dancers=[*(name for _, name in clips), "d0"],
+        clip_skeletons=[*(danced(style, int(name[1]), 8.0) for style, name in clips), nobody],
+    )
+    return build_standards(dataset, {"Lottery/d2": 0.9, "Tokyo/d2": 0.9})
+
+
+def test_standards_are_of_the_styles_in_which_somebody_is_seen(standards):
+    assert list(standards) == ["Lottery", "Tokyo"]
+    tokyo = standards["Tokyo"]
+    assert (tokyo.dancers, tokyo.clips) == (("d0", "d1", "d2"), ("Tokyo/d0", "Tokyo/d1", "Tokyo/d2"))
+    np.testing.assert_allclose(np.exp(tokyo.model), [np.nan, np.nan, 0.9])
+
+
+def test_stored_standards_give_the_same_distances(standards, danced, tmp_path):
+    np.savez_compressed(tmp_path / "standards.npz", **pack_standards(standards))
+    with np.load(tmp_path / "standards.npz") as stored:
+        again = unpack_standards(stored)
+    skeletons = danced("Tokyo", 7, 8.0)
+    assert style_distances(skeletons, again) == style_distances(skeletons, standards)
+    assert again["Lottery"].clips == standards["Lottery"].clips
+
+
+@pytest.mark.parametrize("style", ["Lottery", "Tokyo"])
+def test_the_nearest_style_is_the_one_that_is_danced(standards, references, danced, style):
+    alone = {"one dancer": build_standard("one dancer", references[:1])}
+    apart = style_distances(danced(style, 9, 8.0), standards | alone)
+    assert min(apart, key=apart.get) == style
+    assert apart["one dancer"] == math.inf

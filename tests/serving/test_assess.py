@@ -1,0 +1,193 @@
+"""Assessed clips and their pages, from true joints of synthetic dancers."""
+
+import json
+import math
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dance_tf.cli import DONE, DONE_WITH_REFUSALS, FAILED, app
+from dance_tf.curation.filters import CuratedClip
+from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, pack_standards
+from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
+from dance_tf.pose.read import PoseSettings
+from dance_tf.serving import assess as module
+from dance_tf.serving.assess import AssessedClip, assess_clips
+from dance_tf.serving.assessment_page import assessment_page, overview_page, page_name
+from dance_tf.serving.verdict import Verdict
+from dance_tf.video.catalog import Clip
+from dance_tf.video.settings import READ_DEFAULTS
+
+STYLES = ("Lottery", "Tokyo")
+EMPTY = np.zeros((0, 128, 128, 1), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def standards(danced):
+    return {
+        style: build_standard(
+            style, [ReferenceClip(f"d{one}", danced(style, one, 8.0), clip_id=f"{style}/d{one}") for one in range(5)]
+        )
+        for style in STYLES
+    }
+
+
+@pytest.fixture
+def bundle():
+    poses = {"poses_per_second": 10, "smoothing": 0.1, "weights": ""}
+    return ModelBundle(None, ModelDescription(STYLES, "cnn", "frame", reading={"poses": poses}))
+
+
+@pytest.fixture
+def dances(danced, monkeypatch):
+    """Clips by name, which are read without a video; the network sees Tokyo in all of them."""
+    found = {
+        "lottery.mp4": danced("Lottery", 8, 8.0),
+        "tokyo.mp4": danced("Tokyo", 8, 8.0),
+        "strange.mp4": danced("Laxed", 8, 8.0),
+        "hidden.mp4": danced("Tokyo", 8, 8.0),
+    }
+    found["hidden.mp4"].valid[30:] = False
+    right = danced("Tokyo", 11, 8.0)
+    wrong = right.world.astype(float)
+    found["wrong arm.mp4"] = replace(right, world=wrong)
+    for joint in (13, 15, 17, 19, 21):  # the left arm is held to the side for two seconds
+        wrong[30:50, joint] = wrong[30:50, 11] + [0.25 if joint == 13 else 0.5, 0, 0]
+
+    @contextmanager
+    def read(description, path, process, with_poses=False):
+        assert with_poses
+        if path.name not in found:
+            raise ValueError("no such clip")
+        yield CuratedClip(Clip(path), EMPTY, np.zeros(0), EMPTY, True, 80, (), 8.0, found[path.name])
+
+    def see(bundle, path, curated, started):
+        return Verdict(str(path), "Tokyo", 0.7, {"Tokyo": 0.7, "Lottery": 0.3}, {"seen": 80}, 8.0, 0.1)
+
+    class Process:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def call(self, task, path, times, rate, settings):
+            assert (task, rate) == (module.read_pictures, 10)
+            return [np.full((96, 54, 3), 200, np.uint8) for _ in times]
+
+    poses = PoseSettings(10)
+    monkeypatch.setattr(module, "curated_clip", read)
+    monkeypatch.setattr(module, "classify_curated", see)
+    monkeypatch.setattr(module, "DecodingProcess", Process)
+    monkeypatch.setattr(module, "reading_from_json", lambda reading, with_poses: (READ_DEFAULTS, None, poses))
+    return found
+
+
+def assessed(bundle, standards, *names, **options):
+    return list(assess_clips(bundle, standards, [Path(name) for name in names], **options))
+
+
+def test_a_dance_is_compared_with_the_style_that_it_is_nearest_to(bundle, standards, dances):
+    tokyo, lottery, missing = assessed(bundle, standards, "tokyo.mp4", "lottery.mp4", "missing.mp4")
+    assert (tokyo.compared_with, lottery.compared_with) == STYLES[::-1]
+    assert tokyo.verdict.notes == () and lottery.verdict.notes == ("the movements are those of Lottery",)
+    assert "no such clip" in missing
+    for one in (tokyo, lottery):
+        group = standards[one.compared_with].group
+        assert one.assessment.group.value == 100 * (group > one.assessment.away).mean()
+        assert set(one.watch) <= {f"{one.compared_with}/d{number}" for number in range(5)}
+        assert len(one.watch) == min(3, (group < one.assessment.away).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "why"),
+    [
+        ("strange.mp4", {}, "none of the model's styles: even "),
+        ("hidden.mp4", {}, "too poor to judge: the dancer was found in 38% of it"),
+        ("strange.mp4", {"style": "Lottery"}, ""),
+    ],
+)
+def test_dances_that_cannot_be_judged_are_not(bundle, standards, dances, name, options, why):
+    [one] = assessed(bundle, standards, name, **options)
+    assert one.why.startswith(why) and (one.assessment is None) == bool(why)
+    if not why:
+        assert one.assessment.score.value == 0
+    page = assessment_page(one)
+    assert ("<meter" in page) == (not why)
+    assert why.replace("'", "&#39;")[1:] in page
+
+
+def test_a_single_reference_dancer_gives_no_rank(bundle, standards, dances, danced):
+    alone = {"Tokyo": build_standard("Tokyo", [ReferenceClip("d0", danced("Tokyo", 0, 8.0))])}
+    [one] = assessed(bundle, alone, "tokyo.mp4")
+    assert math.isnan(one.assessment.score.value) and one.watch == ()
+    assert "° from Tokyo" in one.text and "<meter" not in assessment_page(one)
+    [none] = assessed(bundle, {}, "tokyo.mp4")
+    assert none.why == "the model has no dances of Tokyo to compare with"
+
+
+@pytest.mark.parametrize("reference", [None, Path("tokyo.mp4")])
+def test_weak_moments_are_shown_with_the_same_moment_of_the_reference(bundle, standards, dances, reference):
+    [one] = assessed(bundle, standards, "wrong arm.mp4", reference=reference)
+    moment = one.moments[0]
+    assert moment.remark.part == "left arm" and moment.time == pytest.approx(4, abs=0.9)
+    assert (moment.picture != 200).any()  # the skeleton is drawn
+    assert (moment.reference is None) == (reference is None)
+    assert one.compared_with == ("tokyo.mp4" if reference else "Tokyo")
+    page = assessment_page(one)
+    assert page.count("<figure>") == 1 + len(one.moments)
+    assert moment.remark.text in page and "http" not in page
+    json.dumps(one.to_json(), allow_nan=True)
+
+
+def test_an_unknown_style_is_named_with_those_that_there_are(bundle, standards, dances):
+    with pytest.raises(ScoreError, match="no dances of the style 'Salsa': it has Lottery, Tokyo"):
+        assessed(bundle, standards, "tokyo.mp4", style="Salsa")
+
+
+def test_the_overview_names_who_needs_a_look_first(bundle, standards, dances):
+    names = ("tokyo.mp4", "strange.mp4", "hidden.mp4", "wrong arm.mp4")
+    pages = {f"{name}.html": one for name, one in zip(names, assessed(bundle, standards, *names), strict=True)}
+    page = overview_page(pages, [{"clip": "broken.mp4", "reason": "it <is> broken"}])
+    order = page[page.index("Who to look at first") :]
+    assert 0 < order.index("strange.mp4") and 0 < order.index("hidden.mp4") and "tokyo.mp4</a>" not in order
+    assert "it &lt;is&gt; broken" in page and page.count("<tr>") == 5
+
+
+def test_pages_of_clips_with_one_name_do_not_replace_each_other():
+    taken: dict[str, AssessedClip] = {}
+    for path in ("a/dance.mp4", "b/dance.mov", "index.mp4"):
+        taken[page_name(Path(path), taken)] = None
+    assert list(taken) == ["dance.html", "dance-2.html", "index-2.html"]
+
+
+def test_the_verb_writes_pages_and_keeps_other_files(bundle, standards, dances, tmp_path, monkeypatch):
+    import keras
+
+    network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
+    folder = save_bundle(tmp_path / "model", replace(bundle, model=network), pack_standards(standards))
+    for name in ("tokyo.mp4", "strange.mp4"):
+        (tmp_path / name).touch()
+    order = ["assess", str(folder), *(str(tmp_path / name) for name in ("tokyo.mp4", "strange.mp4"))]
+    out = tmp_path / "pages"
+    done = CliRunner().invoke(app, [*order, "--out", str(out)])
+    assert done.exit_code == DONE, done.output
+    assert {path.name for path in out.iterdir()} == {"assessments.json", "index.html", "tokyo.html", "strange.html"}
+    again = CliRunner().invoke(app, [*order, str(tmp_path / "no.mp4"), "--out", str(out), "--json"])
+    assert again.exit_code == DONE_WITH_REFUSALS
+    assert [one["clip"] for one in json.loads(again.stdout)["refused"]] == [str(tmp_path / "no.mp4")]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    for options, text in (
+        (["--out", str(tmp_path / "mine")], "contains something other than a folder of `assess`"),
+        (["--style", "Tokyo", "--reference", "x.mp4"], "give one of them"),
+    ):
+        failed = CliRunner().invoke(app, [*order, *options])
+        assert failed.exit_code == FAILED and text in failed.output
+    (folder / "standards.npz").unlink()
+    failed = CliRunner().invoke(app, [*order, "--out", str(out)])
+    assert failed.exit_code == FAILED and "has no dances to compare with" in failed.output
