@@ -1,12 +1,17 @@
 """How well fidelity agrees with the true deviation of made-up dancers, and whether controls score low.
 
-Every clip is compared with a template of other dancers. The truth is the distance of the joints from the perfect
-performance of the same body at the same music time (`synthesis.performance.Performance.deviation`).
+Every clip is compared with templates of other dancers. The truth is the distance of the joints from the perfect
+performance of the same body at the same music time (`synthesis.performance.Performance.deviation`). Real clips have no
+truth, but can be compared with the templates of all styles: the nearest is a verdict without a network.
 """
+
+from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
@@ -17,16 +22,21 @@ from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.assess import MOMENT, Assessment, assess
 from dance_tf.fidelity.feedback import Remark
-from dance_tf.fidelity.score import ReferenceClip, build_standard
+from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, build_standard, style_distances
 from dance_tf.fidelity.template import PARTS
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
 from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.settings import StudioSettings
+from dance_tf.synthesis.studio import folder_settings
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import Mistake
 
-FOLDS = 4
+if TYPE_CHECKING:  # worker processes need no Keras
+    from dance_tf.experiments.cache import Experiment
+
+FOLDS = 4  # groups of dancers
+TABLES = ("clips", "mistakes", "timing", "controls", "styles")
 TOLERANCE = 0.5  # seconds between the middle of a remark and the mistake that it finds
 DELAYS = (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3)  # seconds by which the second half of a copy is shifted
 ASYMMETRIC = {style.name for style in STYLES if style.asymmetric}  # their mirror images are other dances
@@ -34,19 +44,19 @@ LIMBS = {"arm": ("elbow", "wrist", "hand"), "leg": ("knee", "ankle", "toe")}
 
 
 @dataclass(frozen=True, eq=False)
-class MadeClip:
-    """A made-up clip with what is true of it."""
+class DancedClip:
+    """A clip, and what is true of it if it is made up."""
 
     clip_id: str
     style: str
     dancer: str
-    skill: float
-    skeletons: Skeletons  # not valid where the clip has a fault
-    deviation: float  # mean over the joints and the frames without fault, torsos
-    mistakes: tuple[Mistake, ...]
+    skeletons: Skeletons  # not valid where the clip has a known fault
+    skill: float = np.nan
+    deviation: float = np.nan  # mean over the joints and the frames without fault, torsos
+    mistakes: tuple[Mistake, ...] = ()
 
 
-def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list[MadeClip]:
+def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list[DancedClip]:
     """Return the clips of a set with their truth, which is computed again from the settings.
 
     Args:
@@ -72,10 +82,37 @@ def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list
         frames = np.rint(skeletons.times * settings.frame_rate).astype(int).clip(0, len(good) - 1)
         skeletons = replace(skeletons, valid=skeletons.valid & good[frames])
         deviation, truth = float(made.danced.deviation[good].mean()), made.truth
-        clips.append(MadeClip(name, truth.style, truth.dancer, truth.skill, skeletons, deviation, truth.mistakes))
+        clips.append(DancedClip(name, truth.style, truth.dancer, skeletons, truth.skill, deviation, truth.mistakes))
     if seen:
         raise DatasetError(f"{next(iter(seen))} is not in the set of made-up clips: name the footage of the dataset")
     return clips
+
+
+def danced_clips(dataset: Dataset, settings: StudioSettings | None = None) -> list[DancedClip]:
+    """Return the clips of a dataset, with their truth if they are made up.
+
+    Args:
+        dataset: with skeletons.
+        settings: of made-up clips (`synthesis.studio.folder_settings`); None for others.
+
+    Raises:
+        DatasetError: a clip has no skeletons.
+    """
+    if settings is not None:
+        return made_clips(settings, dataset)
+    found = zip(dataset.clips, dataset.dancers, dataset.clip_skeletons, strict=True)
+    return [DancedClip(clip.clip_id, clip.style, dancer, skeletons) for clip, dancer, skeletons in found]
+
+
+def measure_fidelity(experiment: Experiment, groups: int) -> dict[str, pd.DataFrame]:
+    """Return `assess_clips` of an experiment's clips, with truth if they are made up; recorded as `fidelity_…`."""
+
+    @cache
+    def assessed() -> dict[str, pd.DataFrame]:
+        clips = danced_clips(experiment.dataset, folder_settings(experiment.workspace.footage))
+        return assess_clips(clips, groups, experiment.jobs)
+
+    return {name: experiment.measure(f"fidelity_{name}", lambda name=name: assessed()[name], groups) for name in TABLES}
 
 
 def true_skeletons(joints: np.ndarray, times: np.ndarray) -> Skeletons:
@@ -91,13 +128,13 @@ def true_skeletons(joints: np.ndarray, times: np.ndarray) -> Skeletons:
 
 
 def assess_clips(
-    clips: Sequence[MadeClip], folds: int = FOLDS, jobs: int = 1, seed: int = 0
+    clips: Sequence[DancedClip], groups: int = FOLDS, jobs: int = 1, seed: int = 0
 ) -> dict[str, pd.DataFrame]:
-    """Assess each clip, shifted copies and controls against other dancers of the style.
+    """Assess each clip, shifted copies and controls against other dancers of the style, and of the other styles.
 
     Args:
-        clips: of `made_clips`; those whose dancer is not found for two seconds are left out.
-        folds: groups of dancers, each of which is compared with templates of the others.
+        clips: of `danced_clips`; those whose dancer is not found for two seconds are left out.
+        groups: of the dancers, of `FOLDS`, that are compared with templates of all others.
         jobs: number of processes.
         seed: of the controls.
 
@@ -107,27 +144,36 @@ def assess_clips(
         - "clips": skill, deviation, away (`Assessment.away`), score (percentile), seconds (to compute it);
         - "mistakes": the counts of `match_mistakes`;
         - "timing": delay and found (seconds) of each shifted copy;
-        - "controls": control and score (percentile) of each.
+        - "controls": control and score (percentile) of each;
+        - "styles": clip and compared (a style) with distance (`style_distances`).
     """
     styles, dancers = (sorted({getattr(clip, name) for clip in clips}) for name in ("style", "dancer"))
-    groups = [dancers[fold::folds] for fold in range(min(folds, len(dancers)))]
+    folds = min(FOLDS, len(dancers))
     found = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_assess_group)(clips, style, group, seed) for style in styles for group in groups
+        joblib.delayed(_assess_group)(clips, style, dancers[fold::folds], seed)
+        for style in styles
+        for fold in range(min(groups, folds))
     )
-    return {name: pd.DataFrame([row for tables in found for row in tables[name]]) for name in found[0]}
+    return {name: pd.DataFrame([row for tables in found for row in tables[name]]) for name in TABLES}
 
 
-def _assess_group(clips: Sequence[MadeClip], style: str, held_out: Sequence[str], seed: int) -> dict[str, list[dict]]:
+def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[str], seed: int) -> dict[str, list[dict]]:
     """Return the rows of the tables of `assess_clips` for one style and some dancers."""
     references = [clip for clip in clips if clip.style == style and clip.dancer not in held_out]
-    standard = build_standard(style, [ReferenceClip(clip.dancer, clip.skeletons) for clip in references])
+    tables: dict[str, list[dict]] = {name: [] for name in TABLES}
+    try:
+        standard = build_standard(style, [ReferenceClip(clip.dancer, clip.skeletons) for clip in references])
+    except ScoreError:  # nobody else dances it
+        return tables
     styles = sorted({clip.style for clip in clips})
-    tables: dict[str, list[dict]] = {"clips": [], "mistakes": [], "timing": [], "controls": []}
     for clip in clips:
         if clip.dancer not in held_out or clip.skeletons.valid.sum() < 2 * RATE:
             continue
         labels = {"style": style, "dancer": clip.dancer}
         generator = np.random.default_rng([seed, *clip.clip_id.encode()])
+        distance = style_distances(clip.skeletons, {style: standard})[style]
+        about = {"style": clip.style, "dancer": clip.dancer, "clip": clip.clip_id}
+        tables["styles"].append({**about, "compared": style, "distance": distance})
         if clip.style != style:  # one other style for each clip
             others = [other for other in styles if other != clip.style]
             if others[int(generator.integers(len(others)))] == style:
@@ -138,7 +184,11 @@ def _assess_group(clips: Sequence[MadeClip], style: str, held_out: Sequence[str]
         result = assess(clip.skeletons, standard)
         seconds = time.perf_counter() - began
         known = {"skill": clip.skill, "deviation": clip.deviation, "seconds": seconds}
-        tables["clips"].append({**labels, **known, "away": result.away, "score": result.score.value})
+        tables["clips"].append(
+            {"clip": clip.clip_id, **labels, **known, "away": result.away, "score": result.score.value}
+        )
+        if np.isnan(clip.deviation):  # controls and copies are for the validation
+            continue
         tables["mistakes"].append({**labels, **match_mistakes(result.remarks, clip.mistakes)})
         middle = float(clip.skeletons.times.mean())
         for delay in DELAYS:
@@ -259,6 +309,26 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     low = controls.assign(low=controls["score"] < 10).groupby("control")["low"].mean()
     rows += [(f"{name}: below the 10th percentile", share, 0.95) for name, share in low.items()]
     return pd.DataFrame(rows, columns=["measure", "value", "goal"])
+
+
+def style_verdicts(styles: pd.DataFrame) -> pd.DataFrame:
+    """Return which style each clip is nearest to, and whether it is of none, with and without its own style.
+
+    Args:
+        styles: of `assess_clips`.
+
+    Returns:
+        One row for each clip: clip, style, dancer, nearest, right, none (further than `STRANGE` from all), and none
+        without the own style ("unknown").
+    """
+    rows = []
+    for (clip, style, dancer), apart in styles.groupby(["clip", "style", "dancer"], sort=False):
+        own, distances = apart["compared"] == style, apart["distance"]
+        nearest = apart["compared"][distances.idxmin()]
+        unknown = bool((distances[~own] > STRANGE).all())
+        known = {"nearest": nearest, "right": nearest == style, "none": bool(distances.min() > STRANGE)}
+        rows.append({"clip": clip, "style": style, "dancer": dancer, **known, "unknown": unknown})
+    return pd.DataFrame(rows)
 
 
 def _within(clips: pd.DataFrame, name: str) -> float:

@@ -40,6 +40,7 @@ CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
 RESAMPLES = 1000  # of the bootstrap
+STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none
 PACKED = ("dancers", "group", "model", "lengths", "clips")  # attributes of `Standard` beside style and template
 
 
@@ -182,24 +183,29 @@ def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
     return Standard(style, joined.template(), dancers, np.array(group), np.array(model), lengths, clips)
 
 
-def build_standards(dataset: Dataset, probabilities: Mapping[str, float]) -> dict[str, Standard]:
+def build_standards(
+    dataset: Dataset, probabilities: Mapping[str, float], clips: Sequence[int] | None = None
+) -> dict[str, Standard]:
     """Return the standard of each style of a dataset; styles without a dancer to be seen are left out.
 
     Args:
         dataset: with skeletons.
         probabilities: of the clip's own style, by clip id, of clips whose dancers the model has not learnt from.
+        clips: indices of the clips to use; all by default.
 
     Raises:
         DatasetError: a clip has no skeletons.
     """
     references: dict[str, list[ReferenceClip]] = {style: [] for style in dataset.styles}
-    for clip, dancer, skeletons in zip(dataset.clips, dataset.dancers, dataset.clip_skeletons, strict=True):
+    skeletons = dataset.clip_skeletons
+    for place in range(len(dataset.clips)) if clips is None else clips:
+        clip, dancer = dataset.clips[place], dataset.dancers[place]
         probability = probabilities.get(clip.clip_id, math.nan)
-        references[clip.style].append(ReferenceClip(dancer, skeletons, probability, clip.clip_id))
+        references[clip.style].append(ReferenceClip(dancer, skeletons[place], probability, clip.clip_id))
     standards = {}
-    for style, clips in references.items():
+    for style, known in references.items():
         with suppress(ScoreError):
-            standards[style] = build_standard(style, clips)
+            standards[style] = build_standard(style, known)
     return standards
 
 

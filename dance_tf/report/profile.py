@@ -101,6 +101,8 @@ class Profile:
     ladder_dancers: tuple[int, ...] = (1, 2, 4, 8)  # training dancers of shorter learning curves
     other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which all this is repeated
     motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none
+    # fidelity
+    fidelity_groups: int = 1  # groups of dancers, of four, that are compared with all others
     # corruptions
     corrupted_pose_clips: int = 4  # clips whose skeletons are found under each condition
     degrade_seeds: int = 2  # seeds of the conditions that are random

@@ -11,7 +11,7 @@ import numpy as np
 from dance_tf.curation.run import failure_reason, reading_from_json
 from dance_tf.fidelity.assess import Assessment, assess
 from dance_tf.fidelity.feedback import Remark
-from dance_tf.fidelity.score import ReferenceClip, ScoreError, Standard, build_standard, style_distances
+from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard, style_distances
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
 from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict, classify_curated, curated_clip
@@ -20,7 +20,6 @@ from dance_tf.video.isolation import DecodingProcess
 
 MOMENTS = 3  # pictures of what to change
 WATCH = 3  # clips that are recommended
-STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none; chosen on generator seed 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ def test_controls_change_the_dance_only(clips, control):
 
 @pytest.fixture(scope="module")
 def tables(clips):
-    return assess_clips(clips, folds=2, jobs=2)
+    return assess_clips(clips, jobs=2)
 
 
 def test_a_tiny_run_has_a_row_for_each_clip_copy_and_control(tables):

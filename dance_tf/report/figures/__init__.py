@@ -4,6 +4,7 @@ In all of them `source` is "synthetic" or the name of the footage, `title` says 
 accuracy of guessing. Columns mean, low and high are fractions; low and high are NaN without an interval.
 """
 
+from dance_tf.report.figures.assessment import agreement, class_map, moment, timeline
 from dance_tf.report.figures.clips import background_views, clip_strip, frame_strip, sample_frames
 from dance_tf.report.figures.comparison import (
     accuracy_against_cost,

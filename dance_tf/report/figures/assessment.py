@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -79,6 +80,40 @@ def _draw_bones(axes: Axes, bones: np.ndarray, lengths: np.ndarray, colour: str,
         x, y, _ = joints[[PARENT[joint], joint]].T
         axes.plot(x, y, color=colour, linewidth=3, alpha=0.75, solid_capstyle="round", label=label)
         label = None
+
+
+@report_style
+def class_map(scores: pd.DataFrame, title: str, source: str) -> Figure:
+    """Draw the scores of a class, of `report.fidelity.class_scores`, as a map."""
+    figure = new_figure(2.2 + 0.25 * len(scores), title, source)
+    axes = figure.subplots()
+    seaborn.heatmap(
+        scores, ax=axes, vmin=0, vmax=100, cmap="RdYlBu", annot=True, fmt=".0f", annot_kws={"fontsize": 8},
+        cbar_kws={"label": "score"}, linewidths=0.5,
+    )  # fmt: skip
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(axis="x", rotation=40)
+    for label in axes.get_xticklabels():
+        label.set_ha("right")
+    axes.tick_params(axis="y", rotation=0)
+    return figure
+
+
+@report_style
+def agreement(clips: pd.DataFrame, title: str, source: str) -> Figure:
+    """Draw the measured distance of each clip against its true deviation.
+
+    Args:
+        clips: columns style, deviation (torsos), away; one colour for each style.
+        title: of the figure.
+        source: "synthetic" or the name of the footage.
+    """
+    figure = new_figure(4.2, title, source)
+    axes = figure.subplots()
+    seaborn.scatterplot(clips, x="deviation", y="away", hue="style", ax=axes, palette="husl", s=28)
+    axes.set(xlabel="true deviation / torso", ylabel="measured distance (log)")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    return figure
 
 
 @report_style

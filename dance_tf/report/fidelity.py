@@ -1,0 +1,72 @@
+"""The section on fidelity: tables, sentences, metrics; `tables` are those of `experiments.fidelity.assess_clips`."""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+from dance_tf.experiments.fidelity import style_verdicts, summarise
+from dance_tf.experiments.scores import pooled_shares
+from dance_tf.report.tables import counted, nest, percents
+
+SHARES = {
+    "right": "clips nearest to their own style",
+    "none": "clips wrongly taken for none of the styles",
+    "unknown": "clips taken for none if their style is left out",
+}
+
+
+def style_shares(tables: Mapping[str, pd.DataFrame], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return how well the nearest template names the style: measure (`SHARES`) and the columns of `pooled_shares`."""
+    rows = style_verdicts(tables["styles"])
+    found = [pooled_shares(rows, name, resamples=resamples, seed=seed).assign(measure=name) for name in SHARES]
+    return pd.concat(found, ignore_index=True)
+
+
+def style_table(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return `style_shares` for readers, in percent."""
+    values = [percents(row) for row in shares.to_dict("records")]
+    return pd.DataFrame({"": shares["measure"].map(SHARES), "share (%)": values, "clips": shares["clips"]})
+
+
+def validation_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return `summarise` for readers; empty for real clips."""
+    if tables["clips"]["deviation"].isna().all():
+        return pd.DataFrame(columns=["measure", "value", "goal"])
+    return summarise(tables).round(3)
+
+
+def class_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the scores of a class, one row for each dancer, one column for each style; the lowest mean first."""
+    wide = tables["clips"].pivot_table(index="dancer", columns="style", values="score")
+    return wide.loc[wide.mean(axis=1).sort_values().index]
+
+
+def fidelity_text(shares: pd.DataFrame, validation: pd.DataFrame) -> str:
+    """Say how well templates name the style, and how many goals of the validation are reached."""
+    named, none, unknown = (row for row in shares.to_dict("records"))
+    sentences = [
+        f"Compared with templates of other dancers, {percents(named)} % of {counted(named['clips'], 'clip')} are "
+        f"nearest to their own style. {percents(none)} % are too far from all styles to be judged; without the templates "
+        f"of their own style, {percents(unknown)} %."
+    ]
+    if len(validation):
+        asked = validation.dropna(subset="goal")
+        errors = asked["measure"].str.contains("error")
+        reached = (asked["value"] <= asked["goal"]).where(errors, asked["value"] >= asked["goal"])
+        missed = [
+            f"{row['measure']} ({row['value']:.2f}, goal {row['goal']:g})" for row in asked[~reached].to_dict("records")
+        ]
+        deviation = validation.set_index("measure")["value"]["correlation with deviation"]
+        sentences.append(
+            f"Within a style the distance has a rank correlation of {deviation:.2f} with the true deviation of made-up "
+            f"dancers. {reached.sum()} of {len(asked)} goals are reached."
+        )
+        sentences += [f"Missed: {'; '.join(missed)}."] if missed else []
+    return " ".join(sentences)
+
+
+def fidelity_metrics(shares: pd.DataFrame, validation: pd.DataFrame) -> dict[str, object]:
+    """Return the numbers of the section for metrics.json."""
+    measured = {re.sub(r"\W+", "_", row["measure"]): row["value"] for row in validation.to_dict("records")}
+    return {"fidelity": {"styles": nest(shares, ["measure"]), "validation": measured}}
