@@ -9,7 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-BATCH = 256
+from dance_tf.evaluation.predictions import predict_batches
 
 
 def lose_joints(windows: np.ndarray, joints: Sequence[int]) -> np.ndarray:
@@ -32,7 +32,7 @@ def joint_importance(model: keras.Model, windows: np.ndarray, labels: np.ndarray
     """
 
     def confidence(joints: Sequence[int]) -> float:
-        found = model.predict(lose_joints(windows, joints), batch_size=BATCH, verbose=0)
+        found = predict_batches(model, lose_joints(windows, joints))
         return float(found[np.arange(len(labels)), labels].mean())
 
     whole = confidence(())
@@ -46,13 +46,13 @@ def deletion_probabilities(model: keras.Model, windows: np.ndarray, order: Seque
         Deletion curves (Petsiuk et al. 2018), for joints instead of pixels.
     """
     lost = [order[:count] for count in range(len(order) + 1)]
-    return [model.predict(lose_joints(windows, joints), batch_size=BATCH, verbose=0) for joints in lost]
+    return [predict_batches(model, lose_joints(windows, joints)) for joints in lost]
 
 
 def features_of(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Return what a network's last layer ("logits") reads: float32 [n, features]."""
     probe = keras.Model(model.inputs, model.get_layer("logits").input)
-    return probe.predict(inputs, batch_size=BATCH, verbose=0)
+    return predict_batches(probe, inputs)
 
 
 def guess_dancers(features: np.ndarray, dancers: Sequence[str], styles: Sequence[str]) -> np.ndarray:

@@ -4,10 +4,31 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.output import write_text
+
+BATCH = 128
+
+
+def predict_batches(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
+    """Return the outputs of a network, float32 [n, …].
+
+    The outputs are those of `model.predict`, which builds a data pipeline in each call. For a few clips that takes
+    longer than the network.
+
+    Args:
+        model: with one output.
+        inputs: arrays [n, …], n at least 1.
+    """
+
+    def batch(start: int) -> np.ndarray | dict[str, np.ndarray]:
+        return keras.tree.map_structure(lambda each: each[start : start + BATCH], inputs)
+
+    starts = range(0, len(keras.tree.flatten(inputs)[0]), BATCH)
+    return np.concatenate([model.predict_on_batch(batch(start)) for start in starts])
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import numpy as np
 
 from dance_tf.dataset.batches import WINDOW_VIEWS
 from dance_tf.dataset.dataset import Dataset
+from dance_tf.evaluation.predictions import predict_batches
 from dance_tf.model.fit import load_sequences
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.pose.skeleton import OTHER_SIDE, Skeletons
 
-BATCH = 128
 AS_IT_IS, BACKGROUND, MIRRORED = "as it is", "background only", "mirrored"
 STILL, SHUFFLED = "one still frame", "time shuffled"
 
@@ -71,16 +71,12 @@ def shortcut_probabilities(
         dataset, indices, allowed, settings: as in `model.train.predict`.
         seed: of the order of shuffled frames.
     """
-
-    def predict(inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
-        return model.predict(inputs, batch_size=BATCH, verbose=0)
-
     found = {}
     for name, change in OF_CLIPS.items():
-        found[name] = predict(load_sequences(change(dataset), indices, allowed, settings))
+        found[name] = predict_batches(model, load_sequences(change(dataset), indices, allowed, settings))
     if settings.view in WINDOW_VIEWS or settings.sequence_length > 1:
         sequences = load_sequences(dataset, indices, allowed, settings)
         for name, change in OF_TIME.items():
             changed = partial(change, generator=np.random.default_rng(seed))
-            found[name] = predict(keras.tree.map_structure(changed, sequences))
+            found[name] = predict_batches(model, keras.tree.map_structure(changed, sequences))
     return found

@@ -33,7 +33,7 @@ from dance_tf.evaluation.intervals import (
     pooled_scores,
 )
 from dance_tf.evaluation.metrics import SCORES
-from dance_tf.evaluation.predictions import Predictions
+from dance_tf.evaluation.predictions import Predictions, predict_batches
 from dance_tf.experiments.cache import Experiment, Run, read_table, write_table
 from dance_tf.experiments.conditions import CLEAN, FINER, Corruption
 from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, HeldOutClip, find_held_out
@@ -42,7 +42,6 @@ from dance_tf.model.provenance import source_hash
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.video.workers import bar_hidden, worker_pool
 
-BATCH = 128
 EVERYTHING = "all families"  # all conditions that training uses, taken together
 LEVEL = ["condition", "severity"]
 RUN = ["name", "run", *LEVEL, "seed"]
@@ -119,7 +118,7 @@ def _judge(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corrupt
         for each in corruptions:
             shown = [network_inputs(clip.load(each), settings) for clip in clips]
             found = Predictions.from_frames(
-                model.predict(np.concatenate(shown), batch_size=BATCH, verbose=0),
+                predict_batches(model, np.concatenate(shown)),
                 np.repeat(np.arange(len(shown)), [len(inputs) for inputs in shown]),
                 [styles.index(clip.style) for clip in clips],
                 [clip.dancer for clip in clips],

@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from dance_tf.evaluation.predictions import Predictions
+from dance_tf.evaluation.predictions import BATCH, Predictions, predict_batches
 
 STYLES = ("Tok", "TDS", "TMM")
 
@@ -18,6 +19,19 @@ def make(**changes) -> Predictions:
         "counts": [[2, 1, 0], [0, 0, 3], [1, 1, 1]],
     }
     return Predictions(**{**parts, **changes})
+
+
+@pytest.mark.parametrize("count", [1, BATCH, 2 * BATCH + 3])
+def test_batches_give_what_predict_gives(count):
+    frames, windows = keras.Input((4,), name="frames"), keras.Input((2, 3), name="windows")
+    flat = keras.layers.Flatten()(windows)
+    both = keras.Model({"frames": frames, "windows": windows}, keras.layers.Concatenate()([flat, frames]))
+    inputs = {"frames": np.arange(4.0 * count).reshape(-1, 4), "windows": -np.arange(6.0 * count).reshape(-1, 2, 3)}
+    found = predict_batches(both, inputs)
+    assert found.shape == (count, 10) and found.dtype == np.float32
+    np.testing.assert_array_equal(found, both.predict(inputs, verbose=0))
+    alone = keras.Model(frames, 2 * frames)
+    np.testing.assert_array_equal(predict_batches(alone, inputs["frames"]), 2 * inputs["frames"])
 
 
 def test_frames_are_averaged_and_counted_by_clip():
