@@ -241,10 +241,10 @@ class Cloud:
             raise HTTPException(503, "no answer yet: send the same again", {"Retry-After": "5"}) from None
 
     def model(self, key: str) -> CutModel:
-        """Return the model with a fingerprint; the first if that is empty."""
-        if key and key not in self.models:
+        """Return the model with a fingerprint."""
+        if key not in self.models:
             raise HTTPException(404, "no such model here: give edge and cloud the same model folder")
-        return self.models[key] if key else next(iter(self.models.values()))
+        return self.models[key]
 
     async def classify_part(self, key: str, cut: MessageCut, packing: Packing, rows: int, body: bytes) -> Part:
         """Go on with what an edge sends."""

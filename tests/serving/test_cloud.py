@@ -20,11 +20,12 @@ from dance_tf.pose.weights import WeightsError
 from dance_tf.serving import cloud as serving_cloud
 from dance_tf.serving.cloud import Batcher, CloudSettings, make_app
 from dance_tf.serving.cuts import CutModel
-from dance_tf.serving.wire import MAX_MESSAGE, Message, pack_features, write_message
+from dance_tf.serving.wire import MAX_BODY, write_arrays
 from dance_tf.video.isolation import LostProcess
 
 STYLES = ("slow", "fast")
 TOKEN = "a long secret"
+HALVES = {"features": np.full((2, 150), 0.5, np.float32)}
 LARGE = {"features": np.full((1, 150), 127, np.int8), "scales": np.full(150, 3e38, np.float32)}
 
 
@@ -46,10 +47,15 @@ def bundle():
     return tiny()
 
 
-def features_of(bundle, **changes):
-    arrays = pack_features(np.full((2, 150), 0.5, np.float32), "float32")
-    about = {"model": bundle.fingerprint, "clip": "ab" * 16, "number": 0, "cut": "150", "arrays": arrays}
-    return write_message(Message(**about | changes))
+def part_of(bundle, arrays=HALVES, **changes):
+    """A request with features of frames, as arguments of `ask`."""
+    query = {"model": bundle.fingerprint, "cut": "150", "packing": "float32", "rows": 2}
+    return {"path": "/v1/features", "body": write_arrays(arrays), "params": query | changes}
+
+
+async def send(client, path, body=None, **options):
+    """Send a request; with a body it is a POST."""
+    return await client.request("GET" if body is None else "POST", path, content=body, **options)
 
 
 def within(app, talk):
@@ -62,17 +68,15 @@ def within(app, talk):
     return asyncio.run(run())
 
 
-def ask(app, path, body=None, **options):
-    """Return the response to a request; with a body it is a POST."""
-    method = "GET" if body is None else "POST"
-    return within(app, lambda client: client.request(method, path, content=body, **options))
+def ask(app, *request, **options):
+    return within(app, lambda client: send(client, *request, **options))
 
 
 def error_of(response):
     """Return why a request was refused; the answer is one line that tells nothing about the machine."""
     assert response.headers["content-type"] == "application/json"
     [(name, reason)] = response.json().items()
-    assert name == "error" and "\n" not in response.text
+    assert name == "detail" and "\n" not in response.text
     assert not any(secret in response.text for secret in ("Traceback", "/work", "/tmp", "/home", ".py", TOKEN))
     return reason
 
@@ -84,12 +88,12 @@ def samples(text):
 
 
 def test_a_message_gets_the_mean_probabilities_of_its_rows(bundle):
-    response = ask(make_app({"tiny": bundle}), "/v1/features", features_of(bundle, number=3))
+    response = ask(make_app({"tiny": bundle}), **part_of(bundle))
     expected = 1 / (1 + np.exp(-1.0))
     answer = response.json()
     assert response.status_code == 200
     assert answer.pop("probabilities") == pytest.approx({"slow": 1 - expected, "fast": expected}, abs=1e-6)
-    assert answer == {"model": bundle.fingerprint, "clip": "ab" * 16, "number": 3, "rows": 2}
+    assert answer == {"model": bundle.fingerprint, "rows": 2}
 
 
 @pytest.mark.parametrize(
@@ -98,14 +102,9 @@ def test_a_message_gets_the_mean_probabilities_of_its_rows(bundle):
 )
 def test_only_clients_with_the_token_are_served(bundle, given, status):
     app, header = make_app({"tiny": bundle}, CloudSettings(TOKEN)), {"Authorization": given.encode()}
-    for path, body in (
-        ("/v1/models", None),
-        ("/metrics", None),
-        ("/v1/features", features_of(bundle)),
-        ("/v1/clips", b""),
-    ):
-        response = ask(app, path, body, headers=header)
-        assert response.status_code == (422 if (status, path) == (200, "/v1/clips") else status)
+    for request in ({"path": "/v1/models"}, {"path": "/metrics"}, part_of(bundle), {"path": "/v1/clips", "body": b""}):
+        response = ask(app, **request, headers=header)
+        assert response.status_code == (422 if (status, request["path"]) == (200, "/v1/clips") else status)
         if status == 401:
             assert error_of(response) == "a wrong token, or none: set DANCE_TF_TOKEN"
     assert ask(app, "/healthz").json() == {"status": "ok"}
@@ -128,11 +127,12 @@ def test_one_address_may_send_so_many_requests_a_minute(bundle, monkeypatch):
     assert error_of(responses[-2]) == "too many requests: wait a minute" and responses[-2].headers["Retry-After"]
 
 
-@pytest.mark.parametrize("size", [MAX_MESSAGE + 1, 2 * MAX_MESSAGE + 1])
+@pytest.mark.parametrize("size", [MAX_BODY + 1, 2 * MAX_BODY + 1])
 def test_a_body_over_the_limit_is_refused(bundle, size):
-    app = make_app({"tiny": bundle}, CloudSettings(clip_bytes=MAX_MESSAGE))
+    app = make_app({"tiny": bundle}, CloudSettings(clip_bytes=MAX_BODY))
     for path in ("/v1/features", "/v1/clips"):
-        response = ask(app, path, bytes(size))
+        query = part_of(bundle)["params"] if path == "/v1/features" else {}
+        response = ask(app, path, bytes(size), params=query)
         assert (response.status_code, error_of(response)) == (413, "a body of over 4,194,304 bytes")
 
 
@@ -141,16 +141,18 @@ def test_a_client_that_sends_too_slowly_is_refused(bundle):
         yield b"DTFW"
         await asyncio.Event().wait()
 
-    response = ask(make_app({"tiny": bundle}, CloudSettings(seconds=0.05)), "/v1/features", stops())
+    response = ask(make_app({"tiny": bundle}, CloudSettings(seconds=0.05)), **part_of(bundle) | {"body": stops()})
     assert (response.status_code, error_of(response)) == (408, "the body was not sent within 0.05 s")
 
 
 @pytest.mark.parametrize(
     ("how", "path", "body", "status", "reason"),
     [
-        ("POST", "/v1/features", b"", 400, "this is not a message of dance_tf"),
+        ("POST", "/v1/features", b"", 422, "model: Field required"),
+        ("POST", "/v1/features?model=x&cut=clip", b"", 422, "cut: Input should be 'frames', 'skeletons', '1536', "),
+        ("POST", "/v1/features?model=/etc/passwd&cut=150&packing=int8&rows=1", b"", 404, "no such model here: "),
         ("POST", "/v1/clips", b"no video", 422, "clip: not a video that can be opened"),
-        ("POST", "/v1/clips?model=other", b"", 400, "no such model: see /v1/models"),
+        ("POST", "/v1/clips?model=other", b"", 404, "no such model here: give edge and cloud the same model folder"),
         ("GET", "/v1/clips", None, 405, "Method Not Allowed"),
         ("GET", "/v1/../etc/passwd", None, 404, "Not Found"),
     ],
@@ -160,21 +162,26 @@ def test_wrong_requests_get_one_line(bundle, how, path, body, status, reason):
     assert response.status_code == status and error_of(response).startswith(reason)
 
 
-def test_messages_for_another_model_and_without_an_answer_are_refused(bundle):
-    app = make_app({"tiny": bundle})
-    frames = {"cut": "frames", "arrays": {"frames": np.zeros((1, 8, 128, 128, 1), np.uint8)}}
-    for message, reason in (
-        ({"model": "0" * 16}, "the message is for another model"),
-        ({"cut": "400", "arrays": {"features": np.zeros((1, 400), np.float32)}}, "the message is for another model"),
-        (frames, "this model reads frames of the shape (128, 128, 1), not (8, 128, 128, 1)"),
+@pytest.mark.parametrize(
+    ("arrays", "query", "reason"),
+    [
+        (HALVES, {"cut": "400"}, "this model cannot be cut at '400': use one of clip, frames, 150, verdict"),
         (
-            {"cut": "verdict", "arrays": {"probabilities": np.full((1, 4), 0.25)}},
-            "this model reads probabilities of the",
+            HALVES,
+            {"cut": "skeletons"},
+            "this model cannot be cut at 'skeletons': use one of clip, frames, 150, verdict",
         ),
-        ({"arrays": LARGE}, "the features are so large that they give no probabilities"),
-    ):
-        response = ask(app, "/v1/features", features_of(bundle, **message))
-        assert response.status_code == 400 and error_of(response).startswith(reason)
+        (HALVES, {"packing": "int16"}, "the cut 150 cannot be packed as int16: use float32 or float16 or int8"),
+        (HALVES, {"rows": 3}, "the body has another size than the query says"),
+        (HALVES, {"rows": 1025}, "1,025 rows are over the limit of 1,024 for the cut 150"),
+        (HALVES, {"cut": "verdict", "packing": "exact"}, "the body has another size than the query says"),
+        (HALVES, {"cut": "frames", "packing": "exact", "rows": 1024}, "more than 8,388,608 bytes in one request"),
+        (LARGE, {"packing": "int8", "rows": 1}, "the values are so large that they give no probabilities"),
+    ],
+)
+def test_parts_that_the_model_cannot_go_on_from_are_refused(bundle, arrays, query, reason):
+    response = ask(make_app({"tiny": bundle}), **part_of(bundle, arrays, **query))
+    assert (response.status_code, error_of(response)) == (400, reason)
 
 
 @pytest.mark.parametrize(
@@ -198,15 +205,12 @@ def test_a_clip_that_cannot_be_curated_is_refused_without_details_of_the_machine
     assert ("/tmp/x: cannot be written" in caplog.text) == (status == 500)
 
 
-def test_a_busy_server_asks_to_come_back(bundle, monkeypatch):
-    monkeypatch.setattr(serving_cloud, "WAITING", 0)
-    response = ask(make_app({"tiny": bundle}), "/v1/features", features_of(bundle))
-    assert (response.status_code, error_of(response)) == (503, "busy: come back") and response.headers["Retry-After"]
-
-
-def test_a_server_holds_few_video_files_and_leaves_none(bundle, monkeypatch, tmp_path):
+@pytest.mark.parametrize("path", ["/v1/clips", "/v1/features"])
+def test_a_server_holds_few_bodies_and_leaves_none(bundle, monkeypatch, tmp_path, path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(serving_cloud, "CLIPS_HELD", 1)
+    monkeypatch.setattr(serving_cloud, "PARTS_HELD", 1)
+    query = {} if path == "/v1/clips" else part_of(bundle)["params"]
     arrived, ready = asyncio.Event(), asyncio.Event()
 
     async def slowly():
@@ -215,15 +219,16 @@ def test_a_server_holds_few_video_files_and_leaves_none(bundle, monkeypatch, tmp
         yield b"no video"
 
     async def talk(client):
-        first = asyncio.create_task(client.post("/v1/clips", content=slowly()))
+        first = asyncio.create_task(send(client, path, slowly(), params=query))
         await arrived.wait()
-        second = await client.post("/v1/clips", content=b"no video")
+        second = await send(client, path, b"no video", params=query)
         ready.set()
-        return await first, second
+        return second, await first, await send(client, path, b"neither", params=query)
 
     responses = within(make_app({"tiny": bundle}), talk)
-    assert [response.status_code for response in responses] == [422, 503]
-    assert error_of(responses[1]) == "busy with other clips: come back"
+    status = 422 if path == "/v1/clips" else 400
+    assert [response.status_code for response in responses] == [503, status, status]
+    assert error_of(responses[0]) == "busy: send the same again" and responses[0].headers["Retry-After"]
     assert not list(tmp_path.glob("dance_tf-*"))
 
 
@@ -231,23 +236,23 @@ def test_a_request_sent_again_is_computed_and_counted_once(bundle, monkeypatch):
     """The first time, the answer is not ready within the time; later it is."""
     ready, calls, whole = threading.Event(), [], CutModel.predict
 
-    def waits(model, stage, rows):
-        calls.append(len(rows))
+    def waits(model, stage, *parts):
+        calls.append(sum(map(len, parts)))
         assert ready.wait(30)
-        return whole(model, stage, rows)
+        return whole(model, stage, *parts)
 
     monkeypatch.setattr(CutModel, "predict", waits)
     app = make_app({"tiny": bundle}, CloudSettings(seconds=0.1, requests_per_minute=100_000))
 
     async def talk(client):
-        async def persist(body):
-            while (response := await client.post("/v1/features", content=body)).status_code == 503:
+        async def persist(arrays):
+            while (response := await send(client, **part_of(bundle, arrays))).status_code == 503:
                 continue
             return response
 
-        first = await client.post("/v1/features", content=features_of(bundle))
+        first = await send(client, **part_of(bundle))
         ready.set()
-        answers = [await persist(features_of(bundle, number=number)) for number in (0, 1, 0)]
+        answers = [await persist(arrays) for arrays in (HALVES, {"features": HALVES["features"] * 2}, HALVES)]
         return first, *answers, await client.get("/metrics")
 
     first, again, other, third, metrics = within(app, talk)
@@ -262,8 +267,9 @@ def test_a_request_sent_again_is_computed_and_counted_once(bundle, monkeypatch):
 def test_rows_that_wait_share_a_call_of_the_network():
     ready, calls = threading.Event(), []
 
-    def double(rows):
+    def double(*parts):
         assert ready.wait(30)
+        rows = np.concatenate(parts)
         if len(rows) == 1020:
             raise RuntimeError("this call fails")
         return rows * 2

@@ -6,10 +6,13 @@ import http.server
 import json
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,69 +24,108 @@ from typer.testing import CliRunner
 from dance_tf.cli import DONE, FAILED, app
 from dance_tf.curation.run import close_pool, pooled_process
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
-from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
+from dance_tf.model.networks import REGISTERED, NetworkSettings
+from dance_tf.pose.joints import cut_windows
+from dance_tf.pose.skeleton import Skeletons
 from dance_tf.serving import edge as serving_edge
 from dance_tf.serving.cuts import CutModel
 from dance_tf.serving.edge import CloudClient, CloudError, record, send_clip
 from dance_tf.serving.verdict import classify_clip, network_inputs
-from dance_tf.serving.wire import MAX_MESSAGE, Message, pack_features, write_message
+from dance_tf.serving.wire import MAX_BODY, PACKINGS, pack_features, write_arrays
 from dance_tf.video.frames import read_footage
 
 ROOT = Path(__file__).resolve().parents[2]
 STYLES = ("dark", "bright", "brightest")
-TOKEN = "a long secret"
-LARGE = bytes(MAX_MESSAGE + 1)
+TOKEN = "a long secret, überlang"
+LARGE = bytes(MAX_BODY + 1)
+BEARER = {"Authorization": f"Bearer {TOKEN}".encode()}
+LENGTH = 2  # frames that a network of sequences reads
+VIEWS = {
+    "cnn_ae_attention": "difference",
+    "cnn_lstm": "cutout",
+    "skeleton_tcn": "skeleton",
+    "skeleton_gcn": "skeleton",
+    "fusion": "skeleton+cutout",
+}
 CUTS = {  # model, cut, packing: largest change of a probability, largest share of the bytes of the gray frames
-    ("hybrid", "frames", None): (1e-6, 1),
-    ("hybrid", "1536", "float32"): (1e-6, 0.5),
-    ("hybrid", "1536", "float16"): (3e-4, 0.25),
-    ("hybrid", "1536", "int8"): (2e-3, 0.1),
-    ("hybrid", "400", "float32"): (1e-6, 0.1),
-    ("hybrid", "400", "int8"): (2e-3, 0.02),
-    ("hybrid", "150", "float32"): (1e-6, 0.04),
-    ("hybrid", "150", "int8"): (2e-3, 0.01),
-    ("hybrid", "verdict", None): (1e-6, 0.001),
-    ("skeletons", "skeletons", "float16"): (1e-6, 0.1),
-    ("skeletons", "skeletons", "int16"): (1e-3, 0.06),
-    ("skeletons", "verdict", None): (1e-6, 0.001),
+    ("cnn_ae_attention", "frames", "exact"): (1e-5, 1.0),
+    ("cnn_ae_attention", "1536", "float32"): (1e-5, 0.4),
+    ("cnn_ae_attention", "1536", "float16"): (2e-3, 0.2),
+    ("cnn_ae_attention", "1536", "int8"): (2e-2, 0.12),
+    ("cnn_ae_attention", "400", "float32"): (1e-5, 0.1),
+    ("cnn_ae_attention", "400", "int8"): (2e-2, 0.025),
+    ("cnn_ae_attention", "150", "float32"): (1e-5, 0.04),
+    ("cnn_ae_attention", "150", "int8"): (2e-2, 0.01),
+    ("cnn_ae_attention", "verdict", "exact"): (1e-5, 0.001),
+    ("cnn_lstm", "frames", "exact"): (1e-5, 1.2),
+    ("cnn_lstm", "150", "float32"): (1e-5, 0.04),
+    ("skeleton_tcn", "skeletons", "float16"): (1e-5, 0.1),
+    ("skeleton_tcn", "skeletons", "int16"): (2e-2, 0.06),
+    ("skeleton_tcn", "verdict", "exact"): (1e-5, 0.001),
+    ("skeleton_gcn", "skeletons", "float16"): (1e-5, 0.1),
+    ("fusion", "frames", "exact"): (1e-5, 2.0),
+    ("fusion", "verdict", "exact"): (1e-5, 0.001),
 }
 
 
-def network(view: str) -> keras.Model:
-    """A small network with the layers at which the paper's is cut; its last kernel is large, so that clips differ."""
-    keras.utils.set_random_seed(3)
-    if view == "skeleton":
-        inputs = keras.Input((LENGTH, len(JOINTS), CHANNELS))
-        outputs = keras.layers.Flatten()(inputs[:, ::8])
-    else:
-        inputs = keras.Input((128, 128, 1), dtype="uint8")
-        outputs = keras.layers.AveragePooling2D(16)(keras.layers.Rescaling(1 / 64)(inputs))
-        outputs = keras.layers.Flatten()(outputs)
-        for units, name in ((1536, "fusion"), (400, "dense_1"), (150, "dense_2")):
-            outputs = keras.layers.Dense(units, "relu", name=name)(outputs)
-    model = keras.Model(inputs, keras.layers.Dense(3, "softmax", name="shares")(outputs))
-    kernel, offsets = model.get_layer("shares").get_weights()
-    model.get_layer("shares").set_weights([kernel * (1 if view == "skeleton" else 60), offsets])
-    return model
+@pytest.fixture(scope="module")
+def curated(blob_clips, danced):
+    """Four clips of 40 frames, and of 24 s of skeletons with cut-outs; networks read 40 frames or 5 windows of one."""
+    clips = blob_clips(styles=2, dancers=2, frames=40)
+    found = []
+    for number, clip in enumerate(clips):
+        dance = danced(("Lottery", "Slide To the Left")[number % 2], number, 24.0)
+        frames = clip.frames[:40]
+        cutouts = np.where(frames > 40, frames, 0)[np.arange(len(dance.times)) % 40]
+        part = {"frames": frames, "timestamps": clip.timestamps[:40], "skeletons": dance, "cutouts": cutouts}
+        found.append(dataclasses.replace(clip, **part))
+    return found
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def models(curated):
+    """Models of all kinds with random weights. The last layer is scaled and shifted so that clips differ in style."""
+    found = {}
+    for name, view in VIEWS.items():
+        keras.utils.set_random_seed(3)
+        model = REGISTERED[name].build(NetworkSettings(classes=3, sequence_length=LENGTH))
+        description = ModelDescription(STYLES, name, view, LENGTH if REGISTERED[name].sequence else 1)
+        found[name] = CutModel(ModelBundle(model, description))
+        logits = np.array([np.log(whole(found[name], clip)) for clip in curated])  # and a constant
+        scale = 2 / logits.std(axis=0).max()
+        last = model.get_layer("logits")
+        last.set_weights([last.get_weights()[0] * scale, -logits.mean(axis=0) * scale])
+    return found
+
+
+def whole(model, clip):
+    """The probabilities that a whole model gives a clip on this machine, by Keras alone."""
+    parts = network_inputs(model.bundle.description, clip)
+    return np.concatenate([model.bundle.model.predict(part, verbose=0) for part in parts]).mean(axis=0)
+
+
+@pytest.fixture(scope="module")
+def folders(models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    for name, view in (("hybrid", "difference"), ("skeletons", "skeleton")):
-        save_bundle(folder / name, ModelBundle(network(view), ModelDescription(STYLES, name, view)))
+    for name, model in models.items():
+        save_bundle(folder / name, model.bundle)
     return folder
 
 
 @pytest.fixture(scope="module")
 def server(folders):
-    """The process of a cloud with both models; the last test ends it."""
-    command = [sys.executable, "-m", "dance_tf", "cloud", folders / "hybrid", folders / "skeletons", "--port", "0"]
+    """The process of a cloud with all models; the last test ends it."""
+    command = [sys.executable, "-m", "dance_tf", "cloud", *(folders / name for name in VIEWS), "--port", "0"]
     command += ["--requests-per-minute", "1000000"]
     environment = {**os.environ, "DANCE_TF_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folders, env=environment) as process:
         yield process
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def wholes(models, curated, server):  # the server starts at the same time
+    return {name: np.array([whole(model, clip) for clip in curated]) for name, model in models.items()}
 
 
 @pytest.fixture(scope="module")
@@ -94,62 +136,66 @@ def url(server, wholes):
     return line.split()[2].rstrip(";")
 
 
-@pytest.fixture(scope="module")
-def models(folders, server):  # the server starts at the same time
-    from dance_tf.model.bundle import load_bundle
-
-    return {name: CutModel(load_bundle(folders / name)) for name in ("hybrid", "skeletons")}
-
-
-@pytest.fixture(scope="module")
-def curated(blob_clips, danced):
-    """Two clips of 40 frames, in two messages of frames, and of 24 s of skeletons, in two messages of windows."""
-    import dataclasses
-
-    clips = blob_clips(styles=1, dancers=2, frames=40)
-    dances = danced("Lottery", 0, 24.0), danced("Slide To the Left", 1, 24.0)
-    return [dataclasses.replace(clip, skeletons=dance) for clip, dance in zip(clips, dances, strict=True)]
-
-
 def counts(url, *names):
     """Return counts of the server."""
-    request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    request = urllib.request.Request(
+        f"{url}/metrics", headers={"Authorization": BEARER["Authorization"].decode("latin-1")}
+    )
     with urllib.request.urlopen(request) as answer:
         text = answer.read().decode()
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("dance_tf"))
     return np.array([float(values.get(name, 0)) for name in names])
 
 
-@pytest.fixture(scope="module")
-def wholes(models, curated):
-    """The probabilities that the whole models give each clip on this machine."""
-    found = {}
-    for name, model in models.items():
-        inputs = [np.concatenate(list(network_inputs(model.bundle.description, clip))) for clip in curated]
-        found[name] = [model.predict("inputs", rows).mean(axis=0, dtype=np.float64) for rows in inputs]
-    return found
+class Wire(socketserver.BaseRequestHandler):
+    """Forwards a connection to the cloud, and counts the bytes from the edge."""
+
+    def handle(self):
+        with socket.create_connection(self.server.cloud) as cloud:
+            back = threading.Thread(target=self.copy, args=(cloud, self.request))
+            back.start()
+            self.server.count += self.copy(self.request, cloud)
+            back.join()
+
+    def copy(self, source, target):
+        count = 0
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+            count += len(data)
+        target.shutdown(socket.SHUT_WR)
+        return count
+
+
+class Wires(socketserver.ThreadingTCPServer):
+    daemon_threads, block_on_close = False, True
+
+
+@contextmanager
+def wire_to(url):
+    """A wire to the cloud; its `count` is complete at the end."""
+    with Wires(("127.0.0.1", 0), Wire) as wire:
+        wire.cloud, wire.count = ("127.0.0.1", int(url.rpartition(":")[2])), 0
+        threading.Thread(target=wire.serve_forever, daemon=True).start()
+        yield wire
+        wire.shutdown()
 
 
 @pytest.mark.parametrize(("name", "cut", "packing"), CUTS)
-def test_every_cut_gives_the_verdict_of_the_whole_model(models, curated, wholes, url, name, cut, packing):
-    model, (tolerance, share) = models[name], CUTS[name, cut, packing]
+def test_every_cut_gives_the_style_of_the_whole_model(models, curated, wholes, url, name, cut, packing):
+    model, (tolerance, share), expected = models[name], CUTS[name, cut, packing], wholes[name]
     metrics = 'dance_tf_received_bytes_total{path="/v1/features"}', f'dance_tf_rows_total{{cut="{cut}"}}'
-    before, lines, found = counts(url, *metrics), [], []
-    with CloudClient(url, TOKEN) as client:
-        for clip in curated:
-            messages, probabilities = send_clip(model, clip, client, cut, packing, progress=lines.append)
-            assert messages == (1 if cut == "verdict" else 2)
-            found.append(probabilities)
-    expected = wholes[name]
+    before, lines = counts(url, *metrics), []
+    with wire_to(url) as wire, CloudClient(f"http://127.0.0.1:{wire.server_address[1]}", TOKEN) as client:
+        found = np.array([send_clip(model, clip, client, cut, packing, progress=lines.append) for clip in curated])
+    assert len({*expected.argmax(axis=1)}) > 1  # the clips differ in style
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
-    assert [each.argmax() for each in found] == [each.argmax() for each in expected]
-    assert np.abs(expected[0] - expected[1]).max() > 5 * tolerance  # the clip matters
-    assert all(line.startswith("so far ") for line in lines) and len(lines) == (0 if cut == "verdict" else 2)
-    rows = {"verdict": 2, "skeletons": 10}.get(cut, sum(len(clip.frames) for clip in curated))
+    rows = {"verdict": 1, "skeletons": 5}.get(cut, 5 if name == "fusion" else 40)
     received, counted = counts(url, *metrics) - before
-    assert (received, counted) == (client.sent, rows) and client.retries == 0
-    frames = sum(clip.frames.nbytes for clip in curated)
-    assert 0 < client.sent < share * frames
+    assert (received, counted, client.retries) == (client.sent, rows * len(curated), 0)
+    assert client.sent < wire.count < client.sent + 500 * client.requests  # with the headers
+    assert wire.count < share * sum(clip.frames.nbytes for clip in curated)
+    assert len(lines) == client.requests - len(curated) and all(line.startswith("so far ") for line in lines)
 
 
 def test_a_recording_ends_after_its_time(clip, tmp_path):
@@ -160,12 +206,20 @@ def test_a_recording_ends_after_its_time(clip, tmp_path):
     np.testing.assert_allclose(part.timestamps[:20], whole.timestamps[:20], rtol=0, atol=1e-9)
 
 
-def test_one_of_so_many_frames_is_sent(models, curated, url):
-    model, [clip, _] = models["hybrid"], curated
-    inputs = np.concatenate(list(network_inputs(model.bundle.description, clip)))
-    with CloudClient(url, TOKEN) as client:
-        _, probabilities = send_clip(model, clip, client, "400", every=7)
-    np.testing.assert_allclose(probabilities, model.predict("inputs", inputs[::7]).mean(axis=0), rtol=0, atol=1e-6)
+def test_one_of_so_many_frames_or_skeletons_is_sent(models, curated, url):
+    paper, skeletons = models["cnn_ae_attention"], models["skeleton_tcn"]
+    thinned = Skeletons(*(values[::3] for values in vars(curated[0].skeletons).values()))
+    inputs = {
+        "400": np.concatenate(list(network_inputs(paper.bundle.description, curated[0])))[::3],
+        "skeletons": cut_windows(thinned)[0],
+    }
+    for (cut, rows), model in zip(inputs.items(), (paper, skeletons), strict=True):
+        expected = model.bundle.model.predict(rows, verbose=0).mean(axis=0)
+        with CloudClient(url, TOKEN) as client:
+            found = send_clip(model, curated[0], client, cut, PACKINGS[cut][0], every=3)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    with CloudClient(url, TOKEN) as client, pytest.raises(ValueError, match="one of every 999 leaves fewer than two"):
+        send_clip(skeletons, curated[0], client, "skeletons", "float16", every=999)
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
@@ -177,7 +231,7 @@ class Relay(http.server.BaseHTTPRequestHandler):
         fault = self.server.faults.pop(0) if self.server.faults else "none"
         if fault == "lost on the way":
             return
-        answer = httpx.post(self.server.cloud + self.path, content=body, headers={"Authorization": f"Bearer {TOKEN}"})
+        answer = httpx.post(self.server.cloud + self.path, content=body, headers=BEARER)
         if fault == "answer lost":
             return
         self.send_response(503 if fault == "busy" else answer.status_code)
@@ -197,21 +251,21 @@ def listening(handler):
 
 
 def test_lost_connections_cost_time_but_no_frame_counts_twice(models, curated, wholes, url, monkeypatch):
-    monkeypatch.setattr(serving_edge, "WAIT", (0.01, 0.1))
+    monkeypatch.setattr(serving_edge, "PAUSE", (0.01, 0.1))
     counter = 'dance_tf_rows_total{cut="400"}'
-    before, model, [clip, _] = counts(url, counter), models["hybrid"], curated
+    before, model, clip = counts(url, counter), models["cnn_ae_attention"], curated[0]
     with listening(Relay) as relay, CloudClient(f"http://127.0.0.1:{relay.server_port}") as client:
         relay.cloud, relay.faults = url, ["answer lost", "lost on the way", "none", "answer cut off", "busy"]
-        messages, probabilities = send_clip(model, clip, client, "400")
+        probabilities = send_clip(model, clip, client, "400", "float16")
         relay.shutdown()
-    assert (messages, client.retries, relay.faults) == (2, 4, [])
-    np.testing.assert_allclose(probabilities, wholes["hybrid"][0], rtol=0, atol=1e-6)
-    assert counts(url, counter) - before == len(clip.frames)
+    assert (client.requests, client.retries, relay.faults) == (2, 4, [])
+    np.testing.assert_allclose(probabilities, wholes["cnn_ae_attention"][0], rtol=0, atol=2e-3)
+    assert counts(url, counter) - before == 40
 
 
 def edge(folders, source, *options, cloud, cut="400"):
     """Run the verb; returns its exit status, its document, and the lines on standard error."""
-    arguments = ["edge", folders / "hybrid", source, "--cut", cut, "--to", cloud, "--json", *options]
+    arguments = ["edge", folders / "cnn_ae_attention", source, "--cut", cut, "--to", cloud, "--json", *options]
     result = CliRunner(env={"DANCE_TF_TOKEN": TOKEN}).invoke(app, [str(each) for each in arguments])
     return result.exit_code, json.loads(result.stdout or "{}"), result.stderr.splitlines()
 
@@ -230,7 +284,7 @@ def clip(tmp_path_factory, make_video, make_dance):
 
 def test_a_file_and_a_stream_get_the_verdict_of_the_whole_model(models, folders, clip, url):
     with pooled_process() as process:
-        expected = classify_clip(models["hybrid"].bundle, clip, process)
+        expected = classify_clip(models["cnn_ae_attention"].bundle, clip, process)
     with listening(type("Files", (QuietFiles,), {"folder": clip.parent})) as streaming:
         stream = f"http://127.0.0.1:{streaming.server_port}/{clip.name}"
         found = [edge(folders, source, cloud=url) for source in (clip, stream)]
@@ -238,11 +292,11 @@ def test_a_file_and_a_stream_get_the_verdict_of_the_whole_model(models, folders,
     found.append(edge(folders, clip, cloud=url, cut="clip"))
     for (status, document, lines), source, cut in zip(found, (clip, stream, clip), ("400", "400", "clip"), strict=True):
         assert status == DONE
-        assert document["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+        assert document["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
         assert [document[name] for name in ("clip", "cut", "style")] == [str(source), cut, expected.style]
         assert [document[name] for name in ("frames", "seconds")] == [expected.frames, expected.seconds]
         assert [line.split()[:2] for line in lines] == ([["so", "far"]] if cut == "400" else [])
-        assert (document["messages"], document["retries"]) == (2 if cut == "400" else 1, 0)
+        assert (document["requests"], document["retries"]) == (2 if cut == "400" else 1, 0)
     assert found[0][1]["probabilities"] == found[1][1]["probabilities"]
     assert found[2][1]["sent_bytes"] == clip.stat().st_size > found[0][1]["sent_bytes"]
 
@@ -277,18 +331,18 @@ def test_what_an_edge_cannot_do_is_one_line(folders, clip, url, source, options,
 
 def test_a_refusal_of_the_cloud_is_one_line_and_not_tried_again(models, curated, url):
     other = CutModel(
-        dataclasses.replace(models["hybrid"].bundle, description=ModelDescription(STYLES, "other", "frame"))
+        dataclasses.replace(models["cnn_ae_attention"].bundle, description=ModelDescription(STYLES, "other", "frame"))
     )
     for model, token, reason in (
-        (models["hybrid"], "wrong", r"refused the clip \(401: a wrong token, or none: set DANCE_TF_TOKEN\)"),
-        (other, TOKEN, r"refused the clip \(400: the message is for another model: give edge and cloud the same"),
+        (models["cnn_ae_attention"], "wrong", r"refused the clip \(401: a wrong token, or none: set DANCE_TF_TOKEN\)"),
+        (other, TOKEN, r"refused the clip \(404: no such model here: give edge and cloud the same model folder"),
     ):
         with CloudClient(url, token) as client, pytest.raises(CloudError, match=reason):
-            send_clip(model, curated[0], client, "150")
+            send_clip(model, curated[0], client, "150", "int8")
         assert client.retries == 0
     with listening(QuietAnswers) as stranger, CloudClient(f"http://127.0.0.1:{stranger.server_port}") as client:
         with pytest.raises(CloudError, match="gave an answer to something else: is it a cloud of dance_tf"):
-            send_clip(models["hybrid"], curated[0], client, "150")
+            send_clip(models["cnn_ae_attention"], curated[0], client, "150", "int8")
         stranger.shutdown()
 
 
@@ -303,27 +357,34 @@ class QuietAnswers(Relay):
         self.wfile.write(b"{}")
 
 
-def test_hundreds_of_broken_messages_cause_no_fault_of_the_server(models, url, mutate):
-    features = pack_features(np.random.default_rng(1).normal(size=(2, 150)).astype(np.float32), "int8")
-    good = write_message(Message(models["hybrid"].bundle.fingerprint, "ab" * 16, 0, "150", features))
+def test_hundreds_of_broken_requests_cause_no_fault_of_the_server(models, url, mutate):
+    good = write_arrays(pack_features(np.random.default_rng(1).normal(size=(2, 150)).astype(np.float32), "int8"))
+    query = {"model": models["cnn_ae_attention"].bundle.fingerprint, "cut": "150", "packing": "int8", "rows": "2"}
     generator = np.random.default_rng(0)
-    bodies = [mutate(good, generator) for _ in range(300)] + [generator.bytes(size) for size in range(0, 4000, 50)]
+    values = ("", "-1", "0", "3", "1e3", "9" * 5000, "nan", "\x00", "../..", "clip", "frames", "exact", "float16", "é")
+    wrong = [query | {name: value} for name in query for value in values]
+    asked = [(query, mutate(good, generator)) for _ in range(150)] + [(each, good) for each in wrong]
+    asked += [(query, generator.bytes(size)) for size in range(0, 2000, 100)] + [
+        ({}, good),
+        (query, LARGE),
+        (query, good),
+    ]
 
     async def post_all():
-        async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url, headers=BEARER, timeout=60) as client:
             few = asyncio.Semaphore(8)
 
-            async def post(body):
+            async def post(query, body):
                 async with few:
-                    return await client.post("/v1/features", content=body)
+                    return await client.post("/v1/features", params=query, content=body)
 
-            return await asyncio.gather(*map(post, (*bodies, LARGE, good)))
+            return await asyncio.gather(*(post(*each) for each in asked))
 
     *answers, large, last = asyncio.run(post_all())
     statuses = [answer.status_code for answer in answers]
-    assert set(statuses) <= {200, 400} and statuses.count(400) > 0.9 * len(statuses)
+    assert set(statuses) <= {200, 400, 404, 422} and statuses.count(200) < 0.05 * len(statuses)
     assert (large.status_code, last.status_code) == (413, 200)
-    assert all("\n" not in answer.text and "Traceback" not in answer.text for answer in answers)
+    assert all("\n" not in answer.text and len(answer.text) < 250 for answer in answers)
 
 
 def test_a_server_that_is_stopped_finishes_what_it_took(server, url, clip):
@@ -333,7 +394,7 @@ def test_a_server_that_is_stopped_finishes_what_it_took(server, url, clip):
     before = counts(url, counter)
 
     def send():
-        answers.append(httpx.post(f"{url}/v1/clips", content=body, headers={"Authorization": f"Bearer {TOKEN}"}))
+        answers.append(httpx.post(f"{url}/v1/clips", content=body, headers=BEARER, timeout=60))
 
     (sending := threading.Thread(target=send)).start()
     while counts(url, counter) - before < len(body):
