@@ -47,8 +47,8 @@ def fidelity_text(shares: pd.DataFrame, validation: pd.DataFrame) -> str:
     named, none, unknown = (row for row in shares.to_dict("records"))
     sentences = [
         f"Compared with templates of other dancers, {percents(named)} % of {counted(named['clips'], 'clip')} are "
-        f"nearest to their own style. {percents(none)} % are too far from all styles to be judged; without the templates "
-        f"of their own style, {percents(unknown)} %."
+        f"nearest to their own style. {percents(none)} % are too far from all styles to be judged; without the "
+        f"templates of their own style, {percents(unknown)} %."
     ]
     if len(validation):
         asked = validation.dropna(subset="goal")

@@ -19,6 +19,7 @@ from dance_tf.video.frames import (
     ReadSettings,
     open_footage,
     read_footage,
+    read_pictures,
 )
 from dance_tf.video.luma import fit_luma
 
@@ -38,6 +39,15 @@ def test_every_frame_in_order_with_its_time_and_a_heartbeat(ramp_file):
     assert (footage.width, footage.height, footage.warnings) == (48, 64, ())
     assert footage.frame_rate == pytest.approx(30, rel=1e-3) and footage.seconds == pytest.approx(1, rel=1e-3)
     assert len(beats) == 30
+
+
+def test_pictures_are_those_nearest_to_the_times(ramp_file):
+    wanted = [0.9, 0.11, 0.0, 5.0]
+    pictures = read_pictures(ramp_file, wanted, 10)
+    assert all(picture.shape == (64, 48, 3) and picture.dtype == np.uint8 for picture in pictures)
+    # ten pictures a second, of gray levels that grow by 4 in each of 30 frames a second
+    expected = [40 + 4 * frame for frame in (27, 3, 0, 27)]
+    assert np.allclose([picture[32, 24].mean() for picture in pictures], expected, atol=2)
 
 
 @pytest.mark.parametrize("threads", [1, 4])
