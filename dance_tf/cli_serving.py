@@ -87,11 +87,11 @@ def cloud(
     from dance_tf.serving.cloud import CloudSettings, make_app, run_cloud
     from dance_tf.serving.wire import TOKEN_VARIABLE
 
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token and host not in LOOPBACK:
         fail(f"other machines could connect to {host}: set {TOKEN_VARIABLE} to a long secret, which clients must send")
     settings = CloudSettings(token, requests_per_minute, max_megabytes << 20, seconds)
-    app = make_app({folder.resolve().name: load_bundle(folder) for folder in models}, settings)
+    app = make_app([(folder.resolve().name, load_bundle(folder)) for folder in models], settings)
     run_cloud(app, host, port, seconds, lambda address: say(f"cloud at {address}; its interface: {address}/docs"))
 
 
@@ -121,7 +121,7 @@ def edge(
     from dance_tf.serving.wire import TOKEN_VARIABLE
 
     cut_model = CutModel(load_bundle(model))
-    with CloudClient(to, os.environ.get(TOKEN_VARIABLE, ""), patience) as client:
+    with CloudClient(to, os.environ.get(TOKEN_VARIABLE, "").strip(), patience) as client:
         say_so_far = partial(say, err=True)
         verdict = classify_at_edge(cut_model, source, client, cut, packing, every, seconds, say_so_far)
     sent = f"{verdict.sent_bytes:,} bytes in {verdict.requests} {'request' if verdict.requests == 1 else 'requests'}"

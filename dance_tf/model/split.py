@@ -1,32 +1,18 @@
-"""A network in two halves: one computes the features of a layer, the other goes on from these features.
+"""A network in two halves: the edge computes the features of a layer, the cloud goes on from these features.
 
 The halves share the weights of the network, so together they give its probabilities.
 """
-
-from dataclasses import dataclass
 
 import keras
 
 FEATURE_LAYERS = {"1536": "fusion", "400": "dense_1", "150": "dense_2"}  # number of features: layer of `build_hybrid`
 
 
-@dataclass(frozen=True)
-class Halves:
-    """A network cut at a layer.
-
-    Attributes:
-        edge: from the inputs of the network to the features float [batch, n].
-        cloud: from the features to probabilities [batch, classes].
-    """
-
-    edge: keras.Model
-    cloud: keras.Model
-
-
-def split_network(model: keras.Model) -> dict[str, Halves]:
+def split_network(model: keras.Model) -> dict[str, tuple[keras.Model, keras.Model]]:
     """Return the halves of a network for each number of features in `FEATURE_LAYERS` that it can be cut at.
 
-    Networks of skeletons and users' own networks may have no such layer, those with one path have not all of them.
+    The first half gives float [batch, features], the second takes them. Networks of skeletons, the fusion and users'
+    own networks have no layer that everything goes through, those with one path have not all of them.
     """
     layers = {layer.name: layer for layer in model.layers}
     halves = {}
@@ -34,7 +20,7 @@ def split_network(model: keras.Model) -> dict[str, Halves]:
         features = layers[name].output if name in layers else None
         if isinstance(features, keras.KerasTensor) and tuple(features.shape) == (None, int(count)):
             try:
-                halves[count] = Halves(keras.Model(model.inputs, features), keras.Model(features, model.outputs[0]))
-            except ValueError:  # another path leads around this layer of a user's network
+                halves[count] = keras.Model(model.inputs, features), keras.Model(features, model.outputs[0])
+            except ValueError:  # another path leads around this layer
                 continue
     return halves

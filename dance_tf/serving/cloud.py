@@ -18,8 +18,9 @@ import logging
 import math
 import signal
 import socket
+import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -130,36 +131,35 @@ class Batcher:
             parts, counts, futures = zip(*taken, strict=True)
             self._observe(sum(counts))
             try:
-                answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._predict, *parts)
+                rows = await asyncio.get_running_loop().run_in_executor(self._pool, self._predict, *parts)
+                answers = np.split(rows, np.cumsum(counts)[:-1])
             except Exception as error:  # noqa: BLE001 - each request of the call gets the error
-                for future in futures:
-                    future.set_exception(error)
-                continue
-            for future, rows in zip(futures, np.split(answer, np.cumsum(counts)[:-1]), strict=True):
-                future.set_result(rows)
+                answers = [error] * len(futures)
+            for future, answer in zip(futures, answers, strict=True):
+                if not future.done():  # the server may be shutting down
+                    (future.set_exception if isinstance(answer, Exception) else future.set_result)(answer)
 
 
 class Cloud:
     """What the endpoints do.
 
     Args:
-        bundles: models by name.
+        bundles: names and models.
         settings: the limits.
     """
 
-    def __init__(self, bundles: Mapping[str, ModelBundle], settings: CloudSettings) -> None:
-        self.settings, self.names = settings, {bundle.fingerprint: name for name, bundle in bundles.items()}
-        self.models = {bundle.fingerprint: CutModel(bundle) for bundle in bundles.values()}
+    def __init__(self, bundles: Sequence[tuple[str, ModelBundle]], settings: CloudSettings) -> None:
+        self.settings, self.names = settings, {bundle.fingerprint: name for name, bundle in bundles}
+        self.models = {bundle.fingerprint: CutModel(bundle) for _, bundle in bundles}
         self.registry = CollectorRegistry()
-        self.requests = self._metric(Counter, "requests", "Requests", "path", "status")
-        self.seconds = self._metric(Histogram, "request_seconds", "Time to answer", "path")
+        self.seconds = self._metric(Histogram, "request_seconds", "Time to answer", "path", "status")
         self.received = self._metric(Counter, "received_bytes", "Bytes of request bodies", "path")
         self.rows = self._metric(Counter, "rows", "Frames or windows classified, each once", "cut")
         sizes = [2**power for power in range(11)]
         self.calls = self._metric(Histogram, "rows_per_call", "Rows in a call of a network", buckets=sizes)
-        pool = ThreadPoolExecutor(1)
+        self._pool = ThreadPoolExecutor(1)  # all networks run here
         self._batchers = {
-            (key, stage): Batcher(partial(model.predict, stage), pool, self.calls.observe)
+            (key, stage): Batcher(partial(model.predict, stage), self._pool, self.calls.observe)
             for key, model in self.models.items()
             for stage in model.stages
         }
@@ -262,26 +262,23 @@ class Cloud:
     async def classify_file(self, key: str, path: Path) -> Verdict:
         """Curate and classify a video file; as many at a time as there are pairs of cores."""
         async with self._clips:
-            verdict = await asyncio.to_thread(self._classify_file, key, path, asyncio.get_running_loop())
-        self.rows.labels("clip").inc(verdict.frames["used"])
-        return verdict
+            return await asyncio.to_thread(self._classify_file, self.models[key], path)
 
-    def _classify_file(self, key: str, path: Path, loop: asyncio.AbstractEventLoop) -> Verdict:
-        started, description = perf_counter(), self.models[key].bundle.description
+    def _classify_file(self, model: CutModel, path: Path) -> Verdict:
+        started, description = perf_counter(), model.bundle.description
         with pooled_process() as process, curated_clip(description, path, process) as curated:
-            parts = [
-                asyncio.run_coroutine_threadsafe(self._batchers[key, WHOLE](rows), loop).result()
-                for rows in network_inputs(description, curated, CLIP_ROWS)
-            ]
-            probabilities = np.concatenate(parts).mean(axis=0, dtype=np.float64)
+            inputs = network_inputs(description, curated, CLIP_ROWS)
+            rows = np.concatenate([self._pool.submit(model.predict, WHOLE, part).result() for part in inputs])
+            self.rows.labels("clip").inc(len(rows))
+            probabilities = rows.mean(axis=0, dtype=np.float64)
             return make_verdict(description, path.name, curated, probabilities, perf_counter() - started)
 
 
-def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = CloudSettings()) -> FastAPI:
+def make_app(bundles: Sequence[tuple[str, ModelBundle]], settings: CloudSettings = CloudSettings()) -> FastAPI:
     """Return the server of models.
 
     Args:
-        bundles: models by name; two with the same weights and description count as one.
+        bundles: names and models; two with the same weights and description count as one.
         settings: the limits.
     """
     cloud = Cloud(bundles, settings)
@@ -325,8 +322,10 @@ def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = Cloud
             ModelAnswer(
                 model=key,
                 name=cloud.names[key],
+                strategy=Path(model.bundle.description.strategy).name,  # users' own networks have a path
+                view=model.bundle.description.view,
+                styles=model.bundle.description.styles,
                 cuts=model.cuts,
-                **{name: getattr(model.bundle.description, name) for name in ("strategy", "view", "styles")},
             )
             for key, model in cloud.models.items()
         ]
@@ -350,8 +349,7 @@ def make_app(bundles: Mapping[str, ModelBundle], settings: CloudSettings = Cloud
             logging.getLogger("uvicorn.error").exception("a request failed")
             response = _refusal(500, "a fault of the cloud; its log has the details")
         path = getattr(request.scope.get("route"), "path", "other")
-        cloud.requests.labels(path, response.status_code).inc()
-        cloud.seconds.labels(path).observe(perf_counter() - started)
+        cloud.seconds.labels(path, response.status_code).observe(perf_counter() - started)
         return response
 
     app.include_router(guarded)
@@ -374,18 +372,12 @@ def _refuse(status: int, request: Request, error: Exception) -> JSONResponse:
     return _refusal(status, failure_reason(error) if isinstance(error, MemoryError) else str(error))
 
 
-REFUSED = {
-    RequestValidationError: 422,
-    WireError: 400,
-    ReadError: 422,
-    LostProcess: 422,
-    MemoryError: 422,
-    WeightsError: 501,
-}
+UNREADABLE = (RequestValidationError, ReadError, LostProcess, MemoryError)
+REFUSED = {WireError: 400, **dict.fromkeys(UNREADABLE, 422), WeightsError: 501}
 
 
 def run_cloud(app: FastAPI, host: str, port: int, seconds: float, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; then answer the requests that were taken, and return.
+    """Serve until SIGTERM or Ctrl-C; then answer the requests that were taken, and exit with status 0.
 
     Args:
         app: of `make_app`.
@@ -401,11 +393,9 @@ def run_cloud(app: FastAPI, host: str, port: int, seconds: float, ready: Callabl
         options = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"}
         config = uvicorn.Config(app, timeout_graceful_shutdown=math.ceil(2 * seconds), **options)
         ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
-        # uvicorn raises the signal again when it has shut down
-        former = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGTERM, signal.SIGINT)}
+        for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has shut down
+            signal.signal(each, lambda *_: sys.exit())
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
-            for each, handler in former.items():
-                signal.signal(each, handler)
             close_pool()

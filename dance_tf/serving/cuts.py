@@ -12,22 +12,9 @@ from dance_tf.model.bundle import ModelBundle
 from dance_tf.model.split import split_network
 from dance_tf.pose.joints import cut_windows
 from dance_tf.pose.skeleton import Skeletons
+from dance_tf.serving import wire
 from dance_tf.serving.verdict import BATCH, NetworkInput, network_inputs
-from dance_tf.serving.wire import (
-    CUTS,
-    MAX_POSES,
-    MAX_ROWS,
-    PACKINGS,
-    Layout,
-    MessageCut,
-    Packing,
-    WireError,
-    pack_features,
-    pack_skeletons,
-    read_arrays,
-    unpack_features,
-    unpack_skeletons,
-)
+from dance_tf.serving.wire import Layout, MessageCut, Packing, WireError
 
 FRAMES_AT_ONCE = 32  # in a request
 WHOLE = "whole"  # stage of the network that nobody has cut
@@ -48,21 +35,22 @@ class CutModel:
 
     def __init__(self, bundle: ModelBundle) -> None:
         self.bundle = bundle
-        self._halves = split_network(bundle.model)
-        self.stages = {WHOLE: bundle.model, **{cut: halves.cloud for cut, halves in self._halves.items()}}
+        halves = split_network(bundle.model)
+        self._edges = {cut: edge for cut, (edge, _) in halves.items()}
+        self.stages = {WHOLE: bundle.model, **{cut: cloud for cut, (_, cloud) in halves.items()}}
 
     @property
     def cuts(self) -> tuple[str, ...]:
         """The cuts that this model has, from most to least data."""
-        reads = {"skeletons"} if self.bundle.description.view == "skeleton" else {"frames", *self._halves}
-        return tuple(cut for cut in CUTS if cut in reads | {"clip", "verdict"})
+        reads = {"skeletons"} if self.bundle.description.view == "skeleton" else {"frames", *self._edges}
+        return tuple(cut for cut in wire.CUTS if cut in reads | {"clip", "verdict"})
 
     def check(self, cut: str, packing: str = "") -> None:
-        """Raise ValueError if the model does not have a cut, or the cut no such packing; empty is the first one."""
+        """Raise WireError if the model does not have a cut, or the cut no such packing; empty is the first one."""
         if cut not in self.cuts:
-            raise ValueError(f"this model cannot be cut at {cut!r}: use one of {', '.join(self.cuts)}")
-        if packing and packing not in (known := PACKINGS.get(cut, ())):
-            raise ValueError(f"the cut {cut} cannot be packed as {packing}: use {' or '.join(known) or 'no packing'}")
+            raise WireError(f"this model cannot be cut at {cut!r}: use one of {', '.join(self.cuts)}")
+        if packing and packing not in (known := wire.PACKINGS.get(cut, ())):
+            raise WireError(f"the cut {cut} cannot be packed as {packing}: use {' or '.join(known) or 'no packing'}")
 
     def edge_arrays(
         self, curated: CuratedClip, cut: MessageCut, packing: Packing, every: int = 1
@@ -76,26 +64,24 @@ class CutModel:
             every: send one of so many frames, windows or (for the cut "skeletons") skeletons.
 
         Raises:
-            ValueError: `every` leaves too few skeletons.
-            WireError: values that the packing cannot hold.
+            WireError: values that the packing cannot hold, or `every` leaves too few skeletons.
         """
         description = self.bundle.description
+        at_once = max(1, FRAMES_AT_ONCE // description.sequence_length)
         if cut == "skeletons":
             thinned = Skeletons(*(values[::every] for values in vars(curated.skeletons).values()))
             if thinned.valid.sum() < 2:
-                raise ValueError(f"one of every {every} leaves fewer than two skeletons: send more of them")
-            yield len(thinned.times), pack_skeletons(thinned, packing)
+                raise WireError(f"one of every {every} leaves fewer than two skeletons: send more of them")
+            yield len(thinned.times), wire.pack_skeletons(thinned, packing)
         elif cut == "verdict":
             parts = [self.predict(WHOLE, part) for part in network_inputs(description, curated, every=every)]
             yield 1, {"probabilities": np.concatenate(parts).mean(axis=0, dtype=np.float64)[None]}
         else:
-            for part in network_inputs(
-                description, curated, max(1, FRAMES_AT_ONCE // description.sequence_length), every
-            ):
+            for part in network_inputs(description, curated, at_once, every):
                 if cut == "frames":
                     arrays = part if isinstance(part, dict) else {"frames": part}
                 else:
-                    arrays = pack_features(_run(self._halves[cut].edge, part), packing)
+                    arrays = wire.pack_features(_run(self._edges[cut], part), packing)
                 yield count_rows(part), arrays
 
     def layout(self, cut: MessageCut, packing: Packing, rows: int) -> Layout:
@@ -107,11 +93,8 @@ class CutModel:
         Raises:
             WireError: the model has no such cut, the cut no such packing, or there are too many rows.
         """
-        try:
-            self.check(cut, packing)
-        except ValueError as error:
-            raise WireError(str(error)) from error
-        if rows > (most := MAX_POSES if cut == "skeletons" else MAX_ROWS):
+        self.check(cut, packing)
+        if rows > (most := wire.MAX_POSES if cut == "skeletons" else wire.MAX_ROWS):
             raise WireError(f"{rows:,} rows are over the limit of {most:,} for the cut {cut}")
         if cut == "frames":
             inputs = self.bundle.model.input
@@ -133,12 +116,12 @@ class CutModel:
         Raises:
             WireError: as in `layout` and `read_arrays`.
         """
-        arrays = read_arrays(body, self.layout(cut, packing, rows))
+        arrays = wire.read_arrays(body, self.layout(cut, packing, rows))
         if cut == "skeletons":
-            return WHOLE, cut_windows(unpack_skeletons(arrays))[0]
+            return WHOLE, cut_windows(wire.unpack_skeletons(arrays))[0]
         if cut == "frames":
             return WHOLE, arrays.get("frames", arrays)
-        return (cut, arrays["probabilities"]) if cut == "verdict" else (cut, unpack_features(arrays))
+        return (cut, arrays["probabilities"]) if cut == "verdict" else (cut, wire.unpack_features(arrays))
 
     def predict(self, stage: str, *parts: NetworkInput) -> np.ndarray:
         """Return probabilities float32 [n, styles] of all parts, each with any number of rows."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import av
 import httpx
@@ -22,7 +23,7 @@ from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.run import pooled_process
 from dance_tf.serving.cuts import CutModel
 from dance_tf.serving.verdict import Verdict, curated_clip, make_verdict
-from dance_tf.serving.wire import PACKINGS, write_arrays
+from dance_tf.serving.wire import PACKINGS, WireError, write_arrays
 from dance_tf.video.decode import explain
 from dance_tf.video.stills import ReadError
 
@@ -40,7 +41,7 @@ class _Busy(RuntimeError):
     """The cloud asks to send the request again."""
 
 
-class CloudClient:
+class CloudClient(httpx.Client):
     """Sends requests to a cloud, again if the connection is lost.
 
     A request sent again is the same one, and the cloud gives the same answer, so nothing counts twice.
@@ -61,23 +62,13 @@ class CloudClient:
 
     def __init__(self, url: str, token: str = "", patience: float = 180.0) -> None:
         headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
-        try:
-            self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(90.0, connect=5.0))
-        except httpx.InvalidURL:
-            self._http = httpx.Client()
-        if self._http.base_url.scheme not in ("http", "https") or not self._http.base_url.host:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"{url} is not the address of a cloud, such as http://127.0.0.1:8000")
+        super().__init__(base_url=url, headers=headers, timeout=httpx.Timeout(90.0, connect=5.0))
         self.url, self._patience = url, patience
         self.requests = self.sent = self.retries = 0
 
-    def __enter__(self) -> CloudClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def post(self, path: str, body: bytes, **query: str | int) -> dict:
+    def ask(self, path: str, body: bytes, **query: str | int) -> dict:
         """Return the answer to a request.
 
         Raises:
@@ -94,14 +85,14 @@ class CloudClient:
             for attempt in attempts:
                 with attempt:
                     self.retries += attempt.retry_state.attempt_number > 1
-                    return self._post(path, body, query)
+                    return self._ask(path, body, query)
         except (httpx.TransportError, _Busy) as error:
             why = str(error) or type(error).__name__
             raise CloudError(f"{self.url} does not answer ({why}), so there is no verdict: is it running?") from error
 
-    def _post(self, path: str, body: bytes, query: dict[str, str | int]) -> dict:
+    def _ask(self, path: str, body: bytes, query: dict[str, str | int]) -> dict:
         self.sent += len(body)
-        response = self._http.post(path, content=body, params=query)
+        response = self.post(path, content=body, params=query)
         try:
             answer = response.json()
             reason = answer.get("detail", "")
@@ -156,17 +147,18 @@ def classify_at_edge(
         progress: called with a line after each answer but the last: the verdict so far.
 
     Raises:
-        ValueError: an impossible cut or packing.
+        WireError: an impossible cut or packing, or values that cannot be sent.
         ReadError: the source cannot be read, or nothing is left after curation.
         CloudError: the cloud cannot be reached, or refuses the clip.
-        WireError: what would be sent is too large, or has values that the packing cannot hold.
     """
     started = time.perf_counter()
     model.check(cut, packing)
+    if cut == "clip" and every > 1:
+        raise WireError("the cut clip sends the whole file, and not one of so many frames: leave out --every")
     packing = packing or PACKINGS.get(cut, ("",))[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path, notes = Path(source), ()
-        if is_live(source):
+        if "://" in source or source.startswith(CAMERA):
             notes = record(source, seconds, path := Path(folder) / "recording")
         if cut == "clip":
             verdict = _send_file(model, path, client)
@@ -184,7 +176,7 @@ def _send_file(model: CutModel, path: Path, client: CloudClient) -> Verdict:
         body = path.read_bytes()
     except OSError as error:
         raise ReadError(f"{path.name}: cannot be sent as a file ({error.strerror})") from error
-    answer = client.post("/v1/clips", body, model=model.bundle.fingerprint)
+    answer = client.ask("/v1/clips", body, model=model.bundle.fingerprint)
     with _expected(client):
         return Verdict(**answer | {"notes": tuple(answer["notes"])})
 
@@ -207,7 +199,7 @@ def send_clip(
     for rows, arrays in model.edge_arrays(curated, cut, packing, every):
         if seen:
             progress(f"so far {styles[total.argmax()]}, confidence {total.max() / seen:.0%}")
-        answer = client.post("/v1/features", write_arrays(arrays), model=key, cut=cut, packing=packing, rows=rows)
+        answer = client.ask("/v1/features", write_arrays(arrays), model=key, cut=cut, packing=packing, rows=rows)
         with _expected(client):
             total += answer["rows"] * np.array([answer["probabilities"][style] for style in styles], np.float64)
             seen += answer["rows"]
@@ -221,11 +213,6 @@ def _expected(client: CloudClient) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError) as error:
         raise CloudError(f"{client.url} gave an answer to something else: is it a cloud of dance_tf?") from error
-
-
-def is_live(source: str) -> bool:
-    """Return whether a source is a stream or a camera, and not a file."""
-    return "://" in source or source.startswith(CAMERA)
 
 
 def record(source: str, seconds: float, path: Path) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ The query of the request says what the body holds:
     packing    one of `PACKINGS[cut]`
     rows       number of frames, windows or skeletons
 
-The body holds the arrays of `CutModel.layout`, little-endian, one after the other, in one Zstandard frame (RFC 8878)
-with its size and check sum. An array with items of two bytes is stored as differences along its first axis (modulo
-2^16), all low bytes before all high bytes, which compresses better. The cut "clip" is not sent like this: the video
-file itself goes to `POST /v1/clips`.
+The body holds the arrays of `CutModel.layout`, little-endian, in the order of their names, in one Zstandard frame (RFC
+8878) with its size and check sum. An array with items of two bytes is stored as differences along its first axis
+(modulo 2^16), all low bytes before all high bytes, which compresses better. The cut "clip" is not sent like this: the
+video file itself goes to `POST /v1/clips`.
 
 A body has no names, types or sizes of its own, and nothing is decompressed whose size is not the expected one. So
 reading a broken or hostile body takes at most `MAX_ARRAYS` bytes beside the body, and raises `WireError`, with one line
@@ -35,19 +35,15 @@ MAX_ARRAYS = 8 << 20  # bytes, before compression
 MAX_ROWS, MAX_POSES = 1024, 16_384  # of frames or windows, of skeletons
 MAX_SECONDS = 3600.0  # of skeletons
 STEP = 1 / 4096  # of int16 landmarks: as fine as float16 is between 0.25 and 0.5; the largest is 8
-LEVEL = 6  # of Zstandard
 
 MessageCut = Literal["frames", "skeletons", "1536", "400", "150", "verdict"]
 Packing = Literal["exact", "float32", "float16", "int16", "int8"]
 CUTS = ("clip", *get_args(MessageCut))
 FEATURES = ("float32", "float16", "int8")
 PACKINGS: dict[str, tuple[Packing, ...]] = {  # the first changes nothing
-    "frames": ("exact",),
     "skeletons": ("float16", "int16"),
-    "1536": FEATURES,
-    "400": FEATURES,
-    "150": FEATURES,
-    "verdict": ("exact",),
+    **dict.fromkeys(("frames", "verdict"), ("exact",)),
+    **dict.fromkeys(("1536", "400", "150"), FEATURES),
 }
 Layout = Mapping[str, tuple[str, tuple[int, ...]]]  # data type and shape of arrays, by name
 
@@ -62,11 +58,12 @@ def write_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     Raises:
         WireError: the arrays are too large, or have values that `read_arrays` would refuse.
     """
-    if sum(array.nbytes for array in arrays.values()) > MAX_ARRAYS:
-        raise WireError(f"more than {MAX_ARRAYS:,} bytes in one request: send one of so many frames or skeletons")
     _check_values(arrays)
-    stored = b"".join(map(_stored, arrays.values()))
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(stored)
+    stored = b"".join(_stored(arrays[name]) for name in sorted(arrays))
+    body = zstandard.ZstdCompressor(level=6, write_checksum=True).compress(stored)
+    if len(stored) > MAX_ARRAYS or len(body) > MAX_BODY:
+        raise WireError(f"{len(stored):,} bytes are too many for one request: send one of so many with --every")
+    return body
 
 
 def read_arrays(body: bytes, layout: Layout) -> dict[str, np.ndarray]:
@@ -75,19 +72,19 @@ def read_arrays(body: bytes, layout: Layout) -> dict[str, np.ndarray]:
     Raises:
         WireError: it does not hold such arrays, or impossible values.
     """
-    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout.values()]
-    if sum(sizes) > MAX_ARRAYS:
-        raise WireError(f"more than {MAX_ARRAYS:,} bytes in one request")
+    sizes = {name: math.prod(shape) * np.dtype(dtype).itemsize for name, (dtype, shape) in layout.items()}
+    if (total := sum(sizes.values())) > MAX_ARRAYS:
+        raise WireError(f"{total:,} bytes are too many for one request: the limit is {MAX_ARRAYS:,}")
     try:
-        if zstandard.get_frame_parameters(body).content_size != sum(sizes):
+        if zstandard.get_frame_parameters(body).content_size != total:
             raise WireError("the body has another size than the query says")
         decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ARRAYS)
         stored = memoryview(decompressor.decompress(body, allow_extra_data=False))
     except zstandard.ZstdError as error:
         raise WireError("the body is not a whole Zstandard frame") from error
     arrays = {}
-    for (name, (dtype, shape)), size in zip(layout.items(), sizes, strict=True):
-        arrays[name], stored = _restored(stored[:size], np.dtype(dtype), shape), stored[size:]
+    for name, (dtype, shape) in sorted(layout.items()):
+        arrays[name], stored = _restored(stored[: sizes[name]], np.dtype(dtype), shape), stored[sizes[name] :]
     _check_values(arrays)
     return arrays
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from dance_tf.model.networks import NetworkSettings, build_hybrid
+from dance_tf.model.networks import NetworkSettings, build_fusion, build_hybrid
 from dance_tf.model.skeletons import build_tcn
 from dance_tf.model.split import split_network
 
@@ -18,13 +18,13 @@ def hybrid():
 @pytest.mark.parametrize("cut", CUTS)
 def test_the_halves_of_the_papers_network_give_its_probabilities(hybrid, cut):
     frames = np.random.default_rng(0).integers(0, 256, (5, 128, 128, 1), np.uint8)
-    halves = split_network(hybrid)[cut]
-    features = halves.edge.predict(frames, verbose=0)
+    edge, cloud = split_network(hybrid)[cut]
+    features = edge.predict(frames, verbose=0)
     assert features.shape == (5, int(cut))
     whole = hybrid.predict(frames, verbose=0)
-    np.testing.assert_allclose(halves.cloud.predict(features, verbose=0), whole, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(cloud.predict(features, verbose=0), whole, rtol=0, atol=1e-7)
     assert np.ptp(whole, axis=0).max() > 1e-3  # the frames matter
-    assert sum(map(len, (halves.edge.weights, halves.cloud.weights))) == len(hybrid.weights)
+    assert sum(map(len, (edge.weights, cloud.weights))) == len(hybrid.weights)
 
 
 def small(*, bypass: bool) -> keras.Model:
@@ -38,5 +38,6 @@ def small(*, bypass: bool) -> keras.Model:
 
 def test_only_layers_that_all_of_a_network_goes_through_are_cuts(hybrid):
     one_path = build_hybrid(NetworkSettings(), "cnn", cnn=True)
-    networks = (hybrid, one_path, build_tcn(3), small(bypass=False), small(bypass=True))
-    assert [tuple(split_network(each)) for each in networks] == [CUTS, CUTS[1:], (), CUTS[1:], ()]
+    fusion = build_fusion(NetworkSettings(sequence_length=2))
+    networks = (hybrid, one_path, build_tcn(3), fusion, small(bypass=False), small(bypass=True))
+    assert [tuple(split_network(each)) for each in networks] == [CUTS, CUTS[1:], (), (), CUTS[1:], ()]

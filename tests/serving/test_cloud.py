@@ -39,7 +39,7 @@ def tiny() -> ModelBundle:
     kernel = np.zeros((150, 2), np.float32)
     kernel[0] = [-1, 1]
     logits.set_weights([kernel, np.zeros(2, np.float32)])
-    return ModelBundle(model, ModelDescription(STYLES, "cnn", "frame"))
+    return ModelBundle(model, ModelDescription(STYLES, "/home/me/own.py:tiny", "frame"))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def samples(text):
 
 
 def test_a_message_gets_the_mean_probabilities_of_its_rows(bundle):
-    response = ask(make_app({"tiny": bundle}), **part_of(bundle))
+    response = ask(make_app([("tiny", bundle)]), **part_of(bundle))
     expected = 1 / (1 + np.exp(-1.0))
     answer = response.json()
     assert response.status_code == 200
@@ -101,7 +101,7 @@ def test_a_message_gets_the_mean_probabilities_of_its_rows(bundle):
     [(f"Bearer {TOKEN}", 200), ("", 401), (TOKEN, 401), ("Bearer a long", 401), ("Bearer \xe9", 401)],
 )
 def test_only_clients_with_the_token_are_served(bundle, given, status):
-    app, header = make_app({"tiny": bundle}, CloudSettings(TOKEN)), {"Authorization": given.encode()}
+    app, header = make_app([("tiny", bundle)], CloudSettings(TOKEN)), {"Authorization": given.encode()}
     for request in ({"path": "/v1/models"}, {"path": "/metrics"}, part_of(bundle), {"path": "/v1/clips", "body": b""}):
         response = ask(app, **request, headers=header)
         assert response.status_code == (422 if (status, request["path"]) == (200, "/v1/clips") else status)
@@ -111,7 +111,7 @@ def test_only_clients_with_the_token_are_served(bundle, given, status):
 
 
 def test_one_address_may_send_so_many_requests_a_minute(bundle, monkeypatch):
-    app = make_app({"tiny": bundle}, CloudSettings(requests_per_minute=3))
+    app = make_app([("tiny", bundle)], CloudSettings(requests_per_minute=3))
     clock = [59.0] * 5 + [61.0]
     monkeypatch.setattr(serving_cloud, "monotonic", lambda: clock[0])
 
@@ -129,7 +129,7 @@ def test_one_address_may_send_so_many_requests_a_minute(bundle, monkeypatch):
 
 @pytest.mark.parametrize("size", [MAX_BODY + 1, 2 * MAX_BODY + 1])
 def test_a_body_over_the_limit_is_refused(bundle, size):
-    app = make_app({"tiny": bundle}, CloudSettings(clip_bytes=MAX_BODY))
+    app = make_app([("tiny", bundle)], CloudSettings(clip_bytes=MAX_BODY))
     for path in ("/v1/features", "/v1/clips"):
         query = part_of(bundle)["params"] if path == "/v1/features" else {}
         response = ask(app, path, bytes(size), params=query)
@@ -141,7 +141,7 @@ def test_a_client_that_sends_too_slowly_is_refused(bundle):
         yield b"DTFW"
         await asyncio.Event().wait()
 
-    response = ask(make_app({"tiny": bundle}, CloudSettings(seconds=0.05)), **part_of(bundle) | {"body": stops()})
+    response = ask(make_app([("tiny", bundle)], CloudSettings(seconds=0.05)), **part_of(bundle) | {"body": stops()})
     assert (response.status_code, error_of(response)) == (408, "the body was not sent within 0.05 s")
 
 
@@ -158,7 +158,7 @@ def test_a_client_that_sends_too_slowly_is_refused(bundle):
     ],
 )
 def test_wrong_requests_get_one_line(bundle, how, path, body, status, reason):
-    response = within(make_app({"tiny": bundle}), lambda client: client.request(how, path, content=body))
+    response = within(make_app([("tiny", bundle)]), lambda client: client.request(how, path, content=body))
     assert response.status_code == status and error_of(response).startswith(reason)
 
 
@@ -175,12 +175,16 @@ def test_wrong_requests_get_one_line(bundle, how, path, body, status, reason):
         (HALVES, {"rows": 3}, "the body has another size than the query says"),
         (HALVES, {"rows": 1025}, "1,025 rows are over the limit of 1,024 for the cut 150"),
         (HALVES, {"cut": "verdict", "packing": "exact"}, "the body has another size than the query says"),
-        (HALVES, {"cut": "frames", "packing": "exact", "rows": 1024}, "more than 8,388,608 bytes in one request"),
+        (
+            HALVES,
+            {"cut": "frames", "packing": "exact", "rows": 1024},
+            "16,777,216 bytes are too many for one request: the limit is 8,388,608",
+        ),
         (LARGE, {"packing": "int8", "rows": 1}, "the values are so large that they give no probabilities"),
     ],
 )
 def test_parts_that_the_model_cannot_go_on_from_are_refused(bundle, arrays, query, reason):
-    response = ask(make_app({"tiny": bundle}), **part_of(bundle, arrays, **query))
+    response = ask(make_app([("tiny", bundle)]), **part_of(bundle, arrays, **query))
     assert (response.status_code, error_of(response)) == (400, reason)
 
 
@@ -200,7 +204,7 @@ def test_a_clip_that_cannot_be_curated_is_refused_without_details_of_the_machine
         raise fault
 
     monkeypatch.setattr(serving_cloud, "curated_clip", fails)
-    response = ask(make_app({"tiny": bundle}), "/v1/clips", b"a clip")
+    response = ask(make_app([("tiny", bundle)]), "/v1/clips", b"a clip")
     assert (response.status_code, error_of(response)) == (status, reason)
     assert ("/tmp/x: cannot be written" in caplog.text) == (status == 500)
 
@@ -225,7 +229,7 @@ def test_a_server_holds_few_bodies_and_leaves_none(bundle, monkeypatch, tmp_path
         ready.set()
         return second, await first, await send(client, path, b"neither", params=query)
 
-    responses = within(make_app({"tiny": bundle}), talk)
+    responses = within(make_app([("tiny", bundle)]), talk)
     status = 422 if path == "/v1/clips" else 400
     assert [response.status_code for response in responses] == [503, status, status]
     assert error_of(responses[0]) == "busy: send the same again" and responses[0].headers["Retry-After"]
@@ -242,7 +246,7 @@ def test_a_request_sent_again_is_computed_and_counted_once(bundle, monkeypatch):
         return whole(model, stage, *parts)
 
     monkeypatch.setattr(CutModel, "predict", waits)
-    app = make_app({"tiny": bundle}, CloudSettings(seconds=0.1, requests_per_minute=100_000))
+    app = make_app([("tiny", bundle)], CloudSettings(seconds=0.1, requests_per_minute=100_000))
 
     async def talk(client):
         async def persist(arrays):
@@ -296,12 +300,12 @@ def test_rows_that_wait_share_a_call_of_the_network():
 
 
 def test_the_server_describes_itself(bundle):
-    app = make_app({"tiny": bundle})
+    app = make_app([("tiny", bundle)])
     [model] = ask(app, "/v1/models").json()
     assert model == {
         "model": bundle.fingerprint,
         "name": "tiny",
-        "strategy": "cnn",
+        "strategy": "own.py:tiny",
         "view": "frame",
         "styles": list(STYLES),
         "cuts": ["clip", "frames", "150", "verdict"],
@@ -312,8 +316,8 @@ def test_the_server_describes_itself(bundle):
     assert ask(app, "/docs").status_code == 200
     ask(app, "/absent")
     counted = samples(ask(app, "/metrics").text)
-    assert counted['dance_tf_requests_total{path="/v1/models",status="200"}'] == 1
-    assert counted['dance_tf_requests_total{path="other",status="404"}'] == 1
+    assert counted['dance_tf_request_seconds_count{path="/v1/models",status="200"}'] == 1
+    assert counted['dance_tf_request_seconds_count{path="other",status="404"}'] == 1
 
 
 def test_the_verb_starts_only_where_it_may_listen(bundle, monkeypatch):

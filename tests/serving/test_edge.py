@@ -31,7 +31,7 @@ from dance_tf.serving import edge as serving_edge
 from dance_tf.serving.cuts import CutModel
 from dance_tf.serving.edge import CloudClient, CloudError, record, send_clip
 from dance_tf.serving.verdict import classify_clip, network_inputs
-from dance_tf.serving.wire import MAX_BODY, PACKINGS, pack_features, write_arrays
+from dance_tf.serving.wire import MAX_BODY, PACKINGS, WireError, pack_features, write_arrays
 from dance_tf.video.frames import read_footage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,7 +218,7 @@ def test_one_of_so_many_frames_or_skeletons_is_sent(models, curated, url):
         with CloudClient(url, TOKEN) as client:
             found = send_clip(model, curated[0], client, cut, PACKINGS[cut][0], every=3)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-    with CloudClient(url, TOKEN) as client, pytest.raises(ValueError, match="one of every 999 leaves fewer than two"):
+    with CloudClient(url, TOKEN) as client, pytest.raises(WireError, match="one of every 999 leaves fewer than two"):
         send_clip(skeletons, curated[0], client, "skeletons", "float16", every=999)
 
 
@@ -317,6 +317,7 @@ class QuietFiles(http.server.SimpleHTTPRequestHandler):
         ("absent.mp4", (), None, "absent.mp4: no such file"),
         ("absent.mp4", ("--cut", "clip"), None, "absent.mp4: cannot be sent as a file (No such file or directory)"),
         ("http://127.0.0.1:1/x.ts", (), None, "http://127.0.0.1:1/x.ts: cannot be opened (Connection refused)"),
+        (None, ("--cut", "clip", "--every", "2"), None, "the cut clip sends the whole file, and not one of so many"),
         (None, ("--cut", "skeletons"), None, "cannot be cut at 'skeletons': use one of clip, frames, 1536, 400, 150"),
         (None, ("--packing", "int16"), None, "the cut 400 cannot be packed as int16: use float32 or float16 or int8"),
         (None, (), "somewhere", "somewhere is not the address of a cloud, such as http://127.0.0.1:8000"),
