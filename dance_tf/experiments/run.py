@@ -13,6 +13,7 @@ import numpy as np
 from dance_tf.dataset.batches import POSE_VIEWS, View
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, missing_styles
+from dance_tf.evaluation.calibration import fit_operating_points
 from dance_tf.evaluation.intervals import UNITS, estimate_scores
 from dance_tf.evaluation.metrics import scores_of_confusion
 from dance_tf.evaluation.predictions import Predictions
@@ -27,6 +28,7 @@ from dance_tf.model.settings import TrainingSettings
 from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
 SKELETON = "skeleton_tcn"  # of the networks of skeletons, the fastest to train; no other was found to be better
+ENOUGH = 20  # clips of dancers that the network has not learnt from, to fit how sure it may be
 IMBALANCE = 3  # styles are drawn evenly if the largest has over so many times the training clips of the smallest
 CONSEQUENCES = {
     "training": "it is not learnt, and its clips lower the scores",
@@ -147,6 +149,9 @@ def train_model(
     names = np.array(dataset.dancers)[dataset.clip_index]
     held_out = tuple(sorted(set(names[split.test]) - set(names[split.train]) - set(names[split.validation])))
     learnt = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
+    probabilities = predict(model, dataset, split.test, split.test, settings)
+    predictions = pair_with_truth(dataset, split.test, probabilities)
+    fresh = predictions.of_dancers(held_out)
     description = ModelDescription(
         styles=dataset.styles,
         strategy=settings.strategy,
@@ -160,16 +165,19 @@ def train_model(
         unlearnt=unlearnt,
         settings=asdict(settings),
         reading=reading,
+        thresholds=fit_operating_points(fresh) if len(fresh.labels) >= ENOUGH else None,
     )
-    probabilities = predict(model, dataset, split.test, split.test, settings)
-    standards = _standards(dataset, split.test, probabilities, held_out) if dataset.has_poses else None
+    standards = None
+    if dataset.has_poses:
+        own = fresh.probabilities[np.arange(len(fresh.labels)), fresh.labels]
+        standards = pack_standards(build_standards(dataset, dict(zip(fresh.clip_ids, own.tolist(), strict=True))))
     save_bundle(out, ModelBundle(model, description), standards)
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(checkpoints)
     order = sorted(range(len(tried)), key=lambda place: (-tried[place], place)) if len(tried) > 1 else ()
     return Evaluation(
-        pair_with_truth(dataset, split.test, probabilities),
+        predictions,
         "; ".join(split_notes(dataset, split)),
         tuple((candidates[place].strategy, tried[place]) for place in order),
     )
@@ -193,18 +201,6 @@ def _train(
             checkpoints.rmdir()
         raise
     return model, unfinished
-
-
-def _standards(
-    dataset: Dataset, tested: np.ndarray, probabilities: np.ndarray, held_out: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Return the packed standards of all styles, with the model's probabilities of clips of held-out dancers."""
-    clip_of, known = dataset.clip_index[tested], {}
-    for clip in np.unique(clip_of):
-        if dataset.dancers[clip] in held_out:
-            own = probabilities[clip_of == clip, dataset.clip_labels[clip]]
-            known[dataset.clips[clip].clip_id] = float(own.mean())
-    return pack_standards(build_standards(dataset, known))
 
 
 def _validation_accuracy(dataset: Dataset, split: Split, model: keras.Model, settings: TrainingSettings) -> float:

@@ -42,7 +42,7 @@ class ModelDescription:
         unlearnt: styles without a training frame.
         settings: `TrainingSettings`, as JSON values.
         reading: how clips were read (fit, curation thresholds), as JSON values.
-        thresholds: operating points by name, such as the confidence below which a verdict is doubtful.
+        thresholds: how sure the model may be (`evaluation.calibration.fit_operating_points`); None if not known.
     """
 
     styles: tuple[str, ...]

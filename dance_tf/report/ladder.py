@@ -1,7 +1,7 @@
 """Tables and sentences of the comparison of inputs (notebook 48) and of the shortcut tests (notebook 49).
 
 A rung is a way to recognise styles: its name is a strategy, followed for networks of frames by its view
-("cnn_ae_attention_cutout"), or "references_3" for the nearest of three reference clips a style.
+("cnn_ae_attention_cutout"), "references_3" for the nearest of three reference clips a style, or "templates".
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from dance_tf.audit.published import similar_pairs
+from dance_tf.evaluation.calibration import measure_calibration, risk_coverage
 from dance_tf.evaluation.shortcuts import AS_IT_IS, BACKGROUND, MIRRORED, SHUFFLED
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import answers, estimates, group_runs, learning_curve, pooled_shares
@@ -18,7 +19,8 @@ from dance_tf.report.comparison import strategy_title
 from dance_tf.report.tables import MISSING, VIEW_NAMES, counted, percent, percents, wide_table
 from dance_tf.synthesis.choreography import SAME_POSES, STYLES
 
-REFERENCES = "references_"
+REFERENCES, TEMPLATES = "references_", "templates"
+LARGEST_ERROR, COVERED = 0.05, (0.88, 0.92)  # goals of calibration
 CLIP, FRAME, SIMILAR, ORDER = "by clip", "by frame", "similar styles", "same poses, other order"
 BY_CLIPS = "held out, by clip"
 
@@ -33,18 +35,27 @@ def rung_title(name: str) -> str:
     if name.startswith(REFERENCES):
         count = int(name.removeprefix(REFERENCES))
         return f"Nearest of {counted(count, 'reference')} a style, no training"
+    if name == TEMPLATES:
+        return "Nearest template of other dancers"
     strategy, _, view = name.rpartition("_")
     if view not in VIEW_NAMES:
         return strategy_title(name)
     return f"{BASELINE_TITLE if strategy == BASELINE else strategy_title(strategy)}, {VIEW_NAMES[view]}"
 
 
-def ladder_scores(runs: Sequence[Run], references: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+def ladder_scores(
+    runs: Sequence[Run],
+    references: pd.DataFrame,
+    templates: pd.DataFrame,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Return the accuracy of each rung on held-out dancers.
 
     Args:
         runs: named by `rung_name`.
         references: of `reference_accuracy`; may be empty.
+        templates: of `experiments.fidelity.style_verdicts`; may be empty. They may be of other dancers.
         resamples, seed: of the draws of dancers.
 
     Returns:
@@ -58,6 +69,8 @@ def ladder_scores(runs: Sequence[Run], references: pd.DataFrame, resamples: int 
         nearest = references[references["dancer"].isin(given["dancer"])]
         nearest = nearest.assign(name=REFERENCES + nearest["references"].astype(str))
         given = pd.concat([given, nearest], ignore_index=True)
+    if len(templates):
+        given = pd.concat([given, templates.assign(name=TEMPLATES)], ignore_index=True)
     styles = runs[0].test.styles
     similar = {styles[number] for pair in similar_pairs(styles) for number in pair}
     asked = {CLIP: set(styles), SIMILAR: similar, ORDER: set(SAME_POSES) if set(SAME_POSES) <= set(styles) else set()}
@@ -220,3 +233,51 @@ def needed_joints(losses: pd.DataFrame) -> pd.DataFrame:
     """Return the joints by the mean loss of the true style's probability without them, in points; the largest first."""
     mean = losses.groupby("joint", sort=False)["loss"].mean().sort_values(ascending=False, kind="stable")
     return pd.DataFrame({"joint": mean.index.str.replace("_", " "), "loss (points)": 100 * mean.to_numpy()})
+
+
+def calibration_scores(runs: Sequence[Run], repeats: int, seed: int = 0) -> pd.DataFrame:
+    """Return the means of `measure_calibration` for each rung, with its name; empty with too few held-out dancers."""
+    names = dict.fromkeys(run.spec.name for run in runs)
+    rows = []
+    for name in names:
+        found = measure_calibration([run.test for run in runs if run.spec.name == name], repeats, seed)
+        if len(found):
+            rows.append({"name": name, **found.mean()})
+    return pd.DataFrame(rows, columns=["name", "before", "after", "temperature", "coverage", "size", "empty"])
+
+
+def calibration_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return `calibration_scores` for readers."""
+    shares = {"coverage (%)": "coverage", "empty sets (%)": "empty"}
+    table = pd.DataFrame({"network": scores["name"].map(rung_title)})
+    table["calibration error"], table["after scaling"] = scores["before"].round(3), scores["after"].round(3)
+    table["styles in a set"] = scores["size"].round(2)
+    return table.assign(**{title: (100 * scores[name]).round(1) for title, name in shares.items()})
+
+
+def calibration_text(scores: pd.DataFrame) -> str:
+    """Say which networks reach the goals."""
+    if scores.empty:
+        return "Too few dancers are held out to measure how sure a network may be."
+    right = scores["after"] <= LARGEST_ERROR
+    covered = scores["coverage"].between(*COVERED)
+    sentences = [
+        f"After scaling, the confidence of {right.sum()} of {counted(len(scores), 'network')} has an error of at most "
+        f"{LARGEST_ERROR:g} on new dancers; sets of {covered.sum()} hold the true style in "
+        f"{100 * COVERED[0]:.0f} to {100 * COVERED[1]:.0f} % of the clips."
+    ]
+    for row in scores[~(right & covered)].to_dict("records"):
+        sentences.append(
+            f"{rung_title(row['name'])} misses: error {row['after']:.3f}, coverage {100 * row['coverage']:.1f} %."
+        )
+    return " ".join(sentences)
+
+
+def risk_rows(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return `risk_coverage` of each rung, with its title as group."""
+    names = dict.fromkeys(run.spec.name for run in runs)
+    curves = [
+        risk_coverage([run.test for run in runs if run.spec.name == name]).assign(group=rung_title(name))
+        for name in names
+    ]
+    return pd.concat(curves, ignore_index=True)

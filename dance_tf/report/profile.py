@@ -98,6 +98,7 @@ class Profile:
     skeleton_epochs: int = 0  # maximum; 0 for the networks' own
     reference_counts: tuple[int, ...] = (1, 3, 5)  # reference clips of each style, by as many dancers
     reference_draws: int = 20  # random choices of these dancers
+    calibration_repeats: int = 100  # random halves of the held-out dancers
     ladder_dancers: tuple[int, ...] = (1, 2, 4, 8)  # training dancers of shorter learning curves
     other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which all this is repeated
     motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none

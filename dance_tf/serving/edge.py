@@ -178,7 +178,8 @@ def _send_file(model: CutModel, path: Path, client: CloudClient) -> Verdict:
         raise ReadError(f"{path.name}: cannot be sent as a file ({error.strerror})") from error
     answer = client.ask("/v1/clips", body, model=model.bundle.fingerprint)
     with _expected(client):
-        return Verdict(**answer | {"notes": tuple(answer["notes"])})
+        likely = answer["likely"]
+        return Verdict(**answer | {"notes": tuple(answer["notes"]), "likely": likely and tuple(likely)})
 
 
 def send_clip(

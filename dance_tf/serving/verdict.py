@@ -18,6 +18,7 @@ from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import failure_reason, make_part, reading_from_json
 from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
+from dance_tf.evaluation.calibration import likely_styles, scale_confidence
 from dance_tf.pose.joints import cut_windows
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
@@ -39,13 +40,16 @@ class Verdict:
     Attributes:
         clip: path as given.
         style: the most probable style.
-        confidence: its probability, the mean over the frames (for models of skeletons, over windows of 8 s).
+        confidence: its probability, the mean over the frames (for models of skeletons, over windows of 8 s), scaled to
+            be right as often as it says, if the model knows how.
         probabilities: by style.
         frames: numbers of frames that were read ("seen"), classified ("used"), and "dropped" by curation, by reason.
         seconds: length of the clip.
         elapsed: seconds to read, curate and classify it.
         notes: sentences for the user, such as that the camera moves.
         coverage: share of the time in which the dancer was found; None for models that do not look for the dancer.
+        likely: styles of which one is the true one in about 90 % of the clips of new dancers; empty if none is likely
+            enough; None if the model does not know how sure it may be.
     """
 
     clip: str
@@ -57,11 +61,17 @@ class Verdict:
     elapsed: float
     notes: tuple[str, ...] = ()
     coverage: float | None = None
+    likely: tuple[str, ...] | None = None
 
     @property
     def text(self) -> str:
         """The line that `classify` prints."""
-        return f"{self.clip}: {self.style}, confidence {self.confidence:.0%}" + "".join(f" ({n})" for n in self.notes)
+        notes, others = self.notes, [style for style in self.likely or () if style != self.style]
+        if others:
+            notes = (f"perhaps {', '.join(others)}", *notes)
+        elif self.likely is not None and not self.likely:
+            notes = ("unsure", *notes)
+        return f"{self.clip}: {self.style}, confidence {self.confidence:.0%}" + "".join(f" ({n})" for n in notes)
 
 
 def classify_clips(bundle: ModelBundle, paths: Sequence[Path]) -> Iterator[Verdict | str]:
@@ -146,7 +156,9 @@ def make_verdict(
         probabilities: float [styles], mean over the frames or windows.
         elapsed: seconds that all of it took.
     """
-    by_style = dict(zip(description.styles, probabilities.tolist(), strict=True))
+    known = description.thresholds or {}
+    scaled = scale_confidence(probabilities, known["temperature"]) if "temperature" in known else probabilities
+    by_style = dict(zip(description.styles, scaled.tolist(), strict=True))
     best = max(description.styles, key=by_style.get)
     notes, coverage = (), curated.skeletons.coverage if description.view in POSE_VIEWS else None
     if coverage is not None and coverage < TRUSTED_COVERAGE:
@@ -165,6 +177,7 @@ def make_verdict(
         elapsed=elapsed,
         notes=notes,
         coverage=coverage,
+        likely=likely_styles(by_style, known["set"]) if "set" in known else None,
     )
 
 

@@ -51,6 +51,14 @@ def references():
     return table.assign(clip="", draw=0, right=(table["references"] == 3) | (table["style"] != "Lottery"))
 
 
+@pytest.fixture
+def templates():
+    """Verdicts on clips of dancers whom the runs do not test."""
+    return pd.DataFrame(
+        [{"clip": style, "style": style, "dancer": "d9", "right": style != "Lottery"} for style in STYLES]
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -59,14 +67,15 @@ def references():
         ("skeleton_tcn", "Skeleton TCN"),
         ("references_1", "Nearest of 1 reference a style, no training"),
         ("references_3", "Nearest of 3 references a style, no training"),
+        ("templates", "Nearest template of other dancers"),
     ],
 )
 def test_rungs_have_titles(name, title):
     assert ladder.rung_title(name) == title
 
 
-def test_the_ladder_has_accuracies_of_all_and_of_similar_styles(runs, references):
-    scores = ladder.ladder_scores(runs, references, resamples=50)
+def test_the_ladder_has_accuracies_of_all_and_of_similar_styles(runs, references, templates):
+    scores = ladder.ladder_scores(runs, references, templates, resamples=50)
     wide = scores.pivot(index="name", columns="measure", values="mean")
     expected = {
         "cnn_ae_attention_frame": (0.2, 0.2, 0, 0),
@@ -74,6 +83,7 @@ def test_the_ladder_has_accuracies_of_all_and_of_similar_styles(runs, references
         "skeleton_tcn": (1, 1, 1, 1),
         "references_1": (np.nan, 0.8, 1, 1),
         "references_3": (np.nan, 1, 1, 1),
+        "templates": (np.nan, 0.8, 1, 1),
     }
     for name, values in expected.items():
         row = wide.loc[name, [ladder.FRAME, ladder.CLIP, ladder.SIMILAR, ladder.ORDER]].astype(float)
@@ -88,8 +98,8 @@ def test_the_ladder_has_accuracies_of_all_and_of_similar_styles(runs, references
     assert rows["name"].tolist() == table["rung"].tolist() and rows["mean"].is_monotonic_increasing
 
 
-def test_the_ladder_is_put_into_words(runs, references):
-    text = ladder.ladder_text(ladder.ladder_scores(runs, references, resamples=50), "synthetic", 1 / 5)
+def test_the_ladder_is_put_into_words(runs, references, templates):
+    text = ladder.ladder_text(ladder.ladder_scores(runs, references, templates, resamples=50), "synthetic", 1 / 5)
     first = "Of all inputs, Skeleton TCN recognises the clips of 4 held-out dancers (synthetic) best: "
     assert text.startswith(f"{first}**100.0 [100.0, 100.0] %** (chance 20.0 %). ")
     assert "60.0 [60.0, 60.0] % where it sees the dancer cut out" in text and "+40.0 points" in text
@@ -98,7 +108,7 @@ def test_the_ladder_is_put_into_words(runs, references):
 
 
 def test_without_skeletons_there_are_the_rungs_of_frames(runs):
-    scores = ladder.ladder_scores(runs[:1], pd.DataFrame(), resamples=50)
+    scores = ladder.ladder_scores(runs[:1], pd.DataFrame(), pd.DataFrame(), resamples=50)
     assert set(scores["name"]) == {"cnn_ae_attention_frame"}
     assert "cut out" not in ladder.ladder_text(scores, "synthetic", 0.2)
 
@@ -148,3 +158,17 @@ def test_identities_and_joints_are_put_into_words():
     table = ladder.needed_joints(losses)
     assert table["joint"].tolist() == ["left wrist", "head"]
     assert table["loss (points)"].tolist() == pytest.approx([25, 5])
+
+
+def test_calibration_is_measured_for_each_rung_with_enough_dancers(runs):
+    scores = ladder.calibration_scores(runs, repeats=5)
+    assert scores["name"].tolist() == [run.spec.name for run in runs]
+    table = ladder.calibration_table(scores).set_index("network")
+    assert table.loc["Skeleton TCN", ["calibration error", "coverage (%)", "styles in a set"]].tolist() == [0, 100, 1]
+    text = ladder.calibration_text(scores)
+    assert "Skeleton TCN misses: error 0.000, coverage 100.0 %." in text and "CNN + AE + Attention, with" in text
+    risks = ladder.risk_rows(runs).groupby("group", sort=False)["risk"].last()
+    np.testing.assert_allclose(risks, [0.8, 0.4, 0])
+    few = ladder.calibration_scores([hand_made("skeleton_tcn", dancers=3)], repeats=5)
+    assert few.empty and ladder.calibration_text(few).startswith("Too few dancers")
+    assert ladder.calibration_table(few).empty

@@ -24,7 +24,7 @@ from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import Weights
 from dance_tf.serving import verdict as serving_verdict
-from dance_tf.serving.verdict import classify_clip, network_inputs
+from dance_tf.serving.verdict import classify_clip, make_verdict, network_inputs
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess
@@ -139,9 +139,23 @@ def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip,
     assert verdict.seconds == pytest.approx(2.5, abs=0.11) and verdict.elapsed > 0
     assert (verdict.clip, verdict.notes) == (str(clip), ())
     document = json.loads(json.dumps(dataclasses.asdict(verdict)))
-    assert list(document) == "clip style confidence probabilities frames seconds elapsed notes coverage".split()
-    assert document["coverage"] is None
+    assert list(document) == "clip style confidence probabilities frames seconds elapsed notes coverage likely".split()
+    assert document["coverage"] is None and document["likely"] is None
     assert list(document["frames"]) == ["seen", "used", "dropped"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "likely", "note"),
+    [(0.2, ("bright", "dark"), " (perhaps dark)"), (0.5, ("bright",), ""), (0.9, (), " (unsure)")],
+)
+def test_a_model_that_knows_how_sure_it_may_be_says_so(threshold, likely, note):
+    description = ModelDescription(STYLES, "cnn", "frame", thresholds={"temperature": 2.0, "set": threshold})
+    curated = CuratedClip(Clip(Path("a.mp4")), np.zeros(9), np.arange(9), np.zeros(1), True, 9, (), 0.9)
+    verdict = make_verdict(description, Path("a.mp4"), curated, np.array([0.2, 0.7, 0.1]), 0.1)
+    roots = np.sqrt([0.2, 0.7, 0.1])  # temperature 2
+    np.testing.assert_allclose(list(verdict.probabilities.values()), roots / roots.sum())
+    assert verdict.likely == likely
+    assert verdict.text == f"a.mp4: bright, confidence 52%{note}"
 
 
 def test_a_clip_is_read_and_curated_like_those_the_model_learnt_from(bundles, clip, process):

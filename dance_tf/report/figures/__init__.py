@@ -12,6 +12,7 @@ from dance_tf.report.figures.comparison import (
     accuracy_lines,
     frame_interval_curve,
     leakage_gap,
+    risk_lines,
 )
 from dance_tf.report.figures.confusion import attention_by_style, confusion_matrices, confusion_matrix
 from dance_tf.report.figures.corruption import (

@@ -125,6 +125,26 @@ def accuracy_lines(rows: pd.DataFrame, title: str, against: str, source: str, ch
     return figure
 
 
+@report_style
+def risk_lines(rows: pd.DataFrame, title: str, source: str) -> Figure:
+    """Draw the share of wrong verdicts against the share of clips that get one, the surest first.
+
+    Args:
+        rows: columns group (one line each), coverage, risk.
+        title: of the figure.
+        source: "synthetic" or the name of the footage.
+    """
+    figure = new_figure(4.0, title, source)
+    axes = figure.subplots()
+    for colour, (group, line) in zip(PALETTE * 2, rows.groupby("group", sort=False), strict=False):
+        axes.step(line["coverage"], line["risk"], where="post", color=colour, label=group)
+    axes.set(xlabel="clips that get a verdict", ylabel="wrong verdicts", xlim=(0, 1), ylim=(0, None))
+    percent_axis(axes, "x")
+    percent_axis(axes)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
 def _panel_titles(rows: pd.DataFrame) -> dict[str, str]:
     """Return the metrics that get a panel, with its title; metrics with equal values share a panel."""
     values = rows.pivot(index="metric", columns=["size", "every"], values=["mean", "low", "high"])
