@@ -55,10 +55,11 @@ def assess(
         if isinstance(answer, str):
             refused.append({"clip": str(clip), "reason": answer})
             continue
-        page = page_name(clip, assessed)
-        write_text(out / page, assessment_page(answer))
-        assessed[page] = replace(answer, moments=())  # their pictures are in the page
-    if len(found) > 1 and assessed:
+        for one in answer:
+            page = page_name(clip, assessed)
+            write_text(out / page, assessment_page(one))
+            assessed[page] = replace(one, moments=())  # their pictures are in the page
+    if len(assessed) + len(refused) > 1 and assessed:
         write_text(out / OVERVIEW, overview_page(assessed, refused))
     document["clips"] = [{**one.to_json(), "page": page} for page, one in assessed.items()]
     write_text(out / ASSESSMENTS.marker, strict_json(document, indent=1, ensure_ascii=False) + "\n")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.run import failure_reason, reading_from_json
 from dance_tf.fidelity.assess import Assessment, assess
 from dance_tf.fidelity.feedback import Remark
+from dance_tf.fidelity.parts import Part, find_parts
 from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard, style_distances
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
@@ -20,6 +22,7 @@ from dance_tf.video.isolation import DecodingProcess
 
 MOMENTS = 3  # pictures of what to change
 WATCH = 3  # clips that are recommended
+LONG = 30.0  # seconds; a longer recording may have several dances
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,7 @@ class AssessedClip:
         compared_with: the style, or the name of the performance; "" if it cannot be judged.
         moments: the weakest ones, the weakest first.
         watch: clips of dancers who are a little closer to the style.
+        part: of a long recording; None for a whole clip.
     """
 
     verdict: Verdict
@@ -51,21 +55,37 @@ class AssessedClip:
     compared_with: str = ""
     moments: tuple[Moment, ...] = ()
     watch: tuple[str, ...] = ()
+    part: Part | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the clip, and of a part its times."""
+        times = f", {self.part.start:.0f}–{self.part.end:.0f} s" if self.part else ""
+        return f"{Path(self.verdict.clip).name}{times}"
 
     @property
     def text(self) -> str:
         """The line that `assess` prints."""
-        found = self.assessment
+        found, verdict = self.assessment, self.verdict
+        if self.part:
+            verdict = replace(verdict, clip=f"{Path(verdict.clip).parent / self.name}")
         if found is None:
-            return f"{self.verdict.clip}: {self.why} (the network sees {self.verdict.style})"
+            return f"{verdict.clip}: {self.why} (the network sees {verdict.style})"
         score = found.score
         rank = f"fidelity {score.value:.0f} of 100 [{score.low:.0f}, {score.high:.0f}]"
         said = [rank] if not math.isnan(score.value) else [f"{found.degrees:.0f}° from {self.compared_with}"]
-        return "; ".join([self.verdict.text, *said, *(remark.text for remark in found.remarks[:1])])
+        return "; ".join([verdict.text, *said, *(remark.text for remark in found.remarks[:1])])
 
     def to_json(self) -> dict[str, object]:
         """Return verdict and assessment as JSON types, without pictures."""
-        document = {**vars(self.verdict), "compared_with": self.compared_with, "why": self.why, "watch": self.watch}
+        part = self.part and {"start": self.part.start, "end": self.part.end}
+        document = {
+            **vars(self.verdict),
+            "part": part,
+            "compared_with": self.compared_with,
+            "why": self.why,
+            "watch": self.watch,
+        }
         if self.assessment is None:
             return document | {"fidelity": None}
         left_out = ("dance", "turned", "target", "place")
@@ -84,32 +104,22 @@ class Performance:
     standard: Standard
 
 
-def read_performance(bundle: ModelBundle, path: Path, process: DecodingProcess) -> Performance:
-    """Read the performance with which clips are compared.
-
-    Raises:
-        ReadError: it cannot be read.
-        ScoreError: nobody is found in it.
-    """
-    with curated_clip(bundle.description, path, process, with_poses=True) as curated:
-        reference = ReferenceClip(path.stem, curated.skeletons)
-        return Performance(path, curated.skeletons, build_standard(path.name, [reference]))
-
-
 def assess_clips(
     bundle: ModelBundle,
     standards: Mapping[str, Standard],
     paths: Sequence[Path],
     style: str = "",
     reference: Path | None = None,
-) -> Iterator[AssessedClip | str]:
-    """Yield what is said about each clip, or why nothing can be said.
+) -> Iterator[list[AssessedClip] | str]:
+    """Yield what is said about the parts of each clip, or why nothing can be said.
+
+    A recording of more than `LONG` seconds is cut into its dances, unless it is known with what it is compared.
 
     Args:
         bundle: the model.
         standards: of the model.
         paths: of the clips.
-        style: with which the clips are compared; the style that the model sees by default.
+        style: with which the clips are compared; the style that they are nearest to by default.
         reference: a performance with which they are compared instead.
 
     Raises:
@@ -119,55 +129,127 @@ def assess_clips(
     if style and style not in standards:
         raise ScoreError(f"the model has no dances of the style {style!r}: it has {', '.join(standards)}")
     with DecodingProcess() as process:
-        performance = read_performance(bundle, Path(reference), process) if reference else None
+        assessor = Assessor(bundle, standards, process, style)
+        if reference:
+            assessor = replace(assessor, performance=assessor.read_performance(Path(reference)))
         for path in paths:
             try:
-                yield _assess(bundle, standards, Path(path), style, performance, process)
+                yield assessor.assess(Path(path))
             except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
                 yield failure_reason(error)
 
 
-def _assess(
-    bundle: ModelBundle,
-    standards: Mapping[str, Standard],
-    path: Path,
-    style: str,
-    performance: Performance | None,
-    process: DecodingProcess,
-) -> AssessedClip:
-    started = time.perf_counter()
-    with curated_clip(bundle.description, path, process, with_poses=True) as curated:
-        verdict = classify_curated(bundle, path, curated, started)
+@dataclass(frozen=True, eq=False)
+class Assessor:
+    """Assesses clips one after the other; attributes as the arguments of `assess_clips`."""
+
+    bundle: ModelBundle
+    standards: Mapping[str, Standard]
+    process: DecodingProcess
+    style: str = ""
+    performance: Performance | None = None
+
+    def read_performance(self, path: Path) -> Performance:
+        """Read the performance with which clips are compared."""
+        with curated_clip(self.bundle.description, path, self.process, with_poses=True) as curated:
+            reference = ReferenceClip(path.stem, curated.skeletons)
+            return Performance(path, curated.skeletons, build_standard(path.name, [reference]))
+
+    def assess(self, path: Path) -> list[AssessedClip]:
+        """Assess the parts of a clip, usually one.
+
+        Raises:
+            ReadError: the clip cannot be read, or nothing is left of it.
+        """
+        with curated_clip(self.bundle.description, path, self.process, with_poses=True) as curated:
+            if curated.seconds <= LONG or self.style or self.performance:
+                return [self._judge(path, curated)]
+            parts = find_parts(curated.skeletons, self.standards)
+            return [self._judge(path, _cut_out(curated, part), part) for part in parts or (None,)]
+
+    def _judge(self, path: Path, curated: CuratedClip, part: Part | None = None) -> AssessedClip:
+        """Assess a clip, or a part of it."""
         skeletons = curated.skeletons
-    if skeletons.coverage < TRUSTED_COVERAGE:
-        return AssessedClip(verdict, None, f"too poor to judge: the dancer was found in {skeletons.coverage:.0%} of it")
-    chosen, why = (style, "") if style else (verdict.style, "")
-    if not (style or performance):
-        chosen, why = _nearest_style(skeletons, standards, verdict.style)
-        if chosen != verdict.style and not why:
+        verdict = classify_curated(self.bundle, path, curated, time.perf_counter())
+        if skeletons.coverage < TRUSTED_COVERAGE:
+            why = f"too poor to judge: the dancer was found in {skeletons.coverage:.0%} of it"
+            return AssessedClip(verdict, None, why, part=part)
+        chosen, why = self._choose_style(skeletons, verdict.style)
+        if why:
+            return AssessedClip(verdict, None, why, part=part)
+        if chosen != verdict.style and not self.style:
             verdict = replace(verdict, notes=(*verdict.notes, f"the movements are those of {chosen}"))
-    if why:
-        return AssessedClip(verdict, None, why)
-    standard = performance.standard if performance else standards[chosen]
-    try:
-        found = assess(skeletons, standard, verdict.probabilities.get(chosen, math.nan), standards.values())
-    except ScoreError as error:
-        return AssessedClip(verdict, None, str(error))
-    compared_with = performance.path.name if performance else chosen
-    moments = _moments(bundle, path, skeletons, found, performance, process)
-    return AssessedClip(verdict, found, "", compared_with, moments, _watch_next(found, standard))
+        standard = self.performance.standard if self.performance else self.standards[chosen]
+        probability = verdict.probabilities.get(chosen, math.nan)
+        try:
+            found = assess(skeletons, standard, probability, self.standards.values())
+        except ScoreError as error:
+            return AssessedClip(verdict, None, str(error), part=part)
+        compared_with = self.performance.path.name if self.performance else chosen
+        moments = self._moments(path, skeletons, found)
+        return AssessedClip(verdict, found, "", compared_with, moments, _watch_next(found, standard), part)
+
+    def _choose_style(self, skeletons: Skeletons, seen: str) -> tuple[str, str]:
+        """Return the style to compare with, and why the dance is none of the styles, else "".
+
+        It is the style whose references are nearest. Where distances mean nothing, because styles have a single
+        reference dancer, it is the style that the model sees.
+        """
+        if self.style or self.performance:
+            return self.style or seen, ""
+        apart = style_distances(skeletons, self.standards)
+        nearest = min(apart, key=apart.get, default=seen)
+        if math.isinf(apart.get(nearest, math.inf)):
+            return seen, "" if seen in self.standards else f"the model has no dances of {seen} to compare with"
+        return nearest, f"none of the model's styles: even {nearest} is far away" if apart[nearest] > STRANGE else ""
+
+    def _moments(self, path: Path, skeletons: Skeletons, found: Assessment) -> tuple[Moment, ...]:
+        """Return the weakest moments with their pictures."""
+        remarks = [remark for remark in found.remarks if remark.kind == "pose"][:MOMENTS]
+        if not remarks:
+            return ()
+        middles = np.array([(remark.start + remark.end) / 2 for remark in remarks])
+        pictures, times = self._pictures(path, skeletons, middles)
+        references: Sequence[np.ndarray | None] = [None] * len(remarks)
+        if self.performance:
+            danced = self.performance.skeletons
+            frames = [int(np.abs(found.dance.times - time).argmin()) for time in times]
+            begins = danced.times[danced.valid][0]  # the choreography begins where the dancer is first seen
+            references, _ = self._pictures(self.performance.path, danced, begins + found.place[frames])
+        return tuple(
+            Moment(remark, float(moment), picture, reference)
+            for remark, moment, picture, reference in zip(remarks, times, pictures, references, strict=True)
+        )
+
+    def _pictures(self, path: Path, skeletons: Skeletons, times: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return the pictures of a clip at the valid skeletons nearest to some times, and the times of these."""
+        read, _, poses = reading_from_json(self.bundle.description.reading, with_poses=True)
+        valid = np.flatnonzero(skeletons.valid)
+        nearest = [valid[np.abs(skeletons.times[valid] - time).argmin()] for time in times]
+        chosen = skeletons.times[nearest]
+        pictures = self.process.call(read_pictures, path.absolute(), chosen.tolist(), poses.poses_per_second, read)
+        drawn = [draw_skeleton(one, skeletons.landmarks[place]) for one, place in zip(pictures, nearest, strict=True)]
+        return drawn, chosen
 
 
-def _nearest_style(skeletons: Skeletons, standards: Mapping[str, Standard], seen: str) -> tuple[str, str]:
-    """Return the style whose references are nearest, and why none is near enough, else "".
-
-    Where distances mean nothing, because styles have a single reference dancer, it is the style that the model sees.
-    """
-    apart = style_distances(skeletons, standards)
-    nearest = min(apart, key=apart.get, default=seen)
-    if math.isinf(apart.get(nearest, math.inf)):
-        return seen, "" if seen in standards else f"the model has no dances of {seen} to compare with"
-    return nearest, f"none of the model's styles: even {nearest} is far away" if apart[nearest] > STRANGE else ""
+def _cut_out(curated: CuratedClip, part: Part | None) -> CuratedClip:
+    """Return a part of a curated clip; times stay those of the whole clip."""
+    if part is None:
+        return curated
+    frames, poses = (
+        (part.start <= times) & (times < part.end) for times in (curated.timestamps, curated.skeletons.times)
+    )
+    dropped = tuple(frame for frame in curated.dropped if part.start <= frame.timestamp < part.end)
+    return replace(
+        curated,
+        frames=curated.frames[frames],
+        timestamps=curated.timestamps[frames],
+        seen=int(frames.sum()) + len(dropped),
+        dropped=dropped,
+        seconds=part.end - part.start,
+        skeletons=Skeletons(*(values[poses] for values in vars(curated.skeletons).values())),
+        cutouts=curated.cutouts[poses],
+    )
 
 
 def _watch_next(found: Assessment, standard: Standard) -> tuple[str, ...]:
@@ -175,42 +257,3 @@ def _watch_next(found: Assessment, standard: Standard) -> tuple[str, ...]:
     closer = [place for place in np.argsort(-standard.group) if standard.group[place] < found.away]
     names = [standard.clips[place] or standard.dancers[place] for place in closer]
     return tuple(names[:WATCH])
-
-
-def _moments(
-    bundle: ModelBundle,
-    path: Path,
-    skeletons: Skeletons,
-    found: Assessment,
-    performance: Performance | None,
-    process: DecodingProcess,
-) -> tuple[Moment, ...]:
-    """Return the weakest moments with their pictures."""
-    remarks = [remark for remark in found.remarks if remark.kind == "pose"][:MOMENTS]
-    if not remarks:
-        return ()
-    middles = np.array([(remark.start + remark.end) / 2 for remark in remarks])
-    pictures, times = _pictures(bundle, path, skeletons, middles, process)
-    references: Sequence[np.ndarray | None] = [None] * len(remarks)
-    if performance:
-        danced = performance.skeletons
-        frames = [int(np.abs(found.dance.times - time).argmin()) for time in times]
-        places = danced.times[danced.valid][0] + found.place[frames]  # the choreography begins where it is first seen
-        references, _ = _pictures(bundle, performance.path, danced, places, process)
-    return tuple(
-        Moment(remark, float(moment), picture, reference)
-        for remark, moment, picture, reference in zip(remarks, times, pictures, references, strict=True)
-    )
-
-
-def _pictures(
-    bundle: ModelBundle, path: Path, skeletons: Skeletons, times: np.ndarray, process: DecodingProcess
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the pictures of a clip at the valid skeletons nearest to some times, and the times of these."""
-    read, _, poses = reading_from_json(bundle.description.reading, with_poses=True)
-    valid = np.flatnonzero(skeletons.valid)
-    nearest = [valid[np.abs(skeletons.times[valid] - time).argmin()] for time in times]
-    chosen = skeletons.times[nearest]
-    pictures = process.call(read_pictures, path.absolute(), chosen.tolist(), poses.poses_per_second, read)
-    drawn = [draw_skeleton(one, skeletons.landmarks[place]) for one, place in zip(pictures, nearest, strict=True)]
-    return drawn, chosen

@@ -58,7 +58,7 @@ def _template(name: str):
 
 def assessment_page(assessed: AssessedClip) -> str:
     """Return the page of one clip."""
-    content: dict[str, object] = {"title": Path(assessed.verdict.clip).name, "assessed": assessed}
+    content: dict[str, object] = {"title": assessed.name, "assessed": assessed}
     if found := assessed.assessment:
         moments = []
         for one in assessed.moments:
@@ -83,7 +83,7 @@ def overview_page(assessed: Mapping[str, AssessedClip], refused: Sequence[Mappin
     """
     rows, scores, common = [], [], Counter()
     for page, one in assessed.items():
-        found, name = one.assessment, Path(one.verdict.clip).name
+        found, name = one.assessment, one.name
         score, reasons = math.nan, [one.why] if one.why else []
         if found:
             score = found.score.value

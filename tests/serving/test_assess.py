@@ -15,6 +15,7 @@ from dance_tf.curation.filters import CuratedClip
 from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, pack_standards
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.pose.read import PoseSettings
+from dance_tf.pose.skeleton import join_skeletons
 from dance_tf.serving import assess as module
 from dance_tf.serving.assess import AssessedClip, assess_clips
 from dance_tf.serving.assessment_page import assessment_page, overview_page, page_name
@@ -63,7 +64,10 @@ def dances(danced, monkeypatch):
         assert with_poses
         if path.name not in found:
             raise ValueError("no such clip")
-        yield CuratedClip(Clip(path), EMPTY, np.zeros(0), EMPTY, True, 80, (), 8.0, found[path.name])
+        skeletons = found[path.name]
+        count = len(skeletons.times)
+        cutouts = np.zeros((count, 1, 1, 1), np.uint8)
+        yield CuratedClip(Clip(path), EMPTY, np.zeros(0), EMPTY, True, count, (), count / 10, skeletons, cutouts)
 
     def see(bundle, path, curated, started):
         return Verdict(str(path), "Tokyo", 0.7, {"Tokyo": 0.7, "Lottery": 0.3}, {"seen": 80}, 8.0, 0.1)
@@ -88,7 +92,8 @@ def dances(danced, monkeypatch):
 
 
 def assessed(bundle, standards, *names, **options):
-    return list(assess_clips(bundle, standards, [Path(name) for name in names], **options))
+    found = assess_clips(bundle, standards, [Path(name) for name in names], **options)
+    return [each if isinstance(each, str) else each[0] for each in found]
 
 
 def test_a_dance_is_compared_with_the_style_that_it_is_nearest_to(bundle, standards, dances):
@@ -142,6 +147,19 @@ def test_weak_moments_are_shown_with_the_same_moment_of_the_reference(bundle, st
     assert page.count("<figure>") == 1 + len(one.moments)
     assert moment.remark.text in page and "http" not in page
     json.dumps(one.to_json(), allow_nan=True)
+
+
+def test_a_long_recording_is_cut_into_its_dances(bundle, standards, dances, danced):
+    parts = [danced("Tokyo", 8, 20.0), danced("Lottery", 8, 20.0)]
+    parts[1] = replace(parts[1], times=parts[1].times + 20)
+    dances["long.mp4"] = join_skeletons(parts)
+    [answer] = assess_clips(bundle, standards, [Path("long.mp4")])
+    assert [one.compared_with for one in answer] == ["Tokyo", "Lottery"]
+    assert answer[0].part.end == answer[1].part.start == pytest.approx(20, abs=1)
+    assert answer[1].name.startswith("long.mp4, ") and answer[1].name in answer[1].text
+    assert all(answer[1].part.start <= moment.time <= answer[1].part.end for moment in answer[1].moments)
+    [whole] = assess_clips(bundle, standards, [Path("long.mp4")], style="Tokyo")
+    assert len(whole) == 1 and whole[0].part is None
 
 
 def test_an_unknown_style_is_named_with_those_that_there_are(bundle, standards, dances):
