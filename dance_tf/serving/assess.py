@@ -162,10 +162,12 @@ class Assessor:
             ReadError: the clip cannot be read, or nothing is left of it.
         """
         with curated_clip(self.bundle.description, path, self.process, with_poses=True) as curated:
-            if curated.seconds <= LONG or self.style or self.performance:
-                return [self._judge(path, curated)]
-            parts = find_parts(curated.skeletons, self.standards)
-            return [self._judge(path, _cut_out(curated, part), part) for part in parts or (None,)]
+            parts: Sequence[Part | None] = ()
+            if curated.seconds > LONG and not (self.style or self.performance):
+                parts = find_parts(curated.skeletons, self.standards)
+            judged = [self._judge(path, _cut_out(curated, part), part) for part in parts or (None,)]
+            skeletons = curated.skeletons
+        return self._add_moments(path, skeletons, judged)
 
     def _judge(self, path: Path, curated: CuratedClip, part: Part | None = None) -> AssessedClip:
         """Assess a clip, or a part of it."""
@@ -186,8 +188,7 @@ class Assessor:
         except ScoreError as error:
             return AssessedClip(verdict, None, str(error), part=part)
         compared_with = self.performance.path.name if self.performance else chosen
-        moments = self._moments(path, skeletons, found)
-        return AssessedClip(verdict, found, "", compared_with, moments, _watch_next(found, standard), part)
+        return AssessedClip(verdict, found, "", compared_with, (), _watch_next(found, standard), part)
 
     def _choose_style(self, skeletons: Skeletons, seen: str) -> tuple[str, str]:
         """Return the style to compare with, and why the dance is none of the styles, else "".
@@ -203,25 +204,27 @@ class Assessor:
             return seen, "" if seen in self.standards else f"the model has no dances of {seen} to compare with"
         return nearest, f"none of the model's styles: even {nearest} is far away" if apart[nearest] > STRANGE else ""
 
-    def _moments(self, path: Path, skeletons: Skeletons, found: Assessment) -> tuple[Moment, ...]:
-        """Return the weakest moments with their pictures."""
-        remarks = [remark for remark in found.remarks if remark.kind == "pose"][:MOMENTS]
-        if not remarks:
-            return ()
-        middles = np.array([(remark.start + remark.end) / 2 for remark in remarks])
-        pictures, times = self._pictures(path, skeletons, middles)
-        references: Sequence[np.ndarray | None] = [None] * len(remarks)
-        if self.performance:
-            danced = self.performance.skeletons
-            frames = [int(np.abs(found.dance.times - time).argmin()) for time in times]
+    def _add_moments(self, path: Path, skeletons: Skeletons, judged: Sequence[AssessedClip]) -> list[AssessedClip]:
+        """Return the same with the pictures of the weakest moments, which are read together."""
+        remarks = [
+            [remark for remark in one.assessment.remarks if remark.kind == "pose"][:MOMENTS] if one.assessment else []
+            for one in judged
+        ]
+        middles = [(remark.start + remark.end) / 2 for several in remarks for remark in several]
+        pictures, times = self._pictures(path, skeletons, middles) if middles else ([], [])
+        references: Sequence[np.ndarray | None] = [None] * len(middles)
+        if self.performance and middles:
+            [one], danced = judged, self.performance.skeletons
+            frames = [int(np.abs(one.assessment.dance.times - time).argmin()) for time in times]
             begins = danced.times[danced.valid][0]  # the choreography begins where the dancer is first seen
-            references, _ = self._pictures(self.performance.path, danced, begins + found.place[frames])
-        return tuple(
-            Moment(remark, float(moment), picture, reference)
-            for remark, moment, picture, reference in zip(remarks, times, pictures, references, strict=True)
-        )
+            references, _ = self._pictures(self.performance.path, danced, begins + one.assessment.place[frames])
+        shown = iter(zip(times, pictures, references, strict=True))
+        moments = [tuple(Moment(remark, *next(shown)) for remark in several) for several in remarks]
+        return [replace(one, moments=several) for one, several in zip(judged, moments, strict=True)]
 
-    def _pictures(self, path: Path, skeletons: Skeletons, times: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def _pictures(
+        self, path: Path, skeletons: Skeletons, times: Sequence[float]
+    ) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the pictures of a clip at the valid skeletons nearest to some times, and the times of these."""
         read, _, poses = reading_from_json(self.bundle.description.reading, with_poses=True)
         valid = np.flatnonzero(skeletons.valid)

@@ -185,10 +185,10 @@ def read_pictures(
     Raises:
         ReadError: the clip cannot be read or exceeds a limit.
     """
-    reader = open_footage(path, settings, heartbeat)
+    reader = open_footage(path, replace(settings, frames_per_second=1.0), heartbeat)  # gray frames are not needed
     reader.watcher = picker = _Picker(times, rate)
     for time, _ in reader:
-        if len(times) and time > max(times) + 1 / rate:
+        if time > max(times, default=np.inf) + 1 / rate:
             break
     return list(picker.pictures)
 
