@@ -9,6 +9,7 @@ import pandas as pd
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.experiments.cache import Experiment
 from dance_tf.fidelity.align import bone_directions, distances
+from dance_tf.video.workers import worker_pool
 
 PAIRS = 2000  # of clips that a worker compares at a time
 
@@ -26,9 +27,10 @@ def clip_distances(dataset: Dataset, jobs: int = 1) -> list[np.ndarray]:
     dances = [bone_directions(skeletons) for skeletons in dataset.clip_skeletons]
     usable = np.flatnonzero([len(dance) > 0 for dance in dances])
     others = [dances[clip] for clip in usable]
-    found = joblib.Parallel(n_jobs=jobs, batch_size=max(1, PAIRS // max(1, len(others))))(
-        joblib.delayed(distances)(dance, others) for dance in dances
-    )
+    with worker_pool(jobs):  # the processes that trained: another pool would end them
+        found = joblib.Parallel(batch_size=max(1, PAIRS // max(1, len(others))))(
+            joblib.delayed(distances)(dance, others) for dance in dances
+        )
     full = [np.full((len(parts), len(dances)), np.inf, np.float32) for parts in found]
     for parts, result in zip(found, full, strict=True):
         result[:, usable] = parts

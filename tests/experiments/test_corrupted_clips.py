@@ -34,7 +34,8 @@ def write_clip(path, title="bar"):
     """Write a bright bar that moves over a textured background; the title changes the file, not the frames."""
     background = np.random.default_rng(0).integers(60, 140, (HEIGHT // 16, WIDTH // 16)).astype(np.uint8)
     background = np.kron(background, np.ones((16, 16), np.uint8))
-    with av.open(str(path), "w") as container:
+    # bitexact: without a random number in the file, whose hash is the seed of the corruptions
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         container.metadata["title"] = title
         stream = container.add_stream("ffv1", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "gray"
