@@ -74,9 +74,7 @@ def assess(
 @one_line_errors
 def cloud(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="model folders")],
-    host: Annotated[
-        str, typer.Option(help="address to listen on; others than this machine need a token")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="address to listen on; all but this need a token")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 8000,
     requests_per_minute: Annotated[int, typer.Option(min=1, help="of one address; more are refused")] = 1200,
     max_megabytes: Annotated[int, typer.Option(min=1, help="refuse larger video files")] = 256,
@@ -106,8 +104,7 @@ def edge(
         str, typer.Option(help="what is sent: clip, frames, skeletons, 1536, 400 or 150 (features), or verdict")
     ],
     packing: Annotated[
-        str,
-        typer.Option(help="float32, float16 or int8 for features; float16 or int16 for skeletons; exact by default"),
+        str, typer.Option(help="of features float32, float16 or int8, of skeletons float16 or int16; exact by default")
     ] = "",
     every: Annotated[int, typer.Option(min=1, help="send one of so many frames, windows or skeletons")] = 1,
     seconds: Annotated[float, typer.Option(min=0.1, help="to record of a stream or camera")] = 10.0,
@@ -122,8 +119,8 @@ def edge(
     from dance_tf.serving.wire import TOKEN_VARIABLE
 
     cut_model = CutModel(load_bundle(model))
-    with CloudClient(to, os.environ.get(TOKEN_VARIABLE, "").strip(), patience) as client:
-        say_so_far = partial(say, err=True)
-        verdict = classify_at_edge(cut_model, source, client, cut, packing, every, seconds, say_so_far)
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    with CloudClient(to, token, patience, partial(say, err=True)) as client:
+        verdict = classify_at_edge(cut_model, source, client, cut, packing, every, seconds)
     sent = f"{verdict.sent_bytes:,} bytes in {verdict.requests} {'request' if verdict.requests == 1 else 'requests'}"
     show(asdict(verdict), as_json, f"{verdict.text}; sent {sent}")

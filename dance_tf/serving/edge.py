@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import av
 import httpx
 import numpy as np
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.run import pooled_process
@@ -50,6 +50,7 @@ class CloudClient(httpx.Client):
         url: of the cloud.
         token: that it wants.
         patience: seconds to go on sending a request again.
+        progress: called with a line when the cloud does not answer, and with the verdict so far of a clip.
 
     Raises:
         ValueError: the address is none.
@@ -60,12 +61,14 @@ class CloudClient(httpx.Client):
         retries: requests that were sent again.
     """
 
-    def __init__(self, url: str, token: str = "", patience: float = 180.0) -> None:
+    def __init__(
+        self, url: str, token: str = "", patience: float = 180.0, progress: Callable[[str], None] = lambda line: None
+    ) -> None:
         headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"{url} is not the address of a cloud, such as http://127.0.0.1:8000")
         super().__init__(base_url=url, headers=headers, timeout=httpx.Timeout(90.0, connect=5.0))
-        self.url, self._patience = url, patience
+        self.url, self.progress, self._patience = url, progress, patience
         self.requests = self.sent = self.retries = 0
 
     def ask(self, path: str, body: bytes, **query: str | int) -> dict:
@@ -78,17 +81,22 @@ class CloudClient(httpx.Client):
             retry=retry_if_exception_type((httpx.TransportError, _Busy)),
             wait=wait_random_exponential(*PAUSE),
             stop=stop_after_delay(self._patience),
+            before_sleep=self._again,
             reraise=True,
         )
         self.requests += 1
         try:
-            for attempt in attempts:
-                with attempt:
-                    self.retries += attempt.retry_state.attempt_number > 1
-                    return self._ask(path, body, query)
+            return attempts(self._ask, path, body, query)
         except (httpx.TransportError, _Busy) as error:
-            why = str(error) or type(error).__name__
-            raise CloudError(f"{self.url} does not answer ({why}), so there is no verdict: is it running?") from error
+            raise CloudError(f"{self._silence(error)}, so there is no verdict: is it running?") from error
+
+    def _again(self, state: RetryCallState) -> None:
+        self.retries += 1
+        if state.attempt_number == 1:
+            self.progress(f"{self._silence(state.outcome.exception())}: trying again for {self._patience:g} s")
+
+    def _silence(self, error: BaseException) -> str:
+        return f"{self.url} does not answer ({str(error) or type(error).__name__})"
 
     def _ask(self, path: str, body: bytes, query: dict[str, str | int]) -> dict:
         self.sent += len(body)
@@ -132,7 +140,6 @@ def classify_at_edge(
     packing: str = "",
     every: int = 1,
     seconds: float = 10.0,
-    progress: Callable[[str], None] = lambda line: None,
 ) -> EdgeVerdict:
     """Classify a clip together with a cloud that has the same model.
 
@@ -144,7 +151,6 @@ def classify_at_edge(
         packing: one of `PACKINGS` of the cut; the first, which changes nothing, by default.
         every: see `CutModel.edge_arrays`.
         seconds: to record of a stream or camera.
-        progress: called with a line after each answer but the last: the verdict so far.
 
     Raises:
         WireError: an impossible cut or packing, or values that cannot be sent.
@@ -164,7 +170,7 @@ def classify_at_edge(
             verdict = _send_file(model, path, client)
         else:
             with pooled_process() as process, curated_clip(model.bundle.description, path, process) as curated:
-                probabilities = send_clip(model, curated, client, cut, packing, every, progress)
+                probabilities = send_clip(model, curated, client, cut, packing, every)
                 verdict = make_verdict(model.bundle.description, path, curated, probabilities, 0.0)
     about = {"clip": source, "notes": verdict.notes + notes, "elapsed": time.perf_counter() - started}
     counts = {"requests": client.requests, "sent_bytes": client.sent, "retries": client.retries}
@@ -183,13 +189,7 @@ def _send_file(model: CutModel, path: Path, client: CloudClient) -> Verdict:
 
 
 def send_clip(
-    model: CutModel,
-    curated: CuratedClip,
-    client: CloudClient,
-    cut: str,
-    packing: str,
-    every: int = 1,
-    progress: Callable[[str], None] = lambda line: None,
+    model: CutModel, curated: CuratedClip, client: CloudClient, cut: str, packing: str, every: int = 1
 ) -> np.ndarray:
     """Send a curated clip in parts, and return the mean probabilities float64 [styles].
 
@@ -199,7 +199,7 @@ def send_clip(
     total, seen = np.zeros(len(styles)), 0
     for rows, arrays in model.edge_arrays(curated, cut, packing, every):
         if seen:
-            progress(f"so far {styles[total.argmax()]}, confidence {total.max() / seen:.0%}")
+            client.progress(f"so far {styles[total.argmax()]}, confidence {total.max() / seen:.0%}")
         answer = client.ask("/v1/features", write_arrays(arrays), model=key, cut=cut, packing=packing, rows=rows)
         with _expected(client):
             total += answer["rows"] * np.array([answer["probabilities"][style] for style in styles], np.float64)

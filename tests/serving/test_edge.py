@@ -58,10 +58,8 @@ CUTS = {  # model, cut, packing: largest change of a probability, largest share 
     ("cnn_ae_attention", "150", "int8"): (2e-2, 0.01),
     ("cnn_ae_attention", "verdict", "exact"): (1e-5, 0.001),
     ("cnn_lstm", "frames", "exact"): (1e-5, 1.2),
-    ("cnn_lstm", "150", "float32"): (1e-5, 0.04),
     ("skeleton_tcn", "skeletons", "float16"): (1e-5, 0.1),
     ("skeleton_tcn", "skeletons", "int16"): (2e-2, 0.06),
-    ("skeleton_tcn", "verdict", "exact"): (1e-5, 0.001),
     ("skeleton_gcn", "skeletons", "float16"): (1e-5, 0.1),
     ("fusion", "frames", "exact"): (1e-5, 2.0),
     ("fusion", "verdict", "exact"): (1e-5, 0.001),
@@ -70,14 +68,14 @@ CUTS = {  # model, cut, packing: largest change of a probability, largest share 
 
 @pytest.fixture(scope="module")
 def curated(blob_clips, danced):
-    """Four clips of 40 frames, and of 24 s of skeletons with cut-outs; networks read 40 frames or 5 windows of one."""
-    clips = blob_clips(styles=2, dancers=2, frames=40)
+    """Three clips of 36 frames, and of 24 s of skeletons with cut-outs; networks read 36 frames or 5 windows of one."""
+    clips = blob_clips(styles=3, dancers=1, frames=36)
     found = []
     for number, clip in enumerate(clips):
         dance = danced(("Lottery", "Slide To the Left")[number % 2], number, 24.0)
-        frames = clip.frames[:40]
-        cutouts = np.where(frames > 40, frames, 0)[np.arange(len(dance.times)) % 40]
-        part = {"frames": frames, "timestamps": clip.timestamps[:40], "skeletons": dance, "cutouts": cutouts}
+        frames = clip.frames[:36]
+        cutouts = np.where(frames > 40, frames, 0)[np.arange(len(dance.times)) % 36]
+        part = {"frames": frames, "timestamps": clip.timestamps[:36], "skeletons": dance, "cutouts": cutouts}
         found.append(dataclasses.replace(clip, **part))
     return found
 
@@ -185,12 +183,13 @@ def test_every_cut_gives_the_style_of_the_whole_model(models, curated, wholes, u
     model, (tolerance, share), expected = models[name], CUTS[name, cut, packing], wholes[name]
     metrics = 'dance_tf_received_bytes_total{path="/v1/features"}', f'dance_tf_rows_total{{cut="{cut}"}}'
     before, lines = counts(url, *metrics), []
-    with wire_to(url) as wire, CloudClient(f"http://127.0.0.1:{wire.server_address[1]}", TOKEN) as client:
-        found = np.array([send_clip(model, clip, client, cut, packing, progress=lines.append) for clip in curated])
+    with wire_to(url) as wire:
+        with CloudClient(f"http://127.0.0.1:{wire.server_address[1]}", TOKEN, progress=lines.append) as client:
+            found = np.array([send_clip(model, clip, client, cut, packing) for clip in curated])
     assert len({*expected.argmax(axis=1)}) > 1  # the clips differ in style
     np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
-    rows = {"verdict": 1, "skeletons": 5}.get(cut, 5 if name == "fusion" else 40)
+    rows = {"verdict": 1, "skeletons": 5}.get(cut, 5 if name == "fusion" else 36)
     received, counted = counts(url, *metrics) - before
     assert (received, counted, client.retries) == (client.sent, rows * len(curated), 0)
     assert client.sent < wire.count < client.sent + 500 * client.requests  # with the headers
@@ -253,14 +252,17 @@ def listening(handler):
 def test_lost_connections_cost_time_but_no_frame_counts_twice(models, curated, wholes, url, monkeypatch):
     monkeypatch.setattr(serving_edge, "PAUSE", (0.01, 0.1))
     counter = 'dance_tf_rows_total{cut="400"}'
-    before, model, clip = counts(url, counter), models["cnn_ae_attention"], curated[0]
-    with listening(Relay) as relay, CloudClient(f"http://127.0.0.1:{relay.server_port}") as client:
+    before, model, clip, lines = counts(url, counter), models["cnn_ae_attention"], curated[0], []
+    with listening(Relay) as relay:
         relay.cloud, relay.faults = url, ["answer lost", "lost on the way", "none", "answer cut off", "busy"]
-        probabilities = send_clip(model, clip, client, "400", "float16")
+        with CloudClient(f"http://127.0.0.1:{relay.server_port}", progress=lines.append) as client:
+            probabilities = send_clip(model, clip, client, "400", "float16")
         relay.shutdown()
+    disconnected = f"{client.url} does not answer (Server disconnected without sending a response.): trying again for "
+    assert lines[0] == f"{disconnected}180 s" and [line[:6] for line in lines[1:]] == ["so far", client.url[:6]]
     assert (client.requests, client.retries, relay.faults) == (2, 4, [])
     np.testing.assert_allclose(probabilities, wholes["cnn_ae_attention"][0], rtol=0, atol=2e-3)
-    assert counts(url, counter) - before == 40
+    assert counts(url, counter) - before == 36
 
 
 def edge(folders, source, *options, cloud, cut="400"):
