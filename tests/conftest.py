@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from dance_tf.curation.filters import CuratedClip, DroppedFrame
 from dance_tf.pose.blazepose import Pose, Region
@@ -16,7 +17,9 @@ from dance_tf.pose.skeleton import Skeletons
 from dance_tf.video.catalog import Clip
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST_FILES = ("test_report_run.py", "test_main_path.py", "test_survival.py", "test_backends.py")
+SMOKE = ROOT / "notebooks" / "runs" / "smoke.yaml"
+LONGEST_FILES = ("test_report_run.py", "test_main_path.py", "test_survival.py", "test_cache.py", "test_run.py")
+LONGEST_FILES += ("test_backends.py", "test_report_restart.py")
 
 
 def pytest_configure(config):
@@ -178,6 +181,66 @@ def ramp_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def dance_file(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("dance") / "dance.mp4", dance(40), options={"crf": "20", "g": "10"})
+
+
+@pytest.fixture(scope="session")
+def smoke_profile():
+    """Return a function that writes the smoke profile with a work folder of its own, and returns its path."""
+    yaml = pytest.importorskip("yaml")
+
+    def write(folder, work, **changes):
+        profile = {**yaml.safe_load(SMOKE.read_text()), "work": str(work), **changes}
+        (folder / "smoke.yaml").write_text(yaml.safe_dump(profile))
+        return str(folder / "smoke.yaml")
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, smoke_profile):
+    """Return the folder of the finished report of the smoke profile: `report`, `work` and `smoke.yaml`.
+
+    The first test process that needs the report makes it, and the others wait for it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder = shared / "smoke"
+    with FileLock(shared / "smoke.lock"):
+        if not folder.is_dir():
+            folder.mkdir()
+            command = [sys.executable, "-m", "dance_tf", "report", smoke_profile(folder, folder / "work")]
+            command += ["--out", str(folder / "report")]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=1800, check=False)
+            (folder / "ended.txt").write_text(f"{done.returncode} {done.stderr}")
+    ended = (folder / "ended.txt").read_text()
+    assert ended.startswith("0 "), ended
+    return folder
+
+
+@pytest.fixture(scope="session")
+def join_notebooks():
+    """Return a function that writes notebooks as one: with cached runs a kernel takes longer to start than to run.
+
+    The numbers are those of the notebooks, by default all. Parameters go to each of them.
+    """
+    nbformat = pytest.importorskip("nbformat")
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from dance_tf.report.run_notebooks import NEEDS_CLIPS
+
+    def join(path, numbers=("",), **given):
+        paths = sorted(each for number in numbers for each in (ROOT / "notebooks").glob(f"{number}*.ipynb"))
+        parts = [parameterize_notebook(load_notebook_node(str(each)), given) for each in paths]
+        for cell in (cell for part in parts[1:] for cell in part.cells):  # one cell has the parameters
+            cell.metadata.tags = [tag for tag in cell.metadata.tags if tag == NEEDS_CLIPS]
+        parts[0].cells = [cell for part in parts for cell in part.cells]
+        for place, cell in enumerate(parts[0].cells):
+            cell["id"] = f"cell-{place}"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(parts[0], path)
+
+    return join
 
 
 @pytest.fixture(scope="session")

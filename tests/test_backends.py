@@ -67,7 +67,7 @@ inputs = dict(np.load(folder / "inputs.npz"))
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path)
     read = inputs if path.stem == "fusion" else inputs["windows"]
-    np.save(path.with_suffix(".npy"), model(read))
+    np.save(path.with_suffix(".npy"), model.predict_on_batch(read))  # outside of a function, JAX compiles each layer
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
     before, losses = model.get_weights(), [float(model.train_on_batch(read, np.arange(3))) for _ in range(4)]
     changed = [(one != other).any() for one, other in zip(before, model.get_weights(), strict=True)]

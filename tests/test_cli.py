@@ -174,12 +174,16 @@ def test_help_names_the_default_limits():
 
 @pytest.mark.parametrize(("name", "file"), [("smoke", "smoke.yaml"), ("my.yaml", "my.yaml"), ("my.yml", "my.yml")])
 def test_a_profile_is_a_name_or_a_yaml_file(name, file, tmp_path, monkeypatch):
-    profiles = []
-    monkeypatch.setattr(
-        "dance_tf.report.run_notebooks.run_profile", lambda path, *_, **__: profiles.append(path) or "there"
-    )
-    assert call("report", name, "--out", tmp_path).stdout == "report in there\n"
-    assert profiles[0].name == file
+    calls = []
+
+    def run_profile(path, notebooks, out, from_records):
+        calls.append((path.name, notebooks.name, out, from_records))
+        return "there"
+
+    monkeypatch.setattr("dance_tf.report.run_notebooks.run_profile", run_profile)
+    for options in ((), ("--from-records",)):
+        assert call("report", name, "--out", tmp_path, *options).stdout == "report in there\n"
+        assert calls.pop() == (file, "notebooks", tmp_path, bool(options))
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones(tmp_path):

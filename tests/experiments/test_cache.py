@@ -22,10 +22,10 @@ from dance_tf.model.train import predict
 
 @pytest.fixture(scope="module")
 def specs(tiny):
-    attention, cnn = (dataclasses.replace(tiny, strategy=strategy) for strategy in ("cnn_ae_attention", "cnn"))
+    encoder, cnn = (dataclasses.replace(tiny, strategy=strategy) for strategy in ("ae", "cnn"))
     return (
         RunSpec(tiny, folds=3, score_frames=2),
-        RunSpec(attention, folds=3, score_frames=2),
+        RunSpec(encoder, folds=3, score_frames=2),
         RunSpec(cnn, split="clip", fold=1, folds=3, repeat=1, score_frames=2),
         RunSpec(tiny, folds=3, score_frames=2, baseline=True),
     )

@@ -150,23 +150,28 @@ def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_of_several_networks_the_best_on_validation_clips_is_kept(dataset, tmp_path, monkeypatch, order):
+def test_of_several_networks_the_best_on_validation_clips_is_kept(dataset, tmp_path, monkeypatch, own_network, order):
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
-    both = [training_settings("skeleton_tcn", epochs=1, batch_size=8, frames_per_clip=2), SETTINGS]
-    asked = []
+    names, asked = [], []
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        names.append(f"{own_network(tmp_path / name, name)}:{name}")
+    bad, good = names
+    both = [dataclasses.replace(SETTINGS, strategy=name) for name in names]
 
     def scripted(model, dataset, indices, allowed, settings):
-        """The answers of the CNN are all right, those of the other network all wrong."""
+        """The answers of one network are all right, those of the other all wrong."""
         asked.append((settings.strategy, np.array_equal(indices, split.validation)))
         truth = np.eye(2, dtype=np.float32)[dataset.labels[indices]]
-        return truth if settings.strategy == "cnn" else 1 - truth
+        return truth if settings.strategy == good else 1 - truth
 
     monkeypatch.setattr("dance_tf.experiments.run.predict", scripted)
-    found = train_model(dataset, split, [both[place] for place in order], tmp_path / "model", progress=False)
-    assert load_bundle(tmp_path / "model").description.strategy == "cnn"
-    assert list(found.to_json()["validation"].items()) == [("cnn", 1.0), ("skeleton_tcn", 0.0)]
-    assert asked == [*((both[place].strategy, True) for place in order), ("cnn", False)]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    model = tmp_path / "out" / "model"
+    found = train_model(dataset, split, [both[place] for place in order], model, progress=False)
+    assert load_bundle(model).description.strategy == good
+    assert list(found.to_json()["validation"].items()) == [(good, 1.0), (bad, 0.0)]
+    assert asked == [*((names[place], True) for place in order), (good, False)]
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
 
 
 def test_networks_to_choose_from(dataset, blob_clips):

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
@@ -32,11 +33,17 @@ def split(dataset):
 
 
 @pytest.fixture(scope="module")
-def growth(dataset, split, tmp_path_factory):
+def checkpoints(tmp_path_factory):
+    """The folder of the checkpoints of `growth`."""
+    return tmp_path_factory.mktemp("growth")
+
+
+@pytest.fixture(scope="module")
+def growth(dataset, split, checkpoints):
     """Two stages instead of five, to save time; the shapes of five are tested with the autoencoder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "STAGES", 2)
-        return grow_autoencoder(dataset, split, TINY, tmp_path_factory.mktemp("growth"), seed=3)
+        return grow_autoencoder(dataset, split, TINY, checkpoints, seed=3)
 
 
 def assert_same_weights(one: keras.Model, other: keras.Model):
@@ -55,8 +62,9 @@ def test_growth_trains_stage_by_stage(growth, dataset, split):
 
 
 @pytest.mark.parametrize("killed", ["stage_2_frozen", "stage_2_all"])
-def test_killed_growth_resumes_to_the_same_weights(growth, dataset, split, tmp_path, monkeypatch, killed):
+def test_killed_growth_resumes_to_the_same_weights(growth, checkpoints, dataset, split, tmp_path, monkeypatch, killed):
     monkeypatch.setattr(training, "STAGES", 2)
+    shutil.copytree(checkpoints / "stage_1_all", tmp_path / "stage_1_all")  # is not trained again
     whole = training.fit
 
     def dies_in_the_second_stage(model, frames, validation, schedule, folder, *others, **options):
