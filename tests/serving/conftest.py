@@ -2,7 +2,7 @@ import pytest
 
 
 def mutated(data, generator):
-    """Return a message with some bytes changed, cut out or doubled; its beginning, where all fields are, the most."""
+    """Return bytes with some of them changed, cut out or doubled; at the beginning, where the sizes are, the most."""
     changed, most = bytearray(data), len(data) if generator.random() < 0.3 else min(len(data), 250)
     for _ in range(generator.integers(1, 5)):
         place, kind = int(generator.integers(most)), generator.integers(4)

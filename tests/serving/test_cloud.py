@@ -87,7 +87,7 @@ def samples(text):
     return {name: float(value) for name, value in lines if float(value)}
 
 
-def test_a_message_gets_the_mean_probabilities_of_its_rows(bundle):
+def test_a_part_gets_the_mean_probabilities_of_its_rows(bundle):
     response = ask(make_app([("tiny", bundle)]), **part_of(bundle))
     expected = 1 / (1 + np.exp(-1.0))
     answer = response.json()
