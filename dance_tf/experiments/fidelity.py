@@ -19,10 +19,9 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
-from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.assess import MOMENT, Assessment, assess
 from dance_tf.fidelity.feedback import Remark
-from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, build_standard, style_distances
+from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard, style_distances
 from dance_tf.fidelity.template import PARTS
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
@@ -31,12 +30,20 @@ from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import folder_settings
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import Mistake
+from dance_tf.video.workers import worker_pool
 
 if TYPE_CHECKING:  # worker processes need no Keras
     from dance_tf.experiments.cache import Experiment
 
 FOLDS = 4  # groups of dancers
-TABLES = ("clips", "mistakes", "timing", "controls", "styles")
+FEWEST = 3  # clips of a style that are ranked
+TABLES = {  # of `assess_clips`, with their columns
+    "clips": ["clip", "style", "dancer", "skill", "deviation", "seconds", "away", "score"],
+    "mistakes": ["style", "dancer", "found", "missed", "wrong", "narrow", "right"],
+    "timing": ["style", "dancer", "delay", "found"],
+    "controls": ["style", "dancer", "control", "score"],
+    "styles": ["clip", "style", "dancer", "compared", "distance"],
+}
 TOLERANCE = 0.5  # seconds between the middle of a remark and the mistake that it finds
 DELAYS = (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3)  # seconds by which the second half of a copy is shifted
 ASYMMETRIC = {style.name for style in STYLES if style.asymmetric}  # their mirror images are other dances
@@ -133,7 +140,7 @@ def assess_clips(
     """Assess each clip, shifted copies and controls against other dancers of the style, and of the other styles.
 
     Args:
-        clips: of `danced_clips`; those whose dancer is not found for two seconds are left out.
+        clips: of `danced_clips`; those with too little of a dancer to be scored are left out.
         groups: of the dancers, of `FOLDS`, that are compared with templates of all others.
         jobs: number of processes.
         seed: of the controls.
@@ -149,12 +156,14 @@ def assess_clips(
     """
     styles, dancers = (sorted({getattr(clip, name) for clip in clips}) for name in ("style", "dancer"))
     folds = min(FOLDS, len(dancers))
-    found = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_assess_group)(clips, style, dancers[fold::folds], seed)
-        for style in styles
-        for fold in range(min(groups, folds))
-    )
-    return {name: pd.DataFrame([row for tables in found for row in tables[name]]) for name in TABLES}
+    with worker_pool(jobs):
+        found = joblib.Parallel()(
+            joblib.delayed(_assess_group)(clips, style, dancers[fold::folds], seed)
+            for style in styles
+            for fold in range(min(groups, folds))
+        )
+    rows = {name: [row for tables in found for row in tables[name]] for name in TABLES}
+    return {name: pd.DataFrame(rows[name], columns=columns) for name, columns in TABLES.items()}
 
 
 def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[str], seed: int) -> dict[str, list[dict]]:
@@ -167,8 +176,10 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
         return tables
     styles = sorted({clip.style for clip in clips})
     for clip in clips:
-        if clip.dancer not in held_out or clip.skeletons.valid.sum() < 2 * RATE:
+        began = time.perf_counter()
+        if clip.dancer not in held_out or (result := _assessed(clip.skeletons, standard)) is None:
             continue
+        seconds = time.perf_counter() - began
         labels = {"style": style, "dancer": clip.dancer}
         generator = np.random.default_rng([seed, *clip.clip_id.encode()])
         distance = style_distances(clip.skeletons, {style: standard})[style]
@@ -177,12 +188,8 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
         if clip.style != style:  # one other style for each clip
             others = [other for other in styles if other != clip.style]
             if others[int(generator.integers(len(others)))] == style:
-                score = assess(clip.skeletons, standard).score.value
-                tables["controls"].append({**labels, "control": "wrong style", "score": score})
+                tables["controls"].append({**labels, "control": "wrong style", "score": result.score.value})
             continue
-        began = time.perf_counter()
-        result = assess(clip.skeletons, standard)
-        seconds = time.perf_counter() - began
         known = {"skill": clip.skill, "deviation": clip.deviation, "seconds": seconds}
         tables["clips"].append(
             {"clip": clip.clip_id, **labels, **known, "away": result.away, "score": result.score.value}
@@ -192,14 +199,23 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
         tables["mistakes"].append({**labels, **match_mistakes(result.remarks, clip.mistakes)})
         middle = float(clip.skeletons.times.mean())
         for delay in DELAYS:
-            copy = assess(shifted(clip.skeletons, delay), standard)
-            late = _later(copy, middle) - _later(result, middle)
-            tables["timing"].append({**labels, "delay": delay, "found": late})
+            if copy := _assessed(shifted(clip.skeletons, delay), standard):
+                late = _later(copy, middle) - _later(result, middle)
+                tables["timing"].append({**labels, "delay": delay, "found": late})
         for name, change in CONTROLS.items():
-            if name != "mirrored" or style in ASYMMETRIC:
-                score = assess(change(clip.skeletons, generator), standard).score.value
-                tables["controls"].append({**labels, "control": name, "score": score})
+            if name == "mirrored" and style not in ASYMMETRIC:
+                continue
+            if changed := _assessed(change(clip.skeletons, generator), standard):
+                tables["controls"].append({**labels, "control": name, "score": changed.score.value})
     return tables
+
+
+def _assessed(skeletons: Skeletons, standard: Standard) -> Assessment | None:
+    """Return the assessment of a dance; None if there is too little of it."""
+    try:
+        return assess(skeletons, standard)
+    except ScoreError:
+        return None
 
 
 def shifted(skeletons: Skeletons, delay: float) -> Skeletons:
@@ -332,6 +348,8 @@ def style_verdicts(styles: pd.DataFrame) -> pd.DataFrame:
 
 
 def _within(clips: pd.DataFrame, name: str) -> float:
-    """Return the correlation of closeness with skill, or of distance with deviation, within a style."""
+    """Return the correlation of closeness with skill, or of distance with deviation, within styles."""
     sign = -1 if name == "skill" else 1
-    return float(np.mean([sign * spearmanr(own["away"], own[name])[0] for _, own in clips.groupby("style")]))
+    several = [own for _, own in clips.groupby("style") if len(own) >= FEWEST]
+    found = [sign * spearmanr(own["away"], own[name])[0] for own in several]
+    return float(np.mean(found)) if found else np.nan

@@ -50,18 +50,19 @@ def fidelity_text(shares: pd.DataFrame, validation: pd.DataFrame) -> str:
         f"nearest to their own style. {percents(none)} % are too far from all styles to be judged; without the "
         f"templates of their own style, {percents(unknown)} %."
     ]
-    if len(validation):
-        asked = validation.dropna(subset="goal")
+    asked = validation.dropna(subset=["value", "goal"])
+    if len(asked):
         errors = asked["measure"].str.contains("error")
         reached = (asked["value"] <= asked["goal"]).where(errors, asked["value"] >= asked["goal"])
         missed = [
             f"{row['measure']} ({row['value']:.2f}, goal {row['goal']:g})" for row in asked[~reached].to_dict("records")
         ]
-        deviation = validation.set_index("measure")["value"]["correlation with deviation"]
-        sentences.append(
-            f"Within a style the distance has a rank correlation of {deviation:.2f} with the true deviation of made-up "
-            f"dancers. {reached.sum()} of {len(asked)} goals are reached."
-        )
+        if len(ranked := asked[asked["measure"] == "correlation with deviation"]):
+            sentences.append(
+                f"Within a style the distance has a rank correlation of {ranked['value'].item():.2f} with the true "
+                "deviation of made-up dancers."
+            )
+        sentences.append(f"{reached.sum()} of {len(asked)} goals are reached.")
         sentences += [f"Missed: {'; '.join(missed)}."] if missed else []
     return " ".join(sentences)
 

@@ -8,12 +8,13 @@ import keras
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip
+from dance_tf.evaluation.predictions import predict_batches
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.model.split import split_network
 from dance_tf.pose.joints import cut_windows
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.serving import wire
-from dance_tf.serving.verdict import BATCH, NetworkInput, network_inputs
+from dance_tf.serving.verdict import NetworkInput, network_inputs
 from dance_tf.serving.wire import Layout, MessageCut, Packing, WireError
 
 FRAMES_AT_ONCE = 32  # in a request
@@ -81,7 +82,7 @@ class CutModel:
                 if cut == "frames":
                     arrays = part if isinstance(part, dict) else {"frames": part}
                 else:
-                    arrays = wire.pack_features(_run(self._edges[cut], part), packing)
+                    arrays = wire.pack_features(predict_batches(self._edges[cut], part), packing)
                 yield count_rows(part), arrays
 
     def layout(self, cut: MessageCut, packing: Packing, rows: int) -> Layout:
@@ -125,16 +126,9 @@ class CutModel:
 
     def predict(self, stage: str, *parts: NetworkInput) -> np.ndarray:
         """Return probabilities float32 [n, styles] of all parts, each with any number of rows."""
-        return _run(self.stages[stage], keras.tree.map_structure(lambda *each: np.concatenate(each), *parts))
+        return predict_batches(self.stages[stage], keras.tree.map_structure(lambda *each: np.concatenate(each), *parts))
 
 
 def count_rows(part: NetworkInput) -> int:
     """Return the number of frames or windows in what a network reads."""
     return len(keras.tree.flatten(part)[0])
-
-
-def _run(network: keras.Model, part: NetworkInput) -> np.ndarray:
-    """Return the outputs of a network, without the preparations of `predict`, which outweigh 32 frames."""
-    starts = range(0, count_rows(part), BATCH)
-    batches = (keras.tree.map_structure(lambda each, at=at: each[at : at + BATCH], part) for at in starts)
-    return np.concatenate([network.predict_on_batch(batch) for batch in batches])
