@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def assert_same(found, expected):
     pd.testing.assert_frame_equal(estimates(found), estimates(expected), check_exact=True)
 
 
-def wait_for_checkpoint(folder: Path, alive: Callable[[], bool]) -> None:
+def wait_for_checkpoint(folder: Path, alive) -> None:
     """Wait until a training in a folder of the cache has a checkpoint and is not finished."""
     while not any(list(place.rglob("state.json")) for place in folder.glob("*.unfinished")):
         assert alive()
@@ -57,37 +56,37 @@ def wait_for_checkpoint(folder: Path, alive: Callable[[], bool]) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_runs_killed_while_growing_resume_to_the_same_table(specs, undisturbed, tmp_path, make_run_folder):
+def test_runs_killed_while_growing_and_while_training_resume_to_the_same_table(
+    specs, undisturbed, tmp_path, make_run_folder
+):
     folder = make_run_folder(tmp_path)
     joblib.dump(specs, tmp_path / "specs")
-    command = [sys.executable, "-c", RUN, folder, tmp_path / "specs"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    begun = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **quiet)
-    wait_for_checkpoint(tmp_path / "work" / "growth", lambda: begun.poll() is None)
-    os.killpg(begun.pid, signal.SIGKILL)
-    begun.wait()
-    assert list((tmp_path / "work" / "growth").glob("*.unfinished"))
+    for kind in ("growth", "runs"):
+        command = [sys.executable, "-c", RUN, folder, tmp_path / "specs"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        begun = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **quiet)
+        wait_for_checkpoint(tmp_path / "work" / kind, lambda begun=begun: begun.poll() is None)
+        os.killpg(begun.pid, signal.SIGKILL)
+        begun.wait()
+        assert list((tmp_path / "work" / kind).glob("*.unfinished"))
     assert_same(Experiment(folder, jobs=2).run(specs), undisturbed)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_a_dask_worker_that_is_killed_while_training_changes_nothing(
-    specs, undisturbed, tmp_path, make_run_folder, recwarn, monkeypatch
-):
+def test_a_killed_dask_worker_changes_nothing(specs, undisturbed, tmp_path, make_run_folder, recwarn, monkeypatch):
     distributed = pytest.importorskip("distributed")
     folder, killed = make_run_folder(tmp_path), []
-    # a single worker is in training for certain; Dask starts another one in its place
-    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
     with distributed.LocalCluster(**options) as cluster:
         with distributed.Client(cluster, set_as_default=False) as client:
-            [worker] = client.run(os.getpid).values()
+            workers = list(client.run(os.getpid).values())
 
-        def kill_in_training():
+        def kill_one_in_training():
             wait_for_checkpoint(tmp_path / "work" / "runs", lambda: True)
-            os.kill(worker, signal.SIGKILL)
-            killed.append(worker)
+            killed.append(workers[0])
+            os.kill(workers[0], signal.SIGKILL)
 
-        killer = threading.Thread(target=kill_in_training, daemon=True)
+        killer = threading.Thread(target=kill_one_in_training, daemon=True)
         killer.start()
         monkeypatch.setenv("DANCE_TF_SCHEDULER", cluster.scheduler_address)
         found = Experiment(folder).run(specs)
