@@ -56,8 +56,8 @@ def test_a_verdict_names_the_nearest_reference(clips):
     document = json.loads(result.stdout)
     assert (list(document), document["references"]) == (["references", "clips", "refused"], "references")
     [verdict] = document["clips"]
-    keys = "clip style confidence probabilities frames seconds elapsed notes coverage likely reference reference_distance"
-    assert list(verdict) == [*keys.split(), "distances", "unsure"]
+    keys = "clip style confidence probabilities frames seconds elapsed notes coverage likely".split()
+    assert list(verdict) == [*keys, "reference", "reference_distance", "distances", "unsure"]
     assert (verdict["clip"], verdict["style"], verdict["unsure"]) == ("clip.mp4", "Lottery", False)
     assert verdict["reference"] == "references/Lottery/anna_1.mp4"
     assert verdict["confidence"] == max(verdict["probabilities"].values()) > 0.9
