@@ -21,9 +21,9 @@ verbs = typer.Typer()
 def assess(
     model: Annotated[Path, typer.Argument(help="model folder, trained on clips with skeletons")],
     clips: Annotated[list[Path], typer.Argument(help="video files, folders of clips, or folders of images")],
-    style: Annotated[str, typer.Option(help="to compare with; by default the one that the model sees")] = "",
+    style: Annotated[str, typer.Option(help="to compare with; the nearest one by default")] = "",
     reference: Annotated[Path | None, typer.Option(help="one performance to compare with instead")] = None,
-    out: Annotated[Path, typer.Option(help="folder for the pages and JSON documents")] = Path("assessments"),
+    out: Annotated[Path, typer.Option(help="folder for the pages and assessments.json")] = Path("assessments"),
     as_json: Annotated[
         bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")
     ] = False,

@@ -239,12 +239,15 @@ def unpack_standards(packed: Mapping[str, np.ndarray]) -> dict[str, Standard]:
     """Return the standards of `pack_standards`, by style.
 
     Raises:
-        KeyError: an array is missing.
+        ScoreError: an array is missing.
     """
     standards = {}
-    for place, style in enumerate(packed["styles"].tolist()):
-        template = Template(*(packed[f"{place}/{field.name}"] for field in fields(Template)))
-        values = {name: packed[f"{place}/{name}"] for name in PACKED}
-        values |= {name: tuple(values[name].tolist()) for name in ("dancers", "clips")}
-        standards[style] = Standard(style, template, **values)
+    try:
+        for place, style in enumerate(packed["styles"].tolist()):
+            template = Template(*(packed[f"{place}/{field.name}"] for field in fields(Template)))
+            values = {name: packed[f"{place}/{name}"] for name in PACKED}
+            values |= {name: tuple(values[name].tolist()) for name in ("dancers", "clips")}
+            standards[style] = Standard(style, template, **values)
+    except KeyError as missing:
+        raise ScoreError(f"the stored dances of the model lack {missing}: train it again") from missing
     return standards

@@ -123,6 +123,10 @@ def test_stored_standards_give_the_same_distances(standards, danced, tmp_path):
     skeletons = danced("Tokyo", 7, 8.0)
     assert style_distances(skeletons, again) == style_distances(skeletons, standards)
     assert again["Lottery"].clips == standards["Lottery"].clips
+    packed = pack_standards(standards)
+    del packed["1/lengths"]
+    with pytest.raises(ScoreError, match="lack '1/lengths': train it again"):
+        unpack_standards(packed)
 
 
 @pytest.mark.parametrize("style", ["Lottery", "Tokyo"])
