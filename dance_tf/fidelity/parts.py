@@ -16,12 +16,12 @@ from dance_tf.fidelity.template import FINER, WEIGHTS, Dance, read_dance
 from dance_tf.pose.joints import JOINTS
 from dance_tf.pose.skeleton import SIDES, Skeletons
 
-# chosen on dancers of generator seed 0; costs are squared chords between bones, as in `template.align`
+# chosen on dancers of generator seeds 0 and 7; costs are squared chords between bones, as in `template.align`
 TURN = 4.0  # seconds over which the direction of the dancer is averaged
 ELSE = 0.35  # cost of a frame of none of the styles, if the dancer moves
-STILL, STANDING = 0.03, 1.0  # mean squared chord between bones half a second apart, over so many seconds, of no dance
+STILL, STANDING = 0.05, 1.0  # mean squared chord between bones half a second apart, over so many seconds, of no dance
 FASTER = 0.2  # cost of a moment that is skipped or held
-CHANGE = 2.5  # cost of another dance
+CHANGE = 6.0  # cost of another dance
 SHORTEST = 3.0  # seconds of a part; shorter ones are joined with their neighbours
 
 
