@@ -129,7 +129,7 @@ def test_a_dance_is_assessed(home, tmp_path):
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document == json.loads((tmp_path / "pages" / "assessments.json").read_text())
-    for clip, one in zip(clips, document["clips"], strict=False):
+    for clip, one in zip(clips[:2], document["clips"], strict=True):
         assert one["clip"] == str(clip)
         assert (one["fidelity"] is None) == bool(one["why"])
         assert clip.name in (tmp_path / "pages" / one["page"]).read_text()

@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.fidelity.assess import MOMENT, Assessment, assess
 from dance_tf.fidelity.feedback import Remark
-from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard, style_distances
+from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard
 from dance_tf.fidelity.template import PARTS
 from dance_tf.pose.skeleton import LANDMARK, OTHER_SIDE, SIDES, Skeletons
 from dance_tf.synthesis.body import JOINT
@@ -182,7 +182,7 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
         seconds = time.perf_counter() - began
         labels = {"style": style, "dancer": clip.dancer}
         generator = np.random.default_rng([seed, *clip.clip_id.encode()])
-        distance = style_distances(clip.skeletons, {style: standard})[style]
+        distance = result.away - np.median(standard.group) if len(standard.group) else np.inf  # as `style_distances`
         about = {"style": clip.style, "dancer": clip.dancer, "clip": clip.clip_id}
         tables["styles"].append({**about, "compared": style, "distance": distance})
         if clip.style != style:  # one other style for each clip

@@ -1,7 +1,7 @@
 """Assess a dance: how close it is to its style, when and where it is not, and what to change."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,7 @@ class Assessment:
 
 
 def assess(
-    skeletons: Skeletons, standard: Standard, probability: float = math.nan, others: Iterable[Standard] = ()
+    skeletons: Skeletons, standard: Standard, probability: float = math.nan, others: Collection[Standard] = ()
 ) -> Assessment:
     """Compare a dance with the reference dancers of a style.
 

@@ -1,7 +1,8 @@
 """The parts of a long recording: which style is danced from when to when.
 
 A hidden Markov model whose states are the moments of the templates of all styles, and one for anything else. From a
-tenth of a second to the next the choreography goes on, a little faster or slower, or another dance begins.
+tenth of a second to the next the choreography goes on, a little faster or slower, or another dance begins. The most
+likely path of states (Viterbi 1967) gives the parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,7 @@ from scipy.ndimage import uniform_filter1d
 
 from dance_tf.fidelity.align import BONES, RATE
 from dance_tf.fidelity.score import Standard
-from dance_tf.fidelity.template import FINER, WEIGHTS, Dance, read_dance
-from dance_tf.pose.joints import JOINTS
+from dance_tf.fidelity.template import FINER, NAMES, WEIGHTS, Dance, read_dance, turn_about_vertical
 from dance_tf.pose.skeleton import SIDES, Skeletons
 
 # chosen on dancers of generator seeds 0 and 7; costs are squared chords between bones, as in `template.align`
@@ -52,13 +52,9 @@ def find_parts(skeletons: Skeletons, standards: Mapping[str, Standard]) -> tuple
 
 def _turned(dance: Dance) -> np.ndarray:
     """Return the bones, turned so that the dancer faces the camera on average over `TURN` seconds around."""
-    hips = [list(JOINTS).index(f"{side}_hip") for side in SIDES]
-    left, right = (int(np.flatnonzero(BONES == hip)[0]) for hip in hips)
-    across = (dance.bones[:, left] - dance.bones[:, right]) * dance.seen[:, None]
-    x, _, z = uniform_filter1d(across, round(TURN * RATE), axis=0, mode="nearest").T
-    angle = np.arctan2(z, x)[:, None]
-    bx, by, bz = np.moveaxis(dance.bones, -1, 0)
-    return np.stack([np.cos(angle) * bx + np.sin(angle) * bz, by, np.cos(angle) * bz - np.sin(angle) * bx], axis=-1)
+    left, right = (dance.bones[:, NAMES.index(f"{side}_hip")] for side in SIDES)
+    x, _, z = uniform_filter1d((left - right) * dance.seen[:, None], round(TURN * RATE), axis=0, mode="nearest").T
+    return turn_about_vertical(dance.bones, -np.arctan2(z, x))
 
 
 def _moving(dance: Dance) -> np.ndarray:

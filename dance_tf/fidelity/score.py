@@ -40,7 +40,7 @@ CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
 RESAMPLES = 1000  # of the bootstrap
-STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none
+STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none; chosen on all dancers of seed 0
 PACKED = ("dancers", "group", "model", "lengths", "clips")  # attributes of `Standard` beside style and template
 
 

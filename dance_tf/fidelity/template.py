@@ -208,9 +208,14 @@ def _turn(bones: np.ndarray, target: np.ndarray, seen: np.ndarray) -> np.ndarray
         )
         for a, b, c, d, sign in pairs
     )
-    angle = np.arctan2(sine, cosine)[:, None]
+    return turn_about_vertical(bones, np.arctan2(sine, cosine))
+
+
+def turn_about_vertical(bones: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Return bones [n, 18, 3], turned by angles [n], radians, from x towards z."""
+    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
     x, y, z = np.moveaxis(bones, -1, 0)
-    return np.stack([np.cos(angle) * x - np.sin(angle) * z, y, np.sin(angle) * x + np.cos(angle) * z], axis=-1)
+    return np.stack([cosine * x - sine * z, y, sine * x + cosine * z], axis=-1)
 
 
 def _cheapest_path(cost: np.ndarray) -> np.ndarray:

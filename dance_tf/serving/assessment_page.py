@@ -21,12 +21,7 @@ FIRST, COMMON = 3, 5  # clips to look at first, and remarks of a class
 DOUBTFUL = 0.5  # a smaller confidence is a reason to look at a clip
 LOW = 10.0  # a smaller score is too
 OVERVIEW = "index.html"
-WORDS = {
-    "pose": "position",
-    "posture": "posture",
-    "timing": "timing",
-    "amplitude": "size of the movements",
-}  # of remarks
+KINDS = {"pose": "position", "posture": "posture", "timing": "timing", "amplitude": "size of the movements"}
 
 
 def _percent(value: float) -> str:
@@ -87,7 +82,7 @@ def overview_page(assessed: Mapping[str, AssessedClip], refused: Sequence[Mappin
         score, reasons = math.nan, [one.why] if one.why else []
         if found:
             score = found.score.value
-            common.update({f"{WORDS[remark.kind]} of the {remark.part}" for remark in found.remarks})
+            common.update({f"{KINDS[remark.kind]} of the {remark.part}" for remark in found.remarks})
             if not math.isnan(score):
                 scores.append({"name": name, "mean": score, "low": found.score.low, "high": found.score.high})
         reasons += [f"fidelity {score:.0f} of 100"] if score < LOW else []

@@ -183,13 +183,15 @@ def read_pictures(
         uint8 [h, w, 3] each, RGB.
 
     Raises:
-        ReadError: the clip cannot be read or exceeds a limit.
+        ReadError: the clip cannot be read, exceeds a limit, or has no pictures in colour.
     """
     reader = open_footage(path, replace(settings, frames_per_second=1.0), heartbeat)  # gray frames are not needed
     reader.watcher = picker = _Picker(times, rate)
     for time, _ in reader:
         if time > max(times, default=np.inf) + 1 / rate:
             break
+    if any(picture is None for picture in picker.pictures):
+        raise ReadError(f"{path.name}: no pictures in colour can be read")
     return list(picker.pictures)
 
 

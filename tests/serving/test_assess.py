@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from dance_tf.cli import DONE, DONE_WITH_REFUSALS, FAILED, app
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, pack_standards
+from dance_tf.fidelity.template import read_dance
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.skeleton import join_skeletons
@@ -81,9 +82,10 @@ def dances(danced, monkeypatch):
 
         def call(self, task, path, times, rate, settings):
             assert (task, rate) == (module.read_pictures, 10)
+            asked.append((path.name, times))
             return [np.full((96, 54, 3), 200, np.uint8) for _ in times]
 
-    poses = PoseSettings(10)
+    poses, found["asked"] = PoseSettings(10), (asked := [])
     monkeypatch.setattr(module, "curated_clip", read)
     monkeypatch.setattr(module, "classify_curated", see)
     monkeypatch.setattr(module, "DecodingProcess", Process)
@@ -142,6 +144,13 @@ def test_weak_moments_are_shown_with_the_same_moment_of_the_reference(bundle, st
     assert moment.remark.part == "left arm" and moment.time == pytest.approx(4, abs=0.9)
     assert (moment.picture != 200).any()  # the skeleton is drawn
     assert (moment.reference is None) == (reference is None)
+    assert [name for name, _ in dances["asked"]] == ["wrong arm.mp4", *(["tokyo.mp4"] if reference else [])]
+    if reference:  # the reference dances at these times what the template expects at the moments
+        danced, assessment = read_dance(dances["tokyo.mp4"]), one.assessment
+        for here, there in zip(*(times for _, times in dances["asked"]), strict=True):
+            target = assessment.target[np.abs(assessment.dance.times - here).argmin()]
+            apart = danced.bones[np.abs(danced.times - there).argmin()] - target
+            assert np.linalg.norm(apart, axis=-1).mean() < 0.25
     assert one.compared_with == ("tokyo.mp4" if reference else "Tokyo")
     page = assessment_page(one)
     assert page.count("<figure>") == 1 + len(one.moments)
