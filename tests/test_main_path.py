@@ -19,26 +19,35 @@ TRAINING = ("--epochs", "1", "--growth-epochs", "1", "--frames-per-clip", "4")
 
 
 def run(*arguments, status=0):
+    """Run a verb with --json as a program, and return its one document."""
+    arguments = (*arguments, "--json")
     done = subprocess.run(
         [sys.executable, "-m", "dance_tf", *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=600
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
-    return done
+    return strict(done.stdout)
+
+
+def strict(text):
+    """Read JSON that has no NaN and no Infinity."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} in {text}")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def call(*arguments, status=0):
+    """Run a verb in this process, which saves the seconds that TensorFlow takes to start."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == status, result.stderr
+    return result
 
 
 def answer(*arguments, status=0):
-    """Run a verb with --json; returns its one document, which must be strict JSON."""
-
-    def refuse(constant):
-        raise AssertionError(f"{constant} in the document of {arguments[0]}")
-
-    return json.loads(run(*arguments, "--json", status=status).stdout, parse_constant=refuse)
-
-
-def call(*arguments):
-    """Run a verb in this process, which saves the seconds that TensorFlow takes to start."""
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    """Run a verb with --json in this process, and return its one document."""
+    return strict(call(*arguments, "--json", status=status).stdout)
 
 
 def check_scores(document):
@@ -64,9 +73,9 @@ def check_verdict(verdict, styles):
 def home(tmp_path_factory):
     """Clips of three styles and four dancers, curated and trained on."""
     folder = tmp_path_factory.mktemp("home")
-    answer("synthesize", folder / "clips", "--styles", 3, "--dancers", 4, "--seconds", 2, "--frame-rate", 8)
-    curated = answer("curate", folder / "clips", folder / "data")
-    trained = answer("train", folder / "data", folder / "model", "--split", "dancer", *TRAINING)
+    run("synthesize", folder / "clips", "--styles", 3, "--dancers", 4, "--seconds", 2, "--frame-rate", 8)
+    curated = run("curate", folder / "clips", folder / "data")
+    trained = run("train", folder / "data", folder / "model", "--split", "dancer", *TRAINING)
     return folder, curated, trained
 
 
@@ -85,6 +94,8 @@ def test_curation_accounts_for_every_frame(home):
 def test_training_scores_the_held_out_dancers(home):
     folder, _, trained = home
     check_scores(trained)
+    tried = {"cnn_ae_attention", *([] if missing_weights() else ["skeleton_tcn"])}
+    assert set(trained.get("validation", ["cnn_ae_attention"])) == tried
     described = json.loads((folder / "model" / "model.json").read_text())
     assert described["held_out"] == trained["scored"]["dancers"]
     assert len(described["held_out"]) == 1
@@ -98,7 +109,7 @@ def test_evaluation_of_those_dancers_gives_the_same_scores(home):
     assert evaluated["frame"] == trained["frame"]
     assert evaluated["clip"] == trained["clip"]
     assert evaluated["scored"]["note"] == ""
-    everyone = json.loads(call("evaluate", folder / "model", folder / "data", "--json").stdout)
+    everyone = answer("evaluate", folder / "model", folder / "data")
     assert "the model was trained on" in everyone["scored"]["note"]
 
 
@@ -108,7 +119,7 @@ def test_a_clip_gets_a_verdict_and_other_files_are_refused(home, tmp_path):
     strange = tmp_path / "strange.mp4"
     strange.write_bytes(b"no video")
     (tmp_path / "a picture.png").write_bytes(b"no clip")
-    document = answer("classify", folder / "model", clip, tmp_path, status=1)
+    document = run("classify", folder / "model", clip, tmp_path, status=1)
     [verdict], [picture, refusal] = document["clips"], document["refused"]
     assert picture["clip"] == str(tmp_path / "a picture.png")
     styles = set(json.loads((folder / "model" / "model.json").read_text())["styles"])
@@ -138,13 +149,12 @@ def test_a_dance_is_assessed(home, tmp_path):
 
 def test_a_user_s_own_network_learns_from_arrays_and_is_used_without_its_file(tmp_path, own_network):
     own, arrays, model = own_network(tmp_path), tmp_path / "arrays", tmp_path / "model"
-    run("synthesize", arrays, "--arrays", "--styles", 2, "--dancers", 3, "--seconds", 2, "--frame-rate", 6)
+    answer("synthesize", arrays, "--arrays", "--styles", 2, "--dancers", 3, "--seconds", 2, "--frame-rate", 6)
     trained = answer("train", arrays, model, "--split", "clip", "--strategy", f"{own}:tiny", *TRAINING)
     check_scores(trained)
     own.unlink()
-    check_scores(json.loads(call("evaluate", model, arrays, "--json").stdout))
-    failed = call("train", arrays, tmp_path / "other", "--strategy", f"{own}:tiny")
-    assert failed.exit_code == FAILED
+    check_scores(answer("evaluate", model, arrays))
+    failed = call("train", arrays, tmp_path / "other", "--strategy", f"{own}:tiny", status=FAILED)
     assert failed.stderr.startswith(f"dance_tf: strategy '{own}:tiny' cannot be imported (FileNotFoundError")
 
 
@@ -169,5 +179,5 @@ def test_real_motion_of_a_held_out_dancer(tmp_path):
 def test_loose_clips_without_labels_are_curated(tmp_path):
     curated = answer("curate", SHARED / "real_clips", tmp_path / "data")
     assert (curated["clips"], curated["refused"]) == (5, [])
-    failed = call("train", tmp_path / "data", tmp_path / "model")
-    assert failed.exit_code == FAILED and "no clip with a style" in failed.stderr
+    failed = call("train", tmp_path / "data", tmp_path / "model", status=FAILED)
+    assert "no clip with a style" in failed.stderr
