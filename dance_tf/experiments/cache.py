@@ -53,6 +53,7 @@ class Run:
         stopped_early: whether training ended before its last epoch.
         seconds: of the classifier's training on one thread, interrupted attempts included.
         growth_seconds: of growing its autoencoder; 0 without one.
+        backend: of Keras, which trained it: "tensorflow", or "jax" or "torch" of a machine with a GPU.
     """
 
     spec: RunSpec
@@ -62,6 +63,14 @@ class Run:
     stopped_early: bool
     seconds: float
     growth_seconds: float
+    backend: str = "tensorflow"
+
+    @property
+    def training_seconds(self) -> float:
+        """Of autoencoder and classifier; nan if another backend trained them, whose times cannot be compared."""
+        import keras
+
+        return self.seconds + self.growth_seconds if self.backend == keras.backend.backend() else np.nan
 
     @property
     def key(self) -> str:
@@ -96,7 +105,8 @@ def load_run(folder: Path) -> Run:
     """Read a run from its folder, in the cache or among the records."""
     content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     numbers = ("parameters", "best_epoch", "stopped_early", "seconds", "growth_seconds")
-    return Run(RunSpec.from_json(content["spec"]), folder, **{field: content[field] for field in numbers})
+    found = {field: content[field] for field in numbers}
+    return Run(RunSpec.from_json(content["spec"]), folder, **found, backend=content["provenance"]["backend"])
 
 
 class Experiment:

@@ -227,8 +227,8 @@ def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frame
         measurements), and of the measurement machine, frames, width, height, synthetic. Costs: extraction_seconds,
         attention_seconds, head_seconds, network_seconds, total_seconds (decoding, background subtraction if the network
         needs it, and the network, summed in each round), training_seconds (growth of the autoencoder included, over all
-        runs), size_mb (of model.keras with the optimizer's state, 10⁶ bytes), parameters, peak_memory_mb (of a process
-        that classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
+        runs of this backend), size_mb (of model.keras with the optimizer's state, 10⁶ bytes), parameters,
+        peak_memory_mb (of a process that classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
     """
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
     clips = [workspace.clip_path(row) for row in workspace.rows() if row.part]
@@ -252,7 +252,7 @@ def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frame
     for name, network in networks.items():
         samples |= {(name, f"{step}_seconds"): taken[name].get(step, [np.nan]) for step in STEPS}
         samples[name, "total_seconds"] = np.sum([taken[name]["network"], *before[network.view]], axis=0)
-        samples[name, "training_seconds"] = [run.seconds + run.growth_seconds for run in groups[name]]
+        samples[name, "training_seconds"] = [run.training_seconds for run in groups[name]]
         samples[name, "size_mb"] = [Path(network.path).stat().st_size / 1e6]
         samples[name, "parameters"] = [groups[name][0].parameters]
         samples[name, "peak_memory_mb"] = [memories[name][1]]

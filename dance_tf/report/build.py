@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import mistune
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from dance_tf.experiments.cache import Experiment
 from dance_tf.report.profile import ROOT
 from dance_tf.report.section import DPI, SYNTHETIC, RunReport, Section, json_text, merge_metrics, write_whole
 from dance_tf.report.tables import counted
@@ -73,6 +75,7 @@ def write_report(report: RunReport, from_records: bool = False) -> Path:
 def _content(folder: Path, sections: Sequence[Section], facts: Entry, metrics: Entry) -> dict[str, object]:
     """Return the names that both templates use."""
     figures = [entry for section in sections for entry in section.figures if entry["main"]]
+    backends = Counter(run.backend for run in Experiment(folder, from_records=True).recorded())
     notebooks = sorted(path.name for path in (folder / "executed").glob("[0-9]*.ipynb"))
     links = [f"[{name}](executed/{name})" for name in notebooks]
     links += [f"[{name}]({name})" for name in ("REPORT.md", "metrics.json", "provenance.json")]
@@ -89,7 +92,7 @@ def _content(folder: Path, sections: Sequence[Section], facts: Entry, metrics: E
         "top": figures[:MAX_TOP_FIGURES],
         "sections": sections,
         "max_rows": MAX_ROWS,
-        "origin": "\n".join(_origin(facts)),
+        "origin": "\n".join(_origin(facts, backends)),
         "parameters": "\n".join(f"{key}: {value}" for key, value in facts["parameters"].items()),
         "files": ", ".join(links),
         "main": lambda entries: [entry for entry in entries if entry["main"]] or entries[:1],
@@ -119,9 +122,10 @@ def _opening(facts: Entry, metrics: Entry) -> list[str]:
     return [" ".join(said), *(text for text, holds in warnings.items() if holds)]
 
 
-def _origin(facts: Entry) -> list[str]:
-    """Return the lines of a list: commit, footage, machine, versions."""
+def _origin(facts: Entry, backends: Mapping[str, int]) -> list[str]:
+    """Return the lines of a list: commit, footage, machine, versions, and runs of other backends than this one."""
     machine, redrawn = facts["machine"], facts.get("tables_and_figures")
+    elsewhere = [f"{count} with the backend {name}" for name, count in backends.items() if name != facts["backend"]]
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items() if version)
     return [
         f"- Commit: {_commit(facts)}. Every number was computed by the notebooks.",
@@ -129,6 +133,7 @@ def _origin(facts: Entry) -> list[str]:
         f"- Footage: {facts['source']}; data hash: {facts['data_hash'] or 'not given'}; seed: {facts['seed']}",
         f"- Machine: {machine['cpu']}, {machine['cores']} cores, device {machine['device']}, {machine['platform']}",
         f"- Python {facts['python']}, Keras backend {facts['backend']}; {packages}",
+        *([f"- Runs trained elsewhere: {', '.join(elsewhere)}"] if elsewhere else []),
     ]
 
 

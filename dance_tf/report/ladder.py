@@ -89,13 +89,12 @@ def ladder_table(scores: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
 
     def median(name: str, value: Callable[[Run], float], text: str) -> str:
-        return text.format(pd.Series([value(run) for run in groups[name]]).median()) if name in groups else MISSING
+        found = pd.Series([value(run) for run in groups.get(name, ())], dtype=float).median()
+        return MISSING if pd.isna(found) else text.format(found)
 
     costs = {
         "weights": [median(name, lambda run: run.parameters, "{:,.0f}") for name in names],
-        "training (min)": [
-            median(name, lambda run: (run.seconds + run.growth_seconds) / 60, "{:.1f}") for name in names
-        ],
+        "training (min)": [median(name, lambda run: run.training_seconds / 60, "{:.1f}") for name in names],
     }
     rungs = {"rung": [rung_title(name) for name in names]}
     return pd.DataFrame({**rungs, **{name: wide[name].tolist() for name in wide}, **costs})

@@ -133,6 +133,7 @@ def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
     specs = [RunSpec(TrainingSettings("cnn"), fold=fold) for fold in range(3)]
     specs.append(RunSpec(TrainingSettings("cnn", "frame"), name="other"))
     runs = [Run(spec, folder, 7, 0, False, s, 1.0) for spec, s in zip(specs, (11, 98, 12, 5), strict=True)]
+    runs.append(Run(RunSpec(TrainingSettings("cnn"), fold=3), folder, 7, 0, False, 2.0, 1.0, backend="jax"))
     rows = [SimpleNamespace(part="clip"), SimpleNamespace(part="")]  # curation refused the second
     workspace = SimpleNamespace(rows=lambda: rows, clip_path=lambda row: clip, work=tmp_path)
     table = measure_costs(runs, workspace, "a machine", frames=20, repeats=2)

@@ -20,8 +20,7 @@ class HandMade:
     spec: RunSpec
     test: Predictions
     parameters: int = 1234
-    seconds: float = 90.0
-    growth_seconds: float = 30.0
+    training_seconds: float = 120.0
     history: pd.DataFrame | None = None
     validation: None = None
 
