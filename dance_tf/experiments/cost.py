@@ -228,7 +228,8 @@ def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frame
         attention_seconds, head_seconds, network_seconds, total_seconds (decoding, background subtraction if the network
         needs it, and the network, summed in each round), training_seconds (growth of the autoencoder included, over all
         runs of this backend), size_mb (of model.keras with the optimizer's state, 10⁶ bytes), parameters,
-        peak_memory_mb (of a process that classifies the clip). Named "all": decode_seconds, background_seconds, idle_memory_mb.
+        peak_memory_mb (of a process that classifies the clip). Named "all": decode_seconds,
+        background_seconds, idle_memory_mb.
     """
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
     clips = [workspace.clip_path(row) for row in workspace.rows() if row.part]
