@@ -56,6 +56,7 @@ class CurationSettings:
 
 CURATION_DEFAULTS = CurationSettings()
 NO_CUTOUTS = np.zeros((0, 128, 128, 1), np.uint8)
+NO_ONSETS = np.zeros(0, np.float16)
 
 
 class DroppedFrame(NamedTuple):
@@ -90,6 +91,7 @@ class CuratedClip:
         skeletons: of the dancer at times of their own; without any time if they were not looked for.
         cutouts: uint8 [m, 128, 128, 1], gray, the dancer alone on black at the times of the skeletons; black where the
             dancer was not found.
+        onsets: float16 [k], of the sound (`video.sound.read_onsets`); empty without sound or skeletons.
     """
 
     clip: Clip
@@ -102,6 +104,7 @@ class CuratedClip:
     seconds: float
     skeletons: Skeletons = NO_SKELETONS
     cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)
+    onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)
 
 
 def curate_frames(

@@ -4,7 +4,7 @@ A part is a cache entry of files that are named after the hash of their input (c
 settings, and `PART_FORMAT`):
 
 - `<hash>.npy`: uint8 [1 + n + m, 128, 128, 1], the background, the frames that were kept, and the cut-outs;
-- `<hash>.npz`: the skeletons, only if they were looked for;
+- `<hash>.npz`: the skeletons and the onsets of the sound, only if skeletons were looked for;
 - `<hash>.json`: `row` (a `CurationRow`), `clip`, `seconds`, `timestamps`, `dropped` (index, timestamp, reason,
   measure), and the size and CRC-32 of the pictures. It is written last, so a part without it is not complete.
 """
@@ -30,7 +30,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dance_tf.curation.filters import CURATION_DEFAULTS, CuratedClip, DroppedFrame
+from dance_tf.curation.filters import CURATION_DEFAULTS, NO_ONSETS, CuratedClip, DroppedFrame
 from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip
 from dance_tf.video.files import is_shared_sequence, legible, sequence_images
@@ -192,7 +192,7 @@ def part_name(clip: Clip, sha256: str, read: ReadSettings, poses: Mapping[str, o
     limits = {"pixels": read.max_pixels, "seconds": math.inf, "decoded_bytes": 1 << 40, "broken_packets": 200}
     reading = {**read.to_json(), "threads": 0, "limits": limits}  # the names of existing parts depend on all of these
     thresholds = {name: value for name, value in asdict(CURATION_DEFAULTS).items() if poses or "nobody" not in name}
-    what = [PART_FORMAT, sha256, labels, reading, thresholds, *filter(None, [poses])]
+    what = [PART_FORMAT, sha256, labels, reading, thresholds, *([poses, "onsets"] if poses else [])]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40] + ".npy"
 
 
@@ -218,7 +218,8 @@ def write_part(path: Path, curated: CuratedClip, row: CurationRow) -> None:
     try:
         _replace(path, write_pictures)
         if len(curated.skeletons.times):
-            _replace(path.with_suffix(".npz"), lambda file: np.savez(file, **vars(curated.skeletons)))
+            stored = {**vars(curated.skeletons), "onsets": curated.onsets}
+            _replace(path.with_suffix(".npz"), lambda file: np.savez(file, **stored))
         about = {
             "row": asdict(row),
             "clip": {**asdict(curated.clip), "path": str(curated.clip.path)},
@@ -257,12 +258,14 @@ def read_part(path: Path) -> CuratedClip:
         clip = Clip(**{**about["clip"], "path": Path(about["clip"]["path"])})
         dropped = tuple(DroppedFrame(*frame) for frame in about["dropped"])
         times = np.array(about["timestamps"], np.float64)
-        skeletons, end = NO_SKELETONS, 1 + len(times)
+        skeletons, onsets, end = NO_SKELETONS, NO_ONSETS, 1 + len(times)
         if about.get("poses"):
             with np.load(path.with_suffix(".npz")) as stored:
-                skeletons = Skeletons(**stored)
+                found = dict(stored)
+            onsets = found.pop("onsets")
+            skeletons = Skeletons(**found)
         still, room = (pictures[1:end], times, pictures[0]), (row.room_known, row.seen, dropped, about["seconds"])
-        return CuratedClip(clip, *still, *room, skeletons, pictures[end:])
+        return CuratedClip(clip, *still, *room, skeletons, pictures[end:], onsets)
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise PartError(f"{path}: not a complete part ({error})") from error
 

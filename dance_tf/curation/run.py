@@ -17,7 +17,14 @@ from typing import Any
 import cv2
 from joblib import Parallel, cpu_count, delayed
 
-from dance_tf.curation.filters import CURATION_DEFAULTS, NO_CUTOUTS, REASONS, CurationSettings, curate_frames
+from dance_tf.curation.filters import (
+    CURATION_DEFAULTS,
+    NO_CUTOUTS,
+    NO_ONSETS,
+    REASONS,
+    CurationSettings,
+    curate_frames,
+)
 from dance_tf.curation.parts import (
     KEPT,
     PARTLY_KEPT,
@@ -271,6 +278,8 @@ def make_part(
         ReadError: the clip cannot be read, has over `max_bytes` bytes of frames, or the disk is too full for them.
         PartError: no part can be written.
     """
+    from dance_tf.video.sound import read_onsets
+
     cv2.setNumThreads(read.threads or -1)  # -1: as many as OpenCV chooses
     with ExitStack() as files:
         try:  # on the disk of the part: that for temporary files may be in memory
@@ -282,11 +291,13 @@ def make_part(
             blazepose = load_blazepose(read.threads or cpu_count())
             tracker = DancerTracker(blazepose, poses.poses_per_second, poses.smoothing, cutouts)
         try:
-            footage = read_footage(clip.path, replace(read, start=clip.start, end=clip.end), heartbeat, held, tracker)
+            reading = replace(read, start=clip.start, end=clip.end)
+            footage = read_footage(clip.path, reading, heartbeat, held, tracker)
             frames = footage.frames, footage.timestamps, footage.seconds
             skeletons, alone = tracker.finish() if tracker else (NO_SKELETONS, NO_CUTOUTS)
             curated = curate_frames(clip, *frames, curation, heartbeat, held, skeletons)
-            curated = replace(curated, cutouts=alone)
+            onsets = read_onsets(clip.path, reading, heartbeat) if poses else NO_ONSETS
+            curated = replace(curated, cutouts=alone, onsets=onsets)
         except FrameFileError as error:  # the next clip may be small enough for the disk
             raise ReadError(f"no room for its frames: {error}") from error
         seen, kept = curated.seen, len(curated.frames)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dance_tf.curation.filters import NO_CUTOUTS, CuratedClip
+from dance_tf.curation.filters import NO_CUTOUTS, NO_ONSETS, CuratedClip
 from dance_tf.dataset.output import atomic_folder
 from dance_tf.pose.joints import cut_windows, window_times
 from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons, join_skeletons
@@ -26,7 +26,7 @@ DESCRIPTION = "dataset.json"
 LONGEST_STEP = 1.75
 STORED_NAMES = {"background_valid": "room_known"}  # attribute of `ClipRecord` → key in stored files
 # attributes of `ClipRecord` that files of earlier versions do not have, with the values they stand for
-ADDED = {"group": "", "split": "", "poses": 0}
+ADDED = {"group": "", "split": "", "poses": 0, "onsets": 0}
 
 
 class DatasetError(ValueError):
@@ -49,6 +49,7 @@ class ClipRecord:
     group: str = ""  # as in `Clip`, like split
     split: str = ""
     poses: int = 0  # number of skeletons; 0 if they were not looked for
+    onsets: int = 0  # number of onset strengths; 0 without sound
 
     def to_json(self) -> dict[str, object]:
         """Return the record under the names that stored files use; the `ADDED` ones only if there is a value."""
@@ -67,7 +68,7 @@ class ClipRecord:
         """Return the record of a curated clip."""
         clip, dropped = curated.clip, tuple(sorted(Counter(frame.reason for frame in curated.dropped).items()))
         numbers = (len(curated.frames), curated.seen, dropped, curated.background_valid, float(curated.seconds))
-        added = clip.group, clip.split, len(curated.skeletons.times)
+        added = clip.group, clip.split, len(curated.skeletons.times), len(curated.onsets)
         return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers, *added)
 
 
@@ -82,6 +83,7 @@ class Dataset:
     backgrounds: np.ndarray  # uint8 [clips, 128, 128, 1], the still background of each clip
     skeletons: Skeletons = NO_SKELETONS  # of all clips, one after the other; times from the start of each clip
     cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)  # uint8 [m, 128, 128, 1], as in `CuratedClip`
+    onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)  # float16 [k], of all clips, one after the other
 
     @cached_property
     def clip_slices(self) -> tuple[slice, ...]:
@@ -122,6 +124,11 @@ class Dataset:
         self.check_poses()
         values = vars(self.skeletons).values()
         return [Skeletons(*(each[poses] for each in values)) for poses in self.pose_slices]
+
+    @property
+    def clip_onsets(self) -> list[np.ndarray]:
+        """The onset strengths of each clip, as in `CuratedClip`; empty without sound."""
+        return [self.onsets[part] for part in _consecutive([clip.onsets for clip in self.clips])]
 
     @cached_property
     def skeleton_windows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +204,7 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.backgrounds))
         for start in range(0, len(self.cutouts), 4096):
             digest.update(np.ascontiguousarray(self.cutouts[start : start + 4096]))
-        for values in vars(self.skeletons).values():  # nothing without skeletons
+        for values in (*vars(self.skeletons).values(), self.onsets):  # nothing without skeletons
             digest.update(np.ascontiguousarray(values))
         return digest.hexdigest()
 
@@ -283,6 +290,7 @@ def gather(curated_clips: Sequence[CuratedClip], known_styles: tuple[str, ...] =
         backgrounds=np.stack([curated.background for curated in curated_clips]),
         skeletons=join_skeletons([curated.skeletons for curated in curated_clips]),
         cutouts=np.concatenate([curated.cutouts for curated in curated_clips]),
+        onsets=np.concatenate([curated.onsets for curated in curated_clips]),
     )
 
 
@@ -301,7 +309,7 @@ def write_arrays(
     Raises:
         DatasetError: no clip has a style and a frame.
     """
-    records, backgrounds, timestamps, skeletons = [], [], [], []
+    records, backgrounds, timestamps, skeletons, onsets = [], [], [], [], []
     with atomic_folder(Path(folder)) as partial:
         with open(partial / "frames.raw", "wb") as raw, open(partial / "cutouts.raw", "wb") as alone:
             for curated in curated_clips:
@@ -309,6 +317,7 @@ def write_arrays(
                     raw.write(np.ascontiguousarray(curated.frames, dtype=np.uint8).tobytes())
                     alone.write(np.ascontiguousarray(curated.cutouts, dtype=np.uint8).tobytes())
                     skeletons.append(curated.skeletons)
+                    onsets.append(curated.onsets)
                     records.append(ClipRecord.of(curated))
                     backgrounds.append(curated.background)
                     timestamps.append(curated.timestamps)
@@ -317,7 +326,7 @@ def write_arrays(
         np.save(partial / "rooms.npy", np.stack(backgrounds))
         np.save(partial / "timestamps.npy", np.concatenate(timestamps))
         if any(record.poses for record in records):
-            np.savez(partial / "skeletons.npz", **vars(join_skeletons(skeletons)))
+            np.savez(partial / "skeletons.npz", **vars(join_skeletons(skeletons)), onsets=np.concatenate(onsets))
         else:
             (partial / "cutouts.raw").unlink()
         styles = order_styles({record.style for record in records}, known_styles)

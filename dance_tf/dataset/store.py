@@ -13,7 +13,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from dance_tf.curation.filters import NO_CUTOUTS, CuratedClip, DroppedFrame
+from dance_tf.curation.filters import NO_CUTOUTS, NO_ONSETS, CuratedClip, DroppedFrame
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.dataset import (
     DESCRIPTION,
@@ -58,6 +58,7 @@ def describe_features():
             "seen": np.int64,
             "seconds": array(dtype=np.float64),
             CUTOUTS: array(None, 128, 128, 1, dtype=np.uint8, encoding="zlib"),
+            "onsets": array(None, dtype=np.float16),
             POSES: {
                 "landmarks": array(None, 33, 4, dtype=np.float16),
                 "world": array(None, 33, 3, dtype=np.float16),
@@ -86,13 +87,16 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
         "seen": curated.seen,
         "seconds": np.float64(curated.seconds),
         CUTOUTS: curated.cutouts,
+        "onsets": curated.onsets,
         POSES: vars(curated.skeletons),
         "dropped": {**dropped, **{name: np.array(dropped[name], dtype) for name, dtype in NUMBERS.items()}},
     }
 
 
 def from_example(example: dict[str, object]) -> CuratedClip:
-    """Return the clip of `to_example`, as far as it is stored; earlier versions stored no group, split and poses."""
+    """Return the clip of `to_example`, as far as it is stored; earlier versions stored neither group nor split, poses
+    and onsets.
+    """
     dropped = zip(*(example["dropped"][name] for name in DroppedFrame._fields), strict=True)
     return CuratedClip(
         clip=Clip(path=Path(), **{name: example.get(name, b"").decode() for name in LABELS}),
@@ -105,6 +109,7 @@ def from_example(example: dict[str, object]) -> CuratedClip:
         seconds=float(example["seconds"]),
         skeletons=Skeletons(**example[POSES]) if POSES in example else NO_SKELETONS,
         cutouts=example.get(CUTOUTS, NO_CUTOUTS),
+        onsets=example.get("onsets", NO_ONSETS),
     )
 
 
@@ -254,14 +259,16 @@ def _open_arrays(folder: Path) -> Dataset:
         total, poses = sum(record.kept for record in records), sum(record.poses for record in records)
     frames = _map_pictures(folder / "frames.raw", total)
     timestamps, rooms = _load(folder / "timestamps.npy", (total,)), folder / "rooms.npy"
-    skeletons, cutouts = NO_SKELETONS, NO_CUTOUTS
+    skeletons, cutouts, onsets = NO_SKELETONS, NO_CUTOUTS, NO_ONSETS
     if poses:
         cutouts = _map_pictures(folder / "cutouts.raw", poses)
         place = folder / "skeletons.npz"
         with name_damaged_file(place), open(place, "rb") as file, np.load(file) as arrays:
-            skeletons = Skeletons(**arrays)
+            found = dict(arrays)
+            onsets = found.pop("onsets", NO_ONSETS)
+            skeletons = Skeletons(**found)
     backgrounds = _load(rooms, (len(records), 128, 128, 1))
-    return Dataset(styles, records, frames, timestamps, backgrounds, skeletons, cutouts)
+    return Dataset(styles, records, frames, timestamps, backgrounds, skeletons, cutouts, onsets)
 
 
 def _map_pictures(path: Path, count: int) -> np.ndarray:

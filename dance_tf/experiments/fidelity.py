@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.fidelity.assess import MOMENT, Assessment, assess
 from dance_tf.fidelity.feedback import Remark
@@ -30,6 +31,7 @@ from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import folder_settings
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import Mistake
+from dance_tf.video.sound import onset_strength
 from dance_tf.video.workers import worker_pool
 
 if TYPE_CHECKING:  # worker processes need no Keras
@@ -41,6 +43,7 @@ TABLES = {  # of `assess_clips`, with their columns
     "clips": ["clip", "style", "dancer", "skill", "deviation", "seconds", "away", "score"],
     "mistakes": ["style", "dancer", "found", "missed", "wrong", "narrow", "right"],
     "timing": ["style", "dancer", "delay", "found"],
+    "music": ["style", "dancer", "delay", "found"],
     "controls": ["style", "dancer", "control", "score"],
     "styles": ["clip", "style", "dancer", "compared", "distance"],
 }
@@ -61,6 +64,7 @@ class DancedClip:
     skill: float = np.nan
     deviation: float = np.nan  # mean over the joints and the frames without fault, torsos
     mistakes: tuple[Mistake, ...] = ()
+    onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)  # of the sound
 
 
 def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list[DancedClip]:
@@ -75,21 +79,24 @@ def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list
     """
     seen = None
     if dataset is not None:
-        seen = {clip.clip_id: each for clip, each in zip(dataset.clips, dataset.clip_skeletons, strict=True)}
+        found = zip(dataset.clips, dataset.clip_skeletons, dataset.clip_onsets, strict=True)
+        seen = {clip.clip_id: each for clip, *each in found}
     clips = []
     for style, dancer in settings.clips():
         made, name = RenderedClip(style, dancer, settings), clip_id(style, dancer)
         good = np.array([not reason for reason in made.truth.reasons()])
         if seen is None:
             skeletons = true_skeletons(made.danced.motion.joints, made.timestamps)
+            onsets = onset_strength(made.sound())
         elif name in seen:
-            skeletons = seen.pop(name)
+            skeletons, onsets = seen.pop(name)
         else:
             continue
         frames = np.rint(skeletons.times * settings.frame_rate).astype(int).clip(0, len(good) - 1)
         skeletons = replace(skeletons, valid=skeletons.valid & good[frames])
         deviation, truth = float(made.danced.deviation[good].mean()), made.truth
-        clips.append(DancedClip(name, truth.style, truth.dancer, skeletons, truth.skill, deviation, truth.mistakes))
+        known = truth.skill, deviation, truth.mistakes
+        clips.append(DancedClip(name, truth.style, truth.dancer, skeletons, *known, onsets))
     if seen:
         raise DatasetError(f"{next(iter(seen))} is not in the set of made-up clips: name the footage of the dataset")
     return clips
@@ -107,8 +114,11 @@ def danced_clips(dataset: Dataset, settings: StudioSettings | None = None) -> li
     """
     if settings is not None:
         return made_clips(settings, dataset)
-    found = zip(dataset.clips, dataset.dancers, dataset.clip_skeletons, strict=True)
-    return [DancedClip(clip.clip_id, clip.style, dancer, skeletons) for clip, dancer, skeletons in found]
+    found = zip(dataset.clips, dataset.dancers, dataset.clip_skeletons, dataset.clip_onsets, strict=True)
+    return [
+        DancedClip(clip.clip_id, clip.style, dancer, skeletons, onsets=onsets)
+        for clip, dancer, skeletons, onsets in found
+    ]
 
 
 def measure_fidelity(experiment: Experiment, groups: int) -> dict[str, pd.DataFrame]:
@@ -150,7 +160,8 @@ def assess_clips(
 
         - "clips": skill, deviation, away (`Assessment.away`), score (percentile), seconds (to compute it);
         - "mistakes": the counts of `match_mistakes`;
-        - "timing": delay and found (seconds) of each shifted copy;
+        - "timing": delay and found (seconds) of each copy with a shifted second half;
+        - "music": the same of each copy that is shifted as a whole, against its music;
         - "controls": control and score (percentile) of each;
         - "styles": clip and compared (a style) with distance (`style_distances`).
     """
@@ -171,13 +182,14 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
     references = [clip for clip in clips if clip.style == style and clip.dancer not in held_out]
     tables: dict[str, list[dict]] = {name: [] for name in TABLES}
     try:
-        standard = build_standard(style, [ReferenceClip(clip.dancer, clip.skeletons) for clip in references])
+        known = [ReferenceClip(clip.dancer, clip.skeletons, onsets=clip.onsets) for clip in references]
+        standard = build_standard(style, known)
     except ScoreError:  # nobody else dances it
         return tables
     styles = sorted({clip.style for clip in clips})
     for clip in clips:
         began = time.perf_counter()
-        if clip.dancer not in held_out or (result := _assessed(clip.skeletons, standard)) is None:
+        if clip.dancer not in held_out or (result := _assessed(clip, standard)) is None:
             continue
         seconds = time.perf_counter() - began
         labels = {"style": style, "dancer": clip.dancer}
@@ -199,21 +211,25 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
         tables["mistakes"].append({**labels, **match_mistakes(result.remarks, clip.mistakes)})
         middle = float(clip.skeletons.times.mean())
         for delay in DELAYS:
-            if copy := _assessed(shifted(clip.skeletons, delay), standard):
+            if copy := _assessed(replace(clip, skeletons=shifted(clip.skeletons, delay)), standard):
                 late = _later(copy, middle) - _later(result, middle)
                 tables["timing"].append({**labels, "delay": delay, "found": late})
+        for delay in DELAYS if np.isfinite(result.behind) else ():
+            later = replace(clip.skeletons, times=clip.skeletons.times + delay)
+            if (copy := _assessed(replace(clip, skeletons=later), standard)) and np.isfinite(copy.behind):
+                tables["music"].append({**labels, "delay": delay, "found": copy.behind - result.behind})
         for name, change in CONTROLS.items():
             if name == "mirrored" and style not in ASYMMETRIC:
                 continue
-            if changed := _assessed(change(clip.skeletons, generator), standard):
+            if changed := _assessed(replace(clip, skeletons=change(clip.skeletons, generator)), standard):
                 tables["controls"].append({**labels, "control": name, "score": changed.score.value})
     return tables
 
 
-def _assessed(skeletons: Skeletons, standard: Standard) -> Assessment | None:
+def _assessed(clip: DancedClip, standard: Standard) -> Assessment | None:
     """Return the assessment of a dance; None if there is too little of it."""
     try:
-        return assess(skeletons, standard)
+        return assess(clip.skeletons, standard, onsets=clip.onsets)
     except ScoreError:
         return None
 
@@ -309,9 +325,11 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
     Correlations are Spearman's within each style, averaged over the styles.
     """
-    clips, mistakes, timing, controls = (tables[name] for name in ("clips", "mistakes", "timing", "controls"))
+    clips, mistakes, timing, music, controls = (
+        tables[name] for name in ("clips", "mistakes", "timing", "music", "controls")
+    )
     counts = mistakes[["found", "missed", "wrong", "narrow", "right"]].sum()
-    errors = (timing["found"] - timing["delay"]).abs()
+    errors, throughout = ((each["found"] - each["delay"]).abs() for each in (timing, music))
     rows = [
         (f"correlation with {name}", _within(clips, name), goal)
         for name, goal in (("deviation", 0.8), ("skill", np.nan))
@@ -321,6 +339,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         ("right part of the body", counts.right / max(counts.narrow, 1), 0.8),
         ("mean error of delays, s", errors.mean(), 0.05),
         ("median error of delays, s", errors.median(), 0.05),
+        ("mean error of delays against the music, s", throughout.mean(), 0.05),
     ]
     low = controls.assign(low=controls["score"] < 10).groupby("control")["low"].mean()
     rows += [(f"{name}: below the 10th percentile", share, 0.95) for name, share in low.items()]

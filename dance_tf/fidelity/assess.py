@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.feedback import Remark, find_gaps, find_remarks
 from dance_tf.fidelity.score import CERTAINTY, NO_RANK, Percentile, Standard, measure, percentile
@@ -13,6 +14,7 @@ from dance_tf.fidelity.template import FINE, NAMES, PART_WEIGHTS, Dance, expecte
 from dance_tf.pose.skeleton import Skeletons
 
 MOMENT = 0.5  # seconds
+NO_MUSIC = "the references have another song or no sound, so a delay that lasts from start to end is not seen"
 FEW = 5  # dancers, the fewest that rank a probability
 LIMBS = {"arms": ("elbow", "wrist"), "legs": ("knee", "ankle")}
 
@@ -28,11 +30,12 @@ class Assessment:
         group: percentile of the distance to the template, among the references of the style.
         model: percentile of the model's probability of the style, among the same dancers as score; nan without.
         references: number of reference dancers.
-        away: of which `group` is the rank: log distance from the references in bones, timing, tempo
-            and amplitude.
+        away: of which `group` is the rank: log distance from the references in bones, timing, tempo, amplitude and
+            delay against the music.
         distance: mean angle of the bones, in units of the spread of the references at that moment.
         degrees: mean angle of the bones.
         tempo: relative to the references.
+        behind: seconds by which the dancer is late against the music; nan if the references have another song, or none.
         start: seconds of the choreography at the first frame in which the dancer is seen.
         proportions: lengths of "arms" and "legs" in torsos, relative to the references; they do not count.
         seconds: length of what was compared.
@@ -57,6 +60,7 @@ class Assessment:
     distance: float
     degrees: float
     tempo: float
+    behind: float
     start: float
     proportions: Mapping[str, float]
     seconds: float
@@ -74,7 +78,11 @@ class Assessment:
 
 
 def assess(
-    skeletons: Skeletons, standard: Standard, probability: float = math.nan, others: Collection[Standard] = ()
+    skeletons: Skeletons,
+    standard: Standard,
+    probability: float = math.nan,
+    others: Collection[Standard] = (),
+    onsets: np.ndarray = NO_ONSETS,
 ) -> Assessment:
     """Compare a dance with the reference dancers of a style.
 
@@ -83,12 +91,13 @@ def assess(
         standard: of the style.
         probability: of the style by the model; nan for none.
         others: standards of all styles, of which the dancers that the model has not learnt from rank its probability.
+        onsets: of the clip's sound.
 
     Raises:
         ScoreError: the clip or what it shares with the references is too short.
     """
-    dance = read_dance(skeletons)
-    found = measure(dance, standard.template)
+    dance = read_dance(skeletons, onsets)
+    found = measure(dance, standard.template, standard.songs)
     seen, angles = found.alignment.seen, np.degrees(found.angles)
     certainty = math.log(max(probability, 1e-3)) if not math.isnan(probability) else math.nan
     group, model = percentile(found.group, standard.group), NO_RANK
@@ -118,6 +127,7 @@ def assess(
         distance=found.distance,
         degrees=float(angles[seen].mean()),
         tempo=found.alignment.tempo,
+        behind=found.behind,
         start=float(found.alignment.frames[0] % len(standard.template.bones) / FINE),
         proportions={
             limb: float(dance.lengths[of].sum() / max(standard.lengths[of].sum(), 1e-6)) for limb, of in bones.items()
@@ -129,7 +139,7 @@ def assess(
         late=tables[2],
         amplitude=tables[3],
         remarks=find_remarks(dance, found),
-        notes=find_gaps(skeletons, dance, found),
+        notes=(*find_gaps(skeletons, dance, found), *([] if math.isfinite(found.behind) else [NO_MUSIC])),
         dance=dance,
         turned=found.alignment.bones,
         target=expected(standard.template, found.alignment.frames)[0],

@@ -6,13 +6,15 @@ Percentiles are among the reference dancers of the style, each of them measured 
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.fidelity.align import RATE
+from dance_tf.fidelity.sound import Song, late_against_music
 from dance_tf.fidelity.template import (
     DEPTH,
     FINE,
@@ -36,6 +38,8 @@ TIMING = 1.0  # weight of the unsteadiness of the timing, against the distance o
 FLOOR = 0.1  # seconds a second, unsteadiness that counts as none
 TEMPO_SPREAD, FREE = 0.015, 3.0  # deviation of log tempo among references, and how many of them cost nothing
 USUAL_SWING, SCALE = 0.35, 3.0  # log amplitude that costs nothing, and the weight of what exceeds it
+BEHIND, MOST = 6.0, 0.15  # weight of a second of delay against the music, and the largest delay that counts, seconds
+ON_BEAT = -0.05  # seconds: dancers on the beat are so much earlier than the middle one of the references
 CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
@@ -58,9 +62,10 @@ class Measures:
     late: np.ndarray  # float64 [n], seconds; early if negative
     late_parts: np.ndarray  # float64 [n, parts], the same of each part
     amplitude: np.ndarray  # float64 [n, parts], of movements relative to the template; nan where it hardly moves
+    behind: float  # seconds by which the dancer is late against the music, included in `late`; nan if not known
     distance: float  # mean angle of the bones in units of the spread
     unsteady: float  # mean change of `late` in a second, seconds
-    group: float  # log distance from the references: bones, timing, tempo, amplitude
+    group: float  # log distance from the references: bones, timing, tempo, amplitude, delay against the music
 
     @property
     def angles(self) -> np.ndarray:
@@ -68,8 +73,13 @@ class Measures:
         return 2 * np.arcsin(np.minimum(np.linalg.norm(self.toward, axis=-1) / 2, 1))
 
 
-def measure(dance: Dance, template: Template) -> Measures:
+def measure(dance: Dance, template: Template, songs: Sequence[Song] = ()) -> Measures:
     """Compare a dance with a template at the time of the music.
+
+    Without the sound, the dancer is on time where the timing is as it is most of the time.
+
+    Args:
+        songs: of the references, to find out from the sound whether the dancer is late throughout.
 
     Raises:
         ScoreError: the dance has less than a second in common with the template.
@@ -81,7 +91,8 @@ def measure(dance: Dance, template: Template) -> Measures:
     if seen.sum() < RATE:
         raise ScoreError("less than one second of the clip is in the references: choose references that show more")
     target, spread, _ = expected(template, found.frames)
-    toward, late = found.bones - target, -found.early / FINE
+    behind = late_against_music(dance.onsets, *found.line(dance.times), songs, len(template.bones)) / FINE
+    toward, late = found.bones - target, np.nan_to_num(behind) - found.early / FINE
     excess = np.linalg.norm((toward - POSTURE * toward[seen].mean(axis=0)) * DEPTH, axis=-1) / spread
     distance = float((excess @ WEIGHTS)[seen].mean())
     both = seen[1:] & seen[:-1]
@@ -91,8 +102,10 @@ def measure(dance: Dance, template: Template) -> Measures:
     known = amplitude[seen][np.isfinite(amplitude[seen])]
     offscale = max(abs(math.log(max(np.median(known), 0.05))) - USUAL_SWING, 0.0) if len(known) else 0.0
     group = math.log(max(distance, 1e-3)) + TIMING * math.log(FLOOR + unsteady) + offbeat + SCALE * offscale
+    if songs:  # an unknown delay counts as the usual one
+        group += BEHIND * min(abs(np.nan_to_num(behind) - ON_BEAT), MOST)
     parts = late[:, None] - ahead(found.bones, template, found.frames + found.early, seen, PART_WEIGHTS) / FINE
-    return Measures(found, toward, excess, late, parts, amplitude, distance, unsteady, group)
+    return Measures(found, toward, excess, late, parts, amplitude, behind, distance, unsteady, group)
 
 
 def _amplitude(found: Alignment, template: Template) -> np.ndarray:
@@ -142,6 +155,7 @@ class ReferenceClip:
     skeletons: Skeletons
     probability: float = math.nan  # of the style by a model that has not learnt from this dancer
     clip_id: str = ""
+    onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)  # of its sound
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +169,7 @@ class Standard:
     model: np.ndarray  # float64 [dancers], log probability of the style; nan where not given
     lengths: np.ndarray  # float64 [18], median lengths of bones in torsos
     clips: tuple[str, ...]  # a clip of each dancer; "" where not given
+    songs: tuple[Song, ...] = ()  # of the clips with sound
 
 
 def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
@@ -165,22 +180,29 @@ def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
     Raises:
         ScoreError: there is no reference with a dancer.
     """
-    dances = [(read_dance(one.skeletons), one) for one in references]
+    dances = [(read_dance(one.skeletons, one.onsets), one) for one in references]
     dances = [(dance, one) for dance, one in dances if dance.seen.sum() >= RATE]
     if not dances:
         raise ScoreError(f"no reference of {style} shows a dancer for a second: add a clip of the whole choreography")
     joined = join_dances([dance for dance, _ in dances], [one.dancer for _, one in dances])
+    whole = joined.template()
+    songs = tuple(
+        Song(one.dancer, dance.onsets, *align(dance, whole, ()).line(dance.times))
+        for dance, one in dances
+        if len(dance.onsets)
+    )
     clips = {one.dancer: one.clip_id for _, one in reversed(dances)}
     dancers = tuple(sorted(clips))
     group, model = [], []
     for dancer in dancers if len(dancers) > 1 else ():
         template = joined.template(without=dancer)
         own = [(dance, one.probability) for dance, one in dances if one.dancer == dancer]
-        group.append(np.mean([measure(dance, template).group for dance, _ in own]))
+        heard = [song for song in songs if song.dancer != dancer]
+        group.append(np.mean([measure(dance, template, heard).group for dance, _ in own]))
         model.append(np.mean(np.log(np.maximum([probability for _, probability in own], 1e-3))))
     lengths = np.median([dance.lengths for dance, _ in dances], axis=0)
     clips = tuple(clips[dancer] for dancer in dancers)
-    return Standard(style, joined.template(), dancers, np.array(group), np.array(model), lengths, clips)
+    return Standard(style, whole, dancers, np.array(group), np.array(model), lengths, clips, songs)
 
 
 def build_standards(
@@ -197,11 +219,11 @@ def build_standards(
         DatasetError: a clip has no skeletons.
     """
     references: dict[str, list[ReferenceClip]] = {style: [] for style in dataset.styles}
-    skeletons = dataset.clip_skeletons
+    skeletons, onsets = dataset.clip_skeletons, dataset.clip_onsets
     for place in range(len(dataset.clips)) if clips is None else clips:
         clip, dancer = dataset.clips[place], dataset.dancers[place]
         probability = probabilities.get(clip.clip_id, math.nan)
-        references[clip.style].append(ReferenceClip(dancer, skeletons[place], probability, clip.clip_id))
+        references[clip.style].append(ReferenceClip(dancer, skeletons[place], probability, clip.clip_id, onsets[place]))
     standards = {}
     for style, known in references.items():
         with suppress(ScoreError):
@@ -222,7 +244,8 @@ def style_distances(skeletons: Skeletons, standards: Mapping[str, Standard]) -> 
     for style, standard in standards.items():
         if len(standard.group):
             with suppress(ScoreError):
-                apart[style] = float(measure(dance, standard.template).group - np.median(standard.group))
+                found = measure(dance, standard.template, standard.songs)
+                apart[style] = float(found.group - np.median(standard.group))
     return apart
 
 
@@ -231,6 +254,11 @@ def pack_standards(standards: Mapping[str, Standard]) -> dict[str, np.ndarray]:
     packed = {"styles": np.array(list(standards))}
     for place, one in enumerate(standards.values()):
         values = {**vars(one.template), **{name: getattr(one, name) for name in PACKED}}
+        values |= {
+            "song_dancers": [song.dancer for song in one.songs],
+            "song_lines": [(song.first, song.rate, len(song.onsets)) for song in one.songs],
+            "song_onsets": np.concatenate([NO_ONSETS, *(song.onsets for song in one.songs)]),
+        }
         packed |= {f"{place}/{name}": np.asarray(value) for name, value in values.items()}
     return packed
 
@@ -247,7 +275,20 @@ def unpack_standards(packed: Mapping[str, np.ndarray]) -> dict[str, Standard]:
             template = Template(*(packed[f"{place}/{field.name}"] for field in fields(Template)))
             values = {name: packed[f"{place}/{name}"] for name in PACKED}
             values |= {name: tuple(values[name].tolist()) for name in ("dancers", "clips")}
-            standards[style] = Standard(style, template, **values)
+            standards[style] = Standard(style, template, **values, songs=_unpack_songs(packed, place))
     except KeyError as missing:
         raise ScoreError(f"the stored dances of the model lack {missing}: train it again") from missing
     return standards
+
+
+def _unpack_songs(packed: Mapping[str, np.ndarray], place: int) -> tuple[Song, ...]:
+    """Return the songs of a style; models of earlier versions have none."""
+    if f"{place}/song_lines" not in packed:
+        return ()
+    dancers, lines, onsets = (packed[f"{place}/song_{name}"] for name in ("dancers", "lines", "onsets"))
+    lines = lines.reshape(-1, 3)
+    parts = np.split(onsets, np.cumsum(lines[:, 2].astype(int))[:-1])
+    return tuple(
+        Song(dancer, part, first, rate)
+        for dancer, part, (first, rate, _) in zip(dancers.tolist(), parts, lines.tolist(), strict=False)
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import argrelmin
 
+from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.fidelity.align import BONES, RATE, facing_bones
 from dance_tf.pose.joints import JOINTS
 from dance_tf.pose.skeleton import SIDES, Skeletons
@@ -63,22 +64,26 @@ class Dance:
     bones: np.ndarray  # float64 [n, 18, 3], unit vectors, turned as by `facing_bones`
     seen: np.ndarray  # bool [n], False in gaps
     lengths: np.ndarray  # float64 [18], median lengths of the bones, in lengths of the torso
+    onsets: np.ndarray  # float16 [k], of the clip's sound (`CuratedClip.onsets`); empty without sound
 
 
-def read_dance(skeletons: Skeletons) -> Dance:
+def read_dance(skeletons: Skeletons, onsets: np.ndarray = NO_ONSETS) -> Dance:
     """Return the directions of bones over time; without content for skeletons with fewer than two valid frames.
 
     To leave out a part of a clip, such as frames that curation dropped, set `Skeletons.valid` to False there.
+
+    Args:
+        onsets: of the clip's sound.
     """
     valid, bones = skeletons.valid, facing_bones(skeletons)[skeletons.valid]
     known = skeletons.times[valid]
     if len(known) < 2:
-        return Dance(np.zeros(0), np.zeros((0, len(BONES), 3)), np.zeros(0, bool), np.zeros(len(BONES)))
+        return Dance(np.zeros(0), np.zeros((0, len(BONES), 3)), np.zeros(0, bool), np.zeros(len(BONES)), onsets)
     at = known[0] + np.arange(int((known[-1] - known[0]) * RATE + 1e-6) + 1) / RATE
     even = _at(bones, np.interp(at, known, np.arange(len(known))))
     after = np.searchsorted(known, at - 1e-6).clip(1, len(known) - 1)
     seen = (known[after] - known[after - 1] <= LONGEST_GAP + 1e-6) | (np.abs(known[after] - at) < 1e-6)
-    return Dance(at, _unit(even), seen, np.median(np.linalg.norm(bones, axis=-1), axis=0))
+    return Dance(at, _unit(even), seen, np.median(np.linalg.norm(bones, axis=-1), axis=0), onsets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +109,11 @@ class Alignment:
     bones: np.ndarray  # float64 [n, 18, 3], turned to the direction of the template
     seen: np.ndarray  # bool [n], whether both show the frame
     tempo: float  # relative to the references
+
+    def line(self, times: np.ndarray) -> tuple[float, float]:
+        """Return the frame of the template at time 0 of the clip, and frames a second; `times` as in `Dance`."""
+        rate = float(self.frames[-1] - self.frames[0]) / max(times[-1] - times[0], 1 / RATE)
+        return float(self.frames[0]) - rate * times[0], rate
 
 
 def _at(values: np.ndarray, frames: np.ndarray) -> np.ndarray:

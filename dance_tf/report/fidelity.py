@@ -30,10 +30,10 @@ def style_table(shares: pd.DataFrame) -> pd.DataFrame:
 
 
 def validation_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return `summarise` for readers; empty for real clips."""
+    """Return what `summarise` could measure; empty for real clips."""
     if tables["clips"]["deviation"].isna().all():
         return pd.DataFrame(columns=["measure", "value", "goal"])
-    return summarise(tables).round(3)
+    return summarise(tables).dropna(subset=["value"]).round(3)
 
 
 def class_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

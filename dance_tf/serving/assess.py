@@ -14,6 +14,7 @@ from dance_tf.fidelity.assess import Assessment, assess
 from dance_tf.fidelity.feedback import Remark
 from dance_tf.fidelity.parts import Part, find_parts
 from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard, style_distances
+from dance_tf.fidelity.sound import ONSET_RATE
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
 from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict, classify_curated, curated_clip
@@ -152,7 +153,7 @@ class Assessor:
     def read_performance(self, path: Path) -> Performance:
         """Read the performance with which clips are compared."""
         with curated_clip(self.bundle.description, path, self.process, with_poses=True) as curated:
-            reference = ReferenceClip(path.stem, curated.skeletons)
+            reference = ReferenceClip(path.stem, curated.skeletons, onsets=curated.onsets)
             return Performance(path, curated.skeletons, build_standard(path.name, [reference]))
 
     def assess(self, path: Path) -> list[AssessedClip]:
@@ -184,7 +185,7 @@ class Assessor:
         standard = self.performance.standard if self.performance else self.standards[chosen]
         probability = verdict.probabilities.get(chosen, math.nan)
         try:
-            found = assess(skeletons, standard, probability, self.standards.values())
+            found = assess(skeletons, standard, probability, self.standards.values(), curated.onsets)
         except ScoreError as error:
             return AssessedClip(verdict, None, str(error), part=part)
         compared_with = self.performance.path.name if self.performance else chosen
@@ -243,6 +244,7 @@ def _cut_out(curated: CuratedClip, part: Part | None) -> CuratedClip:
         (part.start <= times) & (times < part.end) for times in (curated.timestamps, curated.skeletons.times)
     )
     dropped = tuple(frame for frame in curated.dropped if part.start <= frame.timestamp < part.end)
+    heard = np.arange(len(curated.onsets)) / ONSET_RATE
     return replace(
         curated,
         frames=curated.frames[frames],
@@ -252,6 +254,7 @@ def _cut_out(curated: CuratedClip, part: Part | None) -> CuratedClip:
         seconds=part.end - part.start,
         skeletons=Skeletons(*(values[poses] for values in vars(curated.skeletons).values())),
         cutouts=curated.cutouts[poses],
+        onsets=np.where((part.start <= heard) & (heard < part.end), curated.onsets, 0),
     )
 
 

@@ -91,6 +91,7 @@ class Performance:
     mistakes: tuple[Mistake, ...]
     beats: tuple[float, ...]  # seconds
     phase: float  # beat of the choreography at time 0
+    beat: float  # seconds from one beat to the next
     perfect: Motion  # of the same body at the same music time, place and direction, without any error
     late: np.ndarray  # float64 [n], seconds by which the dancer reaches the poses late; the arms are later still
     torso: float  # length of the body's torso, metres
@@ -194,4 +195,4 @@ def perform(
     mistakes = tuple(one._replace(end=one.end + dancer.lag) for one in found)
     late = np.interp(times, arrivals, arrivals - music)
     start = float(phase % len(taught))
-    return Performance(motions[0], mistakes, moments, start, motions[1], late, dancer.body.torso)
+    return Performance(motions[0], mistakes, moments, start, beat, motions[1], late, dancer.body.torso)

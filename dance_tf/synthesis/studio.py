@@ -21,6 +21,7 @@ from dance_tf.synthesis.take import DrawnClip, RenderedClip, clip_id
 from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import fit_luma
+from dance_tf.video.sound import SAMPLE_RATE
 from dance_tf.video.workers import bar_hidden, worker_pool
 
 SETTINGS_FILE = "studio.json"
@@ -30,7 +31,7 @@ CODEC = {"crf": "23", "preset": "veryfast", "x264-params": "mbtree=0"}
 
 
 def _encode(rendered: DrawnClip, path: Path) -> None:
-    """Write a clip as H.264 in an mp4 file, in one thread: the clips run in parallel."""
+    """Write a clip as H.264 and AAC in an mp4 file, in one thread: the clips run in parallel."""
     import av
 
     settings = rendered.settings
@@ -42,6 +43,12 @@ def _encode(rendered: DrawnClip, path: Path) -> None:
         stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU601
         stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
         stream.codec_context.thread_count = 1
+        if len(sound := rendered.sound()):
+            song = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+            heard = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
+            heard.sample_rate, heard.time_base, heard.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), 0
+            container.mux(song.encode(heard))
+            container.mux(song.encode())
         for picture in rendered.frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())

@@ -19,6 +19,7 @@ from dance_tf.synthesis.choreography import STYLES
 from dance_tf.synthesis.figure import Figure, Snapshot
 from dance_tf.synthesis.motion_capture import CapturedMotion, face_camera
 from dance_tf.synthesis.motion_file import MotionError
+from dance_tf.synthesis.music import play
 from dance_tf.synthesis.performance import pauses, perform
 from dance_tf.synthesis.scene import Room, draw_room, make_room
 from dance_tf.synthesis.settings import StudioSettings
@@ -108,6 +109,10 @@ class DrawnClip:
             # an app draws its caption over a blurred picture too
             yield finisher.add_noise(finisher.decorate(frame), rng)
 
+    def sound(self) -> np.ndarray:
+        """Return the song that is danced to, int16 [n], mono, `video.sound.SAMPLE_RATE` a second; empty without one."""
+        return np.zeros(0, np.int16)
+
     def plate(self) -> np.ndarray:
         """Return the clean plate, the first frame without dancer and noise: uint8 [height, width, 3]."""
         finisher = Finisher(self.finish, self.settings.width, self.settings.height)
@@ -142,6 +147,7 @@ class RenderedClip(DrawnClip):
     """One made-up clip, of a dancer from 0 (perhaps above `settings.dancers`) in a style of `STYLES`.
 
     Attributes:
+        style: of the dance.
         danced: the `Performance`, with its deviation from a perfect one.
     """
 
@@ -155,6 +161,11 @@ class RenderedClip(DrawnClip):
         found = (frames, settings.frame_rate, plan.faults, danced.mistakes, beats, phase, self.camera_moves)
         self.truth = ClipTruth(style.name, dancer.name, skill, *found)
         self._film(danced.motion, room, dancer.body, dancer.outfit)
+        self.style = style
+
+    def sound(self) -> np.ndarray:
+        """See `DrawnClip.sound`."""
+        return play(self.style, self.danced.phase, self.danced.beat, self.truth.frames / self.truth.frame_rate)
 
 
 class CapturedClip(DrawnClip):

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from dance_tf.curation.filters import NO_CUTOUTS
+from dance_tf.curation.filters import NO_CUTOUTS, NO_ONSETS
 from dance_tf.dataset import store as stored
 from dance_tf.dataset.dataset import DatasetError, gather, write_arrays
 from dance_tf.dataset.store import (
@@ -43,6 +43,8 @@ def test_shards_memory_and_arrays_hold_the_same_dataset(store, clips, dataset, t
         found = open_dataset(folder)
         assert found.content_hash == dataset.content_hash
         assert found.clips == dataset.clips
+        for clip, onsets in zip(clips, found.clip_onsets, strict=True):
+            np.testing.assert_array_equal(onsets, clip.onsets)
     assert (find_reading(store), find_reading(arrays)) == (READING, None)
 
 
@@ -119,7 +121,8 @@ def test_group_and_official_split_are_stored_and_older_datasets_open(tmp_path, c
 
 
 def test_data_sets_of_earlier_versions_open(tmp_path, clips, monkeypatch):
-    plain = [dataclasses.replace(clip, skeletons=NO_SKELETONS, cutouts=NO_CUTOUTS) for clip in clips[:2]]
+    nothing = {"skeletons": NO_SKELETONS, "cutouts": NO_CUTOUTS, "onsets": NO_ONSETS}
+    plain = [dataclasses.replace(clip, **nothing) for clip in clips[:2]]
     arrays = write_arrays(tmp_path / "arrays", plain)
     assert not list(arrays.glob("cutouts*")) and not list(arrays.glob("skeletons*"))
 
@@ -137,7 +140,7 @@ def test_data_sets_of_earlier_versions_open(tmp_path, clips, monkeypatch):
     for folder in (older, arrays):
         found = open_dataset(folder)
         assert found.content_hash == gather(plain).content_hash
-        assert (len(found.cutouts), len(found.skeletons.times)) == (0, 0)
+        assert (len(found.cutouts), len(found.skeletons.times), len(found.onsets)) == (0, 0, 0)
         with pytest.raises(DatasetError, match="style0/dancer0 has no skeletons: curate the footage again"):
             found.nearest_pose  # noqa: B018
 

@@ -54,10 +54,13 @@ def test_clips_have_their_truth(clips):
 def test_skeletons_of_a_dataset_are_used_and_foreign_clips_refused(clips):
     names = [clip.clip_id for clip in clips[:2]]
     found = [replace(clip.skeletons, valid=np.ones(80, bool)) for clip in clips[:2]]
-    dataset = SimpleNamespace(clips=[SimpleNamespace(clip_id=name) for name in names], clip_skeletons=found)
+    onsets = [np.full(number, 1, np.float16) for number in (5, 0)]
+    named = [SimpleNamespace(clip_id=name) for name in names]
+    dataset = SimpleNamespace(clips=named, clip_skeletons=found, clip_onsets=onsets)
     for one, other in zip(made_clips(SETTINGS, dataset), clips, strict=False):
         assert (one.clip_id, one.deviation) == (other.clip_id, other.deviation)
         np.testing.assert_array_equal(one.skeletons.valid, other.skeletons.valid)  # frames with faults are left out
+        np.testing.assert_array_equal(one.onsets, onsets[names.index(one.clip_id)])
     dataset.clips[0].clip_id = "waltz"
     with pytest.raises(DatasetError, match="waltz is not in the set of made-up clips: name the footage"):
         made_clips(SETTINGS, dataset)
@@ -114,12 +117,14 @@ def test_a_tiny_run_has_a_row_for_each_clip_copy_and_control(tables):
     assert controls["wrong style"] == controls["noise"] == 8
     assert (tables["clips"].groupby("style").size() == 4).all()
     assert (tables["timing"].groupby("delay").size() == 8).all()
+    assert (tables["music"].groupby("delay").size() == 8).all()
 
 
 def test_controls_of_a_tiny_run_score_low(tables):
     assert tables["controls"]["score"].mean() < tables["clips"]["score"].mean() / 3
     errors = (tables["timing"]["found"] - tables["timing"]["delay"]).abs()
     assert errors.median() < 0.1
+    assert (tables["music"]["found"] - tables["music"]["delay"]).abs().median() < 0.01
 
 
 def test_a_summary_has_a_row_for_each_measure():
@@ -128,12 +133,14 @@ def test_a_summary_has_a_row_for_each_measure():
     counts = {"found": [2, 1], "missed": [1, 0], "wrong": [0, 1], "narrow": [2, 1], "right": [2, 0]}
     controls = {"control": ["noise", "noise", "still"], "score": [5.0, 20.0, 0.0]}
     timing = {"delay": [0.1, -0.2, 0.3], "found": [0.1, -0.1, 0.1]}
-    names = ("clips", "mistakes", "controls", "timing")
-    found = summarise(dict(zip(names, map(pd.DataFrame, (clips, counts, controls, timing)), strict=True)))
+    music = {"delay": [0.1, -0.1], "found": [0.12, -0.06]}
+    names = ("clips", "mistakes", "controls", "timing", "music")
+    found = summarise(dict(zip(names, map(pd.DataFrame, (clips, counts, controls, timing, music)), strict=True)))
     values = found.set_index("measure")["value"]
     assert values["correlation with deviation"] == pytest.approx((1 + 0.5) / 2)
     assert values["correlation with skill"] == pytest.approx(1)
     assert values["F1 of weak moments"] == pytest.approx(6 / 8) and values["right part of the body"] == 2 / 3
     assert (values["mean error of delays, s"], values["median error of delays, s"]) == pytest.approx((0.1, 0.1))
+    assert values["mean error of delays against the music, s"] == pytest.approx(0.03)
     assert values["noise: below the 10th percentile"] == 0.5 and values["still: below the 10th percentile"] == 1
     assert found.set_index("measure")["goal"]["correlation with deviation"] == 0.8

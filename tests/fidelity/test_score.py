@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.fidelity.score import (
     ReferenceClip,
     ScoreError,
@@ -105,6 +106,7 @@ def standards(danced):
         clips=[SimpleNamespace(clip_id=f"{style}/{name}", style=style) for style, name in [*clips, ("Laxed", "d0")]],
         dancers=[*(name for _, name in clips), "d0"],
         clip_skeletons=[*(danced(style, int(name[1]), 8.0) for style, name in clips), nobody],
+        clip_onsets=[NO_ONSETS] * (len(clips) + 1),
     )
     return build_standards(dataset, {"Lottery/d2": 0.9, "Tokyo/d2": 0.9})
 

@@ -33,7 +33,7 @@ LENGTHS = {
 
 def cut(dance: Dance, first: int, last: int) -> Dance:
     part = slice(first, last)
-    return Dance(dance.times[part], dance.bones[part], dance.seen[part], dance.lengths)
+    return Dance(dance.times[part], dance.bones[part], dance.seen[part], dance.lengths, dance.onsets)
 
 
 def angle(one: np.ndarray, two: np.ndarray) -> float:

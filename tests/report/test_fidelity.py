@@ -34,7 +34,9 @@ def tables():
     mistakes = {"found": [8], "missed": [1], "wrong": [1], "narrow": [4], "right": [2]}
     timing = {"delay": [0.1, 0.2], "found": [0.12, 0.18]}
     controls = {"control": ["noise"], "score": [0.0]}
-    made = {"clips": clips, "mistakes": mistakes, "timing": timing, "controls": controls, "styles": styles}
+    music = {"delay": [], "found": []}
+    made = {"clips": clips, "mistakes": mistakes, "timing": timing, "music": music}
+    made |= {"controls": controls, "styles": styles}
     return {name: pd.DataFrame(rows) for name, rows in made.items()}
 
 
