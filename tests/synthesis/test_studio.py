@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from dance_tf.synthesis import studio
+from dance_tf.synthesis.choreography import STYLES
+from dance_tf.synthesis.music import play
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import (
     SETTINGS_FILE,
@@ -23,6 +25,7 @@ from dance_tf.synthesis.studio import (
 )
 from dance_tf.synthesis.take import RenderedClip, clip_id
 from dance_tf.synthesis.truth import truth_from_json
+from dance_tf.video.sound import ONSET_RATE, SAMPLE_RATE, read_onsets
 
 TINY = StudioSettings(styles=2, dancers=2, seconds=0.8, frame_rate=10, width=54, height=96, seed=3)
 
@@ -69,6 +72,25 @@ def test_an_mp4_holds_the_drawn_frames(made):
         assert abs(away.mean()) < 1 and np.abs(away).mean() < 6
 
 
+def test_an_mp4_holds_the_song_with_its_beats(tmp_path):
+    settings = StudioSettings(styles=2, dancers=2, seconds=4.0, frame_rate=5, width=32, height=32)
+    synthesize(tmp_path / "clips", settings, progress=False)
+    onsets = read_onsets(tmp_path / "clips" / "BU" / "BU_d02.mp4").astype(float)
+    at, beats = np.arange(len(onsets)) / ONSET_RATE, np.array(RenderedClip(10, 1, settings).truth.beats)
+    near = np.abs(at[:, None] - beats).min(axis=1) < 0.04
+    assert onsets[near].mean() > 4 * onsets[~near].mean()
+
+
+def test_a_song_is_that_of_the_style_and_repeats_with_the_choreography():
+    style, beat, length = STYLES[10], 0.5, len(STYLES[10].poses)
+    whole = play(style, 0.0, beat, beat * length + 4.0)
+    later = play(style, 2.25, beat, 4.0)
+    start = round(2.25 * beat * SAMPLE_RATE)
+    np.testing.assert_allclose(later[SAMPLE_RATE:], whole[start + SAMPLE_RATE : start + len(later)], atol=1)
+    np.testing.assert_array_equal(whole[SAMPLE_RATE : 4 * SAMPLE_RATE], whole[-3 * SAMPLE_RATE :])
+    assert np.corrcoef(whole, play(STYLES[1], 0.0, beat, beat * length + 4.0))[0, 1] < 0.6
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", "{}"])
 def test_finished_clips_are_kept_and_missing_or_damaged_ones_made_again(made, damage):
     before = contents(made)
@@ -93,7 +115,8 @@ def test_an_interrupted_run_leaves_no_partial_file_and_continues(tmp_path, monke
 
     def interrupted(*arguments):
         calls.append(arguments)
-        return SimpleNamespace(settings=TINY, frames=frames) if len(calls) == 3 else RenderedClip(*arguments)
+        broken = SimpleNamespace(settings=TINY, frames=frames, sound=lambda: np.zeros(0, np.int16))
+        return broken if len(calls) == 3 else RenderedClip(*arguments)
 
     out = tmp_path / "clips"
     monkeypatch.setattr(studio, "RenderedClip", interrupted)
