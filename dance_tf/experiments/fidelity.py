@@ -49,6 +49,7 @@ TABLES = {  # of `assess_clips`, with their columns
 }
 TOLERANCE = 0.5  # seconds between the middle of a remark and the mistake that it finds
 DELAYS = (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3)  # seconds by which the second half of a copy is shifted
+WHOLE_DELAYS = (-0.2, 0.2)  # seconds by which a copy is shifted against its music
 ASYMMETRIC = {style.name for style in STYLES if style.asymmetric}  # their mirror images are other dances
 LIMBS = {"arm": ("elbow", "wrist", "hand"), "leg": ("knee", "ankle", "toe")}
 
@@ -214,7 +215,7 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
             if copy := _assessed(replace(clip, skeletons=shifted(clip.skeletons, delay)), standard):
                 late = _later(copy, middle) - _later(result, middle)
                 tables["timing"].append({**labels, "delay": delay, "found": late})
-        for delay in DELAYS if np.isfinite(result.behind) else ():
+        for delay in WHOLE_DELAYS if np.isfinite(result.behind) else ():
             later = replace(clip.skeletons, times=clip.skeletons.times + delay)
             if (copy := _assessed(replace(clip, skeletons=later), standard)) and np.isfinite(copy.behind):
                 tables["music"].append({**labels, "delay": delay, "found": copy.behind - result.behind})
