@@ -1,4 +1,4 @@
-"""The verbs `assess`, `cloud` and `edge` of the command line."""
+"""The verbs `assess`, `cloud`, `edge` and `plan` of the command line."""
 
 import os
 import sys
@@ -124,3 +124,28 @@ def edge(
         verdict = classify_at_edge(cut_model, source, client, cut, packing, every, seconds)
     sent = f"{verdict.sent_bytes:,} bytes in {verdict.requests} {'request' if verdict.requests == 1 else 'requests'}"
     show(asdict(verdict), as_json, f"{verdict.text}; sent {sent}")
+
+
+@verbs.command()
+@one_line_errors
+def plan(
+    model: Annotated[Path, typer.Argument(help="model folder")],
+    clip: Annotated[Path, typer.Argument(help="video file that stands for those to come")],
+    uplink: Annotated[str, typer.Option(help="of the edge, such as 2Mbit/s or 500kbit/s")] = "2Mbit/s",
+    round_trip: Annotated[float, typer.Option(min=0, help="seconds from edge to cloud and back")] = 0.04,
+    rounds: Annotated[int, typer.Option(min=1, help="measurements, of which the median counts")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+) -> None:
+    """Measure where to cut a model between edge and cloud, and say which cut is the fastest."""
+    start_tensorflow()
+    from dance_tf.model.bundle import load_bundle
+    from dance_tf.serving.cuts import CutModel
+    from dance_tf.serving.plan import describe_plan, fastest_cuts, measure_cuts, parse_uplink, with_latency
+
+    rate = parse_uplink(uplink)
+    costs = measure_cuts(CutModel(load_bundle(model)), [clip], rounds)
+    table, ranges = with_latency(costs, rate, round_trip), fastest_cuts(costs, round_trip)
+    named = [{"from_bits_per_second": start, "cut": cut, "packing": packing} for start, cut, packing in ranges]
+    document = {"model": str(model), "clip": str(clip), "bits_per_second": rate, "round_trip": round_trip}
+    document |= {"cuts": table.to_dict("records"), "fastest": named}
+    show(document, as_json, describe_plan(table, ranges, rate))

@@ -32,6 +32,11 @@ class LostProcess(RuntimeError):
     """The decoding process crashed or hung; the message says which, in one line."""
 
 
+def processor_seconds(*, heartbeat: Callable[[], None]) -> float:
+    """Return the processor time of the process in which this is called, in seconds."""
+    return time.process_time()
+
+
 def no_heartbeat() -> None:
     """Do nothing: the heartbeat of a call that no timeout watches."""
 
