@@ -1,23 +1,27 @@
 """Shortcut tests of trained runs on their held-out clips: one row per clip and change, kept as records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import cv2
+import keras
 import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.evaluation.importance import deletion_probabilities, features_of, guess_dancers, joint_importance
-from dance_tf.evaluation.predictions import Predictions
+from dance_tf.evaluation.predictions import Predictions, predict_batches
 from dance_tf.evaluation.shortcuts import shortcut_probabilities
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.spec import split_of
 from dance_tf.experiments.training import pair_with_truth
 from dance_tf.model.fit import load_sequences
+from dance_tf.model.split import split_network
 from dance_tf.pose.joints import JOINTS
 
 FIRST, LAST = "most important first", "least important first"
 PROBED_FRAMES = 4  # of each clip, whose features are averaged
+SHRUNK = 16  # side of frames from which dancers are guessed, pixels
 
 
 def shortcut_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int = 6, seed: int = 0) -> pd.DataFrame:
@@ -82,22 +86,49 @@ def dancer_answers(dataset: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
     Returns:
         One row per run and held-out clip: name, view, clip, dancer, right, chance; none for folds with one dancer.
     """
-    tables = []
+    return _guess_all(dataset, runs, lambda model, inputs: {"": features_of(model, inputs)}).drop(columns="cut")
+
+
+def cut_answers(dataset: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
+    """Return whether a linear classifier tells held-out dancers apart from what an edge sends, at each cut.
+
+    Returns:
+        As `dancer_answers`, with the column cut (`serving.wire.CUTS`).
+    """
+    return _guess_all(dataset, runs, _sent)
+
+
+def _sent(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return by cut what is sent of each input, float [n, numbers]; of skeletons their mean and spread over time."""
+    sent = {cut: predict_batches(edge, inputs) for cut, (edge, _) in split_network(model).items()}
+    if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8:
+        frames = inputs.reshape(len(inputs), -1, *inputs.shape[-3:]).mean(axis=1)
+        sent["frames"] = np.stack([cv2.resize(one, (SHRUNK, SHRUNK), interpolation=cv2.INTER_AREA) for one in frames])
+        sent["frames"] = sent["frames"].reshape(len(inputs), -1)
+    elif isinstance(inputs, np.ndarray):
+        sent["skeletons"] = np.concatenate([inputs.mean(axis=1), inputs.std(axis=1)], axis=1).reshape(len(inputs), -1)
+    return sent | {"verdict": predict_batches(model, inputs)}
+
+
+def _guess_all(dataset: Dataset, runs: Sequence[Run], values_of: Callable[..., dict[str, np.ndarray]]) -> pd.DataFrame:
+    """Guess the dancers of held-out clips from each kind of values, of a network and its inputs."""
+    columns = ["name", "view", "cut", "chance", "clip", "dancer", "right"]
+    tables = [pd.DataFrame(columns=columns)]
     for run in runs:
         test = split_of(dataset, run.spec).test
         indices = sample_evenly(test, dataset.clip_index, PROBED_FRAMES)
-        features = features_of(run.load_model(), load_sequences(dataset, indices, test, run.spec.settings))
         clips, rows = np.unique(dataset.clip_index[indices], return_inverse=True)
-        means = np.zeros((len(clips), features.shape[1]))
-        np.add.at(means, rows, features)
-        means /= np.bincount(rows)[:, None]
         dancers = np.array(dataset.dancers)[clips]
         styles = dataset.clip_labels[clips]
         if len(np.unique(dancers)) < 2 or len(np.unique(styles)) < 3:
             continue
-        place = {"name": run.spec.name, "view": run.spec.settings.view, "chance": 1 / len(np.unique(dancers))}
         ids = [dataset.clips[clip].clip_id for clip in clips]
-        right = guess_dancers(means, dancers, styles) == dancers
-        tables.append(pd.DataFrame({**place, "clip": ids, "dancer": dancers, "right": right}))
-    columns = ["name", "view", "chance", "clip", "dancer", "right"]
-    return pd.concat([pd.DataFrame(columns=columns), *tables], ignore_index=True)
+        inputs = load_sequences(dataset, indices, test, run.spec.settings)
+        for cut, values in values_of(run.load_model(), inputs).items():
+            means = np.zeros((len(clips), values.shape[1]))
+            np.add.at(means, rows, values)
+            right = guess_dancers(means / np.bincount(rows)[:, None], dancers, styles) == dancers
+            place = run.spec.name, run.spec.settings.view, cut, 1 / len(np.unique(dancers))
+            about = dict(zip(columns, place, strict=False))
+            tables.append(pd.DataFrame({**about, "clip": ids, "dancer": dancers, "right": right}))
+    return pd.concat(tables, ignore_index=True)

@@ -104,6 +104,8 @@ class Profile:
     motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none
     # fidelity
     fidelity_groups: int = 1  # groups of dancers, of four, that are compared with all others
+    # edge and cloud
+    split_clips: int = 4  # held-out clips on which the cuts of a network are measured
     # corruptions
     corrupted_pose_clips: int = 4  # clips whose skeletons are found under each condition
     degrade_seeds: int = 2  # seeds of the conditions that are random

@@ -14,6 +14,11 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.curation.filters import CuratedClip
+from dance_tf.dataset.store import find_reading
+from dance_tf.dataset.workspace import Workspace
+from dance_tf.experiments.cache import Run
+from dance_tf.model.bundle import ModelBundle, ModelDescription
+from dance_tf.report.edge_cloud import EXACT, name_cut
 from dance_tf.serving.cuts import WHOLE, CutModel
 from dance_tf.serving.verdict import curated_clip, network_inputs
 from dance_tf.serving.wire import PACKINGS, write_arrays
@@ -64,6 +69,40 @@ def measure_cuts(model: CutModel, clips: Sequence[Path], rounds: int = 3) -> pd.
                      "same": "first"}).reset_index()  # fmt: skip
 
 
+def measure_runs(runs: Sequence[Run], workspace: Workspace, clips: int, rounds: int = 3) -> pd.DataFrame:
+    """Measure the cuts of trained runs on held-out clips.
+
+    Args:
+        runs: with their models.
+        workspace: of their clips; those that are a part of a file are left out.
+        clips: number of clips, spread over the held-out ones.
+        rounds: as for `measure_cuts`.
+
+    Returns:
+        The columns of `measure_cuts`, whose clip is the clip's id, with name (of the run), dancer and right.
+    """
+    reading, tables = find_reading(workspace.dataset), []
+    paths = {row.clip_id: workspace.clip_path(row) for row in workspace.rows() if row.part and not row.end}
+    for run in runs:
+        settings, test = run.spec.settings, run.test
+        shape = settings.strategy, settings.view, settings.sequence_length, settings.frame_size
+        model = CutModel(ModelBundle(run.load_model(), ModelDescription(test.styles, *shape, reading=reading)))
+        whole = [place for place, clip in enumerate(test.clip_ids) if clip in paths]
+        chosen = [whole[place] for place in np.linspace(0, len(whole) - 1, min(clips, len(whole))).round().astype(int)]
+        known = pd.DataFrame(
+            {
+                "clip": [str(paths[test.clip_ids[place]]) for place in chosen],
+                "id": [test.clip_ids[place] for place in chosen],
+                "dancer": [test.groups[place] for place in chosen],
+                "true": [test.styles[test.labels[place]] for place in chosen],
+            }
+        )
+        found = measure_cuts(model, [Path(path) for path in known["clip"]], rounds).merge(known, on="clip")
+        found = found.assign(name=run.spec.name, clip=found["id"], right=found["style"] == found["true"])
+        tables.append(found.drop(columns=["id", "true"]))
+    return pd.concat(tables, ignore_index=True)
+
+
 def _measure_clip(model: CutModel, path: Path, process: DecodingProcess) -> list[dict[str, object]]:
     """Return a row for each cut and packing: one measurement."""
     styles, rows = model.bundle.description.styles, []
@@ -79,7 +118,7 @@ def _measure_clip(model: CutModel, path: Path, process: DecodingProcess) -> list
         reading = _clocks(process) - before
         spent, whole = timed(lambda: _classify(model, curated))
         for cut in model.cuts:
-            for packing in PACKINGS.get(cut, ("",)):
+            for packing in PACKINGS.get(cut, (EXACT,)):
                 if cut == "clip":
                     if not path.is_file():  # a folder of images is not sent
                         continue
@@ -184,7 +223,7 @@ def describe_plan(table: pd.DataFrame, ranges: Sequence[tuple[float, str, str]],
     """
     shown = pd.DataFrame(
         {
-            "cut": table["cut"] + (" " + table["packing"]).where(table["packing"] != "", ""),
+            "cut": table.apply(name_cut, axis=1),
             "kB": (table["bytes"] / 1e3).map("{:,.1f}".format),
             "kB/s": (table["bytes_per_second"] / 1e3).map("{:,.1f}".format),
             "edge s": table["edge_seconds"].map("{:.2f}".format),
@@ -197,17 +236,11 @@ def describe_plan(table: pd.DataFrame, ranges: Sequence[tuple[float, str, str]],
     )
     good = table[table["same"] == 1]
     best, private = good.iloc[0], good[~good["pictures"]].iloc[0]
-    said = f"Take {_named(best)}: {best['latency']:.2f} s."
+    said = f"Take {name_cut(best)}: {best['latency']:.2f} s."
     if best["pictures"]:
-        said += f" If no picture may be sent: {_named(private)}, {private['latency']:.2f} s."
+        said += f" If no picture may be sent: {name_cut(private)}, {private['latency']:.2f} s."
     parts = [
-        f"{_named({'cut': cut, 'packing': packing})} from {start / 1e6:.2g} Mbit/s on"
-        if start
-        else _named({"cut": cut, "packing": packing})
+        name_cut({"cut": cut, "packing": packing}) + (f" from {start / 1e6:.2g} Mbit/s on" if start else "")
         for start, cut, packing in ranges
     ]
     return f"{shown.to_string(index=False)}\n{said}\nFastest by uplink: {', '.join(parts)}."
-
-
-def _named(row) -> str:
-    return f"{row['cut']} ({row['packing']})" if row["packing"] else row["cut"]

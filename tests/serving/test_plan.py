@@ -18,7 +18,7 @@ from dance_tf.serving.wire import PACKINGS
 
 # cut, packing, bytes, requests, seconds of edge and cloud, whether the verdict is the same
 COSTS = [
-    ("clip", "", 1_000_000, 1, 0.0, 1.0, True),
+    ("clip", "exact", 1_000_000, 1, 0.0, 1.0, True),
     ("150", "float32", 50_000, 2, 1.2, 0.1, True),
     ("150", "int8", 12_500, 2, 1.2, 0.1, False),
     ("verdict", "exact", 100, 1, 1.6, 0.0, True),
@@ -48,16 +48,16 @@ def test_other_texts_are_no_uplinks(text):
 
 def test_latency_is_the_sum_of_work_round_trips_and_transfer(costs):
     table = with_latency(costs, 1e6, 0.1).set_index(["cut", "packing"])
-    assert table.loc[("clip", ""), "latency"] == pytest.approx(0 + 1 + 0.1 + 8)
+    assert table.loc[("clip", "exact"), "latency"] == pytest.approx(0 + 1 + 0.1 + 8)
     assert table.loc[("150", "float32"), "latency"] == pytest.approx(1.3 + 0.2 + 0.4)
-    assert table.loc[("clip", ""), "bytes_per_second"] == 100_000
-    assert table["pictures"].to_dict() == {**dict.fromkeys(table.index, False), ("clip", ""): True}
+    assert table.loc[("clip", "exact"), "bytes_per_second"] == 100_000
+    assert table["pictures"].to_dict() == {**dict.fromkeys(table.index, False), ("clip", "exact"): True}
     assert table.index[0] == ("150", "int8") and table["latency"].is_monotonic_increasing
 
 
 def test_each_range_of_uplinks_has_the_fastest_cut_with_the_right_verdict(costs):
     found = fastest_cuts(costs, 0.1)
-    assert [cut for _, *cut in found] == [["verdict", "exact"], ["150", "float32"], ["clip", ""]]
+    assert [cut for _, *cut in found] == [["verdict", "exact"], ["150", "float32"], ["clip", "exact"]]
     # 1.7 + 800 / u = 1.5 + 400,000 / u, and 1.5 + 400,000 / u = 1.1 + 8,000,000 / u
     np.testing.assert_allclose([start for start, *_ in found], [0, 399_200 / 0.2, 7.6e6 / 0.4])
     for start, cut, packing in found[1:]:
@@ -68,8 +68,8 @@ def test_each_range_of_uplinks_has_the_fastest_cut_with_the_right_verdict(costs)
 
 def test_the_plan_names_the_fastest_cut_and_one_without_pictures(costs):
     text = describe_plan(with_latency(costs, 1e8, 0.1), fastest_cuts(costs, 0.1), 1e8)
-    assert "Take clip: 1.18 s. If no picture may be sent: 150 (float32), 1.50 s." in text
-    assert "Fastest by uplink: verdict (exact), 150 (float32) from 2 Mbit/s on, clip from 19 Mbit/s on." in text
+    assert "Take clip: 1.18 s. If no picture may be sent: 150 float32, 1.50 s." in text
+    assert "Fastest by uplink: verdict, 150 float32 from 2 Mbit/s on, clip from 19 Mbit/s on." in text
     assert "latency s at 100 Mbit/s" in text and "1,000.0" in text
 
 
@@ -97,16 +97,16 @@ def measured(blob_clips, monkeypatch, tmp_path):
 
 def test_every_cut_and_packing_is_measured_and_gives_the_verdict_of_the_whole(measured):
     table, model = measured
-    expected = [(cut, packing) for cut in model.cuts for packing in PACKINGS.get(cut, ("",))]
+    expected = [(cut, packing) for cut in model.cuts for packing in PACKINGS.get(cut, ("exact",))]
     assert list(zip(table["cut"], table["packing"], strict=True)) == expected
     rows = table.set_index(["cut", "packing"])
-    assert rows.loc[("clip", ""), ["bytes", "requests", "edge_seconds"]].tolist() == [12345, 1, 0]
-    assert rows["requests"].drop(index=[("clip", ""), ("verdict", "exact")]).eq(2).all()
+    assert rows.loc[("clip", "exact"), ["bytes", "requests", "edge_seconds"]].tolist() == [12345, 1, 0]
+    assert rows["requests"].drop(index=[("clip", "exact"), ("verdict", "exact")]).eq(2).all()
     sizes = rows["bytes"]
     assert sizes["1536", "float32"] > 1.5 * sizes["1536", "float16"] > 2 * sizes["1536", "int8"]
-    exact = rows[[packing in ("", "exact", "float32") for _, packing in rows.index]]
+    exact = rows[[packing in ("exact", "float32") for _, packing in rows.index]]
     assert exact["same"].all() and exact["confidence"].std() < 1e-5
-    times = rows[["edge_seconds", "cpu_seconds", "cloud_seconds"]].drop(index=[("clip", "")])
+    times = rows[["edge_seconds", "cpu_seconds", "cloud_seconds"]].drop(index=[("clip", "exact")])
     assert (times > 0).all(axis=None)
 
 
