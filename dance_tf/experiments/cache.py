@@ -208,7 +208,7 @@ class Experiment:
         """
         if self.from_records:
             return _read_measurement(self.records, name)
-        code = source_hash(*COMPUTED_BY, "experiments", "evaluation")
+        code = source_hash(*COMPUTED_BY, "experiments", "evaluation", "fidelity")
         cached = self.workspace.work / "measurements" / key_of(self.dataset.content_hash, name, code, list(key))
         self._forget(cached)
         if not cached.is_dir():
