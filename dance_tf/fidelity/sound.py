@@ -11,8 +11,10 @@ ONSET_RATE = 100  # onset strengths per second, as `video.sound` reads them
 BLUR = 0.02  # seconds, deviation of the Gaussian: the same song may be a little faster
 SHARED = 3.0  # seconds, the shortest overlap of two clips of a song
 SAME_SONG = 0.5  # correlation of onset strengths above which two clips have the same song
-AS_GOOD = 0.97  # of the best correlation, for other places of a song that repeats
-FEWEST = 0.2  # share of the references that must have the song
+LONGEST = 0.6  # seconds, the longest delay that is looked for
+NEAR = 0.2  # seconds around the delay of all references, in which each has its own
+UNLIKELY = 0.7  # seconds of a delay that count as much as a correlation of 1: songs repeat
+FEWEST = 0.4  # share of the references that must have the song
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,40 +27,31 @@ class Song:
     rate: float  # frames of the template in a second
 
 
-def find_offsets(onsets: np.ndarray, others: np.ndarray) -> list[tuple[float, float]]:
-    """Find where two clips play the same part of a song.
+def agreement(onsets: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how well two clips fit together as parts of one song, for each shift of one against the other.
 
     Args:
         onsets, others: float [n] and [m], `ONSET_RATE` a second.
 
     Returns:
-        For each place in which they agree: the middle of what they share, in seconds of either clip; empty for
-        different songs.
+        Correlation of what they share, 0 where that is shorter than `SHARED`; the middle of what they share, in seconds
+        of the first and of the second clip. All float64 [n + m - 1].
     """
-    shortest = round(SHARED * ONSET_RATE)
-    if min(len(onsets), len(others)) < shortest:
-        return []
     one, two = (gaussian_filter1d(each.astype(float), BLUR * ONSET_RATE) for each in (onsets, others))
     one, two = (each - each.mean() for each in (one, two))
     power = correlate(one**2, np.ones(len(two))) * correlate(np.ones(len(one)), two**2)
-    agreement = correlate(one, two) / np.sqrt(np.maximum(power, 1e-9))
     lags = np.arange(1 - len(two), len(one))
     first, last = np.maximum(lags, 0), np.minimum(lags + len(two), len(one))
-    agreement[last - first < shortest] = 0
-    best = agreement.max()
-    if best < SAME_SONG:
-        return []
-    peaks = (agreement >= AS_GOOD * best) & (agreement >= np.roll(agreement, 1)) & (agreement >= np.roll(agreement, -1))
-    middles = (first + last)[peaks] / 2
-    return [
-        (middle / ONSET_RATE, (middle - lag) / ONSET_RATE) for middle, lag in zip(middles, lags[peaks], strict=True)
-    ]
+    long = last - first >= SHARED * ONSET_RATE
+    found = np.where(long, correlate(one, two) / np.sqrt(np.maximum(power, 1e-9)), 0)
+    return found, (first + last) / 2 / ONSET_RATE, ((first + last) / 2 - lags) / ONSET_RATE
 
 
 def late_against_music(onsets: np.ndarray, first: float, rate: float, songs: Sequence[Song], loop: int) -> float:
     """Return by how many frames of the template a dance is late against the music, compared with the references.
 
-    Where a song repeats, the place at which the dance is most on time counts.
+    Each delay says which moments of the clip and of a reference must sound alike. The delay counts for which the
+    references agree best; where a song repeats soon, it is a short one.
 
     Args:
         onsets: of the clip.
@@ -67,12 +60,25 @@ def late_against_music(onsets: np.ndarray, first: float, rate: float, songs: Seq
         loop: length of the template in frames.
 
     Returns:
-        The median over the references, negative for early; nan where fewer of them than `FEWEST` have the song.
+        Negative for early; nan if fewer of the references than `FEWEST` have the song, or if the delay would be over
+        `LONGEST`.
     """
-    late = []
+    delays = np.arange(-LONGEST, LONGEST + 1e-9, 1 / ONSET_RATE)
+    places, curves = delays * rate, []
     for song in songs:
-        places = find_offsets(onsets, song.onsets)
-        apart = [song.first + song.rate * there - first - rate * here for here, there in places]
-        if apart:
-            late.append(min(((value + loop / 2) % loop - loop / 2 for value in apart), key=abs))
-    return float(np.median(late)) if late and len(late) >= FEWEST * len(songs) else np.nan
+        if min(len(onsets), len(song.onsets)) < SHARED * ONSET_RATE:
+            continue
+        fits, here, there = agreement(onsets, song.onsets)
+        late = (song.first + song.rate * there - first - rate * here + loop / 2) % loop - loop / 2
+        near = (np.abs(late) <= places[-1] + rate / ONSET_RATE) & (fits != 0)
+        curve = np.zeros(len(delays))
+        np.maximum.at(
+            curve, np.rint((late[near] / rate + LONGEST) * ONSET_RATE).astype(int).clip(0, len(delays) - 1), fits[near]
+        )
+        curves.append(curve)
+    curves = [curve for curve in curves if curve.max() >= SAME_SONG]
+    if not curves or len(curves) < FEWEST * len(songs):
+        return np.nan
+    about = np.argmax(np.mean(curves, axis=0) - (delays / UNLIKELY) ** 2)
+    near = np.abs(delays - delays[about]) <= NEAR
+    return float(np.median([places[near][curve[near].argmax()] for curve in curves]))
