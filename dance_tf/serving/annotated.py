@@ -24,7 +24,7 @@ from dance_tf.video.stills import ReadError
 RATE = 15  # pictures per second
 CLOSE, FAR = (60, 190, 90), (220, 30, 40)  # RGB of parts like the references, and of parts far from them
 UNKNOWN = (200, 200, 200)
-NEAREST, FURTHEST = 1.0, 6.0  # closeness of these colours, units of the references' spread
+NEAREST, FURTHEST = 1.0, 4.5  # closeness of these colours, units of the references' spread
 STRIP = 0.14  # height of the strip with text below the picture, as a share of the longer side
 SOUNDS = ("aac", "mp3")  # codecs that mp4 and browsers take as they are
 REACH = 0.3  # seconds, half of the scale of the timing
