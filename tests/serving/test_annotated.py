@@ -66,7 +66,7 @@ def test_the_whole_clip_has_skeleton_strip_and_sound(clip, skeletons, found, tmp
     above = pictures[:, :HEIGHT].astype(int)
     coloured = np.ptp(above, axis=-1) > 60
     assert (coloured.sum(axis=(1, 2)) > 100).all() and coloured.mean() < 0.3
-    assert (abs(above[:, :, :6] - GRAY) < 12).all()  # nothing but the skeleton is drawn
+    assert (abs(above - GRAY) < 12).mean() > 0.7  # nothing but the skeleton is drawn
     assert np.median(pictures[:, HEIGHT + 2 :]) < 60 and pictures[:, HEIGHT:].max() > 150
 
 
