@@ -57,7 +57,7 @@ def blob_clip(style: int, dancer: int, frames: int, seed: int = 0) -> CuratedCli
         seconds=frames / 10 + 0.2,
         skeletons=Skeletons(landmarks, world, np.ones(poses, bool), np.arange(poses) * 0.2),
         cutouts=cutouts,
-        onsets=generator.random(20 * (dancer % 3)).astype(np.float16),
+        onsets=generator.random((20 * (dancer % 3), 6)).astype(np.float16),
     )
 
 

@@ -16,6 +16,7 @@ from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import FrameFile
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import picture_area
+from dance_tf.video.sound import BANDS
 
 BLANK, BLURRED, NO_DANCING = "blank", "blurred", "no_dancing"
 REASONS = (BLANK, BLURRED, NO_DANCING)
@@ -56,7 +57,7 @@ class CurationSettings:
 
 CURATION_DEFAULTS = CurationSettings()
 NO_CUTOUTS = np.zeros((0, 128, 128, 1), np.uint8)
-NO_ONSETS = np.zeros(0, np.float16)
+NO_ONSETS = np.zeros((0, BANDS), np.float16)
 
 
 class DroppedFrame(NamedTuple):
@@ -91,7 +92,7 @@ class CuratedClip:
         skeletons: of the dancer at times of their own; without any time if they were not looked for.
         cutouts: uint8 [m, 128, 128, 1], gray, the dancer alone on black at the times of the skeletons; black where the
             dancer was not found.
-        onsets: float16 [k], of the sound (`video.sound.read_onsets`); empty without sound or skeletons.
+        onsets: float16 [k, 6], of the sound (`video.sound.read_onsets`); empty without sound or skeletons.
     """
 
     clip: Clip

@@ -83,7 +83,7 @@ class Dataset:
     backgrounds: np.ndarray  # uint8 [clips, 128, 128, 1], the still background of each clip
     skeletons: Skeletons = NO_SKELETONS  # of all clips, one after the other; times from the start of each clip
     cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)  # uint8 [m, 128, 128, 1], as in `CuratedClip`
-    onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)  # float16 [k], of all clips, one after the other
+    onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)  # float16 [k, 6], of all clips, one after the other
 
     @cached_property
     def clip_slices(self) -> tuple[slice, ...]:

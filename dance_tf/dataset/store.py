@@ -28,6 +28,7 @@ from dance_tf.dataset.output import DATASET, atomic_folder, mistaken
 from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip, clips_at
 from dance_tf.video.files import VIDEO_SUFFIXES
+from dance_tf.video.sound import BANDS
 
 NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
@@ -58,7 +59,7 @@ def describe_features():
             "seen": np.int64,
             "seconds": array(dtype=np.float64),
             CUTOUTS: array(None, 128, 128, 1, dtype=np.uint8, encoding="zlib"),
-            "onsets": array(None, dtype=np.float16),
+            "onsets": array(None, BANDS, dtype=np.float16),
             POSES: {
                 "landmarks": array(None, 33, 4, dtype=np.float16),
                 "world": array(None, 33, 3, dtype=np.float16),

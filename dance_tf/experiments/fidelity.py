@@ -195,7 +195,8 @@ def _assess_group(clips: Sequence[DancedClip], style: str, held_out: Sequence[st
         seconds = time.perf_counter() - began
         labels = {"style": style, "dancer": clip.dancer}
         generator = np.random.default_rng([seed, *clip.clip_id.encode()])
-        distance = result.away - np.median(standard.group) if len(standard.group) else np.inf  # as `style_distances`
+        # as `style_distances`
+        distance = result.movement - np.median(standard.group) if len(standard.group) else np.inf
         about = {"style": clip.style, "dancer": clip.dancer, "clip": clip.clip_id}
         tables["styles"].append({**about, "compared": style, "distance": distance})
         if clip.style != style:  # one other style for each clip

@@ -32,6 +32,7 @@ class Assessment:
         references: number of reference dancers.
         away: of which `group` is the rank: log distance from the references in bones, timing, tempo, amplitude and
             delay against the music.
+        movement: the same without the delay against the music, which decides between styles.
         distance: mean angle of the bones, in units of the spread of the references at that moment.
         degrees: mean angle of the bones.
         tempo: relative to the references.
@@ -57,6 +58,7 @@ class Assessment:
     model: Percentile
     references: int
     away: float
+    movement: float
     distance: float
     degrees: float
     tempo: float
@@ -100,14 +102,15 @@ def assess(
     found = measure(dance, standard.template, standard.songs)
     seen, angles = found.alignment.seen, np.degrees(found.angles)
     certainty = math.log(max(probability, 1e-3)) if not math.isnan(probability) else math.nan
-    group, model = percentile(found.group, standard.group), NO_RANK
+    group, model = percentile(found.away, standard.away), NO_RANK
     score = group
     several = [one for one in others or (standard,) if len(one.group)]
     known = np.concatenate([one.model for one in several]) if several else np.zeros(0)
     if np.isfinite(known).sum() >= FEW and not math.isnan(certainty) and len(standard.group):
         model = percentile(-certainty, -known)
-        apart = np.concatenate([one.group - np.median(one.group) for one in several])  # styles differ in difficulty
-        away = found.group - np.median(standard.group)
+        # styles differ in difficulty
+        apart = np.concatenate([one.away - np.median(one.group) for one in several])
+        away = found.away - np.median(standard.group)
         score = percentile(away - CERTAINTY * certainty, apart - CERTAINTY * known)
     moments = (dance.times - dance.times[0]) // MOMENT
     tables = [
@@ -123,7 +126,8 @@ def assess(
         group=group,
         model=model,
         references=len(standard.dancers),
-        away=found.group,
+        away=found.away,
+        movement=found.group,
         distance=found.distance,
         degrees=float(angles[seen].mean()),
         tempo=found.alignment.tempo,

@@ -65,7 +65,13 @@ class Measures:
     behind: float  # seconds by which the dancer is late against the music, included in `late`; nan if not known
     distance: float  # mean angle of the bones in units of the spread
     unsteady: float  # mean change of `late` in a second, seconds
-    group: float  # log distance from the references: bones, timing, tempo, amplitude, delay against the music
+    group: float  # log distance from the references: bones, timing, tempo, amplitude
+    music: float  # what the delay against the music adds to it
+
+    @property
+    def away(self) -> float:
+        """How far the dancer is from the references: movements and delay against the music."""
+        return self.group + self.music
 
     @property
     def angles(self) -> np.ndarray:
@@ -102,10 +108,10 @@ def measure(dance: Dance, template: Template, songs: Sequence[Song] = ()) -> Mea
     known = amplitude[seen][np.isfinite(amplitude[seen])]
     offscale = max(abs(math.log(max(np.median(known), 0.05))) - USUAL_SWING, 0.0) if len(known) else 0.0
     group = math.log(max(distance, 1e-3)) + TIMING * math.log(FLOOR + unsteady) + offbeat + SCALE * offscale
-    if songs:  # an unknown delay counts as the usual one
-        group += BEHIND * min(abs(np.nan_to_num(behind) - ON_BEAT), MOST)
+    # an unknown delay counts as the usual one
+    music = BEHIND * min(abs(np.nan_to_num(behind) - ON_BEAT), MOST) if songs else 0.0
     parts = late[:, None] - ahead(found.bones, template, found.frames + found.early, seen, PART_WEIGHTS) / FINE
-    return Measures(found, toward, excess, late, parts, amplitude, behind, distance, unsteady, group)
+    return Measures(found, toward, excess, late, parts, amplitude, behind, distance, unsteady, group, music)
 
 
 def _amplitude(found: Alignment, template: Template) -> np.ndarray:
@@ -166,10 +172,16 @@ class Standard:
     template: Template
     dancers: tuple[str, ...]
     group: np.ndarray  # float64 [dancers], `Measures.group`; empty with one dancer
+    music: np.ndarray  # float64 [dancers], `Measures.music`
     model: np.ndarray  # float64 [dancers], log probability of the style; nan where not given
     lengths: np.ndarray  # float64 [18], median lengths of bones in torsos
     clips: tuple[str, ...]  # a clip of each dancer; "" where not given
     songs: tuple[Song, ...] = ()  # of the clips with sound
+
+    @property
+    def away(self) -> np.ndarray:
+        """How far each dancer is from the others, float64 [dancers]: movements and delay against the music."""
+        return self.group + self.music
 
 
 def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
@@ -193,16 +205,18 @@ def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
     )
     clips = {one.dancer: one.clip_id for _, one in reversed(dances)}
     dancers = tuple(sorted(clips))
-    group, model = [], []
+    group, music, model = [], [], []
     for dancer in dancers if len(dancers) > 1 else ():
         template = joined.template(without=dancer)
         own = [(dance, one.probability) for dance, one in dances if one.dancer == dancer]
         heard = [song for song in songs if song.dancer != dancer]
-        group.append(np.mean([measure(dance, template, heard).group for dance, _ in own]))
+        found = [measure(dance, template, heard) for dance, _ in own]
+        group.append(np.mean([one.group for one in found]))
+        music.append(np.mean([one.music for one in found]))
         model.append(np.mean(np.log(np.maximum([probability for _, probability in own], 1e-3))))
     lengths = np.median([dance.lengths for dance, _ in dances], axis=0)
     clips = tuple(clips[dancer] for dancer in dancers)
-    return Standard(style, whole, dancers, np.array(group), np.array(model), lengths, clips, songs)
+    return Standard(style, whole, dancers, np.array(group), np.array(music), np.array(model), lengths, clips, songs)
 
 
 def build_standards(
@@ -244,8 +258,7 @@ def style_distances(skeletons: Skeletons, standards: Mapping[str, Standard]) -> 
     for style, standard in standards.items():
         if len(standard.group):
             with suppress(ScoreError):
-                found = measure(dance, standard.template, standard.songs)
-                apart[style] = float(found.group - np.median(standard.group))
+                apart[style] = float(measure(dance, standard.template).group - np.median(standard.group))
     return apart
 
 
@@ -255,6 +268,7 @@ def pack_standards(standards: Mapping[str, Standard]) -> dict[str, np.ndarray]:
     for place, one in enumerate(standards.values()):
         values = {**vars(one.template), **{name: getattr(one, name) for name in PACKED}}
         values |= {
+            "music": one.music,
             "song_dancers": [song.dancer for song in one.songs],
             "song_lines": [(song.first, song.rate, len(song.onsets)) for song in one.songs],
             "song_onsets": np.concatenate([NO_ONSETS, *(song.onsets for song in one.songs)]),
@@ -274,6 +288,7 @@ def unpack_standards(packed: Mapping[str, np.ndarray]) -> dict[str, Standard]:
         for place, style in enumerate(packed["styles"].tolist()):
             template = Template(*(packed[f"{place}/{field.name}"] for field in fields(Template)))
             values = {name: packed[f"{place}/{name}"] for name in PACKED}
+            values["music"] = packed.get(f"{place}/music", np.zeros(len(values["group"])))  # earlier versions had none
             values |= {name: tuple(values[name].tolist()) for name in ("dancers", "clips")}
             standards[style] = Standard(style, template, **values, songs=_unpack_songs(packed, place))
     except KeyError as missing:

@@ -13,7 +13,7 @@ SHARED = 3.0  # seconds, the shortest overlap of two clips of a song
 SAME_SONG = 0.5  # correlation of onset strengths above which two clips have the same song
 LONGEST = 0.6  # seconds, the longest delay that is looked for
 NEAR = 0.2  # seconds around the delay of all references, in which each has its own
-UNLIKELY = 0.7  # seconds of a delay that count as much as a correlation of 1: songs repeat
+UNLIKELY = 3.0  # seconds of a delay that count as much as a correlation of 1: songs repeat
 FEWEST = 0.4  # share of the references that must have the song
 
 
@@ -22,7 +22,7 @@ class Song:
     """The sound of a reference clip, and how its dance runs through the template."""
 
     dancer: str
-    onsets: np.ndarray  # float16 [k], `ONSET_RATE` a second from the start of the clip
+    onsets: np.ndarray  # float16 [k, bands], `ONSET_RATE` a second from the start of the clip
     first: float  # frame of the template at the start of the clip
     rate: float  # frames of the template in a second
 
@@ -31,19 +31,20 @@ def agreement(onsets: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return how well two clips fit together as parts of one song, for each shift of one against the other.
 
     Args:
-        onsets, others: float [n] and [m], `ONSET_RATE` a second.
+        onsets, others: float [n, bands] and [m, bands], `ONSET_RATE` a second.
 
     Returns:
         Correlation of what they share, 0 where that is shorter than `SHARED`; the middle of what they share, in seconds
         of the first and of the second clip. All float64 [n + m - 1].
     """
-    one, two = (gaussian_filter1d(each.astype(float), BLUR * ONSET_RATE) for each in (onsets, others))
-    one, two = (each - each.mean() for each in (one, two))
-    power = correlate(one**2, np.ones(len(two))) * correlate(np.ones(len(one)), two**2)
+    one, two = (gaussian_filter1d(each.astype(float), BLUR * ONSET_RATE, axis=0) for each in (onsets, others))
+    one, two = (each - each.mean(axis=0) for each in (one, two))
+    power = correlate((one**2).sum(axis=1), np.ones(len(two))) * correlate(np.ones(len(one)), (two**2).sum(axis=1))
+    shared = sum(correlate(*bands) for bands in zip(one.T, two.T, strict=True))
     lags = np.arange(1 - len(two), len(one))
     first, last = np.maximum(lags, 0), np.minimum(lags + len(two), len(one))
     long = last - first >= SHARED * ONSET_RATE
-    found = np.where(long, correlate(one, two) / np.sqrt(np.maximum(power, 1e-9)), 0)
+    found = np.where(long, shared / np.sqrt(np.maximum(power, 1e-9)), 0)
     return found, (first + last) / 2 / ONSET_RATE, ((first + last) / 2 - lags) / ONSET_RATE
 
 

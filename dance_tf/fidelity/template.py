@@ -64,7 +64,7 @@ class Dance:
     bones: np.ndarray  # float64 [n, 18, 3], unit vectors, turned as by `facing_bones`
     seen: np.ndarray  # bool [n], False in gaps
     lengths: np.ndarray  # float64 [18], median lengths of the bones, in lengths of the torso
-    onsets: np.ndarray  # float16 [k], of the clip's sound (`CuratedClip.onsets`); empty without sound
+    onsets: np.ndarray  # float16 [k, 6], of the clip's sound (`CuratedClip.onsets`); empty without sound
 
 
 def read_dance(skeletons: Skeletons, onsets: np.ndarray = NO_ONSETS) -> Dance:

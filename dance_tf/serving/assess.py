@@ -254,12 +254,12 @@ def _cut_out(curated: CuratedClip, part: Part | None) -> CuratedClip:
         seconds=part.end - part.start,
         skeletons=Skeletons(*(values[poses] for values in vars(curated.skeletons).values())),
         cutouts=curated.cutouts[poses],
-        onsets=np.where((part.start <= heard) & (heard < part.end), curated.onsets, 0),
+        onsets=curated.onsets * ((part.start <= heard) & (heard < part.end))[:, None],
     )
 
 
 def _watch_next(found: Assessment, standard: Standard) -> tuple[str, ...]:
     """Return clips of the dancers who are closer to the style, the least close of them first."""
-    closer = [place for place in np.argsort(-standard.group) if standard.group[place] < found.away]
+    closer = [place for place in np.argsort(-standard.away) if standard.away[place] < found.away]
     names = [standard.clips[place] or standard.dancers[place] for place in closer]
     return tuple(names[:WATCH])

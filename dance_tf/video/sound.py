@@ -13,7 +13,8 @@ from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 
 ONSET_RATE = 100  # onset strengths per second
 SAMPLE_RATE = 8000  # of the sound, mono
-HOP, WINDOW, BANDS = SAMPLE_RATE // ONSET_RATE, 256, 24  # samples, samples, frequency bands
+HOP, WINDOW = SAMPLE_RATE // ONSET_RATE, 256  # samples
+FINE_BANDS, BANDS = 24, 6  # frequency bands in which loudness is compressed, and those of the result
 BLOCK = 2000  # spectra at a time
 LOCAL = 1.0  # seconds, over which the mean strength is taken out
 LOUD = 100.0  # amplitudes are compressed by log(1 + LOUD × amplitude)
@@ -30,8 +31,8 @@ def read_onsets(
         heartbeat: called for each block of sound.
 
     Returns:
-        float16 [k]; empty for a clip without sound, and for sound that cannot be decoded. Where sound breaks off, so do
-        the strengths.
+        float16 [k, `BANDS`]; empty for a clip without sound, and for sound that cannot be decoded. Where sound breaks
+        off, so do the strengths.
     """
     import av  # only files need it
 
@@ -74,27 +75,28 @@ def _read_samples(path: Path, settings: ReadSettings, heartbeat: Callable[[], No
 
 
 def onset_strength(samples: np.ndarray) -> np.ndarray:
-    """Return how much louder the bands of a sound become, `ONSET_RATE` times a second.
+    """Return how much louder the frequency bands of a sound become, `ONSET_RATE` times a second.
 
     Args:
         samples: int16 [n], mono, `SAMPLE_RATE` a second.
 
     Returns:
-        float16 [n // HOP], at least 0, with the standard deviation 1; empty for silence.
+        float16 [n // HOP, `BANDS`], low to high, at least 0, with the standard deviation 1; empty for silence.
 
     Reference:
         Spectral flux (Bello et al. 2005, "A Tutorial on Onset Detection in Music Signals", IEEE TSAP 13(5)).
     """
     count = len(samples) // HOP
     if not count or not samples.any():
-        return np.zeros(0, np.float16)
-    edges = np.unique(np.geomspace(1, WINDOW // 2 + 1, BANDS + 1).astype(int))
+        return np.zeros((0, BANDS), np.float16)
+    edges = np.unique(np.geomspace(1, WINDOW // 2 + 1, FINE_BANDS + 1).astype(int))
     padded = np.pad(samples, WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:count]
     loud, window = np.empty((count, len(edges) - 1)), np.hanning(WINDOW) / 2**15
     for start in range(0, count, BLOCK):
         spectrum = np.abs(np.fft.rfft(windows[start : start + BLOCK] * window, axis=1))
         loud[start : start + BLOCK] = np.log1p(LOUD * np.add.reduceat(spectrum, edges[:-1], axis=1))
-    flux = np.maximum(np.diff(loud, axis=0, prepend=loud[:1]), 0).sum(axis=1)
-    strength = np.maximum(flux - uniform_filter1d(flux, round(LOCAL * ONSET_RATE), mode="nearest"), 0)
+    rises = np.maximum(np.diff(loud, axis=0, prepend=loud[:1]), 0)
+    flux = np.stack([band.sum(axis=1) for band in np.array_split(rises, BANDS, axis=1)], axis=1)
+    strength = np.maximum(flux - uniform_filter1d(flux, round(LOCAL * ONSET_RATE), axis=0, mode="nearest"), 0)
     return (strength / max(strength.std(), 1e-9)).astype(np.float16)

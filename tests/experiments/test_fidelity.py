@@ -54,7 +54,7 @@ def test_clips_have_their_truth(clips):
 def test_skeletons_of_a_dataset_are_used_and_foreign_clips_refused(clips):
     names = [clip.clip_id for clip in clips[:2]]
     found = [replace(clip.skeletons, valid=np.ones(80, bool)) for clip in clips[:2]]
-    onsets = [np.full(number, 1, np.float16) for number in (5, 0)]
+    onsets = [np.full((number, 6), 1, np.float16) for number in (5, 0)]
     named = [SimpleNamespace(clip_id=name) for name in names]
     dataset = SimpleNamespace(clips=named, clip_skeletons=found, clip_onsets=onsets)
     for one, other in zip(made_clips(SETTINGS, dataset), clips, strict=False):

@@ -20,9 +20,10 @@ from dance_tf.fidelity.template import read_dance
 
 
 def song(seconds, seed=0):
-    """Return random onsets."""
+    """Return random onsets of six bands."""
     generator = np.random.default_rng(seed)
-    return (generator.random(round(seconds * ONSET_RATE)) < 0.04).astype(float) * generator.uniform(1, 4)
+    size = round(seconds * ONSET_RATE), 6
+    return (generator.random(size) < 0.04) * generator.uniform(1, 4, size)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_too_little_in_common_and_other_songs_fit_nowhere():
 
 
 def test_of_a_song_that_repeats_the_shortest_delay_counts():
-    repeated = np.tile(song(0.8), 10)
+    repeated = np.tile(song(0.8), (10, 1))
     # the same music 2.4 s later in the choreography, danced 3 frames late
     late = late_against_music(repeated, 45.0, 20.0, [Song("a", repeated, 0.0, 20.0)], 1000)
     assert late == pytest.approx(3, abs=0.3)
@@ -90,10 +91,14 @@ def test_a_constant_delay_is_found_with_the_sound_only(references, danced):
         assert np.median(found.late) == pytest.approx(found.behind, abs=0.05)
         assert np.isnan(measure(read_dance(later), known.template, known.songs).behind)
         without = measure(read_dance(later, one.onsets), known.template)
-        assert found.group - without.group == pytest.approx(BEHIND * min(abs(found.behind - ON_BEAT), MOST))
+        assert found.music == pytest.approx(BEHIND * min(abs(found.behind - ON_BEAT), MOST))
+        assert (found.group, without.music) == (without.group, 0) and found.away == found.group + found.music
     restored = unpack_standards(pack_standards({"Lottery": known}))["Lottery"]
     for given, read in zip(known.songs, restored.songs, strict=True):
         assert (read.dancer, read.first, read.rate) == (given.dancer, pytest.approx(given.first), given.rate)
         np.testing.assert_array_equal(read.onsets, given.onsets)
     older = {name: value for name, value in pack_standards({"Lottery": known}).items() if "song" not in name}
-    assert unpack_standards(older)["Lottery"].songs == ()
+    without = unpack_standards(older)["Lottery"]
+    assert without.songs == () and (without.music == known.music).all()
+    del older["0/music"]
+    assert (unpack_standards(older)["Lottery"].away == known.group).all()

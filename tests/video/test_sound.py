@@ -41,22 +41,30 @@ def write(path, sounds, rate=SAMPLE_RATE, first_picture=0.0, pictures=True, code
 
 
 def heard_at(onsets):
-    """Return the seconds of the strong onsets."""
+    """Return the seconds of the strong onsets of all bands together."""
+    onsets = onsets.astype(float).sum(axis=1)
     strong = np.flatnonzero(onsets > 0.5 * onsets.max())
     return strong[np.diff(strong, prepend=-10) > 5] / ONSET_RATE
 
 
 def test_onsets_are_strong_where_beats_begin():
     onsets = onset_strength(drums())
-    assert (onsets.dtype, len(onsets)) == (np.float16, 300)
+    assert (onsets.dtype, onsets.shape) == (np.float16, (300, 6))
     np.testing.assert_allclose(heard_at(onsets), BEATS, atol=0.02)
     assert onsets.min() >= 0 and float(onsets.astype(float).std()) == pytest.approx(1, abs=0.01)
     np.testing.assert_allclose(heard_at(onset_strength(drums() // 3)), BEATS, atol=0.02)
 
 
+def test_bands_tell_low_from_high_sounds():
+    at = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    for hertz, loudest in ((80, {0, 1}), (3000, {4, 5})):
+        tone = (8000 * np.sin(2 * np.pi * hertz * at) * np.exp(-((at - 0.5) % 1) / 0.05) * (at > 0.5)).astype(np.int16)
+        assert onset_strength(tone)[45:60].astype(float).sum(axis=0).argmax() in loudest
+
+
 @pytest.mark.parametrize("samples", [np.zeros(0, np.int16), np.zeros(SAMPLE_RATE, np.int16), np.ones(3, np.int16)])
 def test_silence_has_no_onsets(samples):
-    assert len(onset_strength(samples)) == 0
+    assert onset_strength(samples).shape == (0, 6)
 
 
 @pytest.mark.parametrize(
