@@ -73,6 +73,7 @@ def serve(
     start_tensorflow()
     from dance_tf.fidelity.score import unpack_standards
     from dance_tf.model.bundle import load_bundle, load_standards
+    from dance_tf.pose.weights import load_weights
     from dance_tf.serving.assess import Assessor
     from dance_tf.serving.page import LOOPBACK, PASSWORD_VARIABLE, Desk, make_page_app
     from dance_tf.serving.server import run_server
@@ -83,6 +84,7 @@ def serve(
     if not password and host not in LOOPBACK:
         fail(f"other machines could connect to {host}: set {PASSWORD_VARIABLE} to a password, which visitors must give")
     bundle, standards = load_bundle(model), unpack_standards(load_standards(model))
+    load_weights()  # now, and not with the first clip
     with upload_folder() as folder, DecodingProcess() as process:
         assessor = Assessor(bundle, standards, process)
         desk = Desk(assessor, model.resolve().name, folder, max_megabytes << 20, 60 * max_minutes)

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import make_archive, rmtree
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import gradio as gr
 from fastapi import FastAPI
@@ -86,6 +86,7 @@ footer { display: none !important; }
 iframe { width: calc(100% + 2rem); margin: 0 -1rem; min-height: 20rem; border: 0; }
 video { max-height: 45vh; }
 #said:not(:empty) { padding: 0.5rem 0; }
+#links a { text-decoration: underline; }
 #said p { margin: 0.2rem 0; overflow-wrap: anywhere; }
 """
 
@@ -240,8 +241,7 @@ def build_page(desk: Desk) -> gr.Blocks:
 
     def show(answer: Answer) -> tuple[object, ...]:
         said = "".join(f"<p>{html.escape(line)}</p>" for line in answer.said)
-        files = gr.File([str(path) for path in answer.files] or None, visible=bool(answer.files))
-        return said, _frames(answer.pages), files, answer.folder, gr.Button(visible=False)
+        return said, _links(answer.files), _frames(answer.pages), answer.folder, gr.Button(visible=False)
 
     def assess_one(clip: str | None, style: str, request: gr.Request, progress=PROGRESS):
         return show(desk.answer(request.session_hash, _paths(clip), style, None, _shown(progress)))
@@ -284,10 +284,9 @@ def build_page(desk: Desk) -> gr.Blocks:
             start_class = gr.Button("Assess the class", variant="primary")
         said = gr.HTML(elem_id="said", html_template='<div role="status" aria-live="polite">${value}</div>', value="")
         back = gr.Button("Back to the class", visible=False)
-        frames = gr.HTML(js_on_load=FRAMES, value="")
-        files = gr.File(label="Downloads", visible=False, interactive=False)
+        links, frames = gr.HTML(elem_id="links"), gr.HTML(js_on_load=FRAMES, value="")
         folder = gr.State("")
-        shown = {"outputs": [said, frames, files, folder, back], "show_progress_on": said, **one_worker}
+        shown = {"outputs": [said, links, frames, folder, back], "show_progress_on": said, **one_worker}
         start.click(assess_one, [clip, style], **shown)
         start_both.click(compare, [own, reference], **shown)
         start_class.click(assess_class, [several, class_style], **shown)
@@ -306,6 +305,16 @@ def _paths(*paths: str | None) -> list[Path]:
 
 def _shown(progress: gr.Progress) -> Callable[[tuple[int, int], str], object]:
     return lambda done, text: progress(done if done[1] > 1 else None, desc=text, unit="clips")
+
+
+def _links(files: Sequence[Path]) -> str:
+    """Return links to files in the folder of uploads."""
+    links = (
+        f'<a href="gradio_api/file={quote(path.as_posix())}" download="{html.escape(path.name)}">'
+        f"{html.escape(path.name)}</a>"
+        for path in files
+    )
+    return f"<p>Download: {', '.join(links)}</p>" if files else ""
 
 
 def _frames(pages: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -45,7 +46,9 @@ def desk(bundle, standards, dances, tmp_path, monkeypatch):
             raise FileNotFoundError(2, "No such file or directory", str(path))
         if path.name == "full.mp4":
             raise OSError(28, "No space left on device", str(tmp_path / "tmp1" / "clip.npy"))
-        return (fake if path.name in dances else curated_clip)(description, path, process, with_poses)
+        if path.name in dances:
+            return fake(description, path, process, with_poses)
+        return curated_clip(replace(description, reading=None), path, process)
 
     fake = serving_assess.curated_clip
     monkeypatch.setattr(serving_assess, "curated_clip", read)
@@ -83,9 +86,10 @@ def test_the_answer_for_a_clip_is_that_of_assess(desk):
 def test_a_class_has_an_overview_whose_links_are_answered(desk):
     packed = upload(desk, "class.zip")
     with zipfile.ZipFile(packed, "w") as archive:
-        for name in ("a/tokyo.mp4", "b/tokyo.mp4", "=text.mp4"):
+        for name in ("a/tokyo.mp4", "b/tokyo.mp4"):
             archive.writestr(name, "no video")
-    answer = desk.answer("ann", [packed, upload(desk, "strange.mp4"), upload(desk, "bad.zip")])
+    others = [upload(desk, name) for name in ("strange.mp4", "bad.zip", "=text.mp4")]
+    answer = desk.answer("ann", [packed, *others])
     assert answer.said == ["3 dances assessed, 2 files refused."]
     [overview] = answer.pages
     for text in ("bad.zip: cannot be unpacked: it is damaged", "=text.mp4: not a video that can be opened"):
@@ -139,6 +143,13 @@ def test_clips_and_answers_are_forgotten(desk):
     assert left() == set() and not list(desk.folder.glob("answer-*"))
 
 
+def page_app(*arguments, **options):
+    async def make():  # in a loop: without one, Gradio makes loops that nobody closes
+        return make_page_app(*arguments, **options)
+
+    return asyncio.run(make())
+
+
 def ask(app, method="GET", path="/", **options):
     async def send():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -149,7 +160,7 @@ def ask(app, method="GET", path="/", **options):
 
 
 def test_requests_that_the_page_does_not_send_are_refused(desk):
-    app = make_page_app(desk)
+    app = page_app(desk)
     page = ask(app)
     assert page.status_code == 200 and "default-src 'self'" in page.headers["content-security-policy"]
     assert "microphone=()" in page.headers["permissions-policy"]
@@ -165,7 +176,7 @@ def test_requests_that_the_page_does_not_send_are_refused(desk):
 
 
 def test_uploads_are_limited_one_by_one_and_together(desk):
-    app, send = make_page_app(desk), {"method": "POST", "path": "/gradio_api/upload"}
+    app, send = page_app(desk), {"method": "POST", "path": "/gradio_api/upload"}
     [path] = ask(app, **send, files={"files": ("a.mp4", b"0" * MOST)}).json()
     assert Path(path).is_relative_to(desk.folder) and Path(path).name == "a.mp4"
     refused = ask(app, **send, files={"files": ("b.mp4", b"0" * (MOST + 1))})
@@ -178,7 +189,7 @@ def test_uploads_are_limited_one_by_one_and_together(desk):
 
 def test_a_page_with_a_password_serves_those_who_know_it(desk, monkeypatch):
     monkeypatch.setattr("dance_tf.serving.page.GUESSING", 0.0)
-    app = make_page_app(desk, "dance, dance", alone=False)
+    app = page_app(desk, "dance, dance", alone=False)
     assert "Assess the clip" not in ask(app, headers={"host": "studio.example"}).text
     for path in ("/config", "/gradio_api/upload"):
         method = "POST" if path.endswith("upload") else "GET"
@@ -194,10 +205,10 @@ def test_the_verb_says_what_is_wrong(tmp_path, monkeypatch):
     monkeypatch.delenv("DANCE_TF_PASSWORD", raising=False)
     for options, text in (
         (["--host", "0.0.0.0"], "other machines could connect to 0.0.0.0: set DANCE_TF_PASSWORD to a password"),
-        ([], "there is no model"),
+        ([], "holds no model"),
     ):
         failed = CliRunner().invoke(verbs, ["serve", str(tmp_path), *options])
-        assert failed.exit_code == FAILED and text in failed.output.replace("no model in", "there is no model"), text
+        assert failed.exit_code == FAILED and text in failed.output
 
 
 @pytest.fixture
@@ -205,16 +216,19 @@ def address(desk):
     """The page at work; no request of its server to another computer can succeed unseen."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host = f"127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make_page_app(desk), lifespan="on", log_level="warning"))
+        server = uvicorn.Server(
+            uvicorn.Config(page_app(desk), lifespan="on", timeout_graceful_shutdown=1, log_level="warning")
+        )
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield f"http://{host}"
         server.should_exit = True
-        server.force_exit = True
         thread.join(30)
         assert not thread.is_alive()
 
 
+# Gradio 6.31 calls pandas in ways that pandas 4 will not know
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 def test_in_a_browser(address, desk, tmp_path_factory, caplog):
     """Upload a clip, read the answer, open a page of a class, and be refused; on a desktop and on a phone."""
     playwright = pytest.importorskip("playwright.sync_api")
@@ -228,6 +242,7 @@ def test_in_a_browser(address, desk, tmp_path_factory, caplog):
         ("huge.mp4", b"4" * 2 * MOST),
     ):
         (clips / name).write_bytes(content)
+    playwright.expect.set_options(timeout=60_000)
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -256,13 +271,13 @@ def test_in_a_browser(address, desk, tmp_path_factory, caplog):
         )
         assert inside == pytest.approx(height["height"], abs=8)
         with page.expect_download() as download:
-            page.get_by_text("tokyo.html").click()
+            page.get_by_role("link", name="tokyo.html").press("Enter")
         assert "<h1>tokyo.mp4</h1>" in Path(download.value.path()).read_text()
 
         page.set_viewport_size({"width": 390, "height": 844})
         page.get_by_role("tab", name="Class").click()
         choose.last.set_input_files([clips / name for name in ("tokyo.mp4", "strange.mp4", "text.mp4")])
-        page.get_by_text("text.mp4").wait_for()
+        page.get_by_role("row").filter(has_text="text").wait_for()
         page.get_by_role("button", name="Assess the class").click()
         wait_for("2 dances assessed, 1 file refused.")
         frame.get_by_role("link", name="strange.mp4").first.click()
