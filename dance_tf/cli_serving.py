@@ -12,7 +12,6 @@ import typer
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.terminal import DONE, DONE_WITH_REFUSALS, FAILED, fail, one_line_errors, say, show, show_refusals
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 verbs = typer.Typer()
 
 
@@ -75,8 +74,9 @@ def serve(
     from dance_tf.model.bundle import load_bundle, load_standards
     from dance_tf.pose.weights import load_weights
     from dance_tf.serving.assess import Assessor
-    from dance_tf.serving.page import LOOPBACK, PASSWORD_VARIABLE, Desk, make_page_app
-    from dance_tf.serving.server import run_server
+    from dance_tf.serving.desk import Desk
+    from dance_tf.serving.page import PASSWORD_VARIABLE, make_page_app
+    from dance_tf.serving.server import LOOPBACK, run_server
     from dance_tf.serving.uploads import upload_folder
     from dance_tf.video.isolation import DecodingProcess
 
@@ -106,7 +106,7 @@ def cloud(
     start_tensorflow()
     from dance_tf.model.bundle import load_bundle
     from dance_tf.serving.cloud import CloudSettings, make_app
-    from dance_tf.serving.server import run_server
+    from dance_tf.serving.server import LOOPBACK, run_server
     from dance_tf.serving.wire import TOKEN_VARIABLE
 
     token = os.environ.get(TOKEN_VARIABLE, "").strip()

@@ -1,5 +1,6 @@
 """Run a web application until it is asked to stop."""
 
+import logging
 import math
 import signal
 import socket
@@ -10,6 +11,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from dance_tf.curation.run import close_pool
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # no traceback of each stream that is cut off
+        await super().shutdown(sockets)
 
 
 def run_server(app: FastAPI, host: str, port: int, seconds: float, ready: Callable[[str], None]) -> None:
@@ -32,6 +41,6 @@ def run_server(app: FastAPI, host: str, port: int, seconds: float, ready: Callab
         for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has shut down
             signal.signal(each, lambda *_: sys.exit())
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config).run(sockets=[listening])
         finally:
             close_pool()

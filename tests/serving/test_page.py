@@ -9,17 +9,20 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from gradio.processing_utils import async_move_files_to_cache
 from typer.testing import CliRunner
 
 from dance_tf.cli import FAILED
 from dance_tf.cli import app as verbs
 from dance_tf.serving import assess as serving_assess
 from dance_tf.serving.assess import Assessor
-from dance_tf.serving.page import HELD, Desk, make_page_app
+from dance_tf.serving.desk import Desk
+from dance_tf.serving.page import HELD, build_page, make_page_app
 from dance_tf.serving.verdict import curated_clip
 from dance_tf.video.frames import read_pictures
 
@@ -30,13 +33,16 @@ CHROMIUM = Path("/usr/bin/chromium")
 class Here:
     """Stands in for a decoding process."""
 
+    def __init__(self):
+        self.interrupted = threading.Event()
+
     def call(self, function, *arguments):
         if function is read_pictures:
             return [np.full((96, 54, 3), 200, np.uint8) for _ in arguments[1]]
         return function(*arguments, heartbeat=lambda: None)
 
-    def close(self):
-        pass
+    def interrupt(self):
+        self.interrupted.set()
 
 
 @pytest.fixture
@@ -143,6 +149,21 @@ def test_clips_and_answers_are_forgotten(desk):
     assert left() == set() and not list(desk.folder.glob("answer-*"))
 
 
+def test_a_page_that_closes_reads_no_more_clips(desk):
+    clips, steps = [upload(desk, name) for name in ("tokyo.mp4", "lottery.mp4")], []
+    closing = threading.Thread(target=desk.close)
+
+    def close(done, text):
+        steps.append(text)
+        closing.start()
+        assert desk.assessor.process.interrupted.wait(10) and closing.is_alive()  # it waits for the answer
+
+    assert len(desk.answer("ann", clips, progress=close).said) == 1
+    closing.join(10)
+    assert steps == ["reading tokyo.mp4"] and not closing.is_alive()
+    assert desk.answer("ben", clips).pages == ()
+
+
 def page_app(*arguments, **options):
     async def make():  # in a loop: without one, Gradio makes loops that nobody closes
         return make_page_app(*arguments, **options)
@@ -173,6 +194,17 @@ def test_requests_that_the_page_does_not_send_are_refused(desk):
         assert (response.status_code, len(response.text) < 60) == (403 if path in options else 404, True), path
     for path in ("/gradio_api/file=/etc/passwd", f"/gradio_api/file={Path(__file__)}"):
         assert ask(app, path=path).status_code == 403
+
+
+def test_no_clip_is_fetched_from_an_address(desk):
+    async def take(given):
+        files = [block for block in build_page(desk).blocks.values() if isinstance(block, gr.Video | gr.File)]
+        assert len(files) == 4
+        return [await async_move_files_to_cache(given, block, check_in_upload_folder=True) for block in files]
+
+    clip = {"path": "https://example.com/a.mp4", "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(gr.Error, match="only uploaded clips are read"):
+        asyncio.run(take(clip))
 
 
 def test_uploads_are_limited_one_by_one_and_together(desk):
@@ -252,10 +284,10 @@ def test_in_a_browser(address, desk, tmp_path_factory, caplog):
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
-        said, frame = page.get_by_role("status").first, page.frame_locator("iframe")
+        frame = page.frame_locator("iframe")
 
         def wait_for(text):
-            playwright.expect(page.locator("#said")).to_contain_text(text)
+            playwright.expect(page.locator("#said [role=status]")).to_contain_text(text)
 
         page.get_by_role("button", name="Assess the clip").click()
         wait_for("Choose a clip first.")
@@ -291,6 +323,6 @@ def test_in_a_browser(address, desk, tmp_path_factory, caplog):
         page.close()
         browser.close()
     outside = [url for url in asked if not url.startswith((address, f"blob:{address}", "data:"))]
-    assert outside == [] and said is not None
+    assert outside == []
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert not list(desk.folder.rglob("*.html"))  # the visitor has left
