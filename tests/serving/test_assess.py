@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -130,7 +131,11 @@ def test_the_verb_writes_pages_and_keeps_other_files(bundle, standards, dances, 
     out = tmp_path / "pages"
     done = CliRunner().invoke(app, [*order, "--out", str(out)])
     assert done.exit_code == DONE, done.output
-    assert {path.name for path in out.iterdir()} == {"assessments.json", "index.html", "tokyo.html", "strange.html"}
+    names = {"assessments.json", "assessments.csv", "index.html", "tokyo.html", "strange.html"}
+    assert {path.name for path in out.iterdir()} == names
+    table = pd.read_csv(out / "assessments.csv").set_index("page")
+    assert table["style"].tolist() == ["Tokyo", "Tokyo"] and table.at["tokyo.html", "compared_with"] == "Tokyo"
+    assert table["fidelity"].notna().tolist() == [True, False] and "far away" in table.at["strange.html", "why"]
     again = CliRunner().invoke(app, [*order, str(tmp_path / "no.mp4"), "--out", str(out), "--json"])
     assert again.exit_code == DONE_WITH_REFUSALS
     assert [one["clip"] for one in json.loads(again.stdout)["refused"]] == [str(tmp_path / "no.mp4")]
