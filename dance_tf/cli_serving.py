@@ -1,8 +1,8 @@
-"""The verbs `assess`, `cloud`, `edge` and `plan` of the command line."""
+"""The verbs `assess`, `serve`, `cloud`, `edge` and `plan` of the command line."""
 
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,6 @@ import typer
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.terminal import DONE, DONE_WITH_REFUSALS, FAILED, fail, one_line_errors, say, show, show_refusals
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 verbs = typer.Typer()
 
 
@@ -23,7 +22,12 @@ def assess(
     clips: Annotated[list[Path], typer.Argument(help="video files, folders of clips, or folders of images")],
     style: Annotated[str, typer.Option(help="to compare with; the nearest one by default")] = "",
     reference: Annotated[Path | None, typer.Option(help="one performance to compare with instead")] = None,
-    out: Annotated[Path, typer.Option(help="folder for the pages and assessments.json")] = Path("assessments"),
+    video: Annotated[
+        bool, typer.Option("--video", help="add a video of each clip with the skeleton and remarks")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="folder for the pages, assessments.json and assessments.csv")] = Path(
+        "assessments"
+    ),
     as_json: Annotated[
         bool, typer.Option("--json", help="print one JSON document on standard output and nothing else")
     ] = False,
@@ -32,11 +36,11 @@ def assess(
     start_tensorflow()
     from tqdm import tqdm
 
-    from dance_tf.dataset.output import ASSESSMENTS, check_place, strict_json, write_text
+    from dance_tf.dataset.output import ASSESSMENTS, check_place
     from dance_tf.fidelity.score import unpack_standards
     from dance_tf.model.bundle import load_bundle, load_standards
     from dance_tf.serving.assess import assess_clips
-    from dance_tf.serving.assessment_page import OVERVIEW, assessment_page, overview_page, page_name
+    from dance_tf.serving.assessment_page import write_assessments
     from dance_tf.video.catalog import clips_at
 
     if style and reference:
@@ -46,28 +50,49 @@ def assess(
     offers = [clips_at(path) for path in clips]
     found = [clip for these, _ in offers for clip in these]
     refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]
-    document = {"model": str(model), "clips": [], "refused": refused}
-    write_text(out / ASSESSMENTS.marker, strict_json(document))  # the folder is known as ours from now on
-    answers = assess_clips(bundle, standards, found, style, reference)
+    answers = assess_clips(bundle, standards, found, style, reference, video)
     answers = tqdm(answers, total=len(found), desc="clips", unit="clip", file=sys.stderr, delay=1)
-    assessed = {}
-    for clip, answer in zip(found, answers, strict=True):
-        if isinstance(answer, str):
-            refused.append({"clip": str(clip), "reason": answer})
-            continue
-        for one in answer:
-            page = page_name(clip, assessed)
-            write_text(out / page, assessment_page(one))
-            assessed[page] = replace(one, moments=())  # their pictures are in the page
-    if len(assessed) + len(refused) > 1 and assessed:
-        write_text(out / OVERVIEW, overview_page(assessed, refused))
-    document["clips"] = [{**one.to_json(), "page": page} for page, one in assessed.items()]
-    write_text(out / ASSESSMENTS.marker, strict_json(document, indent=1, ensure_ascii=False) + "\n")
+    named = zip(map(str, found), answers, strict=True)
+    assessed, document = write_assessments(out, str(model), named, refused)
+    refused = document["refused"]
     if assessed or as_json:
         lines = [f"{one.text}; {out / page}" for page, one in assessed.items()]
         show(document, as_json, "\n".join(lines))
     show_refusals(refused, "clip")
     raise typer.Exit(FAILED if not assessed else DONE_WITH_REFUSALS if refused else DONE)
+
+
+@verbs.command()
+@one_line_errors
+def serve(
+    model: Annotated[Path, typer.Argument(help="model folder, trained on clips with skeletons")],
+    host: Annotated[str, typer.Option(help="address to listen on; all but this need a password")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 7860,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="refuse larger uploads")] = 200,
+    max_minutes: Annotated[float, typer.Option(min=0.1, help="refuse longer clips")] = 15.0,
+) -> None:
+    """Show `assess` as a web page for dancers and teachers; DANCE_TF_PASSWORD is the password, if it has one."""
+    start_tensorflow()
+    from dance_tf.fidelity.score import unpack_standards
+    from dance_tf.model.bundle import load_bundle, load_standards
+    from dance_tf.pose.weights import load_weights
+    from dance_tf.serving.assess import Assessor
+    from dance_tf.serving.desk import Desk
+    from dance_tf.serving.page import PASSWORD_VARIABLE, make_page_app
+    from dance_tf.serving.server import LOOPBACK, run_server
+    from dance_tf.serving.uploads import upload_folder
+    from dance_tf.video.isolation import DecodingProcess
+
+    password = os.environ.get(PASSWORD_VARIABLE, "").strip()
+    if not password and host not in LOOPBACK:
+        fail(f"other machines could connect to {host}: set {PASSWORD_VARIABLE} to a password, which visitors must give")
+    bundle, standards = load_bundle(model), unpack_standards(load_standards(model))
+    load_weights()  # now, and not with the first clip
+    with upload_folder() as folder, DecodingProcess() as process:
+        assessor = Assessor(bundle, standards, process)
+        desk = Desk(assessor, model.resolve().name, folder, max_megabytes << 20, 60 * max_minutes)
+        app = make_page_app(desk, password, alone=host in LOOPBACK)
+        run_server(app, host, port, 1.0, lambda address: say(f"page at {address}"))
 
 
 @verbs.command()
@@ -83,7 +108,8 @@ def cloud(
     """Serve models to edges, and to anyone who sends a clip, over HTTP."""
     start_tensorflow()
     from dance_tf.model.bundle import load_bundle
-    from dance_tf.serving.cloud import CloudSettings, make_app, run_cloud
+    from dance_tf.serving.cloud import CloudSettings, make_app
+    from dance_tf.serving.server import LOOPBACK, run_server
     from dance_tf.serving.wire import TOKEN_VARIABLE
 
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
@@ -91,7 +117,7 @@ def cloud(
         fail(f"other machines could connect to {host}: set {TOKEN_VARIABLE} to a long secret, which clients must send")
     settings = CloudSettings(token, requests_per_minute, max_megabytes << 20, seconds)
     app = make_app([(folder.resolve().name, load_bundle(folder)) for folder in models], settings)
-    run_cloud(app, host, port, seconds, lambda address: say(f"cloud at {address}; its interface: {address}/docs"))
+    run_server(app, host, port, seconds, lambda address: say(f"cloud at {address}; its interface: {address}/docs"))
 
 
 @verbs.command()

@@ -82,7 +82,7 @@ SHARDS = ("*.json", "*.csv", "*.tfrecord*", ".arrays")
 DATASET = FolderKind("dataset of `curate`", "summary.json", {"styles", "frames", "key"}, SHARDS)
 NUMPY = ("*.json", "*.npy", "*.npz", "*.raw", "truth")
 ARRAYS = FolderKind("dataset of `synthesize --arrays`", "dataset.json", {"styles", "clips"}, NUMPY)
-ASSESSMENTS = FolderKind("folder of `assess`", "assessments.json", {"model", "clips"}, ("*.json", "*.html"))
+ASSESSMENTS = FolderKind("folder of `assess`", "assessments.json", {"model", "clips"}, ("*.json", "*.csv", "*.html"))
 MODEL = FolderKind(
     "model of `train`", "model.json", {"format", "styles"}, ("*.json", "model.*", "*.npz", "tensorboard")
 )

@@ -17,6 +17,7 @@ from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard
 from dance_tf.fidelity.sound import ONSET_RATE
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
+from dance_tf.serving.annotated import annotate
 from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict, classify_curated, curated_clip
 from dance_tf.video.frames import read_pictures
 from dance_tf.video.isolation import DecodingProcess
@@ -48,6 +49,7 @@ class AssessedClip:
         moments: the weakest ones, the weakest first.
         watch: clips of dancers who are a little closer to the style.
         part: of a long recording; None for a whole clip.
+        video: the clip with what is said about it (`annotated.annotate`); empty if it was not asked for.
     """
 
     verdict: Verdict
@@ -57,6 +59,7 @@ class AssessedClip:
     moments: tuple[Moment, ...] = ()
     watch: tuple[str, ...] = ()
     part: Part | None = None
+    video: bytes = b""
 
     @property
     def name(self) -> str:
@@ -111,6 +114,7 @@ def assess_clips(
     paths: Sequence[Path],
     style: str = "",
     reference: Path | None = None,
+    video: bool = False,
 ) -> Iterator[list[AssessedClip] | str]:
     """Yield what is said about the parts of each clip, or why nothing can be said.
 
@@ -122,6 +126,7 @@ def assess_clips(
         paths: of the clips.
         style: with which the clips are compared; the style that they are nearest to by default.
         reference: a performance with which they are compared instead.
+        video: make annotated videos too.
 
     Raises:
         ScoreError: there is no such style, or nobody is found in the reference.
@@ -130,7 +135,7 @@ def assess_clips(
     if style and style not in standards:
         raise ScoreError(f"the model has no dances of the style {style!r}: it has {', '.join(standards)}")
     with DecodingProcess() as process:
-        assessor = Assessor(bundle, standards, process, style)
+        assessor = Assessor(bundle, standards, process, style, video=video)
         if reference:
             assessor = replace(assessor, performance=assessor.read_performance(Path(reference)))
         for path in paths:
@@ -149,6 +154,7 @@ class Assessor:
     process: DecodingProcess
     style: str = ""
     performance: Performance | None = None
+    video: bool = False
 
     def read_performance(self, path: Path) -> Performance:
         """Read the performance with which clips are compared."""
@@ -168,7 +174,15 @@ class Assessor:
                 parts = find_parts(curated.skeletons, self.standards)
             judged = [self._judge(path, _cut_out(curated, part), part) for part in parts or (None,)]
             skeletons = curated.skeletons
-        return self._add_moments(path, skeletons, judged)
+        judged = self._add_moments(path, skeletons, judged)
+        return [self._add_video(path, skeletons, one) for one in judged] if self.video else judged
+
+    def _add_video(self, path: Path, skeletons: Skeletons, one: AssessedClip) -> AssessedClip:
+        if one.assessment is None:
+            return one
+        read, *_ = reading_from_json(self.bundle.description.reading)
+        part = (one.part.start, one.part.end) if one.part else (0.0, math.inf)
+        return replace(one, video=self.process.call(annotate, path.absolute(), skeletons, one.assessment, *part, read))
 
     def _judge(self, path: Path, curated: CuratedClip, part: Part | None = None) -> AssessedClip:
         """Assess a clip, or a part of it."""

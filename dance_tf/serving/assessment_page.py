@@ -3,7 +3,8 @@
 import base64
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
 import dance_tf.report
+from dance_tf.dataset.output import ASSESSMENTS, strict_json, write_text
 from dance_tf.fidelity.assess import Assessment
 from dance_tf.report.figures import assessment as figures
 from dance_tf.report.section import png
@@ -20,8 +22,74 @@ from dance_tf.serving.assess import AssessedClip
 FIRST, COMMON = 3, 5  # clips to look at first, and remarks of a class
 DOUBTFUL = 0.5  # a smaller confidence is a reason to look at a clip
 LOW = 10.0  # a smaller score is too
-OVERVIEW = "index.html"
+OVERVIEW, TABLE = "index.html", "assessments.csv"
 KINDS = {"pose": "position", "posture": "posture", "timing": "timing", "amplitude": "size of the movements"}
+
+
+def write_assessments(
+    out: Path, model: str, answers: Iterable[tuple[str, list[AssessedClip] | str]], refused: Sequence[Mapping[str, str]]
+) -> tuple[dict[str, AssessedClip], dict[str, object]]:
+    """Write a page for each assessed clip, an overview if there are several, and what they say as JSON and CSV.
+
+    The annotated video of a clip, if it has one, lies beside its page.
+
+    Args:
+        out: folder, in which files of the same names are replaced.
+        model: name of the model.
+        answers: names of clips, and what `assess_clips` says about them.
+        refused: "clip" and "reason" of other clips that cannot be assessed.
+
+    Returns:
+        The assessed clips, without pictures, by the names of their pages; and the JSON document.
+    """
+    document = {"model": model, "clips": [], "refused": list(refused)}
+    write_text(out / ASSESSMENTS.marker, strict_json(document))  # the folder is known as ours from now on
+    assessed: dict[str, AssessedClip] = {}
+    for clip, answer in answers:
+        if isinstance(answer, str):
+            document["refused"].append({"clip": clip, "reason": answer})
+            continue
+        for one in answer:
+            page = page_name(Path(clip), assessed)
+            video = Path(page).with_suffix(".mp4").name if one.video else ""
+            if video:
+                (out / video).write_bytes(one.video)
+            write_text(out / page, assessment_page(one, video))
+            assessed[page] = replace(one, moments=(), video=b"")  # their pictures are in the page
+    if len(assessed) + len(document["refused"]) > 1 and assessed:
+        write_text(out / OVERVIEW, overview_page(assessed, document["refused"]))
+    document["clips"] = [{**one.to_json(), "page": page} for page, one in assessed.items()]
+    write_text(out / ASSESSMENTS.marker, strict_json(document, indent=1, ensure_ascii=False) + "\n")
+    table = assessment_table(assessed, document["refused"]).to_csv(index=False, float_format="%.4g")
+    write_text(out / TABLE, f"\ufeff{table}")  # without the mark, Excel does not read the letters as UTF-8
+    return assessed, document
+
+
+def assessment_table(assessed: Mapping[str, AssessedClip], refused: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Return a row for each clip, assessed or not; arguments as in `overview_page`.
+
+    Columns are clip, start and end (seconds, of a part), style, confidence, compared_with, fidelity, low, high,
+    degrees, tempo, change (the first thing to change), why (there is no score) and page; empty where there is nothing
+    to say.
+    """
+    rows = []
+    for page, one in assessed.items():
+        found, part = one.assessment, one.part
+        row = {"clip": one.verdict.clip, "start": part and part.start, "end": part and part.end}
+        row |= {"style": one.verdict.style, "confidence": one.verdict.confidence, "compared_with": one.compared_with}
+        if found:
+            row |= {"fidelity": found.score.value, "low": found.score.low, "high": found.score.high}
+            row |= {"degrees": found.degrees, "tempo": found.tempo}
+            row["change"] = found.remarks[0].text if found.remarks else ""
+        rows.append({**row, "why": one.why, "page": page})
+    rows += [{"clip": each["clip"], "why": each["reason"]} for each in refused]
+    columns = "clip start end style confidence compared_with fidelity low high degrees tempo change why page".split()
+    return pd.DataFrame(rows, columns=columns).map(_harmless)
+
+
+def _harmless(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t")) else cell
 
 
 def _percent(value: float) -> str:
@@ -51,9 +119,9 @@ def _template(name: str):
     return pages.get_template(name)
 
 
-def assessment_page(assessed: AssessedClip) -> str:
-    """Return the page of one clip."""
-    content: dict[str, object] = {"title": assessed.name, "assessed": assessed}
+def assessment_page(assessed: AssessedClip, video: str = "") -> str:
+    """Return the page of one clip, perhaps with the name of a video that lies beside it."""
+    content: dict[str, object] = {"title": assessed.name, "assessed": assessed, "video": video}
     if found := assessed.assessment:
         moments = []
         for one in assessed.moments:

@@ -15,10 +15,6 @@ import collections
 import hashlib
 import hmac
 import logging
-import math
-import signal
-import socket
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +26,6 @@ from time import monotonic, perf_counter
 from typing import Annotated, Any
 
 import numpy as np
-import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -41,7 +36,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from dance_tf import __version__
-from dance_tf.curation.run import close_pool, failure_reason, pooled_process
+from dance_tf.curation.run import failure_reason, pooled_process
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.weights import WeightsError
 from dance_tf.serving.cuts import WHOLE, CutModel, count_rows
@@ -374,28 +369,3 @@ def _refuse(status: int, request: Request, error: Exception) -> JSONResponse:
 
 UNREADABLE = (RequestValidationError, ReadError, LostProcess, MemoryError)
 REFUSED = {WireError: 400, **dict.fromkeys(UNREADABLE, 422), WeightsError: 501}
-
-
-def run_cloud(app: FastAPI, host: str, port: int, seconds: float, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; then answer the requests that were taken, and exit with status 0.
-
-    Args:
-        app: of `make_app`.
-        host, port: to listen on; port 0 for any free one.
-        seconds: to wait for the last requests and for their answers, each.
-        ready: called with the address, once clients can connect.
-
-    Raises:
-        OSError: the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=512) as listening:
-        options = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"}
-        config = uvicorn.Config(app, timeout_graceful_shutdown=math.ceil(2 * seconds), **options)
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
-        for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has shut down
-            signal.signal(each, lambda *_: sys.exit())
-        try:
-            uvicorn.Server(config).run(sockets=[listening])
-        finally:
-            close_pool()

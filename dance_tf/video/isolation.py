@@ -89,6 +89,11 @@ class DecodingProcess(AbstractContextManager):
         self._finalizer.detach()
         return _end(process, self._calls)
 
+    def interrupt(self) -> None:
+        """Kill the process while another thread waits for its call, which raises `LostProcess`."""
+        if (process := self._process) is not None:
+            process.kill()
+
     def __exit__(self, *_: object) -> None:
         """End the process."""
         self.close()

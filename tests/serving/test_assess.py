@@ -2,95 +2,23 @@
 
 import json
 import math
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import DONE, DONE_WITH_REFUSALS, FAILED, app
-from dance_tf.curation.filters import CuratedClip
 from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, pack_standards
 from dance_tf.fidelity.template import read_dance
-from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
-from dance_tf.pose.read import PoseSettings
+from dance_tf.model.bundle import save_bundle
 from dance_tf.pose.skeleton import join_skeletons
-from dance_tf.serving import assess as module
 from dance_tf.serving.assess import AssessedClip, assess_clips
 from dance_tf.serving.assessment_page import assessment_page, overview_page, page_name
-from dance_tf.serving.verdict import Verdict
-from dance_tf.video.catalog import Clip
-from dance_tf.video.settings import READ_DEFAULTS
 
 STYLES = ("Lottery", "Tokyo")
-EMPTY = np.zeros((0, 128, 128, 1), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def standards(danced):
-    return {
-        style: build_standard(
-            style, [ReferenceClip(f"d{one}", danced(style, one, 8.0), clip_id=f"{style}/d{one}") for one in range(5)]
-        )
-        for style in STYLES
-    }
-
-
-@pytest.fixture
-def bundle():
-    poses = {"poses_per_second": 10, "smoothing": 0.1, "weights": ""}
-    return ModelBundle(None, ModelDescription(STYLES, "cnn", "frame", reading={"poses": poses}))
-
-
-@pytest.fixture
-def dances(danced, monkeypatch):
-    """Clips by name, which are read without a video; the network sees Tokyo in all of them."""
-    found = {
-        "lottery.mp4": danced("Lottery", 8, 8.0),
-        "tokyo.mp4": danced("Tokyo", 8, 8.0),
-        "strange.mp4": danced("Laxed", 8, 8.0),
-        "hidden.mp4": danced("Tokyo", 8, 8.0),
-    }
-    found["hidden.mp4"].valid[30:] = False
-    right = danced("Tokyo", 11, 8.0)
-    wrong = right.world.astype(float)
-    found["wrong arm.mp4"] = replace(right, world=wrong)
-    for joint in (13, 15, 17, 19, 21):  # the left arm is held to the side for two seconds
-        wrong[30:50, joint] = wrong[30:50, 11] + [0.25 if joint == 13 else 0.5, 0, 0]
-
-    @contextmanager
-    def read(description, path, process, with_poses=False):
-        assert with_poses
-        if path.name not in found:
-            raise ValueError("no such clip")
-        skeletons = found[path.name]
-        count = len(skeletons.times)
-        cutouts = np.zeros((count, 1, 1, 1), np.uint8)
-        yield CuratedClip(Clip(path), EMPTY, np.zeros(0), EMPTY, True, count, (), count / 10, skeletons, cutouts)
-
-    def see(bundle, path, curated, started):
-        return Verdict(str(path), "Tokyo", 0.7, {"Tokyo": 0.7, "Lottery": 0.3}, {"seen": 80}, 8.0, 0.1)
-
-    class Process:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def call(self, task, path, times, rate, settings):
-            assert (task, rate) == (module.read_pictures, 10)
-            asked.append((path.name, times))
-            return [np.full((96, 54, 3), 200, np.uint8) for _ in times]
-
-    poses, found["asked"] = PoseSettings(10), (asked := [])
-    monkeypatch.setattr(module, "curated_clip", read)
-    monkeypatch.setattr(module, "classify_curated", see)
-    monkeypatch.setattr(module, "DecodingProcess", Process)
-    monkeypatch.setattr(module, "reading_from_json", lambda reading, with_poses: (READ_DEFAULTS, None, poses))
-    return found
 
 
 def assessed(bundle, standards, *names, **options):
@@ -203,10 +131,17 @@ def test_the_verb_writes_pages_and_keeps_other_files(bundle, standards, dances, 
     out = tmp_path / "pages"
     done = CliRunner().invoke(app, [*order, "--out", str(out)])
     assert done.exit_code == DONE, done.output
-    assert {path.name for path in out.iterdir()} == {"assessments.json", "index.html", "tokyo.html", "strange.html"}
-    again = CliRunner().invoke(app, [*order, str(tmp_path / "no.mp4"), "--out", str(out), "--json"])
+    names = {"assessments.json", "assessments.csv", "index.html", "tokyo.html", "strange.html"}
+    assert {path.name for path in out.iterdir()} == names
+    table = pd.read_csv(out / "assessments.csv").set_index("page")
+    assert table["style"].tolist() == ["Tokyo", "Tokyo"] and table.at["tokyo.html", "compared_with"] == "Tokyo"
+    assert table["fidelity"].notna().tolist() == [True, False] and "far away" in table.at["strange.html", "why"]
+    assert "<video" not in (out / "tokyo.html").read_text()
+    again = CliRunner().invoke(app, [*order, str(tmp_path / "no.mp4"), "--out", str(out), "--json", "--video"])
     assert again.exit_code == DONE_WITH_REFUSALS
     assert [one["clip"] for one in json.loads(again.stdout)["refused"]] == [str(tmp_path / "no.mp4")]
+    assert (out / "tokyo.mp4").read_text() == "a video of tokyo.mp4 from 0.0 to inf s"
+    assert 'src="tokyo.mp4"' in (out / "tokyo.html").read_text() and not (out / "strange.mp4").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
     for options, text in (

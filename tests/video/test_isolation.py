@@ -1,6 +1,7 @@
 import gc
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_a_call_without_heartbeat_times_out(faults):
         with pytest.raises(LostProcess, match="hung: no heartbeat for 0.8 s"):
             process.call(faults.hang)
         assert time.monotonic() - began < 20
+
+
+def test_another_thread_can_end_a_call(process, faults):
+    process.call(faults.answer, 1)
+    timer = threading.Timer(0.3, process.interrupt)
+    timer.start()
+    with pytest.raises(LostProcess, match="crashed .SIGKILL"):
+        process.call(faults.hang)
+    timer.join()
+    assert process.call(faults.answer, 7) == 7
 
 
 @pytest.mark.parametrize(("call", "timeout_s", "seconds"), [("work_long", 0.8, 1.6), ("write_slowly", 1.5, 2.5)])
