@@ -51,7 +51,7 @@ def write_assessments(
             continue
         for one in answer:
             page = page_name(Path(clip), assessed)
-            video = Path(page).with_suffix(".mp4").name if one.video else ""
+            video = f"{Path(page).stem}-annotated.mp4" if one.video else ""
             if video:
                 (out / video).write_bytes(one.video)
             write_text(out / page, assessment_page(one, video))

@@ -140,8 +140,10 @@ def test_the_verb_writes_pages_and_keeps_other_files(bundle, standards, dances, 
     again = CliRunner().invoke(app, [*order, str(tmp_path / "no.mp4"), "--out", str(out), "--json", "--video"])
     assert again.exit_code == DONE_WITH_REFUSALS
     assert [one["clip"] for one in json.loads(again.stdout)["refused"]] == [str(tmp_path / "no.mp4")]
-    assert (out / "tokyo.mp4").read_text() == "a video of tokyo.mp4 from 0.0 to inf s"
-    assert 'src="tokyo.mp4"' in (out / "tokyo.html").read_text() and not (out / "strange.mp4").exists()
+    assert (out / "tokyo-annotated.mp4").read_text() == "a video of tokyo.mp4 from 0.0 to inf s"
+    assert (
+        'src="tokyo-annotated.mp4"' in (out / "tokyo.html").read_text() and not (out / "strange-annotated.mp4").exists()
+    )
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
     for options, text in (
