@@ -13,15 +13,10 @@ UNSTEADY_SHARE = 0.35  # share of the picture that may be unsteady before the ba
 
 @dataclass(frozen=True)
 class Background:
-    """The background of a clip.
+    """The background of a clip."""
 
-    Attributes:
-        picture: uint8 [h, w], the temporal median of the frames.
-        valid: False if the camera moves too much for a background.
-    """
-
-    picture: np.ndarray
-    valid: bool
+    picture: np.ndarray  # uint8 [h, w], the temporal median of the frames
+    valid: bool  # False if the camera moves too much for a background
 
 
 def estimate_background(frames: np.ndarray, indices: np.ndarray | None = None) -> Background:

@@ -27,23 +27,14 @@ NEEDED = "training needs every {} that is not tested, or it loses a style"
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Parts of a dataset, as disjoint sorted int64 indices into its frames.
+    """Parts of a dataset, as disjoint sorted int64 indices into its frames."""
 
-    Attributes:
-        group: a frame, clip or dancer is never in two parts.
-        fold: number of the fold, from 0.
-        train: frames for training.
-        validation: frames for early stopping and for the choice of settings.
-        test: frames for the final score.
-        note: a sentence where the data did not allow what was asked; empty otherwise.
-    """
-
-    group: Group
-    fold: int
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    note: str = ""
+    group: Group  # a frame, clip or dancer is never in two parts
+    fold: int  # number of the fold, from 0
+    train: np.ndarray  # frames for training
+    validation: np.ndarray  # frames for early stopping and for the choice of settings
+    test: np.ndarray  # frames for the final score
+    note: str = ""  # a sentence where the data did not allow what was asked; empty otherwise
 
 
 def make_splits(

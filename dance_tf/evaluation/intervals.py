@@ -168,23 +168,14 @@ def _bca(observed: float, drawn: np.ndarray, left_out: np.ndarray) -> tuple[floa
 
 @dataclass(frozen=True)
 class DancerDifference:
-    """A difference of accuracies, tested over dancers.
+    """A difference of accuracies, tested over dancers."""
 
-    Attributes:
-        mean: of the dancers' own differences, each dancer counting equally; a fraction.
-        low: of its 95 % t interval, not corrected for several tests; nan with fewer than two dancers.
-        high: of the same.
-        p: two-sided p value; nan with fewer than two dancers. After `holm`, corrected.
-        dancers: number of dancers.
-        runs: of the side with the fewest.
-    """
-
-    mean: float
-    low: float
-    high: float
-    p: float
-    dancers: int
-    runs: int = 1
+    mean: float  # of the dancers' own differences, each dancer counting equally; a fraction
+    low: float  # of its 95 % t interval, not corrected for several tests; nan with fewer than two dancers
+    high: float  # of the same
+    p: float  # two-sided p value; nan with fewer than two dancers. After `holm`, corrected
+    dancers: int  # number of dancers
+    runs: int = 1  # of the side with the fewest
 
 
 def accuracy_by_dancer(runs: Sequence[Predictions], unit: str = "frame") -> dict[str, float]:

@@ -35,24 +35,16 @@ def predict_batches(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarra
 class Predictions:
     """Predictions of n clips: mean probabilities for scores by clip, counts of frames for scores by frame.
 
-    Attributes:
-        styles: names of the classes, the order of all columns.
-        clip_ids: unique name of each clip.
-        dancers: dancer of each clip; empty where unknown.
-        labels: int64 [n], true class of each clip, an index into `styles`.
-        probabilities: float32 [n, classes], mean over the clip's frames; each row sums to one.
-        counts: int64 [n, classes], frames of the clip that were predicted as each class.
-
     Raises:
         ValueError: the parts do not fit each other.
     """
 
-    styles: tuple[str, ...]
-    clip_ids: tuple[str, ...]
-    dancers: tuple[str, ...]
-    labels: np.ndarray
-    probabilities: np.ndarray
-    counts: np.ndarray
+    styles: tuple[str, ...]  # names of the classes, the order of all columns
+    clip_ids: tuple[str, ...]  # unique name of each clip
+    dancers: tuple[str, ...]  # dancer of each clip; empty where unknown
+    labels: np.ndarray  # int64 [n], true class of each clip, an index into `styles`
+    probabilities: np.ndarray  # float32 [n, classes], mean over the clip's frames; each row sums to one
+    counts: np.ndarray  # int64 [n, classes], frames of the clip that were predicted as each class
 
     def __post_init__(self):
         for name in ("styles", "clip_ids", "dancers"):

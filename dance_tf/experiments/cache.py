@@ -43,25 +43,15 @@ LARGE = 1000  # rows of a measurement above which its record is compressed
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run."""
 
-    Attributes:
-        spec: settings, fold and seed of the run.
-        folder: with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache also `model.keras`.
-        parameters: number of weights.
-        best_epoch: index of the epoch whose weights were kept.
-        stopped_early: whether training ended before its last epoch.
-        seconds: of the classifier's training on one thread, interrupted attempts included.
-        growth_seconds: of growing its autoencoder; 0 without one.
-    """
-
-    spec: RunSpec
-    folder: Path
-    parameters: int
-    best_epoch: int
-    stopped_early: bool
-    seconds: float
-    growth_seconds: float
+    spec: RunSpec  # settings, fold and seed of the run
+    folder: Path  # with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache also `model.keras`
+    parameters: int  # number of weights
+    best_epoch: int  # index of the epoch whose weights were kept
+    stopped_early: bool  # whether training ended before its last epoch
+    seconds: float  # of the classifier's training on one thread, interrupted attempts included
+    growth_seconds: float  # of growing its autoencoder; 0 without one
 
     @property
     def key(self) -> str:

@@ -13,19 +13,13 @@ FINER = ("low_resolution", 4.0)  # 240 lines: changes clips whose short side has
 
 @dataclass(frozen=True)
 class Corruption:
-    """A condition at a severity, with a seed.
+    """A condition at a severity, with a seed."""
 
-    Attributes:
-        condition: its name, or "clean".
-        severity: 0 to 5.
-        seed: of the condition's random parts; each clip has its own (`clip_seed`).
-        window: number of consecutive frames kept for each scored frame, which is the last of them; networks that read
-            sequences need them.
-    """
-
-    condition: str
-    severity: float = 0.0
-    seed: int = 0
+    condition: str  # its name, or "clean"
+    severity: float = 0.0  # 0 to 5
+    seed: int = 0  # of the condition's random parts; each clip has its own (`clip_seed`)
+    # number of consecutive frames kept for each scored frame, which is the last of them; networks that read sequences
+    # need them
     window: int = 1
 
     def __post_init__(self):

@@ -33,59 +33,35 @@ COMPUTED_BY = ("corruption", "curation.background", "video", "experiments.corrup
 
 @dataclass(frozen=True)
 class FrameSampling:
-    """Number of frames used of each clip, evenly spaced.
+    """Number of frames used of each clip, evenly spaced."""
 
-    Attributes:
-        scored: frames that are scored.
-        background: frames that the background is estimated from, at most as many as curation uses.
-    """
-
-    scored: int = 6
-    background: int = 16
+    scored: int = 6  # frames that are scored
+    background: int = 16  # frames that the background is estimated from, at most as many as curation uses
 
 
 @dataclass(frozen=True, eq=False)
 class CorruptedClip:
-    """Frames of a clip under a corruption.
+    """Frames of a clip under a corruption."""
 
-    Attributes:
-        frames: uint8 [n, window, 128, 128, 1]; the last frame of each window is scored.
-        background: uint8 [128, 128, 1], estimated from corrupted frames.
-        background_valid: False where too much of the picture moves.
-    """
-
-    frames: np.ndarray
-    background: np.ndarray
-    background_valid: bool
+    frames: np.ndarray  # uint8 [n, window, 128, 128, 1]; the last frame of each window is scored
+    background: np.ndarray  # uint8 [128, 128, 1], estimated from corrupted frames
+    background_valid: bool  # False where too much of the picture moves
 
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A held-out clip, its file, and its place in the cache.
+    """A held-out clip, its file, and its place in the cache."""
 
-    Attributes:
-        clip_id: its name in the dataset.
-        dancer: empty where unknown.
-        style: its label.
-        path: of its file; None where curation.csv does not list the clip.
-        sha256: of the file when it was curated.
-        times: seconds from the start of the file, of the frames that curation kept.
-        segments: of these frames (`Dataset.segments`); a window stays within one.
-        short_side: of the frames, in pixels.
-        work: folder of the cache.
-        sampling: frames that are used.
-    """
-
-    clip_id: str
-    dancer: str
-    style: str
-    path: Path | None
-    sha256: str
-    times: tuple[float, ...]
-    segments: tuple[int, ...]
-    short_side: int
-    work: Path
-    sampling: FrameSampling
+    clip_id: str  # its name in the dataset
+    dancer: str  # empty where unknown
+    style: str  # its label
+    path: Path | None  # of its file; None where curation.csv does not list the clip
+    sha256: str  # of the file when it was curated
+    times: tuple[float, ...]  # seconds from the start of the file, of the frames that curation kept
+    segments: tuple[int, ...]  # of these frames (`Dataset.segments`); a window stays within one
+    short_side: int  # of the frames, in pixels
+    work: Path  # folder of the cache
+    sampling: FrameSampling  # frames that are used
 
     def file(self, corruption: Corruption) -> Path:
         """Return the file of the clip under a corruption."""

@@ -39,16 +39,11 @@ CONSEQUENCES = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one model on one part of a dataset.
+    """Scores of one model on one part of a dataset."""
 
-    Attributes:
-        predictions: of the scored clips.
-        note: a warning about the numbers; empty for none.
-        tried: where several networks were trained, the accuracy of each by clip on the validation part, the best first.
-    """
-
-    predictions: Predictions
-    note: str = ""
+    predictions: Predictions  # of the scored clips
+    note: str = ""  # a warning about the numbers; empty for none
+    # where several networks were trained, the accuracy of each by clip on the validation part, the best first
     tried: tuple[tuple[str, float], ...] = ()
 
     def to_json(self) -> dict[str, object]:

@@ -24,36 +24,22 @@ SMALLEST_DEPTH = 18
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training run: settings, fold and seed.
+    """One training run: settings, fold and seed."""
 
-    Attributes:
-        settings: settings of the network and its training.
-        name: name of the run in tables; the strategy by default. Not part of the run's identity.
-        split: unit that a split does not divide: "frame", "clip" or "dancer".
-        protocol: "outer" tests each unit in exactly one fold (`outer_splits`); "paper" has one test part for all
-            folds (`make_splits`).
-        fold: index of the fold.
-        folds: number of folds.
-        repeat: index of the repeat ("experiment" in Table 2).
-        seed: seed of the split, which is the same for all repeats.
-        score_frames: frames scored per clip.
-        interval: training and validation use every n-th frame; scores use all frames (Table 3).
-        training_dancers: number of dancers that training uses; 0 for all of its part.
-        baseline: train a logistic regression on 32×32 frames instead of the network.
-    """
-
-    settings: TrainingSettings
-    name: str = ""
-    split: Group = "dancer"
+    settings: TrainingSettings  # settings of the network and its training
+    name: str = ""  # name of the run in tables; the strategy by default. Not part of the run's identity
+    split: Group = "dancer"  # unit that a split does not divide: "frame", "clip" or "dancer"
+    # "outer" tests each unit in exactly one fold (`outer_splits`); "paper" has one test part for all folds
+    # (`make_splits`)
     protocol: Protocol = "outer"
-    fold: int = 0
-    folds: int = 5
-    repeat: int = 0
-    seed: int = 0
-    score_frames: int = 24
-    interval: int = 1
-    training_dancers: int = 0
-    baseline: bool = False
+    fold: int = 0  # index of the fold
+    folds: int = 5  # number of folds
+    repeat: int = 0  # index of the repeat ("experiment" in Table 2)
+    seed: int = 0  # seed of the split, which is the same for all repeats
+    score_frames: int = 24  # frames scored per clip
+    interval: int = 1  # training and validation use every n-th frame; scores use all frames (Table 3)
+    training_dancers: int = 0  # number of dancers that training uses; 0 for all of its part
+    baseline: bool = False  # train a logistic regression on 32×32 frames instead of the network
 
     def __post_init__(self):
         if not self.name:
@@ -158,16 +144,11 @@ def comparison_settings(
 
 @dataclass(frozen=True)
 class Ablation:
-    """A row of the ablations.
+    """A row of the ablations."""
 
-    Attributes:
-        name: key in metrics.json.
-        title: title in the report's table.
-        changes: dotted keys of `TrainingSettings` and their values, such as `{"schedule.learning_rate": 0.01}`.
-    """
-
-    name: str
-    title: str
+    name: str  # key in metrics.json
+    title: str  # title in the report's table
+    # dotted keys of `TrainingSettings` and their values, such as `{"schedule.learning_rate": 0.01}`
     changes: Mapping[str, object] = field(default_factory=dict)
 
     def apply(self, base: TrainingSettings) -> TrainingSettings:

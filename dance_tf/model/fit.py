@@ -124,18 +124,14 @@ def load_sequences(
 
 @dataclass(frozen=True)
 class History:
-    """Losses and metrics of a training run.
+    """Losses and metrics of a training run."""
 
-    Attributes:
-        rows: one mapping per epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy.
-        best_epoch: the epoch whose weights are kept: that with the lowest `smoothed_losses`. A single epoch's loss or
-            accuracy is partly luck, and the best of many is partly the luckiest.
-        stopped_early: whether patience ended training.
-    """
-
+    # one mapping per epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy
     rows: tuple[dict[str, float], ...]
+    # the epoch whose weights are kept: that with the lowest `smoothed_losses`. A single epoch's loss or accuracy is
+    # partly luck, and the best of many is partly the luckiest
     best_epoch: int
-    stopped_early: bool
+    stopped_early: bool  # whether patience ended training
 
 
 def smoothed_losses(rows: Sequence[dict[str, float]]) -> np.ndarray:

@@ -38,56 +38,39 @@ IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue of 255; keras.app
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """What the paper does not say about the networks' shape.
+    """What the paper does not say about the networks' shape."""
 
-    Attributes:
-        classes: number of styles.
-        squeeze_ratio: of the channel attention.
-        spatial_attention: add spatial attention, which the text beside Table 4 mentions and does not describe.
-        normalize: use batch normalisation in the CNN path.
-        dropout: share of the fused features and of the head's units dropped in training; the paper names none.
-        low_resolution_factor: how many times the resolution of the autoencoder's input is lowered.
-        encoder_rate: share of the learning rate at which the grown encoder learns; at the full rate it is overwritten.
-        sequence_length: consecutive frames that CNN + LSTM reads, or cut-outs of a window that the fusion reads.
-        gated_logits: use a "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax
-            and sigmoid activation functions".
-        resnet_depth: 18 or 50 (the paper says "ResNet").
-        resnet_width: channels of ResNet-18's first stage. 64 is the original with 11.2 million weights; 16 has 700,000
-            weights, as many as the hybrid, and costs a sixth.
-        imagenet_weights: start ResNet-50 from ImageNet's weights, which Keras downloads.
-    """
-
-    classes: int = 12
-    squeeze_ratio: int = 8
+    classes: int = 12  # number of styles
+    squeeze_ratio: int = 8  # of the channel attention
+    # add spatial attention, which the text beside Table 4 mentions and does not describe
     spatial_attention: bool = False
-    normalize: bool = True
+    normalize: bool = True  # use batch normalisation in the CNN path
+    # share of the fused features and of the head's units dropped in training; the paper names none
     dropout: float = 0.0
-    low_resolution_factor: int = 2
+    low_resolution_factor: int = 2  # how many times the resolution of the autoencoder's input is lowered
+    # share of the learning rate at which the grown encoder learns; at the full rate it is overwritten
     encoder_rate: float = 1.0
-    sequence_length: int = 8
+    sequence_length: int = 8  # consecutive frames that CNN + LSTM reads, or cut-outs of a window that the fusion reads
+    # use a "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax and sigmoid
+    # activation functions"
     gated_logits: bool = False
-    resnet_depth: int = 18
+    resnet_depth: int = 18  # 18 or 50 (the paper says "ResNet")
+    # channels of ResNet-18's first stage. 64 is the original with 11.2 million weights; 16 has 700,000 weights, as
+    # many as the hybrid, and costs a sixth
     resnet_width: int = 16
-    imagenet_weights: bool = False
+    imagenet_weights: bool = False  # start ResNet-50 from ImageNet's weights, which Keras downloads
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A row of the paper's comparison.
+    """A row of the paper's comparison."""
 
-    Attributes:
-        title: in tables.
-        build: from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out.
-        grows_autoencoder: whether an autoencoder is grown first and its encoder reused.
-        sequence: whether the model reads [batch, sequence_length, 128, 128, 1].
-        view: the only view that the model reads; None for any view of frames.
-    """
-
-    title: str
+    title: str  # in tables
+    # from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out
     build: Callable[[NetworkSettings], keras.Model]
-    grows_autoencoder: bool = False
-    sequence: bool = False
-    view: View | None = None
+    grows_autoencoder: bool = False  # whether an autoencoder is grown first and its encoder reused
+    sequence: bool = False  # whether the model reads [batch, sequence_length, 128, 128, 1]
+    view: View | None = None  # the only view that the model reads; None for any view of frames
 
 
 def gray_levels(frames):

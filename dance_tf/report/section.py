@@ -22,68 +22,41 @@ SYNTHETIC = "synthetic"
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report.
+    """A table of the report."""
 
-    Attributes:
-        name: file name without suffix, such as "t2_strategies".
-        title: one line above the table.
-        frame: the numbers; the index is not written.
-        caption: number of runs, kind of interval.
-        main: whether REPORT.md prints it. If no table of a section is marked, the first one is printed.
-    """
-
-    name: str
-    title: str
-    frame: pd.DataFrame
-    caption: str = ""
-    main: bool = False
+    name: str  # file name without suffix, such as "t2_strategies"
+    title: str  # one line above the table
+    frame: pd.DataFrame  # the numbers; the index is not written
+    caption: str = ""  # number of runs, kind of interval
+    main: bool = False  # whether REPORT.md prints it. If no table of a section is marked, the first one is printed
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report.
+    """A figure of the report."""
 
-    Attributes:
-        name: file name without suffix.
-        figure: of matplotlib.
-        caption: what it shows.
-        on_data: whether it shows data. A title of such a figure must name the source of the run ("synthetic" or the
-            name of the footage). A diagram of a network does not need this.
-        main: whether it may open REPORT.md; the first two such figures do.
-    """
-
-    name: str
-    figure: Figure
-    caption: str = ""
+    name: str  # file name without suffix
+    figure: Figure  # of matplotlib
+    caption: str = ""  # what it shows
+    # whether it shows data. A title of such a figure must name the source of the run ("synthetic" or the name of the
+    # footage). A diagram of a network does not need this
     on_data: bool = True
-    main: bool = False
+    main: bool = False  # whether it may open REPORT.md; the first two such figures do
 
 
 @dataclass(frozen=True)
 class Section:
-    """A saved section, as stored in `sections/NN_name.json`.
+    """A saved section, as stored in `sections/NN_name.json`."""
 
-    Attributes:
-        order: number of the notebook; the report prints sections in this order.
-        name: file name without number and suffix.
-        title: heading of the section.
-        headline: one sentence for the top of the report; empty for none.
-        text: Markdown.
-        metrics: branch of metrics.json.
-        tables: one mapping per table: name, title, caption, rows, main.
-        figures: one mapping per figure: name, title, caption, main.
-        part: place among the sections of the same notebook.
-    """
-
-    order: int
-    name: str
-    title: str
-    headline: str
-    text: str
-    metrics: Mapping[str, object]
-    tables: Sequence[Mapping[str, object]]
-    figures: Sequence[Mapping[str, object]]
-    part: int = 0
+    order: int  # number of the notebook; the report prints sections in this order
+    name: str  # file name without number and suffix
+    title: str  # heading of the section
+    headline: str  # one sentence for the top of the report; empty for none
+    text: str  # Markdown
+    metrics: Mapping[str, object]  # branch of metrics.json
+    tables: Sequence[Mapping[str, object]]  # one mapping per table: name, title, caption, rows, main
+    figures: Sequence[Mapping[str, object]]  # one mapping per figure: name, title, caption, main
+    part: int = 0  # place among the sections of the same notebook
 
     @property
     def file_name(self) -> str:
