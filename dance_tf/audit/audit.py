@@ -72,7 +72,6 @@ def audit_csv(
 
     Args:
         path: CSV in UTF-8, separated by commas, semicolons or tabs; the first line contains the column names.
-        classes: number of classes, at least 2.
         supports: frames (or clips) of each class in the set that each row was computed on.
         averaged: rows are means over several test sets (folds), and `supports` are those of all of them together.
             Rules that need supports are then applied with `rules.FOLD_SLACK`.

@@ -94,7 +94,6 @@ def parse_score(text: str, percent: bool = False) -> RoundingInterval | None:
     decimals, zeros or nines after the tenth decimal are treated as binary rounding errors.
 
     Args:
-        text: the table cell.
         percent: read a number without a percent sign as percent.
 
     Returns:

@@ -61,7 +61,6 @@ def audit_row(
 
     Args:
         row: macro scores as printed, any subset of them.
-        classes: number of classes, at least 2.
         supports: frames (or clips) of each class in the scored set; may contain zeros. Without supports only the rules
             that hold for all class sizes are applied.
         averaged: the row contains means over several test sets (folds, repeats), and `supports` are those of all of

@@ -60,7 +60,6 @@ def augment_with_backgrounds(
     Args:
         frames: uint8 [n, h, w, 1].
         backgrounds: uint8 [n, h, w, 1], the background of the clip of each frame.
-        generator: the same state gives the same result.
         families: the families of conditions, from `SPATIAL_FAMILIES`.
         window: number of consecutive frames that get the same condition; divides n.
 
@@ -108,10 +107,8 @@ def small_effect(
     """Apply an effect to independent pictures as if they had been resized from `SOURCE_SIDE` after it.
 
     Args:
-        effect: of a condition.
         pictures: uint8 [n, h, w], without black bars; those larger than `SOURCE_SIDE` are their own footage.
         seconds: float64 [n], the time of each.
-        generator: for random effects.
         settings: keywords of the effect for the footage.
     """
     ratio, settings = max(1.0, SOURCE_SIDE / min(pictures.shape[1:])), dict(settings)

@@ -56,10 +56,7 @@ def degrade_file(
     """Read a file once and return uint8 [n, 128, 128] for each request.
 
     Args:
-        path: the file.
         seconds: float64 [n], times of the frames that curation kept.
-        requests: which frames, under which conditions.
-        heartbeat: called often.
 
     Raises:
         ReadError: the file cannot be read, the picture size changes, or a kept frame is missing.

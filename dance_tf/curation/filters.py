@@ -86,12 +86,8 @@ def curate_frames(
     """Keep or drop each frame of a clip, and estimate the background.
 
     Args:
-        clip: the source of the frames.
         frames: uint8 [n, h, w], n at least 1.
         timestamps: float64 [n], seconds from the start.
-        seconds: length of the clip.
-        settings: the thresholds.
-        heartbeat: called for each frame.
         held: the file that `frames` are in. Dropped frames are removed from it, and the result reads from it.
         skeletons: of the clip, if they were looked for: in a room without motion they tell that nobody is there.
 

@@ -39,9 +39,6 @@ def motion_energy(
         frames: uint8 [n, h, w].
         timestamps: float64 [n], seconds, ascending.
         usable: bool [n]; other frames are ignored.
-        lag_seconds: time between the two frames compared.
-        median_seconds: length of the running median.
-        heartbeat: heartbeat, called for each comparison.
 
     Returns:
         float64 [n], gray levels; infinite if unusable or if there is nothing to compare with.

@@ -49,8 +49,6 @@ def make_splits(
 
     Args:
         group: "frame", "clip" or "dancer": what is never in two parts.
-        folds: number of folds inside the training part.
-        test_share: share of the groups in the test part.
         hold_out: names of test dancers, instead of a random choice; all their frames are the test part, whatever
             the group. Other clips that share a group with them are left out.
 
@@ -146,10 +144,8 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
     learns from.
 
     Args:
-        dataset: the dataset.
         group: "frame", "clip" or "dancer": what is never in two parts.
         folds: number of folds, at least 3; fewer if there are fewer groups.
-        seed: seed of the random choice.
 
     Raises:
         DatasetError: an unknown group, or fewer than three folds or groups.

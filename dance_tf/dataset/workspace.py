@@ -78,7 +78,6 @@ def prepare_workspace(
 
     Args:
         run_folder: folder that gets `workspace.json`: the report's, or one in it for other clips.
-        work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
         poses: how skeletons are found; None to look for none.
         motion: folder of motion capture that made-up people dance (`synthesize_motion`), instead of made-up dances.

@@ -72,8 +72,6 @@ def measure_calibration(several: Sequence[Predictions], repeats: int = 100, seed
 
     Args:
         several: of networks of the same kind, each on its held-out dancers.
-        repeats: random halves.
-        seed: of the halves.
 
     Returns:
         One row for each half: before and after (expected calibration errors, of plain and scaled confidence),

@@ -45,8 +45,6 @@ def estimate_scores(
     Args:
         runs: predictions of each run: folds, repeats or both.
         unit: "frame" or "clip".
-        resamples: draws of the bootstrap.
-        seed: of the draws.
 
     Raises:
         ValueError: no runs, a run without clips, runs with different styles, or an unknown unit.
@@ -133,9 +131,6 @@ def bootstrap_dancers(
     Args:
         statistic: from weights of dancers, float64 [draws, dancers], to values, float64 [draws, values]; nan where they
             are not defined.
-        dancers: number of dancers.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         float64 [3, values]: observed, low, high; low and high are nan with one dancer.

@@ -44,9 +44,6 @@ def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, distance: i
     """Compare the held-out part of each split with the training part of its first fold.
 
     Args:
-        dataset: the frames.
-        folds: number of folds.
-        seed: of the splits.
         distance: largest number of differing bits, of 64, between near-duplicates. Our choice of 4: neighbouring frames
             lie within it, unrelated pictures are about 32 apart.
 

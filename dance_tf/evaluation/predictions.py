@@ -80,9 +80,6 @@ class Predictions:
             probabilities: float32 [frames, classes].
             clips: int64 [frames], the clip of each frame, an index into labels, dancers and clip_ids.
             labels: int64 [clips], true class of each clip.
-            dancers: of each clip.
-            styles: names of the classes.
-            clip_ids: of each clip.
         """
         probabilities = np.asarray(probabilities, dtype=np.float32)
         present, rows = np.unique(clips, return_inverse=True)

@@ -39,7 +39,6 @@ def attention_weights(network: keras.Model, frames: np.ndarray) -> dict[str, np.
     """Return the channel weights of each path ("cnn", "encoder"), float32 [n, channels] in (0, 1).
 
     Args:
-        network: with channel attention.
         frames: uint8 [n, 128, 128, 1], in the network's view.
     """
     layers = [block[0] for block in attention_blocks(network)]
@@ -95,10 +94,7 @@ def frozen_gate_loss(
     """Return by unit ("frame", "clip") how frozen gates change the accuracy on held-out dancers.
 
     Args:
-        dataset: of the runs.
         runs: of a network with channel attention, pooled.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         The `Estimate` of each difference, frozen minus as trained, as a mapping.

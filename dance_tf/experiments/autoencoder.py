@@ -53,12 +53,7 @@ def reconstruction_errors(
     """Return mean squared errors (gray levels in [0, 1]) on held-out frames.
 
     Args:
-        dataset: the frames.
-        spec: the run whose autoencoder is measured.
-        work: the cache.
         training_frames: frames of each training clip that the linear codes are computed from.
-        seed: of the components' solver.
-        test_frames: frames of each held-out clip.
 
     Returns:
         Columns view, method, stage, numbers (size of the code), error, frames. Methods: "autoencoder" (one row a

@@ -180,7 +180,6 @@ class Experiment:
         Args:
             name: of the record: `runs/NAME.csv` for a DataFrame (`.csv.gz` for a large one), `.npz` for a dict of
                 arrays, `.json` otherwise.
-            compute: called without arguments when there is no cached result.
             key: what the result depends on besides the dataset and the source of the package.
 
         Raises:

@@ -51,7 +51,6 @@ def paper_corruptions(seeds: int = 1, window: int = 1) -> tuple[Corruption, ...]
     """Return clean footage and the fourteen conditions at the paper's levels; only random ones have several seeds.
 
     Args:
-        seeds: number of seeds.
         window: of the first seed; the others have single frames.
     """
     found = [Corruption(CLEAN, window=window)]
@@ -65,7 +64,6 @@ def severity_corruptions(conditions: Sequence[str], window: int = 1) -> tuple[Co
     """Return conditions at severities 1 to 5, first seed, and low resolution at 240 lines.
 
     Args:
-        conditions: their names.
         window: as given to `paper_corruptions`, so that both return the same corruption for the paper's level.
     """
     found = [

@@ -103,7 +103,6 @@ def choose_frames(
     Args:
         kept: int64 [n], increasing: indices of the available frames.
         segments: int64, ascending: the segment of every frame of the clip.
-        sampling: how many of each.
         window: frames that end at each scored one; where its segment has fewer, the segment's first one is repeated.
 
     Returns:
@@ -144,10 +143,8 @@ def describe_corrupted(
     """Corrupt the held-out clips of runs and return what changed; recorded as `corrupted_clips`.
 
     Args:
-        experiment: whose clips they are.
         specs: runs; their splits decide which clips are held out.
         corruptions: clean footage among them.
-        sampling: frames of each clip.
 
     Returns:
         One row per clip and corruption: clip, dancer, style, short_side (px), reason (why the clip was refused; such a
@@ -206,9 +203,7 @@ def measure_compression(experiment: Experiment, clips: pd.DataFrame, specs: Sequ
     """Measure H.264 at the levels of Table 5 on the first 250 frames of a few clips; recorded as `compression`.
 
     Args:
-        experiment: whose clips they are.
         clips: of `describe_corrupted`; refused ones are left out.
-        specs: as given to `describe_corrupted`.
 
     Returns:
         Columns CRF, PSNR (dB), kbit/s, bits per pixel (means over clips), frame (px), frames/s (all that occur), clips.

@@ -32,11 +32,8 @@ def skeletons_under(
     Frames are corrupted in gray at their own resolution, and then scaled as in curation.
 
     Args:
-        path: its file.
         read: how it is read; size and rate have no effect.
         requests: conditions; `places` have no effect.
-        poses: how skeletons are found.
-        heartbeat: called for each pose.
 
     Raises:
         ReadError: the file cannot be read, or the picture size changes.

@@ -60,11 +60,9 @@ def judge_corrupted(
     A network that reads sequences skips corruptions whose windows are too short for it.
 
     Args:
-        experiment: whose clips they are.
         plan: runs, and the corruptions that they are tested under, each on the clips of its own held-out part. The
             first runs are those that `describe_corrupted` got.
         clips: of `describe_corrupted`; refused ones are left out.
-        sampling: as given to `describe_corrupted`.
 
     Returns:
         One row per run, corruption and clip: run (its key), name, condition, severity, seed, clip, dancer, style (the

@@ -77,8 +77,6 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
     Several short files would take longer than one long file: each has to be opened, and each starts with a key frame.
 
     Args:
-        clips: video files.
-        frames: number of frames.
         work: folder in which the synthetic clip is cached.
 
     Returns:
@@ -127,12 +125,6 @@ def time_rounds(
     """Time decoding, background subtraction and each step of each network, once a round.
 
     Each round measures everything, so that a machine which slows down affects all networks.
-
-    Args:
-        networks: by name.
-        clip: a video file.
-        frames: number of its frames.
-        repeats: rounds.
 
     Returns:
         By name, then step, the seconds of each round. Steps: those of `network_steps`; under `SHARED` "decode"
@@ -216,11 +208,7 @@ def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frame
     """Measure the first network of each name.
 
     Args:
-        runs: finished runs, with their networks.
         workspace: its clips may be timed, see `timed_clip`.
-        machine: name of the processor.
-        frames: length of the clip.
-        repeats: rounds of measurements.
 
     Returns:
         One row per network and cost, and rows named "all". Columns name, cost, median, min, max, count (of

@@ -68,7 +68,6 @@ def backgrounds_by_camera(
     """Measure the estimated backgrounds of synthetic clips, a row for still and one for moving cameras.
 
     Args:
-        dataset: the curated clips.
         truths: of `read_truths`; clips without one are left out, so that real footage gives no rows.
         plates: of `clean_plates`, uint8 [128, 128] by clip id; a clip with a moving camera has none.
 

@@ -45,11 +45,8 @@ def reference_accuracy(
     The references of a style are of as many dancers as there are references, or of all but one if there are fewer.
 
     Args:
-        dataset: of the clips.
         apart: of `clip_distances`.
-        counts: numbers of references of each style.
         draws: random choices for each count; a single reference is of each dancer in turn.
-        seed: of the choices.
 
     Returns:
         One row for each count, draw and tested clip: references (the count), draw, clip, dancer, style, right. Clips

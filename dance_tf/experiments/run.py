@@ -116,13 +116,9 @@ def train_model(
     """Train on a split, write the model folder, and score the held-out part.
 
     Args:
-        dataset: frames and labels.
-        split: training, validation and held-out frames.
         settings: of the run. Of several, the network with the highest accuracy by clip on the validation part is
             written; if several have it, the first of them.
         out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
-        seed: of weights, batches and dropout.
-        progress: show progress bars.
         reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
 
     Raises:
@@ -211,7 +207,6 @@ def evaluate_model(
     """Score a model on a dataset, or on some of its dancers.
 
     Args:
-        bundle: the model.
         dataset: its styles are among those of the model.
         dancers: to score; all by default.
         reading: how the dataset's clips were read (`find_reading`), to compare it with the model's clips.

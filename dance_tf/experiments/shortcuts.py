@@ -24,10 +24,7 @@ def shortcut_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int
     """Return what networks answer where the dancer, left and right, or time are changed (`evaluation.shortcuts`).
 
     Args:
-        dataset: of the runs, with skeletons.
-        runs: with their models.
         frames_per_clip: held-out frames (or windows) that are averaged.
-        seed: of shuffled frames.
 
     Returns:
         One row per run, change and held-out clip: name, view, change, clip, dancer, style, right.

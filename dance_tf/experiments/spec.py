@@ -125,11 +125,9 @@ def comparison_settings(
     Args:
         strategy: a key of `STRATEGIES`, or the import path of a builder.
         view: "frame" or "difference".
-        resnet_width: channels of ResNet-18's first stage.
         resnet_depth: 18 or 50.
         imagenet_weights: start ResNet-50 from ImageNet weights.
         sequence_length: consecutive frames that CNN + LSTM reads.
-        recipe: arguments of `training_settings`.
     """
     settings = training_settings(strategy, view, **recipe)
     own = {}
@@ -160,7 +158,6 @@ def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
     """Read a YAML file: a list of mappings with name, title and changes.
 
     Args:
-        path: of the file.
         rows: number of rows to return; 0 for all.
 
     Raises:
@@ -214,7 +211,6 @@ def dancer_specs(
     Epochs have about the same length for all counts: with fewer dancers, more frames of each clip are sampled.
 
     Args:
-        counts: numbers of dancers.
         trained: number of dancers in the training part.
     """
     return tuple(

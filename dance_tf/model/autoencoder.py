@@ -59,7 +59,6 @@ def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> k
     Args:
         stages: 1 to 5.
         factor: low-resolution factor of its input; the target is the frame at full resolution.
-        seed: of its weights.
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)

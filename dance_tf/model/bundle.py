@@ -73,8 +73,6 @@ def save_bundle(folder: Path, bundle: ModelBundle, standards: Mapping[str, np.nd
     """Write a complete model folder or nothing; replace a folder of that name.
 
     Args:
-        folder: to write.
-        bundle: the model.
         standards: of `fidelity.score.pack_standards`; None for none.
 
     Raises:

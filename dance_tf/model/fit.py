@@ -37,10 +37,7 @@ class FrameSequence(keras.utils.PyDataset):
     """Training batches. Batch b of epoch e depends only on (seed, e, b), so a resumed run gets the same ones.
 
     Args:
-        dataset: frames and labels.
         indices: int64 [n], sorted, the part of a split to learn from.
-        settings: how the frames are sampled and changed.
-        seed: of both.
         reconstruct: the target is the input, for an autoencoder, instead of the style.
     """
 
@@ -217,11 +214,8 @@ def fit(
 
     Args:
         model: uncompiled, with its initial weights.
-        frames: training batches.
         validation: inputs uint8 [n, …] and targets.
-        schedule: epochs, learning rate, patience.
         folder: where the checkpoint is kept.
-        seed: of dropout, together with the epoch.
         loss: a Keras loss; "sparse_categorical_crossentropy" also tracks accuracy, others the mean squared error.
         logs: TensorBoard folder; used on the TensorFlow backend only.
         progress: label of the progress bar; no bar when empty.

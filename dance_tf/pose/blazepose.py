@@ -74,7 +74,6 @@ class BlazePose:
 
     Args:
         weights: of `load_weights`.
-        threads: of each network.
 
     Raises:
         ValueError: the weights are not those of BlazePose.

@@ -79,10 +79,6 @@ def window_times(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> np.nd
 def cut_windows(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> tuple[np.ndarray, np.ndarray]:
     """Cut a clip into windows, and return their joints and times.
 
-    Args:
-        skeletons: of the clip.
-        seconds: length of a window.
-
     Returns:
         The joints at the `window_times`, float32 [windows, LENGTH, joints, 6], interpolated where frames are not valid,
         and these times. A clip with fewer than two valid frames is one window of zeros.

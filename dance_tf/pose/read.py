@@ -85,7 +85,6 @@ def read_skeletons(
         poses_per_second: frames to sample; at most one pose a frame.
         smoothing: seconds, standard deviation of the filter over time; 0 for none.
         settings: limits and number of decoding threads; size and rate of the gray frames have no effect.
-        heartbeat: called for each frame.
 
     Raises:
         ReadError: the file cannot be read or exceeds a limit.

@@ -63,7 +63,6 @@ def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray, visible: float = 0
     Args:
         picture: uint8 [h, w] or [h, w, 3] RGB, perhaps scaled or padded to a square.
         landmarks: [33, 4], of one frame of `Skeletons`.
-        visible: bones with a less visible end are drawn thin.
 
     Returns:
         uint8 [h, w, 3].

@@ -63,7 +63,6 @@ class DancerTracker:
     the dancer is chosen. This is a `video.stills.Watcher`.
 
     Args:
-        blazepose: the networks.
         rate: pictures per second.
         smoothing: see `clean`.
         held: stores the cut-outs of all people; None for skeletons only.
@@ -154,7 +153,6 @@ def cut_out(picture: np.ndarray, pose: Pose, region: Region) -> np.ndarray:
 
     Args:
         picture: uint8 [h, w, 3], RGB.
-        pose: of the person.
         region: around the person; the cut-out shows it upright.
 
     Returns:
@@ -180,7 +178,6 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
     clip ever shows two people at a time, they must also be near each other where one ends and the other begins.
 
     Args:
-        people: all that were seen.
         height, width: of the frames, pixels.
     """
 

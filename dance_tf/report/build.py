@@ -143,9 +143,6 @@ def provenance(
 
     Args:
         profile: its name; empty if notebooks were run one by one.
-        parameters: what the profile sets.
-        source: "synthetic" or the name of the footage.
-        metrics: of all sections, with the data hash.
     """
     commit, dirty = commit_of(ROOT)
     data = metrics.get("data", {})

@@ -176,12 +176,7 @@ def write_strips(
     A strip that is newer than the curated clip is not drawn again.
 
     Args:
-        dataset: folder written by `curate_folder`.
         find: returns the file of a row.
-        source: "synthetic" or the name of the footage.
-        read: settings of the curation, like poses.
-        jobs: parallel processes.
-        scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
 
     Raises:
         StripError: a clip's file can no longer be read; all other strips are drawn.

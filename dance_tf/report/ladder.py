@@ -56,7 +56,6 @@ def ladder_scores(
         runs: named by `rung_name`.
         references: of `reference_accuracy`; may be empty.
         templates: of `experiments.fidelity.style_verdicts`; may be empty. They may be of other dancers.
-        resamples, seed: of the draws of dancers.
 
     Returns:
         Columns name, measure (`FRAME`, `CLIP`, and by clip of the styles in question `SIMILAR` and `ORDER`), mean, low,

@@ -57,10 +57,8 @@ def run_profile(
     if its parameters cell contains them.
 
     Args:
-        profile: name or YAML file.
         notebooks: folder of `NN_verb_object.ipynb`.
         run_folder: where the report goes; executed notebooks go to `executed/` in it.
-        progress: show a progress bar on standard error.
         from_records: make tables and figures from the runs stored in `runs/`. Cells tagged `needs_clips` do not run.
             Sections that are not saved again and the executed notebooks do not change.
 

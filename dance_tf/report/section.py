@@ -126,7 +126,6 @@ class RunReport:
             metrics: branch of metrics.json; values that are not finite become null.
             tables: written to tables/<name>.csv and .md.
             figures: written to figures/<name>.png.
-            order: number of the notebook.
 
         Raises:
             ValueError: a name is not a valid file name or belongs to another section, or no title of a figure on data

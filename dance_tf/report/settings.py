@@ -19,13 +19,7 @@ def main_settings(profile: Profile, view: View = "difference") -> TrainingSettin
 
 
 def input_settings(profile: Profile, strategy: str, view: View | None = None) -> TrainingSettings:
-    """Return the settings of the runs that compare inputs: networks of skeletons have a recipe of their own.
-
-    Args:
-        profile: of the report.
-        strategy: a registered strategy.
-        view: input of a network of frames.
-    """
+    """Return the settings of the runs that compare inputs: networks of skeletons have a recipe of their own."""
     if strategy not in SKELETON_STRATEGIES:
         return compared_settings(profile, strategy, view or "difference")
     own = {"epochs": profile.skeleton_epochs} if profile.skeleton_epochs else {}
@@ -38,8 +32,6 @@ def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...
     """Return the runs that compare inputs, named by their rungs: networks of frames with each view, then of skeletons.
 
     Args:
-        profile: of the report.
-        folds: number of folds that are run.
         posed: whether the clips have skeletons; without them, only runs that need none are returned.
     """
     views = (*VIEWS, "cutout") if posed else VIEWS
@@ -65,9 +57,7 @@ def compared_settings(profile: Profile, strategy: str, view: View = "difference"
     """Return the settings of the runs that compare networks, with their smaller budget.
 
     Args:
-        profile: of the report.
         strategy: a registered strategy, or the import path of a builder (`model.networks.strategy_of`).
-        view: input of the network.
     """
     own = {name: getattr(profile, f"compare_{name}") for name in (*BUDGET, "resnet_width", "resnet_depth")}
     own |= {name: getattr(profile, name) for name in RECIPE}

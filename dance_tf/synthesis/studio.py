@@ -125,8 +125,6 @@ def synthesize(
 
     Args:
         out: a new folder, an empty one, or one begun with the same settings, which is then completed.
-        jobs: number of processes on this machine; unused with a scheduler.
-        scheduler: address of a Dask scheduler whose workers reach `out` under the same path.
 
     Returns:
         Path of the manifest, which is written last.
@@ -164,9 +162,6 @@ def render_arrays(
     settings: StudioSettings, jobs: int = 1, progress: bool = False
 ) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
     """Yield all clips by dancer, in the size of a network's input, without a codec (no PyAV and FFmpeg).
-
-    Args:
-        jobs: number of processes; it does not change the order of the clips.
 
     Yields:
         The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.

@@ -89,7 +89,6 @@ def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
 
     Args:
         frames: uint8 [n, h, w]; all of the frame is returned if all pixels are black.
-        black: highest gray level that counts as black.
     """
     bright = frames.max(axis=0) > black
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))

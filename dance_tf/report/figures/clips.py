@@ -64,7 +64,6 @@ def frame_strip(frames: np.ndarray, labels: Sequence[str], title: str, source: s
 
     Args:
         frames: uint8 [n, 128, 128] or [n, 128, 128, 1].
-        labels: one per frame.
     """
     figure = new_figure(0.9 + 10.0 / max(len(labels), 4), title, source)
     for axes, label in zip(image_rows(figure, {"": frames})[0], labels, strict=True):
@@ -195,7 +194,6 @@ def background_views(
         frames: uint8 [n, 128, 128] or [n, 128, 128, 1], a frame of each clip.
         backgrounds: the same shape, the backgrounds of the clips.
         differences: the same shape, the absolute difference, as the network reads it.
-        labels: one per clip.
 
     Raises:
         ValueError: the arguments differ in length.

@@ -42,7 +42,6 @@ def confusion_matrix(
 
     Args:
         matrix: int [c, c], true styles in rows, predicted styles in columns.
-        abbreviations: one per style.
         pairs: similar styles; their two cells are outlined.
 
     Raises:
@@ -88,7 +87,6 @@ def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, s
 
     Args:
         weights: float [styles, channels], mean excitation 0..1; NaN for a style without frames.
-        styles: one abbreviation per style.
     """
     present = ~np.isnan(weights).all(axis=1)
     deviations = np.full(weights.shape, np.nan)

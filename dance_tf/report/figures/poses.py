@@ -37,8 +37,6 @@ def skeleton_strips(
 
     Args:
         rows: label to pictures uint8 [h, w] or [h, w, 3], RGB, equally many in each row.
-        title: of the figure.
-        source: "synthetic" or the name of the footage.
         columns: names of the columns, if they have any.
     """
     pictures = next(iter(rows.values()))
@@ -57,9 +55,6 @@ def share_dots(rows: pd.DataFrame, title: str, source: str, axis: str) -> Figure
     Args:
         rows: columns label, series (dots of a label, side by side), panel (title of the panel), mean, low, high
             (fractions); a label without a row in a panel is empty there.
-        title: of the figure.
-        source: "synthetic" or the name of the footage.
-        axis: name of the x axis.
     """
     labels, names, quantities = (list(dict.fromkeys(rows[column])) for column in ("label", "series", "panel"))
     beside = rows.groupby(["panel", "label"], sort=False)["mean"]
@@ -87,7 +82,6 @@ def moving_skeletons(shown: Mapping[str, np.ndarray], source: str) -> MovingFigu
 
     Args:
         shown: of `experiments.poses.measure_shown`.
-        source: "synthetic" or the name of the footage.
     """
     labels = [
         f"{_short(style)}\n{_short(clip)}" for style, clip in zip(shown["styles"], shown["clip_ids"], strict=True)
