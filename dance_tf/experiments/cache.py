@@ -33,6 +33,7 @@ from dance_tf.experiments.training import (
 )
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
+from dance_tf.video.files import whole_file
 from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
@@ -158,9 +159,8 @@ class Experiment:
             stale = recorded.get(_identity(spec), folder)
             if stale.name != folder.name:  # made by other code or from other data
                 shutil.rmtree(stale)
-            for file in RECORD:
-                if (folder / file).is_file():
-                    _copy(folder / file, self.records / folder.name / file)
+            for file in filter(Path.is_file, map(folder.joinpath, RECORD)):
+                _copy(file, self.records / folder.name / file.name)
         return tuple(replace(load_run(folders[spec]), spec=spec) for spec in specs)
 
     def recorded(self) -> tuple[Run, ...]:
@@ -223,10 +223,8 @@ class Experiment:
 
 
 def _copy(file: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    partial = to.with_name(f".{to.name}.partial")
-    shutil.copyfile(file, partial)
-    partial.replace(to)
+    with whole_file(to) as partial:
+        shutil.copyfile(file, partial)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

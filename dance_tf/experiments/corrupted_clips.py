@@ -1,6 +1,5 @@
 """Held-out clips under corruptions: computed once, at the clips' own resolution, and kept in the cache."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from dance_tf.experiments.conditions import CLEAN, Corruption
 from dance_tf.experiments.spec import RunSpec, split_of
 from dance_tf.experiments.training import key_of
 from dance_tf.model.provenance import source_hash
+from dance_tf.video.files import whole_file
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
 from dance_tf.video.workers import bar_hidden, worker_pool
@@ -246,13 +246,9 @@ def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption]) -> str:
     for each, parts, places, squares in zip(missing, chosen, needed, found, strict=True):
         frames, background_frames = (squares[np.searchsorted(places, part)] for part in parts)
         background = estimate_background(background_frames)
-        path = clip.file(each)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        with partial.open("wb") as file:
+        with whole_file(clip.file(each)) as partial, partial.open("wb") as file:
             backgrounds = {"background": background.picture, "background_valid": background.valid}
             np.savez_compressed(file, frames=frames, **backgrounds)
-        os.replace(partial, path)
     return ""
 
 

@@ -64,10 +64,6 @@ class Pose:
         """Probability that a pixel of the region shows the person, float32 [256, 256]."""
         return _sigmoid(self.mask_logits)
 
-    def frame_mask(self, height: int, width: int) -> np.ndarray:
-        """Return the mask in the frame, float32 [height, width], 0 outside the region."""
-        return cv2.warpAffine(self.mask, self.region.to_frame(LANDMARK_SIDE), (width, height))
-
 
 class BlazePose:
     """Both networks, ready to run.

@@ -1,6 +1,5 @@
 """Follow the people of a clip, choose the dancer, and clean the dancer's skeletons."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -136,16 +135,6 @@ class DancerTracker:
             self.held.append(everyone[dancer.cutouts[number]] if number in dancer.cutouts else black)
         self.held.keep(np.arange(len(self.held)) >= len(everyone))
         return skeletons, self.held.frames()[..., None]
-
-
-def track_dancer(
-    frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose, smoothing: float = SMOOTHING
-) -> Skeletons:
-    """Return the skeletons of the dancer in pictures (seconds, uint8 [h, w, 3], RGB) of one size."""
-    tracker = DancerTracker(blazepose, smoothing=smoothing)
-    for time, picture in frames:
-        tracker.see(time, picture)
-    return tracker.finish()[0]
 
 
 def cut_out(picture: np.ndarray, pose: Pose, region: Region) -> np.ndarray:

@@ -14,14 +14,14 @@ from dance_tf.audit.published import TABLE_1
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_row, read_rows
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
-from dance_tf.dataset.batches import load_frames
+from dance_tf.dataset.batches import VIEWS, load_frames
 from dance_tf.dataset.build import parts_folder
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments.curation import CAMERAS
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
-from dance_tf.report.figures.clips import STRIP_FRAMES, background_views, choose_frames, clip_strip
+from dance_tf.report.figures.clips import STRIP_FRAMES, choose_frames, clip_strip, picture_rows
 from dance_tf.report.section import png, write_whole
 from dance_tf.report.tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
@@ -78,13 +78,10 @@ def strip_of_one_clip(workspace: Workspace) -> Figure:
 def background_figure(dataset: Dataset, truths: Mapping[str, ClipTruth], source: str) -> Figure:
     """Draw frame, background and difference for clips of different dancers; `truths` are empty for real footage."""
     shown = pick_views(dataset, truths)
-    return background_views(
-        load_frames(dataset, shown, "frame"),
-        dataset.backgrounds[dataset.clip_index[shown]],
-        load_frames(dataset, shown, "difference"),
-        view_labels(dataset, shown, truths),
-        source,
-    )
+    gray, subtracted = (load_frames(dataset, shown, view) for view in VIEWS)
+    backgrounds = dataset.backgrounds[dataset.clip_index[shown]]
+    rows = {"frame": gray, "background": backgrounds, "background\nsubtracted": subtracted}
+    return picture_rows(rows, "Background subtraction", source, view_labels(dataset, shown, truths))
 
 
 def pick_views(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 4) -> np.ndarray:

@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 
 from dance_tf.report.profile import ROOT
 from dance_tf.report.tables import to_markdown
+from dance_tf.video.files import whole_file
 
 DPI = 150
 SYNTHETIC = "synthetic"
@@ -263,11 +263,9 @@ def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, then rename it, so that no process reads an incomplete file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
+    """Write a file, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def json_text(value: object) -> str:

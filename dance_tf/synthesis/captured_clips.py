@@ -13,9 +13,10 @@ from tqdm import tqdm
 from dance_tf.synthesis.motion_capture import AVERAGE, UNITS, read_motion
 from dance_tf.synthesis.motion_file import MotionError, check_file
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import claim_folder, finished_truth, whole_file, write_clip, write_manifest
+from dance_tf.synthesis.studio import claim_folder, finished_truth, write_clip, write_manifest
 from dance_tf.synthesis.take import CapturedClip
 from dance_tf.video.catalog import Clip, Refusal, find_clips
+from dance_tf.video.files import whole_file
 from dance_tf.video.workers import bar_hidden, worker_pool
 
 COLUMNS = ("style", "dancer", "source", "consent", "split", "group", "trust")  # of the manifest, after the path

@@ -2,9 +2,8 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from dance_tf.synthesis.settings import GENERATOR, StudioSettings
 from dance_tf.synthesis.take import DrawnClip, RenderedClip, clip_id
 from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
+from dance_tf.video.files import whole_file
 from dance_tf.video.luma import fit_luma
 from dance_tf.video.workers import bar_hidden, worker_pool
 
@@ -45,18 +45,6 @@ def _encode(rendered: DrawnClip, path: Path) -> None:
         for picture in rendered.frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that becomes `path` when the block succeeds, and is removed if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> str:

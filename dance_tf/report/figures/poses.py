@@ -1,6 +1,6 @@
 """Figures of skeletons: over frames, over time, where they are found, and how exact they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from dance_tf.report.figures.style import (
     MovingFigure,
     bare,
     draw_dots,
-    image_rows,
     new_figure,
     percent_axis,
     report_style,
@@ -27,25 +26,6 @@ SPACING = 0.26  # of dots of one label, in lines
 LONGEST_NAME = 24  # characters above a panel of four
 SERIES_COLOURS = {"left": ORANGE, "right": SKY, "both": INK}  # sides of the body have about the colours of their bones
 BONE_COLOURS = {side: tuple(part / 255 for part in colour) for side, colour in COLOURS.items()} | {"": INK}
-
-
-@report_style
-def skeleton_strips(
-    rows: Mapping[str, Sequence[np.ndarray]], title: str, source: str, columns: Sequence[str] = ()
-) -> Figure:
-    """Draw rows of frames, each with a label on the left.
-
-    Args:
-        rows: label to pictures uint8 [h, w] or [h, w, 3], RGB, equally many in each row.
-        columns: names of the columns, if they have any.
-    """
-    pictures = next(iter(rows.values()))
-    height, width = pictures[0].shape[:2]
-    inches = len(rows) * 8.6 / max(len(pictures), 4) * height / width
-    figure = new_figure(0.7 + inches, title, source)
-    for axes, name in zip(image_rows(figure, rows)[0], columns, strict=False):
-        axes.set_title(name, loc="center", fontsize=10)
-    return figure
 
 
 @report_style
