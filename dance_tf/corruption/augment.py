@@ -64,13 +64,8 @@ def augment_with_backgrounds(
         window: number of consecutive frames that get the same condition; divides n.
 
     Raises:
-        ValueError: an unknown family, another dtype or shape, or different shapes.
         ModuleNotFoundError: "compression" is used and PyAV is not installed.
     """
-    check_families(families)
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 1 or frames.shape != backgrounds.shape:
-        shapes = f"frames {list(frames.shape)} and backgrounds {list(backgrounds.shape)}"
-        raise ValueError(f"{shapes} must both be uint8 [n, h, w, 1]")
     frames, backgrounds = np.array(frames), np.array(backgrounds)
     planes, still = frames[..., 0], backgrounds[..., 0]  # views
     count = len(frames) // window

@@ -29,13 +29,8 @@ def estimate_background(frames: np.ndarray, indices: np.ndarray | None = None) -
     Args:
         frames: uint8 [n, h, w]; only the frames used are read.
         indices: int64 [m], the frames to choose from; all by default. At least one.
-
-    Raises:
-        ValueError: no frames.
     """
     indices = np.arange(len(frames)) if indices is None else indices
-    if len(indices) == 0:
-        raise ValueError("no frames to estimate a background from")
     count = min(BACKGROUND_FRAMES, len(indices))
     sample = frames[indices[np.unique(np.linspace(0, len(indices) - 1, count).round().astype(int))]]
     picture = np.rint(np.median(sample, axis=0)).astype(np.uint8)

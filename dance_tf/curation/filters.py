@@ -92,11 +92,8 @@ def curate_frames(
         skeletons: of the clip, if they were looked for: in a room without motion they tell that nobody is there.
 
     Raises:
-        ValueError: no frames, or a different number of timestamps.
         FrameFileError: the disk is not available any more.
     """
-    if len(frames) == 0 or len(frames) != len(timestamps):
-        raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
     rows, columns = picture_area(frames.max(axis=0)[None])
     pictures = frames[:, rows, columns]
     bits, sharp = np.empty((2, len(frames)))
@@ -206,12 +203,7 @@ def score_curation(
     Returns:
         For each filter its reason, the numbers of frames planted (with the fault), dropped for it, and right (both);
         precision and recall, NaN if there is nothing to divide by.
-
-    Raises:
-        ValueError: the number of clips, or of frames of a clip, differs.
     """
-    if [len(clip) for clip in dropped] != [len(clip) for clip in truth]:
-        raise ValueError("dropped and truth have different numbers of clips or frames")
     found, real = (np.array([reason for clip in clips for reason in clip], str) for clips in (dropped, truth))
     scores = []
     for reason in REASONS:

@@ -21,6 +21,7 @@ from dance_tf.video.layouts import TEST, TRAIN, VALIDATION, plain_name
 
 Group = Literal["frame", "clip", "dancer"]
 GROUPS: tuple[Group, ...] = ("frame", "clip", "dancer")
+TESTED = 0.2  # of the groups
 DRAWS = 32  # candidate sets of test dancers
 NEEDED = "training needs every {} that is not tested, or it loses a style"
 
@@ -42,7 +43,6 @@ def make_splits(
     group: Group,
     folds: int = 5,
     seed: int = 0,
-    test_share: float = 0.2,
     hold_out: Sequence[str] = (),
 ) -> tuple[Split, ...]:
     """Split a dataset into a test part and folds (section 4.2: 80 / 20, then five folds inside the 80).
@@ -76,7 +76,7 @@ def make_splits(
         left_out = (np.isin(units, units[held_out]) & ~held_out)[dataset.clip_index]
         test = held_out[dataset.clip_index] | left_out
     else:
-        test = np.isin(groups, _choose_test(dataset, groups, strata, group, test_share, generator))
+        test = np.isin(groups, _choose_test(dataset, groups, strata, group, generator))
     unit = "frame" if group == "frame" else "clip"
     if len(np.unique(_groups(dataset, unit)[0][~test])) < 2:
         raise DatasetError("too few clips to cut into training, validation and test parts: add clips")
@@ -296,13 +296,13 @@ def _cut_folds(styles: np.ndarray, strata: np.ndarray, rest: np.ndarray, folds: 
     return [dealt[fold::folds] for fold in range(folds)]
 
 
-def _choose_test(dataset, groups, strata, group: Group, share: float, generator: np.random.Generator) -> np.ndarray:
+def _choose_test(dataset, groups, strata, group: Group, generator: np.random.Generator) -> np.ndarray:
     """Groups of the test part: stratified by style, or dancers with most styles that leave most styles in training."""
     found = np.unique(groups)
     if len(found) < 2:
         raise DatasetError(f"one {group} cannot be split by {group}: add footage, or split by clip or frame")
     if group == "dancer":
-        count = min(max(1, round(share * len(found))), len(found) - 1)
+        count = min(max(1, round(TESTED * len(found))), len(found) - 1)
         styles = _styles_of(dataset, groups)
         draws = [generator.permutation(found) for _ in range(DRAWS)]
         spare = [_spare(styles, found, draw, count) for draw in draws]
@@ -314,9 +314,9 @@ def _choose_test(dataset, groups, strata, group: Group, share: float, generator:
 
         return max(sets, key=lambda some: (kinds(np.setdiff1d(found, some)), len(some), kinds(some)))
     by_style = [generator.permutation(found[strata[found] == style]) for style in np.unique(strata[found])]
-    chosen = np.concatenate([members[: min(round(share * len(members)), len(members) - 1)] for members in by_style])
+    chosen = np.concatenate([members[: min(round(TESTED * len(members)), len(members) - 1)] for members in by_style])
     if len(chosen):
         return chosen
     # the share of each style rounds to none: take the share of all groups, at most one of each style
     spare = [members[0] for members in by_style if len(members) > 1] or found
-    return generator.permutation(spare)[: max(1, round(share * len(found)))]
+    return generator.permutation(spare)[: max(1, round(TESTED * len(found)))]

@@ -45,7 +45,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=np.log([0.2, 10.0]), method="bounded").x))
 
 
-def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage: float = COVERAGE) -> float:
+def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the probability from which a style belongs to the set of a clip (split conformal prediction).
 
     Returns:
@@ -55,7 +55,7 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage: float
         Sadinle, Lei and Wasserman 2019, "Least Ambiguous Set-Valued Classifiers With Bounded Error Levels".
     """
     own = np.sort(probabilities[np.arange(len(labels)), labels])
-    place = int(np.floor((len(own) + 1) * (1 - coverage) + 1e-9)) - 1  # 20 × 0.1 is 2
+    place = int(np.floor((len(own) + 1) * (1 - COVERAGE) + 1e-9)) - 1  # 20 × 0.1 is 2
     return float(own[place]) if place >= 0 else 0.0
 
 

@@ -52,15 +52,12 @@ class Predictions:
         for name, kind in (("labels", np.int64), ("probabilities", np.float32), ("counts", np.int64)):
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
         clips, classes = len(self.clip_ids), len(self.styles)
-        if self.labels.shape != (clips,) or len(self.dancers) != clips:
-            raise ValueError(f"{clips} clips, {len(self.dancers)} dancers, {list(self.labels.shape)} labels: not equal")
-        for name in ("probabilities", "counts"):
-            if getattr(self, name).shape != (clips, classes):
-                raise ValueError(f"{name} are {list(getattr(self, name).shape)}, expected {[clips, classes]}")
+        shapes = {"labels": (clips,), "probabilities": (clips, classes), "counts": (clips, classes)}
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} are {list(getattr(self, name).shape)}, expected {list(shape)}")
         if len(set(self.clip_ids)) != clips:
             raise ValueError("clip ids are not unique")
-        if clips and not (0 <= self.labels.min() and self.labels.max() < classes):
-            raise ValueError(f"labels run from {self.labels.min()} to {self.labels.max()}, outside 0..{classes - 1}")
         if not np.isfinite(self.probabilities).all():
             raise ValueError("probabilities contain values that are not finite")
 

@@ -167,10 +167,7 @@ def runs_of(judged: pd.DataFrame) -> list[Predictions]:
 def _split_clean(judged: pd.DataFrame) -> tuple[list[Predictions], dict[tuple[str, float], pd.DataFrame]]:
     """Return the clean runs and the rows of each other level."""
     clean = runs_of(judged[judged["condition"] == CLEAN])
-    corrupted = judged[judged["condition"] != CLEAN]
-    if not clean or corrupted.empty:
-        raise ValueError("clean footage and at least one condition are needed")
-    return clean, dict(list(corrupted.groupby(LEVEL, sort=False)))
+    return clean, dict(list(judged[judged["condition"] != CLEAN].groupby(LEVEL, sort=False)))
 
 
 def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
@@ -179,9 +176,6 @@ def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
     Returns:
         One row per name, condition, severity, unit and metric: mean, low, high, runs; drop, drop_low, drop_high,
         drop_runs (NaN for clean footage); changed. Fractions; a drop above 0 is a loss.
-
-    Raises:
-        ValueError: no clean footage, or nothing else.
     """
     rows = []
     for name, table in judged.groupby("name", sort=False):
@@ -296,8 +290,6 @@ def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> p
     groups = list(dict.fromkeys(first[by]))
     if first.empty or second.empty:
         return difference_rows({}, by).assign(kind="")
-    if CLEAN not in groups:
-        raise ValueError("clean footage is needed")
     sides = {group: _sides(first, second, by, group) for group in groups}
     clean = sides.pop(CLEAN)
     own = difference_rows({CLEAN: compare_dancers(clean)}, by).assign(kind=TOTAL)

@@ -81,16 +81,9 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
 
     Returns:
         The file, width and height of its frames in pixels, and whether it is synthetic.
-
-    Raises:
-        ValueError: no files, or a first file without frames.
     """
-    if not clips:
-        raise ValueError("there are no clips to decode")
     reader = open_footage(clips[0], ReadSettings(threads=1))
     found = sum(1 for _ in islice(reader, frames))
-    if not found:
-        raise ValueError("there are no frames to decode")
     width, height = reader.width, reader.height
     if found == frames:
         return Path(clips[0]), (width, height), False

@@ -111,15 +111,11 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
     return pd.DataFrame(rows)
 
 
-def answers(runs: Sequence[Run], by: Sequence[str] = ("name",)) -> pd.DataFrame:
-    """Return one row per run and clip of the held-out part: by…, clip, dancer, style, right."""
-    tables = []
-    for run in runs:
-        described, found = describe(run.spec), run.test
-        table = {"clip": found.clip_ids, "dancer": found.groups, "style": [found.styles[each] for each in found.labels]}
-        place = {column: described[column] for column in by}
-        tables.append(pd.DataFrame({**place, **table, "right": found.predicted == found.labels}))
-    return pd.concat(tables, ignore_index=True)
+def answers(found: Predictions) -> pd.DataFrame:
+    """Return one row per clip: clip, dancer, style, right."""
+    styles = [found.styles[label] for label in found.labels]
+    rows = {"clip": found.clip_ids, "dancer": found.groups, "style": styles, "right": found.predicted == found.labels}
+    return pd.DataFrame(rows)
 
 
 def pooled_shares(

@@ -8,18 +8,17 @@ from typing import Literal
 import numpy as np
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
-from dance_tf.dataset.batches import Jitter, View, subsample
+from dance_tf.dataset.batches import Jitter, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits, outer_splits
 from dance_tf.model.networks import NetworkSettings, strategy_of
-from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, training_settings
+from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes
 
 PROPOSED = "cnn_ae_attention"
 BASELINE = "logistic_regression"
 BASELINE_TITLE = "Logistic regression"
 Protocol = Literal["outer", "paper"]
 PROTOCOLS: dict[Protocol, Callable[..., tuple[Split, ...]]] = {"outer": outer_splits, "paper": make_splits}
-SMALLEST_DEPTH = 18
 
 
 @dataclass(frozen=True)
@@ -107,37 +106,6 @@ def fold_specs(settings: TrainingSettings, run_folds: int, repeats: int = 1, **f
     return tuple(
         RunSpec(settings, fold=fold, repeat=repeat, **fields) for repeat in range(repeats) for fold in range(run_folds)
     )
-
-
-def comparison_settings(
-    strategy: str,
-    view: View = "difference",
-    resnet_width: int = 8,
-    resnet_depth: int = SMALLEST_DEPTH,
-    imagenet_weights: bool = False,
-    sequence_length: int = 4,
-    **recipe: float | int | str,
-) -> TrainingSettings:
-    """Return the settings of a run for comparisons.
-
-    Fields that the strategy does not use have their defaults, so that runs which differ only in such fields are equal.
-
-    Args:
-        strategy: a key of `STRATEGIES`, or the import path of a builder.
-        view: "frame" or "difference".
-        resnet_depth: 18 or 50.
-        imagenet_weights: start ResNet-50 from ImageNet weights.
-        sequence_length: consecutive frames that CNN + LSTM reads.
-    """
-    settings = training_settings(strategy, view, **recipe)
-    own = {}
-    if strategy == "resnet":
-        shallow = resnet_depth == SMALLEST_DEPTH
-        own = {"resnet_width": resnet_width} if shallow else {"imagenet_weights": imagenet_weights}
-        own["resnet_depth"] = resnet_depth
-    elif strategy == "cnn_lstm":
-        own = {"sequence_length": sequence_length}
-    return replace(settings, network=replace(settings.network, **own))
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def ladder_scores(
     """
     scored = estimates(runs, ["name"], resamples, seed)
     scored = scored.query("part == 'held out' and metric == 'accuracy' and unit == 'frame'").assign(measure=FRAME)
-    given = answers(runs)
+    given = pd.concat([answers(run.test).assign(name=run.spec.name) for run in runs], ignore_index=True)
     if len(references):  # tested on the same dancers
         nearest = references[references["dancer"].isin(given["dancer"])]
         nearest = nearest.assign(name=REFERENCES + nearest["references"].astype(str))

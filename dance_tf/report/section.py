@@ -240,25 +240,19 @@ def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str
         parts: (name of the section, its metrics). Two sections may add to the same branch.
 
     Raises:
-        ValueError: two sections give different values for the same entry; the message names both.
+        ValueError: two sections give different values for the same entry.
     """
     merged: dict[str, object] = {}
-    owner: dict[tuple[str, ...], str] = {}
 
-    def add(target: dict[str, object], branch: Mapping[str, object], path: tuple[str, ...], name: str) -> None:
+    def add(target: dict[str, object], branch: Mapping[str, object], path: str, name: str) -> None:
         for key, value in branch.items():
-            place = (*path, key)
             if isinstance(value, Mapping) and isinstance(target.get(key, {}), dict):
-                add(target.setdefault(key, {}), value, place, name)
-            elif key in target and target[key] != value:
-                other = owner.get(place, "another section")
-                raise ValueError(f"{name} and {other} give different values for {'/'.join(place)} in metrics.json")
-            else:
-                target[key] = value
-            owner.setdefault(place, name)
+                add(target.setdefault(key, {}), value, f"{path}{key}/", name)
+            elif target.setdefault(key, value) != value:
+                raise ValueError(f"{name} gives another value for {path}{key} in metrics.json than a section before it")
 
     for name, metrics in parts:
-        add(merged, metrics, (), name)
+        add(merged, metrics, "", name)
     return plain(merged)
 
 

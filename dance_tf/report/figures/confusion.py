@@ -14,8 +14,6 @@ Pairs = Sequence[tuple[str, str]]
 
 
 def _heat_map(axes: Axes, matrix: np.ndarray, names: Sequence[str], pairs: Pairs, size: float) -> None:
-    if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer):
-        raise ValueError(f"a confusion matrix of {len(names)} styles is integer [{len(names)}, {len(names)}]")
     shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)  # a row of zeros stays 0
     sns.heatmap(
         shares, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, linewidths=0.5, linecolor="white",
@@ -43,9 +41,6 @@ def confusion_matrix(
     Args:
         matrix: int [c, c], true styles in rows, predicted styles in columns.
         pairs: similar styles; their two cells are outlined.
-
-    Raises:
-        ValueError: the matrix has another shape or is not of integers.
     """
     figure = new_figure(7.0, title, source, width=7.6)
     axes = figure.subplots()
