@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.curation.background import UNSTEADY_LEVELS
-from dance_tf.curation.filters import REASONS
+from dance_tf.curation.filters import REASONS, frame_reasons, score_curation
+from dance_tf.curation.parts import read_part
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
@@ -43,7 +44,9 @@ def frames_by_style(dataset: Dataset) -> pd.DataFrame:
 
 def filter_scores(workspace: Workspace) -> pd.DataFrame:
     """Return precision and recall of each filter on synthetic clips, whose faults are known; no rows for real ones."""
-    return pd.DataFrame(list(workspace.score_filters()), columns=FILTER_COLUMNS)
+    truths = [(row, workspace.truth(row.clip_id)) for row in workspace.rows() if row.part]
+    pairs = [(frame_reasons(read_part(workspace.part(row))), truth.reasons()) for row, truth in truths if truth]
+    return pd.DataFrame(score_curation(*zip(*pairs, strict=True)) if pairs else (), columns=FILTER_COLUMNS)
 
 
 def background_distance(background: np.ndarray, plate: np.ndarray) -> tuple[float, float]:

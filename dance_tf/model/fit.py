@@ -125,21 +125,17 @@ class History:
 
     # one mapping per epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy
     rows: tuple[dict[str, float], ...]
-    # the epoch whose weights are kept: that with the lowest `smoothed_losses`. A single epoch's loss or accuracy is
+    # the epoch whose weights are kept: that with the lowest smoothed loss. A single epoch's loss or accuracy is
     # partly luck, and the best of many is partly the luckiest
     best_epoch: int
     stopped_early: bool  # whether patience ended training
 
 
-def smoothed_losses(rows: Sequence[dict[str, float]]) -> np.ndarray:
-    """Return for each epoch the mean validation loss of the last `SMOOTHED_EPOCHS` up to it; inf where one is nan."""
+def _best_epoch(rows: Sequence[dict[str, float]]) -> int:
+    """Return the epoch with the lowest mean validation loss of the `SMOOTHED_EPOCHS` up to it; nan counts as inf."""
     losses = [row["val_loss"] for row in rows]
     means = [np.mean(losses[max(0, end - SMOOTHED_EPOCHS) : end]) for end in range(1, len(losses) + 1)]
-    return np.nan_to_num(means, nan=math.inf)
-
-
-def _best_epoch(rows: Sequence[dict[str, float]]) -> int:
-    return int(np.argmin(smoothed_losses(rows))) if rows else 0
+    return int(np.argmin(np.nan_to_num(means, nan=math.inf))) if rows else 0
 
 
 class DivergedError(ValueError):

@@ -73,14 +73,10 @@ class Strategy:
     view: View | None = None  # the only view that the model reads; None for any view of frames
 
 
-def gray_levels(frames):
-    """Return uint8 frames as float gray levels in [0, 1], of the same shape."""
-    return keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
-
-
 def standardized_frames(frames):
     """Return uint8 frames [batch, 128, 128, 1] as floats of the same shape, each frame with mean 0 and deviation 1."""
-    return FrameStandardization(name="standardized")(gray_levels(frames))
+    levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
+    return FrameStandardization(name="standardized")(levels)
 
 
 def cnn_path(frames, settings: NetworkSettings):
@@ -228,7 +224,7 @@ def build_resnet(settings: NetworkSettings) -> keras.Model:
     if settings.resnet_depth == 18 and settings.imagenet_weights:
         raise ValueError("there are no ImageNet weights for the gray ResNet-18: set resnet_depth to 50")
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    levels = gray_levels(frames)
+    levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
     shallow = settings.resnet_depth == 18
     vector = _resnet_18(levels, settings.resnet_width) if shallow else _resnet_50(levels, settings.imagenet_weights)
     logits = keras.layers.Dense(settings.classes, name="logits")(vector)

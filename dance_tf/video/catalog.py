@@ -25,7 +25,6 @@ from pathlib import Path, PurePosixPath
 
 from dance_tf.video.files import (
     COMMON_SUFFIXES,
-    STILL_SUFFIXES,
     entries,
     is_clip,
     is_image_sequence,
@@ -163,7 +162,7 @@ class _Listing:
             return "single"
         names = {path.name for path in list_folder(root) if isdir(path)}
         if (names | {root.name}) & TIKTOK_FOLDERS:
-            self._read_tiktok(root)
+            self._read_tiktok()
             return "tiktok"
         if name := _published(root):
             self._read_published()
@@ -266,15 +265,11 @@ class _Listing:
 
     def _read_pattern(self, pattern: Pattern) -> None:
         for path in self._walk(self.root):
-            said = self._fit(pattern, path)
-            if said:
+            suffix = "" if isdir(path) or is_shared_sequence(path) else path.suffix
+            if is_clip(path) and (said := pattern.labels(self._clip_id(path), suffix)):
                 self._add(path, said)
             elif not is_side_file(path):
                 self._refuse(path, f"does not fit {pattern.text}" if is_clip(path) else "")
-
-    def _fit(self, pattern: Pattern, path: Path) -> Labels | None:
-        suffix = "" if isdir(path) or is_shared_sequence(path) else path.suffix
-        return pattern.labels(self._clip_id(path), suffix) if is_clip(path) else None
 
     def _read_published(self) -> None:
         """List clips whose names alone have the labels, in any folders."""
@@ -299,33 +294,29 @@ class _Listing:
             else:
                 yield from self._walk(path)
 
-    def _read_tiktok(self, folder: Path) -> None:
+    def _read_tiktok(self) -> None:
         """List the sequences and raw videos of the TikTok dataset (Kaggle `yasaminjafarian/tiktokdataset`)."""
-        raw, sequence = folder.name.startswith("seq_"), re.fullmatch(r"\d+", folder.name)
-        name_file, style = folder / "dance_name.txt", ""
-        if raw and isfile(name_file):
-            try:
-                style = name_file.read_text("utf-8", errors="replace").strip()
-            except OSError as error:
-                self._refuse(name_file, f"cannot be read ({error.strerror})")
-        if has_images := is_image_sequence(folder):  # one refusal for all of its images
-            self._refuse(folder)
-        for path in self._list(folder):
-            name = self._clip_id(folder if sequence else path)
-            if isdir(path):
-                if sequence and path.name == "images":
-                    if is_image_sequence(path):
-                        self._add(path, Labels(), "TikTok dataset (Kaggle), image sequence", name)
-                    else:
-                        self._refuse(path, "a folder without images")
-                elif raw or islink(path):  # a link may lead to a parent folder, without end
+        styles: dict[Path, str] = {}
+        for path in self._walk(self.root):
+            folder = path.parent
+            if isdir(path) and re.fullmatch(r"\d+", folder.name):
+                if path.name == "images":
+                    self._add(path, Labels(), "TikTok dataset (Kaggle), image sequence", self._clip_id(folder))
+                elif path.name not in DERIVED:
                     self._refuse(path)
-                elif not (sequence and path.name in DERIVED):
-                    self._read_tiktok(path)
-            elif raw and is_clip(path):
-                self._add(path, Labels(style), "TikTok dataset (Kaggle), raw video")
-            elif not is_side_file(path) and not (has_images and path.suffix.lower() in STILL_SUFFIXES):
+            elif folder.name.startswith("seq_") and not isdir(path) and is_clip(path):
+                if folder not in styles:
+                    styles[folder] = self._dance_name(folder / "dance_name.txt")
+                self._add(path, Labels(styles[folder]), "TikTok dataset (Kaggle), raw video")
+            elif not is_side_file(path):
                 self._refuse(path)
+
+    def _dance_name(self, file: Path) -> str:
+        try:
+            return file.read_text("utf-8", errors="replace").strip() if isfile(file) else ""
+        except OSError as error:
+            self._refuse(file, f"cannot be read ({error.strerror})")
+            return ""
 
     def _read_splits(self, base: Path) -> None:
         """List the clips of `<split>/<style>/…`, and refuse what lies outside the folder of the splits."""
