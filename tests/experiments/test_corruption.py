@@ -130,13 +130,6 @@ def test_a_condition_that_changed_no_clip_does_not_count():
     }
 
 
-def test_clean_footage_and_a_condition_are_needed():
-    for function in (condition_scores, corruption_means, losses):
-        for table in (two(ALL), two(ALL, "rain", 3)):
-            with pytest.raises(ValueError, match="at least one condition"):
-                function(table)
-
-
 CLEAN_ROWS = judged([[1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 1, 1]], dancers=FOUR)
 FOGGY = judged([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 1, 1]], "mild_fog", 2, dancers=FOUR)
 FOGGIER = judged([[1, 1, 0], [0, 0, 0], [1, 1, 1], [1, 1, 0]], "mild_fog", 2, seed=1, dancers=FOUR)
