@@ -207,13 +207,6 @@ class Dataset:
         frames = (np.ascontiguousarray(self.frames[part]) for part in self.clip_slices)
         return tuple(hashlib.sha256(part).hexdigest()[:16] for part in frames)
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Return, by style, the numbers of clips and of frames kept, read, and dropped by reason (Table 1)."""
-        table = {style: Counter(kept=0, seen=0, clips=0) for style in self.styles}
-        for clip in self.clips:
-            table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
-        return {style: dict(row) for style, row in table.items()}
-
 
 def _consecutive(counts: Sequence[int]) -> tuple[slice, ...]:
     """Return the places of parts of the given lengths, one after the other."""

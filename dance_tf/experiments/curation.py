@@ -34,12 +34,11 @@ def describe_data(dataset: Dataset, source: str) -> dict[str, object]:
 def frames_by_style(dataset: Dataset) -> pd.DataFrame:
     """Count frames (Table 1): columns style, clips, seen, one for each reason a frame is dropped for, kept."""
     rows = [
-        {"style": style, "clips": count["clips"], "seen": count["seen"]}
-        | {reason: count.get(reason, 0) for reason in REASONS}
-        | {"kept": count["kept"]}
-        for style, count in dataset.counts().items()
+        {"style": clip.style, "clips": 1, "seen": clip.seen, **dict(clip.dropped), "kept": clip.kept}
+        for clip in dataset.clips
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=["style", "clips", "seen", *REASONS, "kept"]).groupby("style").sum()
+    return table.loc[list(dataset.styles)].astype(int).reset_index()
 
 
 def filter_scores(workspace: Workspace) -> pd.DataFrame:
