@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.output import atomic_folder
@@ -34,7 +32,7 @@ from dance_tf.experiments.training import (
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
 from dance_tf.video.files import whole_file
-from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
+from dance_tf.video.workers import call_each, named_scheduler
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 # columns of measurements that stay text, even if their values look like numbers
@@ -215,11 +213,8 @@ class Experiment:
             return
         data, work = str(self.workspace.dataset), str(self.workspace.work)
         ahead = "2*n_jobs" if self.jobs > 1 or named_scheduler() else 1
-        with worker_pool(max(self.jobs, 2)):
-            parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
-            done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
-            for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(True), unit="run"):
-                pass
+        tasks = [(data, spec, work) for spec in specs]
+        call_each(step, tasks, title, max(self.jobs, 2), batch_size=1, pre_dispatch=ahead)
 
 
 def _copy(file: Path, to: Path) -> None:

@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from dance_tf.corruption.clips import FrameRequest, compress_file, degrade_file, middle_under
 from dance_tf.corruption.conditions import degrade, find_condition
@@ -22,7 +20,7 @@ from dance_tf.model.provenance import source_hash
 from dance_tf.video.files import whole_file
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.workers import call_each
 
 TIMEOUT_SECONDS = 120.0  # for one condition on one clip
 MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and several copies are held
@@ -126,11 +124,8 @@ def corrupt_clips(
     Raises:
         ReadError: all clips were refused.
     """
-    with worker_pool(processes):
-        parallel = joblib.Parallel(return_as="generator")
-        reasons = parallel(joblib.delayed(_corrupt_clip)(clip, tuple(dict.fromkeys(corruptions))) for clip in clips)
-        hidden = bar_hidden(True)
-        reasons = list(tqdm(reasons, total=len(clips), desc="corrupted clips", disable=hidden, unit="clip"))
+    tasks = [(clip, tuple(dict.fromkeys(corruptions))) for clip in clips]
+    reasons = call_each(_corrupt_clip, tasks, "corrupted clips", processes)
     refused = {clip.clip_id: reason for clip, reason in zip(clips, reasons, strict=True) if reason}
     if clips and len(refused) == len(clips):
         raise ReadError(f"none of the {len(clips)} held-out clips can be corrupted: {reasons[0]}")

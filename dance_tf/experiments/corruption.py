@@ -9,10 +9,8 @@ one of them. `judged` is always the table of `judge_corrupted`.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.corruption.conditions import CONDITIONS
@@ -40,7 +38,7 @@ from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, H
 from dance_tf.experiments.training import key_of, one_thread
 from dance_tf.model.provenance import source_hash
 from dance_tf.model.settings import TrainingSettings
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.workers import call_each
 
 EVERYTHING = "all families"  # all conditions that training uses, taken together
 LEVEL = ["condition", "severity"]
@@ -77,15 +75,14 @@ def judge_corrupted(
         held_out = {clip.clip_id: clip for clip in found if clip.clip_id in accepted}
         # runs of two names may be equal, and still be tested under different corruptions
         todo = {(run.key, tuple(dict.fromkeys(each))): run for runs, each in plan for run in runs}
-        with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
-            parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
-            own = [[held_out[name] for name in run.test.clip_ids if name in held_out] for run in todo.values()]
-            tables = parallel(
-                joblib.delayed(_judge)(run, clips, each)
-                for ((_, each), run), clips in zip(todo.items(), own, strict=True)
-            )
-            bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
-            judged = dict(zip(todo, bar, strict=True))
+        tasks = [
+            (run, [held_out[name] for name in run.test.clip_ids if name in held_out], each)
+            for (_, each), run in todo.items()
+        ]
+        # joblib runs a single worker in this process, with other threads
+        jobs, ahead = max(experiment.jobs, 2), "2*n_jobs" if experiment.jobs > 1 else 1
+        tables = call_each(_judge, tasks, "networks", jobs, pre_dispatch=ahead)
+        judged = dict(zip(todo, tables, strict=True))
         parts = [
             judged[run.key, tuple(dict.fromkeys(each))].assign(run=run.key, name=run.spec.name)
             for runs, each in plan

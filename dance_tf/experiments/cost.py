@@ -90,7 +90,7 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
     size = {"width": max(32, width - width % 2), "height": max(32, height - height % 2)}
     settings = StudioSettings(1, 1, frames / FRAME_RATE, frame_rate=FRAME_RATE, faults=False, **size)
     folder = Path(work) / f"timed-{settings.width}x{settings.height}-{frames}"
-    synthesize(folder, settings, progress=False)
+    synthesize(folder, settings)
     return next(folder.rglob("*.mp4")), (settings.width, settings.height), True
 
 

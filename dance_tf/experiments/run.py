@@ -110,7 +110,6 @@ def train_model(
     settings: TrainingSettings | Sequence[TrainingSettings],
     out: Path,
     seed: int = 0,
-    progress: bool = True,
     reading: Mapping[str, object] | None = None,
 ) -> Evaluation:
     """Train on a split, write the model folder, and score the held-out part.
@@ -132,7 +131,7 @@ def train_model(
     check_styles([style for style in dataset.styles if style not in unlearnt])
     out = Path(out).resolve()
     checkpoints = out.with_name(f".{out.name}.unfinished")
-    trained = [_train(dataset, split, each, checkpoints, seed, progress) for each in candidates]
+    trained = [_train(dataset, split, each, checkpoints, seed) for each in candidates]
     pairs = [(model, each) for each, (model, _) in zip(candidates, trained, strict=True)]
     tried = [_validation_accuracy(dataset, split, *pair) for pair in pairs] if len(pairs) > 1 else [0.0]
     best = int(np.argmax(tried))
@@ -175,7 +174,7 @@ def train_model(
 
 
 def _train(
-    dataset: Dataset, split: Split, settings: TrainingSettings, checkpoints: Path, seed: int, progress: bool
+    dataset: Dataset, split: Split, settings: TrainingSettings, checkpoints: Path, seed: int
 ) -> tuple[keras.Model, Path]:
     """Return a trained network and the folder of its checkpoints, from which the same call resumes after a kill."""
     parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
@@ -184,8 +183,8 @@ def _train(
     encoder = None
     try:
         if strategy_of(settings.strategy).grows_autoencoder:
-            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
-        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
+            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress=True)[-1]
+        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress=True)
     except DivergedError:
         shutil.rmtree(unfinished)
         with suppress(OSError):  # checkpoints of other settings stay

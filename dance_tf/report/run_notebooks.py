@@ -46,9 +46,7 @@ def notebook_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.ipynb") if re.match(r"\d\d_", path.name))
 
 
-def run_profile(
-    profile: Path | str, notebooks: Path, run_folder: Path, progress: bool = True, from_records: bool = False
-) -> Path:
+def run_profile(profile: Path | str, notebooks: Path, run_folder: Path, from_records: bool = False) -> Path:
     """Run all notebooks of a folder with a profile, write the report and return the path of REPORT.md.
 
     All notebooks run, also after an interrupted run. Training is cached, so the second run gives the same numbers.
@@ -101,7 +99,7 @@ def run_profile(
         "profile": _from_root(profile, ROOT / "notebooks"),
         "from_records": from_records,
     }
-    bar = tqdm(paths, desc=profile.stem, unit="notebook", disable=not progress, dynamic_ncols=True)
+    bar = tqdm(paths, desc=profile.stem, unit="notebook", dynamic_ncols=True)
     with kernel_environment():
         for order, path in zip(orders, bar, strict=True):
             bar.set_postfix_str(path.stem)

@@ -21,7 +21,7 @@ from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
 from dance_tf.video.files import whole_file
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.workers import call_each, worker_pool
 
 SETTINGS_FILE = "studio.json"
 CONSENT = "made up"  # no person was filmed
@@ -106,9 +106,7 @@ def write_manifest(out: Path, rows: Iterable[tuple[str, ...]]) -> Path:
     return out / "manifest.csv"
 
 
-def synthesize(
-    out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None, progress: bool = True
-) -> Path:
+def synthesize(out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None) -> Path:
     """Write all clips as mp4 files, with `manifest.csv` and a truth file for each; finished clips are kept.
 
     Args:
@@ -123,12 +121,7 @@ def synthesize(
     out = Path(out).resolve()
     claim_folder(out, settings)
     todo = settings.clips()
-    with worker_pool(jobs, scheduler):
-        made = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_write_clip)(out, settings, style, dancer) for style, dancer in todo
-        )
-        for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):
-            pass
+    call_each(_write_clip, [(out, settings, *pair) for pair in todo], "clips", jobs, scheduler)
     rows = [("path", "style", "dancer", "source", "consent")]
     for style, dancer in sorted(todo):
         rows.append((f"{clip_id(style, dancer)}.mp4", STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT))
@@ -146,9 +139,7 @@ def _render_array(settings: StudioSettings, style: int, dancer: int) -> tuple[Cl
     return Clip(Path(name), truth.style, truth.dancer, name, "synthetic", CONSENT), frames, rendered.timestamps, truth
 
 
-def render_arrays(
-    settings: StudioSettings, jobs: int = 1, progress: bool = False
-) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
+def render_arrays(settings: StudioSettings, jobs: int = 1) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
     """Yield all clips by dancer, in the size of a network's input, without a codec (no PyAV and FFmpeg).
 
     Yields:
@@ -158,7 +149,7 @@ def render_arrays(
     made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
         joblib.delayed(_render_array)(settings, style, dancer) for style, dancer in todo
     )
-    yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
+    yield from tqdm(made, total=len(todo), desc="clips", unit="clip")
 
 
 def folder_settings(footage: Path) -> StudioSettings | None:

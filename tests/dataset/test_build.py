@@ -15,7 +15,7 @@ SMALL = StudioSettings(styles=3, dancers=1, seconds=1.0, frame_rate=6.0, width=9
 @pytest.fixture
 def footage(tmp_path):
     """Three clips."""
-    synthesize(tmp_path / "clips", SMALL, progress=False)
+    synthesize(tmp_path / "clips", SMALL)
     return tmp_path / "clips"
 
 
@@ -61,5 +61,5 @@ def test_arrays_have_the_truth_of_the_same_clips_as_files(footage, tmp_path, cap
     assert len(truths) == len(list(tmp_path.glob("arrays/truth/**/*.json"))) == 3
     for name, text in truths.items():
         assert (tmp_path / "arrays" / name).read_text() == text
-    synthesize_arrays(tmp_path / "arrays", SMALL, progress=True)
+    synthesize_arrays(tmp_path / "arrays", SMALL)
     assert "clips: 100%" in capfd.readouterr().err

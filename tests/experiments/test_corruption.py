@@ -272,7 +272,7 @@ def experiment(monkeypatch, tmp_path):
         for name in ("a", "b", "gone")
     ]
     monkeypatch.setattr(module, "find_held_out", lambda *_: clips)
-    monkeypatch.setattr(module, "joblib", SimpleNamespace(Parallel=lambda **_: list, delayed=lambda step: step))
+    monkeypatch.setattr(module, "call_each", lambda step, tasks, *_, **__: [step(*task) for task in tasks])
     monkeypatch.setattr(Run, "load_model", lambda run: StubModel())
 
     def load(clip, corruption):

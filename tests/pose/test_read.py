@@ -141,7 +141,7 @@ def dance(tmp_path_factory):
     """A drawn clip of two seconds without faults: its file, and the clip with its true joints."""
     settings = StudioSettings(1, 1, 2.0, seed=7, width=288, height=512, faults=False)
     folder = tmp_path_factory.mktemp("drawn")
-    synthesize(folder / "footage", settings, progress=False)
+    synthesize(folder / "footage", settings)
     [pair] = settings.clips()
     return folder / "footage" / f"{clip_id(*pair)}.mp4", RenderedClip(*pair, settings)
 
