@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -28,7 +27,7 @@ from dance_tf.synthesis.truth import ClipTruth, moving_cameras
 from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import GRACE, READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import worker_pool
+from dance_tf.video.workers import call_each
 
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
@@ -192,8 +191,7 @@ def write_strips(
         if changed.get(place, -1) < changed.get(part, math.inf)
     ]
     if todo:
-        with worker_pool(jobs, scheduler):
-            faults = joblib.Parallel()(joblib.delayed(_draw)(*paths, source, read) for paths in todo)
+        faults = call_each(_draw, [(*paths, source, read) for paths in todo], "strips", jobs, scheduler)
         close_pool()
         if missing := [fault for fault in faults if fault]:
             raise StripError(f"{len(missing)} of {len(rows)} strips could not be drawn: {missing[0]}")

@@ -21,7 +21,7 @@ from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
 from dance_tf.video.files import whole_file
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.workers import call_each, worker_pool
+from dance_tf.video.workers import call_each
 
 SETTINGS_FILE = "studio.json"
 CONSENT = "made up"  # no person was filmed
@@ -180,9 +180,6 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     settings = folder_settings(footage)
     if settings is None:
         return {}
-    with worker_pool(jobs):
-        # a batch is a dancer, so that each room is drawn once
-        drawn = joblib.Parallel(batch_size=settings.styles)(
-            joblib.delayed(_plate)(settings, *indices) for indices in settings.clips()
-        )
+    tasks = [(settings, *indices) for indices in settings.clips()]
+    drawn = call_each(_plate, tasks, "plates", jobs, batch_size=settings.styles)  # a dancer: each room is drawn once
     return {name: plate for name, plate in drawn if plate is not None}
