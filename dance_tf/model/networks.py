@@ -1,6 +1,7 @@
 """The networks that the paper compares (Tables 2 and 4), each a function from its settings to a Keras model.
 
-All read uint8 frames and return softmax probabilities. The CNN path gives 512 features, the encoder 1024.
+All are uncompiled, read uint8 frames [batch, 128, 128, 1] (or what their docstring says) and return softmax
+probabilities [batch, classes]. The CNN path gives 512 features, the encoder 1024.
 `strategy_of` also takes a user's own network.
 """
 
@@ -139,16 +140,7 @@ def hybrid_vector(
 
 
 def build_hybrid(settings: NetworkSettings, name: str, **paths: bool) -> keras.Model:
-    """Return a network of single frames: a `hybrid_vector` of the given paths, and a head.
-
-    Args:
-        settings: shape of the paths and the head.
-        name: of the model.
-        paths: those of `hybrid_vector`: cnn, autoencoder, attention.
-
-    Returns:
-        uncompiled model from uint8 frames [batch, 128, 128, 1] to probabilities [batch, classes].
-    """
+    """Return a network of single frames: a `hybrid_vector` of the given `paths` (its arguments), and a head."""
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     return keras.Model(frames, head(hybrid_vector(frames, settings, **paths), settings), name=name)
 
@@ -184,10 +176,7 @@ def build_fusion(settings: NetworkSettings) -> keras.Model:
 def build_cnn_lstm(settings: NetworkSettings) -> keras.Model:
     """Return CNN + LSTM over `settings.sequence_length` consecutive frames; it classifies the last one.
 
-    The paper gives neither units nor length. A training step costs as much as the CNN path on every frame.
-
-    Returns:
-        uncompiled model from uint8 [batch, sequence_length, 128, 128, 1] to probabilities [batch, classes].
+    It reads uint8 [batch, sequence_length, 128, 128, 1]. The paper gives neither units nor length.
 
     Reference:
         CNN + LSTM of section 4.3; long short-term memory (Hochreiter and Schmidhuber 1997).
@@ -205,12 +194,7 @@ def build_cnn_lstm(settings: NetworkSettings) -> keras.Model:
 def build_resnet(settings: NetworkSettings) -> keras.Model:
     """Return ResNet-18 on gray frames, or ResNet-50 of keras.applications on gray frames repeated as three channels.
 
-    The feature vector, layer "resnet_vector", has 8 × width numbers for ResNet-18 and 2048 for ResNet-50. A training
-    step on one core of a 2-core machine takes, per frame: 1.6 ms at width 8, 6 ms at 16, 10 ms at 32, 35 ms at 64, and
-    140 ms for ResNet-50; the paper's hybrid takes 2.1 ms.
-
-    Returns:
-        uncompiled model from uint8 [batch, 128, 128, 1] to probabilities [batch, classes].
+    The feature vector, layer "resnet_vector", has 8 × width numbers for ResNet-18 and 2048 for ResNet-50.
 
     Raises:
         ValueError: a depth other than 18 and 50, or ImageNet's weights that cannot be downloaded.
