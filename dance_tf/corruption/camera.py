@@ -115,7 +115,6 @@ def blur_by_motion(
 
     Args:
         motion_blur_length: mean length as a share of the short side of the frame.
-        clip: the whole clip, if `frames` are some of its frames.
     """
     blurred = np.empty_like(frames)
     length = motion_blur_length * min(frames.shape[1:])

@@ -28,7 +28,7 @@ def estimate_background(frames: np.ndarray, indices: np.ndarray | None = None) -
 
     Args:
         frames: uint8 [n, h, w]; only the frames used are read.
-        indices: int64 [m], the frames to choose from; all by default. At least one.
+        indices: int64 [m], the frames to choose from, at least one; all by default.
     """
     indices = np.arange(len(frames)) if indices is None else indices
     count = min(BACKGROUND_FRAMES, len(indices))

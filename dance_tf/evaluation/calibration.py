@@ -1,6 +1,7 @@
 """How sure a classifier may be: calibrated confidence, and sets of styles that hold the true one as often as promised.
 
 All of it is fitted on clips of dancers that the network has not learnt from, and holds for other new dancers.
+`probabilities` are [n, classes], the mean of each clip, and `labels` int64 [n].
 """
 
 from __future__ import annotations
@@ -29,10 +30,6 @@ def scale_confidence(probabilities: np.ndarray, temperature: float) -> np.ndarra
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature with the smallest cross-entropy, between 0.2 and 10.
-
-    Args:
-        probabilities: [n, classes], mean of each clip.
-        labels: int64 [n].
 
     Reference:
         Guo et al. 2017, "On Calibration of Modern Neural Networks".

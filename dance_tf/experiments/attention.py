@@ -66,11 +66,9 @@ def held_out_weights(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> pd
 
 
 def freeze_gates(network: keras.Model, frames: np.ndarray) -> None:
-    """Replace the weights that channel attention computes for each frame by their means over frames.
+    """Replace in place the weights that channel attention computes for each frame by their means over frames.
 
-    Args:
-        network: with channel attention; changed in place.
-        frames: uint8 [n, 128, 128, 1], in the network's view.
+    `frames` are those of `attention_weights`.
     """
     means = {name: weights.mean(axis=0) for name, weights in attention_weights(network, frames).items()}
     for layer, *_ in attention_blocks(network):

@@ -202,8 +202,7 @@ def merge_detections(found: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Replace detections that overlap by their mean, weighted by score (weighted non-maximum suppression).
 
     Args:
-        found: float [n, k], each with x, y of the middle, width and height first.
-        scores: float [n].
+        found: float [n, k], each with x, y of the middle, width and height first; `scores` are float [n].
 
     Returns:
         float [m, k], in descending order of the best score of each group.
