@@ -132,7 +132,7 @@ def test_an_older_model_is_compared_with_its_dataset_as_a_whole(trained, dataset
 def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, monkeypatch, strategy, view, length):
     grown = []
 
-    def grow(dataset, split, settings, *others):  # to train one would take most of the time
+    def grow(dataset, split, settings, *others, **named):  # to train one would take most of the time
         frames, _ = FrameSequence(dataset, split.train, growth_settings(settings), 0, reconstruct=True)[0]
         grown.append(frames.shape[1:])
         return [(build_autoencoder(), None)]
