@@ -108,7 +108,7 @@ def synthesize(
         from dance_tf.dataset.build import synthesize_arrays
 
         try:
-            synthesize_arrays(check_place(out, ARRAYS), settings, jobs, progress=True)
+            synthesize_arrays(check_place(out, ARRAYS), settings, jobs)
         except KeyboardInterrupt:
             fail("interrupted; nothing was written, and the same command starts from the beginning")
     else:

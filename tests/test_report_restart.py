@@ -17,7 +17,7 @@ from dance_tf.pose.weights import CACHE_VARIABLE
 ROOT = Path(__file__).resolve().parents[1]
 RUN_SOME = (
     "import sys; from pathlib import Path as P; from dance_tf.report.run_notebooks import run_profile as run; "
-    "run(*map(P, sys.argv[1:]), progress=False)"
+    "run(*map(P, sys.argv[1:]))"
 )
 TIMED = ("cost", "speed")  # measured times, which differ from run to run
 KILLED_AT = (  # files that show how far a report has come

@@ -133,7 +133,7 @@ def test_a_report_is_rebuilt_from_its_records_bit_for_bit(finished, join_noteboo
         path.unlink()
     given = {"run_folder": str(report), "profile": profile, "from_records": True}
     join_notebooks(tmp_path / "notebooks" / "00_all_notebooks.ipynb", **given)
-    run_profile(profile, tmp_path / "notebooks", report, progress=False, from_records=True)
+    run_profile(profile, tmp_path / "notebooks", report, from_records=True)
     assert {path: path.read_bytes() for path in made} == expected
     refused = CliRunner().invoke(app, ["report", profile, "--out", str(tmp_path / "new"), "--from-records"])
     assert refused.exit_code == FAILED and "no stored runs" in refused.stderr

@@ -52,21 +52,13 @@ _WEIGHTED = re.compile(r"(?<!un)weighted|micro|pooled", re.IGNORECASE)
 
 
 class TableAudit(NamedTuple):
-    """Result of the audit of a CSV table.
+    """Result of the audit of a CSV table."""
 
-    Attributes:
-        findings: row by row, then those on means; empty if there is no contradiction.
-        read: name of the score of each column that was read as one.
-        unread: other columns that hold numbers.
-        rows: number of rows.
-        judged: number of rows with at least two scores that limit each other, or that are means of others.
-    """
-
-    findings: tuple[Finding, ...]
-    read: dict[str, str]
-    unread: tuple[str, ...]
-    rows: int
-    judged: int
+    findings: tuple[Finding, ...]  # row by row, then those on means; empty if there is no contradiction
+    read: dict[str, str]  # name of the score of each column that was read as one
+    unread: tuple[str, ...]  # other columns that hold numbers
+    rows: int  # number of rows
+    judged: int  # number of rows with at least two scores that limit each other, or that are means of others
 
 
 def audit_csv(
@@ -80,7 +72,6 @@ def audit_csv(
 
     Args:
         path: CSV in UTF-8, separated by commas, semicolons or tabs; the first line contains the column names.
-        classes: number of classes, at least 2.
         supports: frames (or clips) of each class in the set that each row was computed on.
         averaged: rows are means over several test sets (folds), and `supports` are those of all of them together.
             Rules that need supports are then applied with `rules.FOLD_SLACK`.
@@ -279,17 +270,11 @@ def row_in_percent(label: str, **scores: float) -> PublishedRow:
 
 
 class OwnAudit(NamedTuple):
-    """Result of the audit of our scores.
+    """Result of the audit of our scores."""
 
-    Attributes:
-        rows: number of audited rows.
-        findings: contradictions, each of them a fault of ours.
-        runs: number of scored runs, which are audited with the class sizes of their test sets.
-    """
-
-    rows: int
-    findings: tuple[Finding, ...]
-    runs: int = 0
+    rows: int  # number of audited rows
+    findings: tuple[Finding, ...]  # contradictions, each of them a fault of ours
+    runs: int = 0  # number of scored runs, which are audited with the class sizes of their test sets
 
 
 def audit_confusions(confusions: Mapping[str, np.ndarray]) -> OwnAudit:

@@ -34,21 +34,13 @@ class Range(NamedTuple):
 
 
 class RoundingInterval(NamedTuple):
-    """A printed number and the interval of values that round to it.
+    """A printed number and the interval of values that round to it."""
 
-    Attributes:
-        text: as printed.
-        low: smallest fraction (0.97 for 97 %) that rounds to the number.
-        high: largest fraction that rounds to it.
-        scale: 100 if it is printed in percent, else 1.
-        decimals: number of printed decimals.
-    """
-
-    text: str
-    low: float
-    high: float
-    scale: int = 1
-    decimals: int = 2
+    text: str  # as printed
+    low: float  # smallest fraction (0.97 for 97 %) that rounds to the number
+    high: float  # largest fraction that rounds to it
+    scale: int = 1  # 100 if it is printed in percent, else 1
+    decimals: int = 2  # number of printed decimals
 
 
 class PublishedRow(NamedTuple):
@@ -102,7 +94,6 @@ def parse_score(text: str, percent: bool = False) -> RoundingInterval | None:
     decimals, zeros or nines after the tenth decimal are treated as binary rounding errors.
 
     Args:
-        text: the table cell.
         percent: read a number without a percent sign as percent.
 
     Returns:

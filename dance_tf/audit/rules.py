@@ -33,22 +33,15 @@ class AuditError(ValueError):
 
 
 class Finding(NamedTuple):
-    """Printed numbers that contradict each other.
+    """Printed numbers that contradict each other."""
 
-    Attributes:
-        row: table row or place of the statement.
-        rule: short name of the violated rule.
-        level: "impossible": no set of predictions gives these numbers, under the assumptions in the message;
-            "implausible": only under the conditions in the message.
-        message: one sentence with the numbers.
-        values: the numbers as printed: pairs of name and text.
-    """
-
-    row: str
-    rule: str
+    row: str  # table row or place of the statement
+    rule: str  # short name of the violated rule
+    # "impossible": no set of predictions gives these numbers, under the assumptions in the message; "implausible":
+    # only under the conditions in the message
     level: Level
-    message: str
-    values: tuple[tuple[str, str], ...]
+    message: str  # one sentence with the numbers
+    values: tuple[tuple[str, str], ...]  # the numbers as printed: pairs of name and text
 
     def to_json(self) -> dict:
         """Return all attributes, with `values` as an object."""
@@ -68,7 +61,6 @@ def audit_row(
 
     Args:
         row: macro scores as printed, any subset of them.
-        classes: number of classes, at least 2.
         supports: frames (or clips) of each class in the scored set; may contain zeros. Without supports only the rules
             that hold for all class sizes are applied.
         averaged: the row contains means over several test sets (folds, repeats), and `supports` are those of all of

@@ -60,18 +60,12 @@ def augment_with_backgrounds(
     Args:
         frames: uint8 [n, h, w, 1].
         backgrounds: uint8 [n, h, w, 1], the background of the clip of each frame.
-        generator: the same state gives the same result.
         families: the families of conditions, from `SPATIAL_FAMILIES`.
         window: number of consecutive frames that get the same condition; divides n.
 
     Raises:
-        ValueError: an unknown family, another dtype or shape, or different shapes.
         ModuleNotFoundError: "compression" is used and PyAV is not installed.
     """
-    check_families(families)
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 1 or frames.shape != backgrounds.shape:
-        shapes = f"frames {list(frames.shape)} and backgrounds {list(backgrounds.shape)}"
-        raise ValueError(f"{shapes} must both be uint8 [n, h, w, 1]")
     frames, backgrounds = np.array(frames), np.array(backgrounds)
     planes, still = frames[..., 0], backgrounds[..., 0]  # views
     count = len(frames) // window
@@ -108,10 +102,8 @@ def small_effect(
     """Apply an effect to independent pictures as if they had been resized from `SOURCE_SIDE` after it.
 
     Args:
-        effect: of a condition.
         pictures: uint8 [n, h, w], without black bars; those larger than `SOURCE_SIDE` are their own footage.
         seconds: float64 [n], the time of each.
-        generator: for random effects.
         settings: keywords of the effect for the footage.
     """
     ratio, settings = max(1.0, SOURCE_SIDE / min(pictures.shape[1:])), dict(settings)

@@ -91,7 +91,6 @@ def motion_blur_lengths(
     Args:
         length: mean over the clip, in pixels; each frame's is within 50 % of it.
         seconds: float64 [n] of the frames.
-        generator: for rates and phases.
         clip_seconds: of all frames of the clip, if `seconds` are some of them.
     """
     rates, phases = generator.uniform(*SWAY_RATES.value, 3), generator.uniform(0, 2 * np.pi, 3)
@@ -116,7 +115,6 @@ def blur_by_motion(
 
     Args:
         motion_blur_length: mean length as a share of the short side of the frame.
-        clip: the whole clip, if `frames` are some of its frames.
     """
     blurred = np.empty_like(frames)
     length = motion_blur_length * min(frames.shape[1:])

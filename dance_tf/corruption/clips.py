@@ -22,7 +22,7 @@ from dance_tf.corruption.conditions import degrade, find_condition
 from dance_tf.corruption.light import sample_indices
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.luma import fit_luma
-from dance_tf.video.settings import READ_DEFAULTS
+from dance_tf.video.settings import READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
 
 SEGMENT_FRAMES = KEYFRAMES.value
@@ -56,10 +56,7 @@ def degrade_file(
     """Read a file once and return uint8 [n, 128, 128] for each request.
 
     Args:
-        path: the file.
         seconds: float64 [n], times of the frames that curation kept.
-        requests: which frames, under which conditions.
-        heartbeat: called often.
 
     Raises:
         ReadError: the file cannot be read, the picture size changes, or a kept frame is missing.
@@ -69,7 +66,7 @@ def degrade_file(
     wanted = np.unique(np.concatenate([samples, *(request.places for request in requests)]))
     frames, aspect = {}, 1.0
     coded: list[dict[int, np.ndarray]] = [{} for _ in requests]
-    for places, times, pictures, aspect in _segments(path, seconds, heartbeat):
+    for places, times, pictures, aspect in segments(path, seconds, heartbeat):
         for request, squares in zip(requests, coded, strict=True):
             chosen = np.isin(places, request.places)
             if request.coded and chosen.any():
@@ -97,7 +94,7 @@ def middle_under(
 ) -> list[np.ndarray]:
     """Return the middle frame of the first segment of a file under each condition, at its own size: uint8 [h, w]."""
     cv2.setNumThreads(1)
-    _, times, pictures, _ = next(_segments(path, np.empty(0), heartbeat))
+    _, times, pictures, _ = next(segments(path, np.empty(0), heartbeat))
     found = []
     for request in requests:
         found.append(request.apply(pictures, times)[len(pictures) // 2].copy())
@@ -109,7 +106,7 @@ def compress_file(
     path: Path, crf_values: tuple[float, ...], heartbeat: Callable[[], None] = no_heartbeat
 ) -> pd.DataFrame:
     """Measure H.264 on the first segment of a file (`measure_compression`), at its own size (px) and frame rate."""
-    _, times, pictures, _ = next(_segments(path, np.empty(0), heartbeat))
+    _, times, pictures, _ = next(segments(path, np.empty(0), heartbeat))
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else FRAMES_PER_SECOND
     size = "{1}×{0}".format(*pictures.shape[1:])
     return measure_compression(pictures, crf_values, rate).assign(**{"frame (px)": size, "frames/s": f"{rate:.3g}"})
@@ -119,8 +116,8 @@ def _square(picture: np.ndarray, aspect: float) -> np.ndarray:
     return fit_luma(picture, READ_DEFAULTS.size, READ_DEFAULTS.fit, aspect)
 
 
-def _segments(
-    path: Path, kept_seconds: np.ndarray, heartbeat: Callable[[], None]
+def segments(
+    path: Path, kept_seconds: np.ndarray, heartbeat: Callable[[], None], read: ReadSettings = READ_DEFAULTS
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
     """Yield a clip at its own size, `SEGMENT_FRAMES` frames at a time.
 
@@ -129,7 +126,7 @@ def _segments(
     """
     from dance_tf.video.frames import open_footage
 
-    reader = open_footage(path, replace(READ_DEFAULTS, threads=1))
+    reader = open_footage(path, replace(read, threads=1))
     pictures, kept_seconds = reader.pictures(), np.append(kept_seconds, np.inf)
     while True:
         segment: list[tuple[float, np.ndarray]] = []

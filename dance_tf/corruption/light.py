@@ -145,7 +145,6 @@ def add_backlight(
         gamma: exponent for the dancer's gray levels of 0..1; above 1 darkens.
         fill: 0..1, the share of the front light that remains on the dancer.
         glow: 0..1, how close to white the background is at the brightest point of the lamp.
-        clip: the whole clip, if `frames` are some of its frames.
     """
     height, width = frames.shape[1:]
     lamp = lamp_mask(height, width, generator)

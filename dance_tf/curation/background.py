@@ -13,15 +13,10 @@ UNSTEADY_SHARE = 0.35  # share of the picture that may be unsteady before the ba
 
 @dataclass(frozen=True)
 class Background:
-    """The background of a clip.
+    """The background of a clip."""
 
-    Attributes:
-        picture: uint8 [h, w], the temporal median of the frames.
-        valid: False if the camera moves too much for a background.
-    """
-
-    picture: np.ndarray
-    valid: bool
+    picture: np.ndarray  # uint8 [h, w], the temporal median of the frames
+    valid: bool  # False if the camera moves too much for a background
 
 
 def estimate_background(frames: np.ndarray, indices: np.ndarray | None = None) -> Background:
@@ -33,14 +28,9 @@ def estimate_background(frames: np.ndarray, indices: np.ndarray | None = None) -
 
     Args:
         frames: uint8 [n, h, w]; only the frames used are read.
-        indices: int64 [m], the frames to choose from; all by default. At least one.
-
-    Raises:
-        ValueError: no frames.
+        indices: int64 [m], the frames to choose from, at least one; all by default.
     """
     indices = np.arange(len(frames)) if indices is None else indices
-    if len(indices) == 0:
-        raise ValueError("no frames to estimate a background from")
     count = min(BACKGROUND_FRAMES, len(indices))
     sample = frames[indices[np.unique(np.linspace(0, len(indices) - 1, count).round().astype(int))]]
     picture = np.rint(np.median(sample, axis=0)).astype(np.uint8)

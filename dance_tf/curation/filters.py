@@ -25,34 +25,21 @@ CONTRAST_FRAMES = 32  # frames at most that the contrast of a clip is measured o
 
 @dataclass(frozen=True)
 class CurationSettings:
-    """The thresholds of curation, fitted on synthetic clips and tested on those of other dancers.
+    """The thresholds of curation, fitted on synthetic clips and tested on those of other dancers."""
 
-    Attributes:
-        blank_entropy: bits; a frame whose gray values have less entropy is blank.
-        blur_relative: a frame is blurred if its sharpness is below this share of the clip's median.
-        blur_absolute: gray levels; a frame with less sharpness is blurred in any clip.
-        still_energy: gray levels; with less motion energy nobody dances, in a clip of full contrast.
-        still_contrast: gray levels; for a clip with less contrast, `still_energy` is lowered in proportion.
-        still_lag: seconds between the two frames that motion is measured on.
-        still_seconds: length of the running median over motion energy.
-        still_shortest: seconds; a shorter rest is part of a dance.
-        nobody_energy: gray levels; with less motion energy (lowered as `still_energy`), frames without a skeleton show
-            an empty room. With more, somebody dances whom the pose network does not recognise. Unlike the others, this
-            one was chosen by hand: empty rooms of seed 0 have at most 2.1, filmed dancers without a skeleton at least
-            6.4.
-        nobody_coverage: skeletons decide nothing in a clip with a smaller share of pictures with a skeleton.
-    """
-
-    blank_entropy: float = 3.0
-    blur_relative: float = 0.49
-    blur_absolute: float = 2.5
-    still_energy: float = 0.5
-    still_contrast: float = 100.0
-    still_lag: float = 0.1
-    still_seconds: float = 0.5
-    still_shortest: float = 0.4
+    blank_entropy: float = 3.0  # bits; a frame whose gray values have less entropy is blank
+    blur_relative: float = 0.49  # a frame is blurred if its sharpness is below this share of the clip's median
+    blur_absolute: float = 2.5  # gray levels; a frame with less sharpness is blurred in any clip
+    still_energy: float = 0.5  # gray levels; with less motion energy nobody dances, in a clip of full contrast
+    still_contrast: float = 100.0  # gray levels; for a clip with less contrast, `still_energy` is lowered in proportion
+    still_lag: float = 0.1  # seconds between the two frames that motion is measured on
+    still_seconds: float = 0.5  # length of the running median over motion energy
+    still_shortest: float = 0.4  # seconds; a shorter rest is part of a dance
+    # gray levels; with less motion energy (lowered as `still_energy`), frames without a skeleton show an empty room.
+    # With more, somebody dances whom the pose network does not recognise. Unlike the others, this one was chosen by
+    # hand: empty rooms of seed 0 have at most 2.1, filmed dancers without a skeleton at least 6.4
     nobody_energy: float = 3.0
-    nobody_coverage: float = 0.5
+    nobody_coverage: float = 0.5  # skeletons decide nothing in a clip with a smaller share of pictures with a skeleton
 
 
 CURATION_DEFAULTS = CurationSettings()
@@ -61,50 +48,32 @@ NO_ONSETS = np.zeros((0, BANDS), np.float16)
 
 
 class DroppedFrame(NamedTuple):
-    """A frame that curation dropped.
+    """A frame that curation dropped."""
 
-    Attributes:
-        index: position among the frames that were read.
-        timestamp: seconds from the start of the clip.
-        reason: one of `REASONS`.
-        measure: the value that failed its threshold.
-    """
-
-    index: int
-    timestamp: float
-    reason: str
-    measure: float
+    index: int  # position among the frames that were read
+    timestamp: float  # seconds from the start of the clip
+    reason: str  # one of `REASONS`
+    measure: float  # the value that failed its threshold
 
 
 @dataclass(frozen=True)
 class CuratedClip:
-    """A clip ready for a network.
+    """A clip ready for a network."""
 
-    Attributes:
-        clip: what was curated.
-        frames: uint8 [n, 128, 128, 1], gray frames that were kept, in order of time.
-        timestamps: float64 [n], seconds from the start of the clip.
-        background: uint8 [128, 128, 1], the temporal median of the frames.
-        background_valid: False if the camera moves too much for a background.
-        seen: number of frames that were read.
-        dropped: the other frames, in order of time.
-        seconds: length of the clip.
-        skeletons: of the dancer at times of their own; without any time if they were not looked for.
-        cutouts: uint8 [m, 128, 128, 1], gray, the dancer alone on black at the times of the skeletons; black where the
-            dancer was not found.
-        onsets: float16 [k, 6], of the sound (`video.sound.read_onsets`); empty without sound or skeletons.
-    """
-
-    clip: Clip
-    frames: np.ndarray
-    timestamps: np.ndarray
-    background: np.ndarray
-    background_valid: bool
-    seen: int
-    dropped: tuple[DroppedFrame, ...]
-    seconds: float
+    clip: Clip  # what was curated
+    frames: np.ndarray  # uint8 [n, 128, 128, 1], gray frames that were kept, in order of time
+    timestamps: np.ndarray  # float64 [n], seconds from the start of the clip
+    background: np.ndarray  # uint8 [128, 128, 1], the temporal median of the frames
+    background_valid: bool  # False if the camera moves too much for a background
+    seen: int  # number of frames that were read
+    dropped: tuple[DroppedFrame, ...]  # the other frames, in order of time
+    seconds: float  # length of the clip
+    # of the dancer at times of their own; without any time if they were not looked for
     skeletons: Skeletons = NO_SKELETONS
+    # uint8 [m, 128, 128, 1], gray, the dancer alone on black at the times of the skeletons; black where the dancer
+    # was not found
     cutouts: np.ndarray = field(default_factory=NO_CUTOUTS.copy)
+    # float16 [k, 6], of the sound (`video.sound.read_onsets`); empty without sound or skeletons
     onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)
 
 
@@ -121,21 +90,14 @@ def curate_frames(
     """Keep or drop each frame of a clip, and estimate the background.
 
     Args:
-        clip: the source of the frames.
         frames: uint8 [n, h, w], n at least 1.
         timestamps: float64 [n], seconds from the start.
-        seconds: length of the clip.
-        settings: the thresholds.
-        heartbeat: called for each frame.
         held: the file that `frames` are in. Dropped frames are removed from it, and the result reads from it.
         skeletons: of the clip, if they were looked for: in a room without motion they tell that nobody is there.
 
     Raises:
-        ValueError: no frames, or a different number of timestamps.
         FrameFileError: the disk is not available any more.
     """
-    if len(frames) == 0 or len(frames) != len(timestamps):
-        raise ValueError(f"{len(frames)} frames and {len(timestamps)} timestamps")
     rows, columns = picture_area(frames.max(axis=0)[None])
     pictures = frames[:, rows, columns]
     bits, sharp = np.empty((2, len(frames)))
@@ -245,12 +207,7 @@ def score_curation(
     Returns:
         For each filter its reason, the numbers of frames planted (with the fault), dropped for it, and right (both);
         precision and recall, NaN if there is nothing to divide by.
-
-    Raises:
-        ValueError: the number of clips, or of frames of a clip, differs.
     """
-    if [len(clip) for clip in dropped] != [len(clip) for clip in truth]:
-        raise ValueError("dropped and truth have different numbers of clips or frames")
     found, real = (np.array([reason for clip in clips for reason in clip], str) for clips in (dropped, truth))
     scores = []
     for reason in REASONS:

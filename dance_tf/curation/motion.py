@@ -39,9 +39,6 @@ def motion_energy(
         frames: uint8 [n, h, w].
         timestamps: float64 [n], seconds, ascending.
         usable: bool [n]; other frames are ignored.
-        lag_seconds: time between the two frames compared.
-        median_seconds: length of the running median.
-        heartbeat: heartbeat, called for each comparison.
 
     Returns:
         float64 [n], gray levels; infinite if unusable or if there is nothing to compare with.
@@ -75,15 +72,11 @@ def _running_median(values: np.ndarray, timestamps: np.ndarray, seconds: float) 
 
 
 def change_beyond_camera(one: np.ndarray, two: np.ndarray) -> float:
-    """Return the change of the most active cell between two pictures, less what changes everywhere.
+    """Return the change of the most active cell between two pictures uint8 [h, w], less what changes everywhere.
 
     A pixel counts with the smaller of its change before and after registration: the first is 0 for captions over a
     shaking picture, the second for the background of a shaking camera. From the largest mean change of a cell,
     `NOISE_CELLS` times the median cell and the remains of the camera's motion (`CAMERA_PIXEL`) are subtracted.
-
-    Args:
-        one: uint8 [h, w].
-        two: uint8 [h, w].
 
     Returns:
         Gray levels; infinite if the pictures show different scenes.
@@ -115,8 +108,7 @@ def register(one: np.ndarray, two: np.ndarray, shift: tuple[float, float]) -> np
     McClure (1987), so that a dancer, who moves differently from the background, has little influence.
 
     Args:
-        one: float32 [h, w].
-        two: float32 [h, w].
+        one, two: float32 [h, w].
         shift: initial shift in pixels, right and down.
 
     Returns:

@@ -50,25 +50,10 @@ class CurationRow:
     r"""The result for one file; the fields are the columns of `curation.csv`.
 
     Text is made valid UTF-8: the byte E9 of a file name that is not UTF-8 becomes `\xe9`.
-
-    Attributes:
-        path: absolute path of the file.
-        clip_id: name in the catalog, with the clip's labels after it; all empty if it is not a clip.
-        start: seconds in the file where the clip starts, before `end`, 0 for the end of the file.
-        status: "kept" (every frame), "partly kept" or "refused".
-        reason: why not all of it was kept, in one line; empty for "kept".
-        sha256: of its content; empty if it cannot be read.
-        seen: frames read; after it, those kept, and those dropped for each reason.
-        seconds: length.
-        width: of the picture as displayed, like height.
-        frame_rate: mean frames per second.
-        room_known: whether the background is valid.
-        part: file name of its part; empty for "refused".
-        poses: pictures in which the dancer was looked for; after it, those with a skeleton, interpolated ones included.
     """
 
-    path: str
-    clip_id: str = ""
+    path: str  # absolute path of the file
+    clip_id: str = ""  # name in the catalog, with the clip's labels after it; all empty if it is not a clip
     style: str = ""
     dancer: str = ""
     source: str = ""
@@ -77,22 +62,23 @@ class CurationRow:
     split: str = ""
     take: str = ""
     trust: str = ""
-    start: float = 0.0
+    start: float = 0.0  # seconds in the file where the clip starts, before `end`, 0 for the end of the file
     end: float = 0.0
-    status: str = REFUSED
-    reason: str = ""
-    sha256: str = ""
-    seen: int = 0
+    status: str = REFUSED  # "kept" (every frame), "partly kept" or "refused"
+    reason: str = ""  # why not all of it was kept, in one line; empty for "kept"
+    sha256: str = ""  # of its content; empty if it cannot be read
+    seen: int = 0  # frames read; after it, those kept, and those dropped for each reason
     kept: int = 0
     blank: int = 0
     blurred: int = 0
     no_dancing: int = 0
-    seconds: float = 0.0
-    width: int = 0
+    seconds: float = 0.0  # length
+    width: int = 0  # of the picture as displayed, like height
     height: int = 0
-    frame_rate: float = 0.0
-    room_known: bool = False
-    part: str = ""
+    frame_rate: float = 0.0  # mean frames per second
+    room_known: bool = False  # whether the background is valid
+    part: str = ""  # file name of its part; empty for "refused"
+    # pictures in which the dancer was looked for; after it, those with a skeleton, interpolated ones included
     poses: int = 0
     poses_found: int = 0
 

@@ -126,13 +126,11 @@ def curate_footage(
     """Curate every clip of a catalog into parts.
 
     Args:
-        catalog: the result of `find_clips`.
         out_parts: folder for the parts; created if missing.
         read: how clips are read; `threads` 0 divides the cores among the jobs.
         jobs: clips at a time; None is one for each core, or all workers of a cluster.
         scheduler: address of a Dask scheduler ("tcp://host:8786") whose workers see the same folders. None is this
             machine.
-        progress: called with each row as it is made.
         poses: how skeletons are found; None to look for none.
 
     Returns:

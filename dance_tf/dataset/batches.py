@@ -1,4 +1,8 @@
-"""Frames for a network: sampled per clip, with or without background subtraction, with random jitter."""
+"""Frames for a network: sampled per clip, with or without background subtraction, with random jitter.
+
+Everywhere `frames` are uint8 [n, h, w, 1], and so are changed ones; `indices` are int64 [n], sorted, frames of the
+dataset; `clips` and `labels` are int64, the clip and the style of every frame of the dataset.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -33,8 +37,7 @@ def apply_view(frames: np.ndarray, backgrounds: np.ndarray, view: View) -> np.nd
     A background that is not valid is subtracted as well: it is the best estimate, and the network expects differences.
 
     Args:
-        frames: uint8 [n, 128, 128, 1]; the result has this shape and type.
-        backgrounds: uint8 [n, 128, 128, 1], the background of each frame's clip.
+        backgrounds: uint8 [n, h, w, 1], the background of each frame's clip.
         view: "frame" (unchanged, as in the paper), "difference" (absolute difference from the background), or "cutout":
             the frames are cut-outs already.
 
@@ -56,7 +59,6 @@ def jitter_frames(
     Frames are never mirrored, because the mirror image of some styles is not the same style.
 
     Args:
-        frames: uint8 [n, h, w, 1]; the result has this shape and type.
         sequence_length: number of consecutive frames that change by the same amounts; divides n.
     """
     amounts = generator.uniform(-1, 1, (len(frames) // sequence_length, 6)).repeat(sequence_length, axis=0)
@@ -73,12 +75,7 @@ def jitter_frames(
 
 
 def sample_evenly(indices: np.ndarray, clips: np.ndarray, per_clip: int) -> np.ndarray:
-    """Return at most `per_clip` frames of each clip, evenly spread over its frames.
-
-    Args:
-        indices: int64 [n], sorted, like the result: frames to choose from.
-        clips: int64, the clip of every frame of the dataset.
-    """
+    """Return at most `per_clip` of some frames of each clip, evenly spread over them, sorted."""
     chosen = []
     for members in _by_clip(indices, clips):
         chosen.append(members if len(members) <= per_clip else members[spread_places(len(members), per_clip)])
@@ -99,10 +96,6 @@ def sample_balanced(
     """Return about as many frames as `sample_random`, equally many of each style, in random order: int64 [m].
 
     Clips of a rare style are drawn several times, with other frames each time, and not all clips of a frequent one.
-
-    Args:
-        indices, clips, per_clip, generator: as in `sample_random`.
-        labels: int64, the style of every frame of the dataset.
     """
     styles = [indices[labels[indices] == style] for style in np.unique(labels[indices])]
     drawn = [[sample_random(members, clips, per_clip, generator)] for members in styles]
@@ -124,7 +117,7 @@ def windows(indices: np.ndarray, allowed: np.ndarray, segments: np.ndarray, leng
     is repeated.
 
     Args:
-        indices: int64 [n], frames of the dataset, all of them allowed.
+        indices: all of them allowed.
         allowed: int64 [m], sorted: the frames that a window may hold, such as the training part of a split.
         segments: int64, the segment of every frame of the dataset (`Dataset.segments`).
 
@@ -142,7 +135,6 @@ def subsample(indices: np.ndarray, clips: np.ndarray, interval: int, generator: 
     """Return one random frame of each `interval` consecutive frames of a clip (Table 3; the paper gives no method).
 
     Args:
-        indices, clips: as in `sample_evenly`, like the result.
         interval: number of frames of which one is kept; the last group of a clip may have fewer.
 
     Raises:
@@ -161,7 +153,6 @@ def downsample(frames: np.ndarray, size: int) -> np.ndarray:
     """Return frames at a lower resolution: shrunk to `size` pixels by area, and enlarged again.
 
     Args:
-        frames: uint8 [n, h, w, 1]; the result has this shape and type.
         size: side of the smaller picture in pixels; frames of that height or less are returned unchanged.
     """
     height, width = frames.shape[1:3]

@@ -112,14 +112,14 @@ def curate_folder(
     return Curated(catalog.layout, rows, catalog.clips, set_aside)
 
 
-def commonest_reasons(rows: Sequence[CurationRow], count: int = 3) -> list[tuple[str, int]]:
+def commonest_reasons(rows: Sequence[CurationRow]) -> list[tuple[str, int]]:
     """Return the most frequent reasons of rows with their counts; reasons that differ only in numbers count as one."""
     kinds = [re.sub(r"\d[\d.,]*", "#", row.reason) for row in rows]
     examples = {kind: row.reason for kind, row in zip(reversed(kinds), reversed(rows), strict=True)}
-    return [(examples[kind], number) for kind, number in Counter(kinds).most_common(count)]
+    return [(examples[kind], number) for kind, number in Counter(kinds).most_common(3)]
 
 
-def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progress: bool = False) -> Path:
+def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1) -> Path:
     """Make clips of made-up dancers, curate their frames and write them as arrays, without codec and TensorFlow.
 
     Args:
@@ -128,7 +128,7 @@ def synthesize_arrays(out: Path, settings: StudioSettings, jobs: int = 1, progre
     truths: dict[str, str] = {}
 
     def curated_clips() -> Iterator[CuratedClip]:
-        made = render_arrays(settings, jobs, progress)
+        made = render_arrays(settings, jobs)
         for indices, (clip, frames, timestamps, truth) in zip(settings.clips(), made, strict=True):
             truths[f"truth/{clip.clip_id}.json"] = truth.to_json(clip_key(settings, *indices))
             yield curate_frames(clip, frames, timestamps, truth.frames / truth.frame_rate)

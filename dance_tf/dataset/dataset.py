@@ -74,7 +74,10 @@ class ClipRecord:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Curated clips, their frames in one array."""
+    """Curated clips, their frames in one array.
+
+    What is made of skeletons raises DatasetError if a clip has none.
+    """
 
     styles: tuple[str, ...]  # the labels, in the order of the networks' outputs
     clips: tuple[ClipRecord, ...]  # in the order of their frames
@@ -102,11 +105,7 @@ class Dataset:
 
     @cached_property
     def nearest_pose(self) -> np.ndarray:
-        """int64 [n]: for each frame the skeleton and cut-out nearest in time, where the dancer was found if possible.
-
-        Raises:
-            DatasetError: a clip has no skeletons.
-        """
+        """int64 [n]: for each frame the skeleton and cut-out nearest in time, if possible where the dancer is found."""
         self.check_poses()
         nearest = []
         for frames, poses in zip(self.clip_slices, self.pose_slices, strict=True):
@@ -116,11 +115,7 @@ class Dataset:
 
     @property
     def clip_skeletons(self) -> list[Skeletons]:
-        """The skeletons of each clip.
-
-        Raises:
-            DatasetError: a clip has none.
-        """
+        """The skeletons of each clip."""
         self.check_poses()
         values = vars(self.skeletons).values()
         return [Skeletons(*(each[poses] for each in values)) for poses in self.pose_slices]
@@ -132,11 +127,7 @@ class Dataset:
 
     @cached_property
     def skeleton_windows(self) -> tuple[np.ndarray, np.ndarray]:
-        """The windows of all clips (`cut_windows`), and int64 [n], for each frame the window with the nearest middle.
-
-        Raises:
-            DatasetError: a clip has no skeletons.
-        """
+        """The windows of all clips (`cut_windows`), and int64 [n], for each frame that with the nearest middle."""
         cut, nearest, start = [], [], 0
         for frames, skeletons in zip(self.clip_slices, self.clip_skeletons, strict=True):
             windows, times = cut_windows(skeletons)
@@ -148,11 +139,7 @@ class Dataset:
 
     @cached_property
     def window_poses(self) -> np.ndarray:
-        """int64 [windows, length]: for each time of each window the pose nearest in time, as in `nearest_pose`.
-
-        Raises:
-            DatasetError: a clip has no skeletons.
-        """
+        """int64 [windows, length]: for each time of each window the pose nearest in time, as in `nearest_pose`."""
         found = []
         for poses, skeletons in zip(self.pose_slices, self.clip_skeletons, strict=True):
             at = window_times(skeletons)
@@ -213,13 +200,6 @@ class Dataset:
         """Hash of each clip's frames alone: it identifies the pictures under any name, in any dataset."""
         frames = (np.ascontiguousarray(self.frames[part]) for part in self.clip_slices)
         return tuple(hashlib.sha256(part).hexdigest()[:16] for part in frames)
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Return, by style, the numbers of clips and of frames kept, read, and dropped by reason (Table 1)."""
-        table = {style: Counter(kept=0, seen=0, clips=0) for style in self.styles}
-        for clip in self.clips:
-            table[clip.style].update(dict(clip.dropped), kept=clip.kept, seen=clip.seen, clips=1)
-        return {style: dict(row) for style, row in table.items()}
 
 
 def _consecutive(counts: Sequence[int]) -> tuple[slice, ...]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from dance_tf.video.files import whole_file
+
 REPLACED = ".replaced"
 IGNORED_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")  # left everywhere by file managers
 
@@ -140,11 +142,6 @@ def strict_json(value: object, **options: object) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all: a temporary name, then a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    """Write a text file, whole or not at all."""
+    with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -21,29 +21,21 @@ from dance_tf.video.layouts import TEST, TRAIN, VALIDATION, plain_name
 
 Group = Literal["frame", "clip", "dancer"]
 GROUPS: tuple[Group, ...] = ("frame", "clip", "dancer")
+TESTED = 0.2  # of the groups
 DRAWS = 32  # candidate sets of test dancers
 NEEDED = "training needs every {} that is not tested, or it loses a style"
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Parts of a dataset, as disjoint sorted int64 indices into its frames.
+    """Parts of a dataset, as disjoint sorted int64 indices into its frames."""
 
-    Attributes:
-        group: a frame, clip or dancer is never in two parts.
-        fold: number of the fold, from 0.
-        train: frames for training.
-        validation: frames for early stopping and for the choice of settings.
-        test: frames for the final score.
-        note: a sentence where the data did not allow what was asked; empty otherwise.
-    """
-
-    group: Group
-    fold: int
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    note: str = ""
+    group: Group  # a frame, clip or dancer is never in two parts
+    fold: int  # number of the fold, from 0
+    train: np.ndarray  # frames for training
+    validation: np.ndarray  # frames for early stopping and for the choice of settings
+    test: np.ndarray  # frames for the final score
+    note: str = ""  # a sentence where the data did not allow what was asked; empty otherwise
 
 
 def make_splits(
@@ -51,15 +43,12 @@ def make_splits(
     group: Group,
     folds: int = 5,
     seed: int = 0,
-    test_share: float = 0.2,
     hold_out: Sequence[str] = (),
 ) -> tuple[Split, ...]:
     """Split a dataset into a test part and folds (section 4.2: 80 / 20, then five folds inside the 80).
 
     Args:
         group: "frame", "clip" or "dancer": what is never in two parts.
-        folds: number of folds inside the training part.
-        test_share: share of the groups in the test part.
         hold_out: names of test dancers, instead of a random choice; all their frames are the test part, whatever
             the group. Other clips that share a group with them are left out.
 
@@ -87,7 +76,7 @@ def make_splits(
         left_out = (np.isin(units, units[held_out]) & ~held_out)[dataset.clip_index]
         test = held_out[dataset.clip_index] | left_out
     else:
-        test = np.isin(groups, _choose_test(dataset, groups, strata, group, test_share, generator))
+        test = np.isin(groups, _choose_test(dataset, groups, strata, group, generator))
     unit = "frame" if group == "frame" else "clip"
     if len(np.unique(_groups(dataset, unit)[0][~test])) < 2:
         raise DatasetError("too few clips to cut into training, validation and test parts: add clips")
@@ -155,10 +144,8 @@ def outer_splits(dataset: Dataset, group: Group, folds: int = 5, seed: int = 0) 
     learns from.
 
     Args:
-        dataset: the dataset.
         group: "frame", "clip" or "dancer": what is never in two parts.
         folds: number of folds, at least 3; fewer if there are fewer groups.
-        seed: seed of the random choice.
 
     Raises:
         DatasetError: an unknown group, or fewer than three folds or groups.
@@ -309,13 +296,13 @@ def _cut_folds(styles: np.ndarray, strata: np.ndarray, rest: np.ndarray, folds: 
     return [dealt[fold::folds] for fold in range(folds)]
 
 
-def _choose_test(dataset, groups, strata, group: Group, share: float, generator: np.random.Generator) -> np.ndarray:
+def _choose_test(dataset, groups, strata, group: Group, generator: np.random.Generator) -> np.ndarray:
     """Groups of the test part: stratified by style, or dancers with most styles that leave most styles in training."""
     found = np.unique(groups)
     if len(found) < 2:
         raise DatasetError(f"one {group} cannot be split by {group}: add footage, or split by clip or frame")
     if group == "dancer":
-        count = min(max(1, round(share * len(found))), len(found) - 1)
+        count = min(max(1, round(TESTED * len(found))), len(found) - 1)
         styles = _styles_of(dataset, groups)
         draws = [generator.permutation(found) for _ in range(DRAWS)]
         spare = [_spare(styles, found, draw, count) for draw in draws]
@@ -327,9 +314,9 @@ def _choose_test(dataset, groups, strata, group: Group, share: float, generator:
 
         return max(sets, key=lambda some: (kinds(np.setdiff1d(found, some)), len(some), kinds(some)))
     by_style = [generator.permutation(found[strata[found] == style]) for style in np.unique(strata[found])]
-    chosen = np.concatenate([members[: min(round(share * len(members)), len(members) - 1)] for members in by_style])
+    chosen = np.concatenate([members[: min(round(TESTED * len(members)), len(members) - 1)] for members in by_style])
     if len(chosen):
         return chosen
     # the share of each style rounds to none: take the share of all groups, at most one of each style
     spare = [members[0] for members in by_style if len(members) > 1] or found
-    return generator.permutation(spare)[: max(1, round(share * len(found)))]
+    return generator.permutation(spare)[: max(1, round(TESTED * len(found)))]

@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dance_tf.curation.filters import frame_reasons, score_curation
-from dance_tf.curation.parts import CurationRow, read_part, read_rows
+from dance_tf.curation.parts import CurationRow, read_rows
 from dance_tf.dataset.build import curate_folder, parts_folder
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.store import open_dataset
@@ -57,12 +56,6 @@ class Workspace:
         path = self.footage / "truth" / f"{clip_id}.json"
         return truth_from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def score_filters(self) -> tuple[dict[str, str | int | float], ...]:
-        """Return the scores of the curation filters (`score_curation`); empty for real footage."""
-        truths = [(row, self.truth(row.clip_id)) for row in self.rows() if row.part]
-        pairs = [(frame_reasons(read_part(self.part(row))), truth.reasons()) for row, truth in truths if truth]
-        return score_curation(*zip(*pairs, strict=True)) if pairs else ()
-
 
 def prepare_workspace(
     run_folder: Path,
@@ -78,7 +71,6 @@ def prepare_workspace(
 
     Args:
         run_folder: folder that gets `workspace.json`: the report's, or one in it for other clips.
-        work: folder for footage, datasets and cached runs.
         footage: folder of real clips; empty for made-up dancers.
         poses: how skeletons are found; None to look for none.
         motion: folder of motion capture that made-up people dance (`synthesize_motion`), instead of made-up dances.

@@ -1,6 +1,7 @@
 """How sure a classifier may be: calibrated confidence, and sets of styles that hold the true one as often as promised.
 
 All of it is fitted on clips of dancers that the network has not learnt from, and holds for other new dancers.
+`probabilities` are [n, classes], the mean of each clip, and `labels` int64 [n].
 """
 
 from __future__ import annotations
@@ -30,10 +31,6 @@ def scale_confidence(probabilities: np.ndarray, temperature: float) -> np.ndarra
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature with the smallest cross-entropy, between 0.2 and 10.
 
-    Args:
-        probabilities: [n, classes], mean of each clip.
-        labels: int64 [n].
-
     Reference:
         Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
@@ -45,7 +42,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=np.log([0.2, 10.0]), method="bounded").x))
 
 
-def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage: float = COVERAGE) -> float:
+def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the probability from which a style belongs to the set of a clip (split conformal prediction).
 
     Returns:
@@ -55,7 +52,7 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage: float
         Sadinle, Lei and Wasserman 2019, "Least Ambiguous Set-Valued Classifiers With Bounded Error Levels".
     """
     own = np.sort(probabilities[np.arange(len(labels)), labels])
-    place = int(np.floor((len(own) + 1) * (1 - coverage) + 1e-9)) - 1  # 20 × 0.1 is 2
+    place = int(np.floor((len(own) + 1) * (1 - COVERAGE) + 1e-9)) - 1  # 20 × 0.1 is 2
     return float(own[place]) if place >= 0 else 0.0
 
 
@@ -72,8 +69,6 @@ def measure_calibration(several: Sequence[Predictions], repeats: int = 100, seed
 
     Args:
         several: of networks of the same kind, each on its held-out dancers.
-        repeats: random halves.
-        seed: of the halves.
 
     Returns:
         One row for each half: before and after (expected calibration errors, of plain and scaled confidence),

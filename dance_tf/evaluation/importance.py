@@ -23,7 +23,6 @@ def joint_importance(model: keras.Model, windows: np.ndarray, labels: np.ndarray
     """Return for each joint by how much the probability of the true style falls without it.
 
     Args:
-        model: a classifier of windows.
         windows: float32 [n, length, joints, 6].
         labels: int64 [n], the true styles.
 
@@ -65,7 +64,6 @@ def guess_dancers(features: np.ndarray, dancers: Sequence[str], styles: Sequence
     Args:
         features: float32 [clips, n], mean over each clip's frames.
         dancers: of the clips, at least two, each in at least two styles.
-        styles: of the clips.
 
     Returns:
         names [clips].

@@ -45,11 +45,6 @@ def estimate_scores(
     Args:
         runs: predictions of each run: folds, repeats or both.
         unit: "frame" or "clip".
-        resamples: draws of the bootstrap.
-        seed: of the draws.
-
-    Raises:
-        ValueError: no runs, a run without clips, runs with different styles, or an unknown unit.
     """
     return _estimate([(1, runs)], unit, resamples, seed)
 
@@ -63,10 +58,8 @@ def estimate_difference(
 ) -> dict[str, Estimate]:
     """Return first minus second for each score of the pooled runs; each draw of dancers serves both sides.
 
-    Args and Raises are those of `estimate_scores`; both sides must have the same styles.
+    Args are those of `estimate_scores`; both sides must have the same styles.
     """
-    if not first or not second:
-        raise ValueError("both sides of a difference need at least one run")
     return _estimate([(1, first), (-1, second)], unit, resamples, seed)
 
 
@@ -92,15 +85,11 @@ def confusion_by_dancer(groups: Sequence[Sequence[Predictions]], unit: str) -> t
         names in alphabetical order, and float64 [groups, dancers, classes, classes], rows are the truth.
 
     Raises:
-        ValueError: no runs, a run without clips, runs with different styles, or an unknown unit.
+        ValueError: runs with different styles.
     """
     runs = [run for group in groups for run in group]
-    if not runs:
-        raise ValueError("no runs to score")
     if any(run.styles != runs[0].styles for run in runs):
         raise ValueError("the runs have different styles")
-    if any(not len(run.labels) for run in runs):
-        raise ValueError("no predictions to score")
     dancers = tuple(sorted({name for run in runs for name in run.groups}))
     index = {name: place for place, name in enumerate(dancers)}
     classes = len(runs[0].styles)
@@ -133,9 +122,6 @@ def bootstrap_dancers(
     Args:
         statistic: from weights of dancers, float64 [draws, dancers], to values, float64 [draws, values]; nan where they
             are not defined.
-        dancers: number of dancers.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         float64 [3, values]: observed, low, high; low and high are nan with one dancer.
@@ -168,23 +154,14 @@ def _bca(observed: float, drawn: np.ndarray, left_out: np.ndarray) -> tuple[floa
 
 @dataclass(frozen=True)
 class DancerDifference:
-    """A difference of accuracies, tested over dancers.
+    """A difference of accuracies, tested over dancers."""
 
-    Attributes:
-        mean: of the dancers' own differences, each dancer counting equally; a fraction.
-        low: of its 95 % t interval, not corrected for several tests; nan with fewer than two dancers.
-        high: of the same.
-        p: two-sided p value; nan with fewer than two dancers. After `holm`, corrected.
-        dancers: number of dancers.
-        runs: of the side with the fewest.
-    """
-
-    mean: float
-    low: float
-    high: float
-    p: float
-    dancers: int
-    runs: int = 1
+    mean: float  # of the dancers' own differences, each dancer counting equally; a fraction
+    low: float  # of its 95 % t interval, not corrected for several tests; nan with fewer than two dancers
+    high: float  # of the same
+    p: float  # two-sided p value; nan with fewer than two dancers. After `holm`, corrected
+    dancers: int  # number of dancers
+    runs: int = 1  # of the side with the fewest
 
 
 def accuracy_by_dancer(runs: Sequence[Predictions], unit: str = "frame") -> dict[str, float]:
@@ -203,10 +180,8 @@ def compare_dancers(sides: Sequence[Side], unit: str = "frame") -> DancerDiffere
     that of the groups' means, and the degrees of freedom are one less than the groups.
 
     Raises:
-        ValueError: a side without runs, or no dancer tested on all sides.
+        ValueError: no dancer tested on all sides.
     """
-    if any(not runs for _, runs in sides):
-        raise ValueError("every side of a difference needs at least one run")
     scores = [(weight, accuracy_by_dancer(runs, unit)) for weight, runs in sides]
     names = sorted(set.intersection(*(set(score) for _, score in scores)))
     if not names:

@@ -9,14 +9,7 @@ from dance_tf.dataset.splits import GROUPS, make_splits
 
 
 def hash_frames(frames: np.ndarray) -> np.ndarray:
-    """Return the perceptual hash (pHash, as ImageHash computes it) of each frame.
-
-    Args:
-        frames: uint8 [n, height, width, 1].
-
-    Returns:
-        uint64 [n].
-    """
+    """Return the perceptual hash (pHash, as ImageHash computes it) of frames uint8 [n, h, w, 1]: uint64 [n]."""
     import imagehash  # absent on machines that only train
     from PIL import Image
 
@@ -25,11 +18,7 @@ def hash_frames(frames: np.ndarray) -> np.ndarray:
 
 
 def nearest_distances(test: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Return the Hamming distance of each test hash to the nearest training hash.
-
-    Args:
-        test: uint64 [n].
-        training: uint64 [m].
+    """Return the Hamming distance of each test hash, uint64 [n], to the nearest training hash, uint64 [m].
 
     Returns:
         int64 [n], 0 to 64; 65, more than any distance, where `training` is empty.
@@ -44,9 +33,6 @@ def near_duplicates(dataset: Dataset, folds: int = 5, seed: int = 0, distance: i
     """Compare the held-out part of each split with the training part of its first fold.
 
     Args:
-        dataset: the frames.
-        folds: number of folds.
-        seed: of the splits.
         distance: largest number of differing bits, of 64, between near-duplicates. Our choice of 4: neighbouring frames
             lie within it, unrelated pictures are about 32 apart.
 

@@ -35,24 +35,16 @@ def predict_batches(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarra
 class Predictions:
     """Predictions of n clips: mean probabilities for scores by clip, counts of frames for scores by frame.
 
-    Attributes:
-        styles: names of the classes, the order of all columns.
-        clip_ids: unique name of each clip.
-        dancers: dancer of each clip; empty where unknown.
-        labels: int64 [n], true class of each clip, an index into `styles`.
-        probabilities: float32 [n, classes], mean over the clip's frames; each row sums to one.
-        counts: int64 [n, classes], frames of the clip that were predicted as each class.
-
     Raises:
         ValueError: the parts do not fit each other.
     """
 
-    styles: tuple[str, ...]
-    clip_ids: tuple[str, ...]
-    dancers: tuple[str, ...]
-    labels: np.ndarray
-    probabilities: np.ndarray
-    counts: np.ndarray
+    styles: tuple[str, ...]  # names of the classes, the order of all columns
+    clip_ids: tuple[str, ...]  # unique name of each clip
+    dancers: tuple[str, ...]  # dancer of each clip; empty where unknown
+    labels: np.ndarray  # int64 [n], true class of each clip, an index into `styles`
+    probabilities: np.ndarray  # float32 [n, classes], mean over the clip's frames; each row sums to one
+    counts: np.ndarray  # int64 [n, classes], frames of the clip that were predicted as each class
 
     def __post_init__(self):
         for name in ("styles", "clip_ids", "dancers"):
@@ -60,15 +52,12 @@ class Predictions:
         for name, kind in (("labels", np.int64), ("probabilities", np.float32), ("counts", np.int64)):
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
         clips, classes = len(self.clip_ids), len(self.styles)
-        if self.labels.shape != (clips,) or len(self.dancers) != clips:
-            raise ValueError(f"{clips} clips, {len(self.dancers)} dancers, {list(self.labels.shape)} labels: not equal")
-        for name in ("probabilities", "counts"):
-            if getattr(self, name).shape != (clips, classes):
-                raise ValueError(f"{name} are {list(getattr(self, name).shape)}, expected {[clips, classes]}")
+        shapes = {"labels": (clips,), "probabilities": (clips, classes), "counts": (clips, classes)}
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} are {list(getattr(self, name).shape)}, expected {list(shape)}")
         if len(set(self.clip_ids)) != clips:
             raise ValueError("clip ids are not unique")
-        if clips and not (0 <= self.labels.min() and self.labels.max() < classes):
-            raise ValueError(f"labels run from {self.labels.min()} to {self.labels.max()}, outside 0..{classes - 1}")
         if not np.isfinite(self.probabilities).all():
             raise ValueError("probabilities contain values that are not finite")
 
@@ -88,9 +77,6 @@ class Predictions:
             probabilities: float32 [frames, classes].
             clips: int64 [frames], the clip of each frame, an index into labels, dancers and clip_ids.
             labels: int64 [clips], true class of each clip.
-            dancers: of each clip.
-            styles: names of the classes.
-            clip_ids: of each clip.
         """
         probabilities = np.asarray(probabilities, dtype=np.float32)
         present, rows = np.unique(clips, return_inverse=True)

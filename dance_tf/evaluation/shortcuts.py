@@ -67,9 +67,7 @@ def shortcut_probabilities(
     The changes of time are for networks that see time: of skeletons, or of several frames.
 
     Args:
-        model: a classifier.
         dataset, indices, allowed, settings: as in `model.train.predict`.
-        seed: of the order of shuffled frames.
     """
     found = {}
     for name, change in OF_CLIPS.items():

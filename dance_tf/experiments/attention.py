@@ -39,7 +39,6 @@ def attention_weights(network: keras.Model, frames: np.ndarray) -> dict[str, np.
     """Return the channel weights of each path ("cnn", "encoder"), float32 [n, channels] in (0, 1).
 
     Args:
-        network: with channel attention.
         frames: uint8 [n, 128, 128, 1], in the network's view.
     """
     layers = [block[0] for block in attention_blocks(network)]
@@ -67,11 +66,9 @@ def held_out_weights(dataset: Dataset, run: Run, frames_per_clip: int = 8) -> pd
 
 
 def freeze_gates(network: keras.Model, frames: np.ndarray) -> None:
-    """Replace the weights that channel attention computes for each frame by their means over frames.
+    """Replace in place the weights that channel attention computes for each frame by their means over frames.
 
-    Args:
-        network: with channel attention; changed in place.
-        frames: uint8 [n, 128, 128, 1], in the network's view.
+    `frames` are those of `attention_weights`.
     """
     means = {name: weights.mean(axis=0) for name, weights in attention_weights(network, frames).items()}
     for layer, *_ in attention_blocks(network):
@@ -95,10 +92,7 @@ def frozen_gate_loss(
     """Return by unit ("frame", "clip") how frozen gates change the accuracy on held-out dancers.
 
     Args:
-        dataset: of the runs.
         runs: of a network with channel attention, pooled.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         The `Estimate` of each difference, frozen minus as trained, as a mapping.

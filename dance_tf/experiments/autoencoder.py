@@ -20,15 +20,10 @@ CODE_SIZE = 1024
 
 @dataclass(frozen=True)
 class GrownAutoencoder:
-    """An autoencoder after each stage of its growth.
+    """An autoencoder after each stage of its growth."""
 
-    Attributes:
-        models: by number of stages.
-        curves: columns stage, epoch, loss, val_loss: mean squared error of gray levels in [0, 1].
-    """
-
-    models: Mapping[int, keras.Model]
-    curves: pd.DataFrame
+    models: Mapping[int, keras.Model]  # by number of stages
+    curves: pd.DataFrame  # columns stage, epoch, loss, val_loss: mean squared error of gray levels in [0, 1]
 
     def lower_resolution(self, frames: np.ndarray) -> np.ndarray:
         """Return the encoder's input for frames uint8 [n, 128, 128, 1]: float32 [n, 128, 128] in [0, 1]."""
@@ -58,12 +53,7 @@ def reconstruction_errors(
     """Return mean squared errors (gray levels in [0, 1]) on held-out frames.
 
     Args:
-        dataset: the frames.
-        spec: the run whose autoencoder is measured.
-        work: the cache.
         training_frames: frames of each training clip that the linear codes are computed from.
-        seed: of the components' solver.
-        test_frames: frames of each held-out clip.
 
     Returns:
         Columns view, method, stage, numbers (size of the code), error, frames. Methods: "autoencoder" (one row a

@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.output import atomic_folder
@@ -33,7 +31,8 @@ from dance_tf.experiments.training import (
 )
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import source_hash
-from dance_tf.video.workers import bar_hidden, named_scheduler, worker_pool
+from dance_tf.video.files import whole_file
+from dance_tf.video.workers import call_each, named_scheduler
 
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 # columns of measurements that stay text, even if their values look like numbers
@@ -43,27 +42,16 @@ LARGE = 1000  # rows of a measurement above which its record is compressed
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run."""
 
-    Attributes:
-        spec: settings, fold and seed of the run.
-        folder: with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache also `model.keras`.
-        parameters: number of weights.
-        best_epoch: index of the epoch whose weights were kept.
-        stopped_early: whether training ended before its last epoch.
-        seconds: of the classifier's training on one thread, interrupted attempts included.
-        growth_seconds: of growing its autoencoder; 0 without one.
-        backend: of Keras, which trained it: "tensorflow", or "jax" or "torch" of a machine with a GPU.
-    """
-
-    spec: RunSpec
-    folder: Path
-    parameters: int
-    best_epoch: int
-    stopped_early: bool
-    seconds: float
-    growth_seconds: float
-    backend: str = "tensorflow"
+    spec: RunSpec  # settings, fold and seed of the run
+    folder: Path  # with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache also `model.keras`
+    parameters: int  # number of weights
+    best_epoch: int  # index of the epoch whose weights were kept
+    stopped_early: bool  # whether training ended before its last epoch
+    seconds: float  # of the classifier's training on one thread, interrupted attempts included
+    growth_seconds: float  # of growing its autoencoder; 0 without one
+    backend: str = "tensorflow"  # of Keras, which trained it; others are of a machine with a GPU
 
     @property
     def training_seconds(self) -> float:
@@ -178,9 +166,8 @@ class Experiment:
             stale = recorded.get(_identity(spec), folder)
             if stale.name != folder.name:  # made by other code or from other data
                 shutil.rmtree(stale)
-            for file in RECORD:
-                if (folder / file).is_file():
-                    _copy(folder / file, self.records / folder.name / file)
+            for file in filter(Path.is_file, map(folder.joinpath, RECORD)):
+                _copy(file, self.records / folder.name / file.name)
         return tuple(replace(load_run(folders[spec]), spec=spec) for spec in specs)
 
     def recorded(self) -> tuple[Run, ...]:
@@ -200,7 +187,6 @@ class Experiment:
         Args:
             name: of the record: `runs/NAME.csv` for a DataFrame (`.csv.gz` for a large one), `.npz` for a dict of
                 arrays, `.json` otherwise.
-            compute: called without arguments when there is no cached result.
             key: what the result depends on besides the dataset and the source of the package.
 
         Raises:
@@ -236,18 +222,13 @@ class Experiment:
             return
         data, work = str(self.workspace.dataset), str(self.workspace.work)
         ahead = "2*n_jobs" if self.jobs > 1 or named_scheduler() else 1
-        with worker_pool(max(self.jobs, 2)):
-            parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=ahead)
-            done = parallel(joblib.delayed(step)(data, spec, work) for spec in specs)
-            for _ in tqdm(done, total=len(specs), desc=title, disable=bar_hidden(True), unit="run"):
-                pass
+        tasks = [(data, spec, work) for spec in specs]
+        call_each(step, tasks, title, max(self.jobs, 2), batch_size=1, pre_dispatch=ahead)
 
 
 def _copy(file: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    partial = to.with_name(f".{to.name}.partial")
-    shutil.copyfile(file, partial)
-    partial.replace(to)
+    with whole_file(to) as partial:
+        shutil.copyfile(file, partial)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -13,19 +13,13 @@ FINER = ("low_resolution", 4.0)  # 240 lines: changes clips whose short side has
 
 @dataclass(frozen=True)
 class Corruption:
-    """A condition at a severity, with a seed.
+    """A condition at a severity, with a seed."""
 
-    Attributes:
-        condition: its name, or "clean".
-        severity: 0 to 5.
-        seed: of the condition's random parts; each clip has its own (`clip_seed`).
-        window: number of consecutive frames kept for each scored frame, which is the last of them; networks that read
-            sequences need them.
-    """
-
-    condition: str
-    severity: float = 0.0
-    seed: int = 0
+    condition: str  # its name, or "clean"
+    severity: float = 0.0  # 0 to 5
+    seed: int = 0  # of the condition's random parts; each clip has its own (`clip_seed`)
+    # number of consecutive frames kept for each scored frame, which is the last of them; networks that read sequences
+    # need them
     window: int = 1
 
     def __post_init__(self):
@@ -57,7 +51,6 @@ def paper_corruptions(seeds: int = 1, window: int = 1) -> tuple[Corruption, ...]
     """Return clean footage and the fourteen conditions at the paper's levels; only random ones have several seeds.
 
     Args:
-        seeds: number of seeds.
         window: of the first seed; the others have single frames.
     """
     found = [Corruption(CLEAN, window=window)]
@@ -71,7 +64,6 @@ def severity_corruptions(conditions: Sequence[str], window: int = 1) -> tuple[Co
     """Return conditions at severities 1 to 5, first seed, and low resolution at 240 lines.
 
     Args:
-        conditions: their names.
         window: as given to `paper_corruptions`, so that both return the same corruption for the paper's level.
     """
     found = [

@@ -1,14 +1,11 @@
 """Held-out clips under corruptions: computed once, at the clips' own resolution, and kept in the cache."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from dance_tf.corruption.clips import FrameRequest, compress_file, degrade_file, middle_under
 from dance_tf.corruption.conditions import degrade, find_condition
@@ -20,9 +17,10 @@ from dance_tf.experiments.conditions import CLEAN, Corruption
 from dance_tf.experiments.spec import RunSpec, split_of
 from dance_tf.experiments.training import key_of
 from dance_tf.model.provenance import source_hash
+from dance_tf.video.files import whole_file
 from dance_tf.video.isolation import DecodingProcess, LostProcess
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.workers import call_each
 
 TIMEOUT_SECONDS = 120.0  # for one condition on one clip
 MEMORY_BYTES = 16 << 30  # address space: 250 frames of 4K are 2 GB, and several copies are held
@@ -33,59 +31,35 @@ COMPUTED_BY = ("corruption", "curation.background", "video", "experiments.corrup
 
 @dataclass(frozen=True)
 class FrameSampling:
-    """Number of frames used of each clip, evenly spaced.
+    """Number of frames used of each clip, evenly spaced."""
 
-    Attributes:
-        scored: frames that are scored.
-        background: frames that the background is estimated from, at most as many as curation uses.
-    """
-
-    scored: int = 6
-    background: int = 16
+    scored: int = 6  # frames that are scored
+    background: int = 16  # frames that the background is estimated from, at most as many as curation uses
 
 
 @dataclass(frozen=True, eq=False)
 class CorruptedClip:
-    """Frames of a clip under a corruption.
+    """Frames of a clip under a corruption."""
 
-    Attributes:
-        frames: uint8 [n, window, 128, 128, 1]; the last frame of each window is scored.
-        background: uint8 [128, 128, 1], estimated from corrupted frames.
-        background_valid: False where too much of the picture moves.
-    """
-
-    frames: np.ndarray
-    background: np.ndarray
-    background_valid: bool
+    frames: np.ndarray  # uint8 [n, window, 128, 128, 1]; the last frame of each window is scored
+    background: np.ndarray  # uint8 [128, 128, 1], estimated from corrupted frames
+    background_valid: bool  # False where too much of the picture moves
 
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A held-out clip, its file, and its place in the cache.
+    """A held-out clip, its file, and its place in the cache."""
 
-    Attributes:
-        clip_id: its name in the dataset.
-        dancer: empty where unknown.
-        style: its label.
-        path: of its file; None where curation.csv does not list the clip.
-        sha256: of the file when it was curated.
-        times: seconds from the start of the file, of the frames that curation kept.
-        segments: of these frames (`Dataset.segments`); a window stays within one.
-        short_side: of the frames, in pixels.
-        work: folder of the cache.
-        sampling: frames that are used.
-    """
-
-    clip_id: str
-    dancer: str
-    style: str
-    path: Path | None
-    sha256: str
-    times: tuple[float, ...]
-    segments: tuple[int, ...]
-    short_side: int
-    work: Path
-    sampling: FrameSampling
+    clip_id: str  # its name in the dataset
+    dancer: str  # empty where unknown
+    style: str  # its label
+    path: Path | None  # of its file; None where curation.csv does not list the clip
+    sha256: str  # of the file when it was curated
+    times: tuple[float, ...]  # seconds from the start of the file, of the frames that curation kept
+    segments: tuple[int, ...]  # of these frames (`Dataset.segments`); a window stays within one
+    short_side: int  # of the frames, in pixels
+    work: Path  # folder of the cache
+    sampling: FrameSampling  # frames that are used
 
     def file(self, corruption: Corruption) -> Path:
         """Return the file of the clip under a corruption."""
@@ -127,7 +101,6 @@ def choose_frames(
     Args:
         kept: int64 [n], increasing: indices of the available frames.
         segments: int64, ascending: the segment of every frame of the clip.
-        sampling: how many of each.
         window: frames that end at each scored one; where its segment has fewer, the segment's first one is repeated.
 
     Returns:
@@ -151,11 +124,8 @@ def corrupt_clips(
     Raises:
         ReadError: all clips were refused.
     """
-    with worker_pool(processes):
-        parallel = joblib.Parallel(return_as="generator")
-        reasons = parallel(joblib.delayed(_corrupt_clip)(clip, tuple(dict.fromkeys(corruptions))) for clip in clips)
-        hidden = bar_hidden(True)
-        reasons = list(tqdm(reasons, total=len(clips), desc="corrupted clips", disable=hidden, unit="clip"))
+    tasks = [(clip, tuple(dict.fromkeys(corruptions))) for clip in clips]
+    reasons = call_each(_corrupt_clip, tasks, "corrupted clips", processes)
     refused = {clip.clip_id: reason for clip, reason in zip(clips, reasons, strict=True) if reason}
     if clips and len(refused) == len(clips):
         raise ReadError(f"none of the {len(clips)} held-out clips can be corrupted: {reasons[0]}")
@@ -168,10 +138,8 @@ def describe_corrupted(
     """Corrupt the held-out clips of runs and return what changed; recorded as `corrupted_clips`.
 
     Args:
-        experiment: whose clips they are.
         specs: runs; their splits decide which clips are held out.
         corruptions: clean footage among them.
-        sampling: frames of each clip.
 
     Returns:
         One row per clip and corruption: clip, dancer, style, short_side (px), reason (why the clip was refused; such a
@@ -230,9 +198,7 @@ def measure_compression(experiment: Experiment, clips: pd.DataFrame, specs: Sequ
     """Measure H.264 at the levels of Table 5 on the first 250 frames of a few clips; recorded as `compression`.
 
     Args:
-        experiment: whose clips they are.
         clips: of `describe_corrupted`; refused ones are left out.
-        specs: as given to `describe_corrupted`.
 
     Returns:
         Columns CRF, PSNR (dB), kbit/s, bits per pixel (means over clips), frame (px), frames/s (all that occur), clips.
@@ -275,13 +241,9 @@ def _corrupt_clip(clip: HeldOutClip, corruptions: Sequence[Corruption]) -> str:
     for each, parts, places, squares in zip(missing, chosen, needed, found, strict=True):
         frames, background_frames = (squares[np.searchsorted(places, part)] for part in parts)
         background = estimate_background(background_frames)
-        path = clip.file(each)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        with partial.open("wb") as file:
+        with whole_file(clip.file(each)) as partial, partial.open("wb") as file:
             backgrounds = {"background": background.picture, "background_valid": background.valid}
             np.savez_compressed(file, frames=frames, **backgrounds)
-        os.replace(partial, path)
     return ""
 
 

@@ -1,23 +1,21 @@
 """Skeletons of a clip under corruptions. The function runs in a subprocess, so this module does not import Keras."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from dance_tf.corruption.clips import FrameRequest
+from dance_tf.corruption.clips import SEGMENT_FRAMES, FrameRequest, segments
 from dance_tf.corruption.conditions import degrade
 from dance_tf.pose.read import PoseSettings, load_blazepose
 from dance_tf.pose.skeleton import Skeletons
 from dance_tf.pose.track import DancerTracker
 from dance_tf.video.isolation import no_heartbeat
 from dance_tf.video.settings import ReadSettings, sample
-from dance_tf.video.stills import ReadError, scaled_size
+from dance_tf.video.stills import scaled_size
 
-FRAMES = 250  # of a clip that are corrupted, its first ones
+FRAMES = SEGMENT_FRAMES  # of a clip that are corrupted, its first ones
 
 
 def skeletons_under(
@@ -32,25 +30,16 @@ def skeletons_under(
     Frames are corrupted in gray at their own resolution, and then scaled as in curation.
 
     Args:
-        path: its file.
         read: how it is read; size and rate have no effect.
         requests: conditions; `places` have no effect.
-        poses: how skeletons are found.
-        heartbeat: called for each pose.
 
     Raises:
         ReadError: the file cannot be read, or the picture size changes.
         WeightsError: there are no weights.
     """
-    from dance_tf.video.frames import open_footage
-
     cv2.setNumThreads(1)
-    reader = open_footage(path, replace(read, threads=1), heartbeat)
-    timed = list(islice(reader.pictures(), FRAMES))
-    if len({picture.shape for _, picture in timed}) != 1:
-        raise ReadError(f"{path.name}: its pictures change their size, so no clip can be made of them")
-    times, pictures = (np.array(column) for column in zip(*timed, strict=True))
-    size = scaled_size(pictures.shape[2] * reader.pixel_aspect, pictures.shape[1])
+    _, times, pictures, aspect = next(segments(path, np.empty(0), heartbeat, read))
+    size = scaled_size(pictures.shape[2] * aspect, pictures.shape[1])
     end = times[-1] + (np.diff(times).mean() if len(times) > 1 else 1.0)
     tracker = DancerTracker(load_blazepose(), poses.poses_per_second, poses.smoothing)
     found = []

@@ -9,10 +9,8 @@ one of them. `judged` is always the table of `judge_corrupted`.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
 from dance_tf.corruption.conditions import CONDITIONS
@@ -40,7 +38,7 @@ from dance_tf.experiments.corrupted_clips import CorruptedClip, FrameSampling, H
 from dance_tf.experiments.training import key_of, one_thread
 from dance_tf.model.provenance import source_hash
 from dance_tf.model.settings import TrainingSettings
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.workers import call_each
 
 EVERYTHING = "all families"  # all conditions that training uses, taken together
 LEVEL = ["condition", "severity"]
@@ -60,11 +58,9 @@ def judge_corrupted(
     A network that reads sequences skips corruptions whose windows are too short for it.
 
     Args:
-        experiment: whose clips they are.
         plan: runs, and the corruptions that they are tested under, each on the clips of its own held-out part. The
             first runs are those that `describe_corrupted` got.
         clips: of `describe_corrupted`; refused ones are left out.
-        sampling: as given to `describe_corrupted`.
 
     Returns:
         One row per run, corruption and clip: run (its key), name, condition, severity, seed, clip, dancer, style (the
@@ -79,15 +75,14 @@ def judge_corrupted(
         held_out = {clip.clip_id: clip for clip in found if clip.clip_id in accepted}
         # runs of two names may be equal, and still be tested under different corruptions
         todo = {(run.key, tuple(dict.fromkeys(each))): run for runs, each in plan for run in runs}
-        with worker_pool(max(experiment.jobs, 2)):  # joblib runs a single worker in this process, with other threads
-            parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs" if experiment.jobs > 1 else 1)
-            own = [[held_out[name] for name in run.test.clip_ids if name in held_out] for run in todo.values()]
-            tables = parallel(
-                joblib.delayed(_judge)(run, clips, each)
-                for ((_, each), run), clips in zip(todo.items(), own, strict=True)
-            )
-            bar = tqdm(tables, total=len(todo), desc="networks", disable=bar_hidden(True), unit="network")
-            judged = dict(zip(todo, bar, strict=True))
+        tasks = [
+            (run, [held_out[name] for name in run.test.clip_ids if name in held_out], each)
+            for (_, each), run in todo.items()
+        ]
+        # joblib runs a single worker in this process, with other threads
+        jobs, ahead = max(experiment.jobs, 2), "2*n_jobs" if experiment.jobs > 1 else 1
+        tables = call_each(_judge, tasks, "networks", jobs, pre_dispatch=ahead)
+        judged = dict(zip(todo, tables, strict=True))
         parts = [
             judged[run.key, tuple(dict.fromkeys(each))].assign(run=run.key, name=run.spec.name)
             for runs, each in plan
@@ -169,10 +164,7 @@ def runs_of(judged: pd.DataFrame) -> list[Predictions]:
 def _split_clean(judged: pd.DataFrame) -> tuple[list[Predictions], dict[tuple[str, float], pd.DataFrame]]:
     """Return the clean runs and the rows of each other level."""
     clean = runs_of(judged[judged["condition"] == CLEAN])
-    corrupted = judged[judged["condition"] != CLEAN]
-    if not clean or corrupted.empty:
-        raise ValueError("clean footage and at least one condition are needed")
-    return clean, dict(list(corrupted.groupby(LEVEL, sort=False)))
+    return clean, dict(list(judged[judged["condition"] != CLEAN].groupby(LEVEL, sort=False)))
 
 
 def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
@@ -181,9 +173,6 @@ def condition_scores(judged: pd.DataFrame, resamples: int = 1000, seed: int = 0)
     Returns:
         One row per name, condition, severity, unit and metric: mean, low, high, runs; drop, drop_low, drop_high,
         drop_runs (NaN for clean footage); changed. Fractions; a drop above 0 is a loss.
-
-    Raises:
-        ValueError: no clean footage, or nothing else.
     """
     rows = []
     for name, table in judged.groupby("name", sort=False):
@@ -298,8 +287,6 @@ def gains(first: pd.DataFrame, second: pd.DataFrame, by: str = "condition") -> p
     groups = list(dict.fromkeys(first[by]))
     if first.empty or second.empty:
         return difference_rows({}, by).assign(kind="")
-    if CLEAN not in groups:
-        raise ValueError("clean footage is needed")
     sides = {group: _sides(first, second, by, group) for group in groups}
     clean = sides.pop(CLEAN)
     own = difference_rows({CLEAN: compare_dancers(clean)}, by).assign(kind=TOTAL)

@@ -77,29 +77,20 @@ def timed_clip(clips: Sequence[Path], frames: int, work: Path) -> tuple[Path, tu
     Several short files would take longer than one long file: each has to be opened, and each starts with a key frame.
 
     Args:
-        clips: video files.
-        frames: number of frames.
         work: folder in which the synthetic clip is cached.
 
     Returns:
         The file, width and height of its frames in pixels, and whether it is synthetic.
-
-    Raises:
-        ValueError: no files, or a first file without frames.
     """
-    if not clips:
-        raise ValueError("there are no clips to decode")
     reader = open_footage(clips[0], ReadSettings(threads=1))
     found = sum(1 for _ in islice(reader, frames))
-    if not found:
-        raise ValueError("there are no frames to decode")
     width, height = reader.width, reader.height
     if found == frames:
         return Path(clips[0]), (width, height), False
     size = {"width": max(32, width - width % 2), "height": max(32, height - height % 2)}
     settings = StudioSettings(1, 1, frames / FRAME_RATE, frame_rate=FRAME_RATE, faults=False, **size)
     folder = Path(work) / f"timed-{settings.width}x{settings.height}-{frames}"
-    synthesize(folder, settings, progress=False)
+    synthesize(folder, settings)
     return next(folder.rglob("*.mp4")), (settings.width, settings.height), True
 
 
@@ -127,12 +118,6 @@ def time_rounds(
     """Time decoding, background subtraction and each step of each network, once a round.
 
     Each round measures everything, so that a machine which slows down affects all networks.
-
-    Args:
-        networks: by name.
-        clip: a video file.
-        frames: number of its frames.
-        repeats: rounds.
 
     Returns:
         By name, then step, the seconds of each round. Steps: those of `network_steps`; under `SHARED` "decode"
@@ -216,11 +201,7 @@ def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frame
     """Measure the first network of each name.
 
     Args:
-        runs: finished runs, with their networks.
         workspace: its clips may be timed, see `timed_clip`.
-        machine: name of the processor.
-        frames: length of the clip.
-        repeats: rounds of measurements.
 
     Returns:
         One row per network and cost, and rows named "all". Columns name, cost, median, min, max, count (of

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from dance_tf.curation.background import UNSTEADY_LEVELS
-from dance_tf.curation.filters import REASONS
+from dance_tf.curation.filters import REASONS, frame_reasons, score_curation
+from dance_tf.curation.parts import read_part
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
@@ -33,17 +34,18 @@ def describe_data(dataset: Dataset, source: str) -> dict[str, object]:
 def frames_by_style(dataset: Dataset) -> pd.DataFrame:
     """Count frames (Table 1): columns style, clips, seen, one for each reason a frame is dropped for, kept."""
     rows = [
-        {"style": style, "clips": count["clips"], "seen": count["seen"]}
-        | {reason: count.get(reason, 0) for reason in REASONS}
-        | {"kept": count["kept"]}
-        for style, count in dataset.counts().items()
+        {"style": clip.style, "clips": 1, "seen": clip.seen, **dict(clip.dropped), "kept": clip.kept}
+        for clip in dataset.clips
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=["style", "clips", "seen", *REASONS, "kept"]).groupby("style").sum()
+    return table.loc[list(dataset.styles)].astype(int).reset_index()
 
 
 def filter_scores(workspace: Workspace) -> pd.DataFrame:
     """Return precision and recall of each filter on synthetic clips, whose faults are known; no rows for real ones."""
-    return pd.DataFrame(list(workspace.score_filters()), columns=FILTER_COLUMNS)
+    truths = [(row, workspace.truth(row.clip_id)) for row in workspace.rows() if row.part]
+    pairs = [(frame_reasons(read_part(workspace.part(row))), truth.reasons()) for row, truth in truths if truth]
+    return pd.DataFrame(score_curation(*zip(*pairs, strict=True)) if pairs else (), columns=FILTER_COLUMNS)
 
 
 def background_distance(background: np.ndarray, plate: np.ndarray) -> tuple[float, float]:
@@ -68,7 +70,6 @@ def backgrounds_by_camera(
     """Measure the estimated backgrounds of synthetic clips, a row for still and one for moving cameras.
 
     Args:
-        dataset: the curated clips.
         truths: of `read_truths`; clips without one are left out, so that real footage gives no rows.
         plates: of `clean_plates`, uint8 [128, 128] by clip id; a clip with a moving camera has none.
 

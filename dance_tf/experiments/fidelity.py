@@ -72,7 +72,6 @@ def made_clips(settings: StudioSettings, dataset: Dataset | None = None) -> list
     """Return the clips of a set with their truth, which is computed again from the settings.
 
     Args:
-        settings: of the set.
         dataset: curated from these clips, for the skeletons that were found in the video; None for the true joints.
 
     Raises:
@@ -153,8 +152,6 @@ def assess_clips(
     Args:
         clips: of `danced_clips`; those with too little of a dancer to be scored are left out.
         groups: of the dancers, of `FOLDS`, that are compared with templates of all others.
-        jobs: number of processes.
-        seed: of the controls.
 
     Returns:
         Tables with the columns style and dancer, and:

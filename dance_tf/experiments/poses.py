@@ -184,9 +184,7 @@ def measure_corrupted(experiment: Experiment, count: int, poses_per_second: floa
     Only the first frames of a clip are corrupted (`corrupted_poses.FRAMES`), and only frames that curation kept count.
 
     Args:
-        experiment: whose clips they are.
         count: of clips, chosen at random, of different dancers if there are enough.
-        poses_per_second: as in curation.
 
     Returns:
         One row per clip and condition: clip, style, dancer, reason (why the clip could not be read; such a clip has one

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import joblib
 import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.experiments.cache import Experiment
 from dance_tf.fidelity.align import bone_directions, distances
-from dance_tf.video.workers import worker_pool
+from dance_tf.video.workers import call_each
 
 PAIRS = 2000  # of clips that a worker compares at a time
 
@@ -27,10 +26,9 @@ def clip_distances(dataset: Dataset, jobs: int = 1) -> list[np.ndarray]:
     dances = [bone_directions(skeletons) for skeletons in dataset.clip_skeletons]
     usable = np.flatnonzero([len(dance) > 0 for dance in dances])
     others = [dances[clip] for clip in usable]
-    with worker_pool(jobs):  # the processes that trained: another pool would end them
-        found = joblib.Parallel(batch_size=max(1, PAIRS // max(1, len(others))))(
-            joblib.delayed(distances)(dance, others) for dance in dances
-        )
+    # the processes that trained: another pool would end them
+    batch = max(1, PAIRS // max(1, len(others)))
+    found = call_each(distances, [(dance, others) for dance in dances], "clips", jobs, batch_size=batch)
     full = [np.full((len(parts), len(dances)), np.inf, np.float32) for parts in found]
     for parts, result in zip(found, full, strict=True):
         result[:, usable] = parts
@@ -45,11 +43,8 @@ def reference_accuracy(
     The references of a style are of as many dancers as there are references, or of all but one if there are fewer.
 
     Args:
-        dataset: of the clips.
         apart: of `clip_distances`.
-        counts: numbers of references of each style.
         draws: random choices for each count; a single reference is of each dancer in turn.
-        seed: of the choices.
 
     Returns:
         One row for each count, draw and tested clip: references (the count), draw, clip, dancer, style, right. Clips

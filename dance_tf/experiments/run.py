@@ -39,16 +39,11 @@ CONSEQUENCES = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one model on one part of a dataset.
+    """Scores of one model on one part of a dataset."""
 
-    Attributes:
-        predictions: of the scored clips.
-        note: a warning about the numbers; empty for none.
-        tried: where several networks were trained, the accuracy of each by clip on the validation part, the best first.
-    """
-
-    predictions: Predictions
-    note: str = ""
+    predictions: Predictions  # of the scored clips
+    note: str = ""  # a warning about the numbers; empty for none
+    # where several networks were trained, the accuracy of each by clip on the validation part, the best first
     tried: tuple[tuple[str, float], ...] = ()
 
     def to_json(self) -> dict[str, object]:
@@ -115,19 +110,14 @@ def train_model(
     settings: TrainingSettings | Sequence[TrainingSettings],
     out: Path,
     seed: int = 0,
-    progress: bool = True,
     reading: Mapping[str, object] | None = None,
 ) -> Evaluation:
     """Train on a split, write the model folder, and score the held-out part.
 
     Args:
-        dataset: frames and labels.
-        split: training, validation and held-out frames.
         settings: of the run. Of several, the network with the highest accuracy by clip on the validation part is
             written; if several have it, the first of them.
         out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
-        seed: of weights, batches and dropout.
-        progress: show progress bars.
         reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
 
     Raises:
@@ -141,7 +131,7 @@ def train_model(
     check_styles([style for style in dataset.styles if style not in unlearnt])
     out = Path(out).resolve()
     checkpoints = out.with_name(f".{out.name}.unfinished")
-    trained = [_train(dataset, split, each, checkpoints, seed, progress) for each in candidates]
+    trained = [_train(dataset, split, each, checkpoints, seed) for each in candidates]
     pairs = [(model, each) for each, (model, _) in zip(candidates, trained, strict=True)]
     tried = [_validation_accuracy(dataset, split, *pair) for pair in pairs] if len(pairs) > 1 else [0.0]
     best = int(np.argmax(tried))
@@ -184,7 +174,7 @@ def train_model(
 
 
 def _train(
-    dataset: Dataset, split: Split, settings: TrainingSettings, checkpoints: Path, seed: int, progress: bool
+    dataset: Dataset, split: Split, settings: TrainingSettings, checkpoints: Path, seed: int
 ) -> tuple[keras.Model, Path]:
     """Return a trained network and the folder of its checkpoints, from which the same call resumes after a kill."""
     parts = [hashlib.sha256(part).hexdigest() for part in (split.train, split.validation)]
@@ -193,8 +183,8 @@ def _train(
     encoder = None
     try:
         if strategy_of(settings.strategy).grows_autoencoder:
-            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress)[-1]
-        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress)
+            encoder, _ = grow_autoencoder(dataset, split, settings, unfinished / "autoencoder", seed, progress=True)[-1]
+        model, _ = train_classifier(dataset, split, settings, unfinished / "classifier", seed, encoder, progress=True)
     except DivergedError:
         shutil.rmtree(unfinished)
         with suppress(OSError):  # checkpoints of other settings stay
@@ -216,7 +206,6 @@ def evaluate_model(
     """Score a model on a dataset, or on some of its dancers.
 
     Args:
-        bundle: the model.
         dataset: its styles are among those of the model.
         dancers: to score; all by default.
         reading: how the dataset's clips were read (`find_reading`), to compare it with the model's clips.

@@ -1,4 +1,7 @@
-"""The table of results, one row per run, part, unit and metric; estimates, and differences with their tests."""
+"""The table of results, one row per run, part, unit and metric; estimates, and differences with their tests.
+
+Intervals are over dancers, from `resamples` draws of them with `seed`.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -89,10 +92,7 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
     """Return each score of the pooled runs of a group, with its interval over dancers.
 
     Args:
-        runs: finished runs.
         by: columns of `DESCRIPTION` that make a group.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         Columns by…, part, unit, metric, mean, low, high, runs, dancers; fractions.
@@ -111,15 +111,11 @@ def estimates(runs: Sequence[Run], by: Sequence[str] = ("name",), resamples: int
     return pd.DataFrame(rows)
 
 
-def answers(runs: Sequence[Run], by: Sequence[str] = ("name",)) -> pd.DataFrame:
-    """Return one row per run and clip of the held-out part: by…, clip, dancer, style, right."""
-    tables = []
-    for run in runs:
-        described, found = describe(run.spec), run.test
-        table = {"clip": found.clip_ids, "dancer": found.groups, "style": [found.styles[each] for each in found.labels]}
-        place = {column: described[column] for column in by}
-        tables.append(pd.DataFrame({**place, **table, "right": found.predicted == found.labels}))
-    return pd.concat(tables, ignore_index=True)
+def answers(found: Predictions) -> pd.DataFrame:
+    """Return one row per clip: clip, dancer, style, right."""
+    styles = [found.styles[label] for label in found.labels]
+    rows = {"clip": found.clip_ids, "dancer": found.groups, "style": styles, "right": found.predicted == found.labels}
+    return pd.DataFrame(rows)
 
 
 def pooled_shares(
@@ -129,11 +125,8 @@ def pooled_shares(
 
     Args:
         rows: columns clip, dancer, those of `by`, hits and total.
-        hits: column of what is counted.
         total: column of what it is a share of; by default of the rows, as column rows.
         by: columns of groups, in the order of their first rows; by default there is one group of all rows.
-        resamples: draws of the bootstrap.
-        seed: of the draws.
 
     Returns:
         The columns `by`, mean, low, high (fractions; NaN where nothing is counted), clips, dancers and `total`.
@@ -159,8 +152,6 @@ def learning_curve(runs: Sequence[Run], trained: int, resamples: int = 1000, see
     Args:
         runs: of one network.
         trained: dancers of the runs that learnt from all of their training part.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         Columns dancers (learnt from), group ("held out, by clip", "held out, by frame", or "training frames": in the
@@ -187,12 +178,8 @@ def differences(
     """Compare accuracies of two groups of runs on the same dancers: bootstrap interval, paired t-test over dancers.
 
     Args:
-        runs: finished runs.
         questions: what is asked, and the names of two groups: the first's accuracy minus the second's.
-        resamples: draws of dancers.
-        seed: of the draws.
         parts: that are compared; with `units`, the family of tests that p values are corrected for.
-        units: that are compared.
 
     Returns:
         One row per question, part and unit: question, first, second, part, unit, mean, low, high (bootstrap), runs,
@@ -225,8 +212,6 @@ def leakage_gaps(runs: Sequence[Run], resamples: int = 1000, seed: int = 0) -> p
 
     Args:
         runs: of `leakage_specs`.
-        resamples: draws of dancers.
-        seed: of the draws.
 
     Returns:
         Columns strategy, view, unit ("frame", "clip" or "frame, same dancers": only the dancers that the split by

@@ -10,9 +10,10 @@ import pandas as pd
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.evaluation.importance import deletion_probabilities, features_of, guess_dancers, joint_importance
-from dance_tf.evaluation.predictions import Predictions, predict_batches
+from dance_tf.evaluation.predictions import predict_batches
 from dance_tf.evaluation.shortcuts import shortcut_probabilities
 from dance_tf.experiments.cache import Run
+from dance_tf.experiments.scores import answers
 from dance_tf.experiments.spec import split_of
 from dance_tf.experiments.training import pair_with_truth
 from dance_tf.model.fit import load_sequences
@@ -28,10 +29,7 @@ def shortcut_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int
     """Return what networks answer where the dancer, left and right, or time are changed (`evaluation.shortcuts`).
 
     Args:
-        dataset: of the runs, with skeletons.
-        runs: with their models.
         frames_per_clip: held-out frames (or windows) that are averaged.
-        seed: of shuffled frames.
 
     Returns:
         One row per run, change and held-out clip: name, view, change, clip, dancer, style, right.
@@ -42,14 +40,8 @@ def shortcut_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int
         indices = sample_evenly(test, dataset.clip_index, frames_per_clip)
         for change, found in shortcut_probabilities(model, dataset, indices, test, run.spec.settings, seed).items():
             place = {"name": run.spec.name, "view": run.spec.settings.view, "change": change}
-            tables.append(_right(pair_with_truth(dataset, indices, found)).assign(**place))
+            tables.append(answers(pair_with_truth(dataset, indices, found)).assign(**place))
     return pd.concat(tables, ignore_index=True)
-
-
-def _right(found: Predictions) -> pd.DataFrame:
-    styles = [found.styles[label] for label in found.labels]
-    rows = {"clip": found.clip_ids, "dancer": found.groups, "style": styles, "right": found.predicted == found.labels}
-    return pd.DataFrame(rows)
 
 
 def joint_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int = 6) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -76,7 +68,7 @@ def joint_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int = 
         for order, joints in {FIRST: needed, LAST: needed[::-1]}.items():
             for lost, found in enumerate(deletion_probabilities(model, windows["test"], joints)):
                 predictions = pair_with_truth(dataset, indices["test"], found)
-                tables.append(_right(predictions).assign(**place, order=order, lost=lost))
+                tables.append(answers(predictions).assign(**place, order=order, lost=lost))
     return pd.concat(losses, ignore_index=True), pd.concat(tables, ignore_index=True)
 
 

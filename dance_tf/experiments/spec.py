@@ -8,52 +8,37 @@ from typing import Literal
 import numpy as np
 
 from dance_tf.corruption.augment import SPATIAL_FAMILIES
-from dance_tf.dataset.batches import Jitter, View, subsample
+from dance_tf.dataset.batches import Jitter, subsample
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import GROUPS, Group, Split, make_splits, outer_splits
 from dance_tf.model.networks import NetworkSettings, strategy_of
-from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes, training_settings
+from dance_tf.model.settings import Schedule, TrainingSettings, apply_changes
 
 PROPOSED = "cnn_ae_attention"
 BASELINE = "logistic_regression"
 BASELINE_TITLE = "Logistic regression"
 Protocol = Literal["outer", "paper"]
 PROTOCOLS: dict[Protocol, Callable[..., tuple[Split, ...]]] = {"outer": outer_splits, "paper": make_splits}
-SMALLEST_DEPTH = 18
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training run: settings, fold and seed.
+    """One training run: settings, fold and seed."""
 
-    Attributes:
-        settings: settings of the network and its training.
-        name: name of the run in tables; the strategy by default. Not part of the run's identity.
-        split: unit that a split does not divide: "frame", "clip" or "dancer".
-        protocol: "outer" tests each unit in exactly one fold (`outer_splits`); "paper" has one test part for all
-            folds (`make_splits`).
-        fold: index of the fold.
-        folds: number of folds.
-        repeat: index of the repeat ("experiment" in Table 2).
-        seed: seed of the split, which is the same for all repeats.
-        score_frames: frames scored per clip.
-        interval: training and validation use every n-th frame; scores use all frames (Table 3).
-        training_dancers: number of dancers that training uses; 0 for all of its part.
-        baseline: train a logistic regression on 32×32 frames instead of the network.
-    """
-
-    settings: TrainingSettings
-    name: str = ""
-    split: Group = "dancer"
+    settings: TrainingSettings  # settings of the network and its training
+    name: str = ""  # name of the run in tables; the strategy by default. Not part of the run's identity
+    split: Group = "dancer"  # unit that a split does not divide: "frame", "clip" or "dancer"
+    # "outer" tests each unit in exactly one fold (`outer_splits`); "paper" has one test part for all folds
+    # (`make_splits`)
     protocol: Protocol = "outer"
-    fold: int = 0
-    folds: int = 5
-    repeat: int = 0
-    seed: int = 0
-    score_frames: int = 24
-    interval: int = 1
-    training_dancers: int = 0
-    baseline: bool = False
+    fold: int = 0  # index of the fold
+    folds: int = 5  # number of folds
+    repeat: int = 0  # index of the repeat ("experiment" in Table 2)
+    seed: int = 0  # seed of the split, which is the same for all repeats
+    score_frames: int = 24  # frames scored per clip
+    interval: int = 1  # training and validation use every n-th frame; scores use all frames (Table 3)
+    training_dancers: int = 0  # number of dancers that training uses; 0 for all of its part
+    baseline: bool = False  # train a logistic regression on 32×32 frames instead of the network
 
     def __post_init__(self):
         if not self.name:
@@ -123,51 +108,13 @@ def fold_specs(settings: TrainingSettings, run_folds: int, repeats: int = 1, **f
     )
 
 
-def comparison_settings(
-    strategy: str,
-    view: View = "difference",
-    resnet_width: int = 8,
-    resnet_depth: int = SMALLEST_DEPTH,
-    imagenet_weights: bool = False,
-    sequence_length: int = 4,
-    **recipe: float | int | str,
-) -> TrainingSettings:
-    """Return the settings of a run for comparisons.
-
-    Fields that the strategy does not use have their defaults, so that runs which differ only in such fields are equal.
-
-    Args:
-        strategy: a key of `STRATEGIES`, or the import path of a builder.
-        view: "frame" or "difference".
-        resnet_width: channels of ResNet-18's first stage.
-        resnet_depth: 18 or 50.
-        imagenet_weights: start ResNet-50 from ImageNet weights.
-        sequence_length: consecutive frames that CNN + LSTM reads.
-        recipe: arguments of `training_settings`.
-    """
-    settings = training_settings(strategy, view, **recipe)
-    own = {}
-    if strategy == "resnet":
-        shallow = resnet_depth == SMALLEST_DEPTH
-        own = {"resnet_width": resnet_width} if shallow else {"imagenet_weights": imagenet_weights}
-        own["resnet_depth"] = resnet_depth
-    elif strategy == "cnn_lstm":
-        own = {"sequence_length": sequence_length}
-    return replace(settings, network=replace(settings.network, **own))
-
-
 @dataclass(frozen=True)
 class Ablation:
-    """A row of the ablations.
+    """A row of the ablations."""
 
-    Attributes:
-        name: key in metrics.json.
-        title: title in the report's table.
-        changes: dotted keys of `TrainingSettings` and their values, such as `{"schedule.learning_rate": 0.01}`.
-    """
-
-    name: str
-    title: str
+    name: str  # key in metrics.json
+    title: str  # title in the report's table
+    # dotted keys of `TrainingSettings` and their values, such as `{"schedule.learning_rate": 0.01}`
     changes: Mapping[str, object] = field(default_factory=dict)
 
     def apply(self, base: TrainingSettings) -> TrainingSettings:
@@ -179,7 +126,6 @@ def read_ablations(path: Path | str, rows: int = 0) -> tuple[Ablation, ...]:
     """Read a YAML file: a list of mappings with name, title and changes.
 
     Args:
-        path: of the file.
         rows: number of rows to return; 0 for all.
 
     Raises:
@@ -233,7 +179,6 @@ def dancer_specs(
     Epochs have about the same length for all counts: with fewer dancers, more frames of each clip are sampled.
 
     Args:
-        counts: numbers of dancers.
         trained: number of dancers in the training part.
     """
     return tuple(

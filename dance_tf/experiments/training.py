@@ -78,13 +78,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def grow(data: str, spec: RunSpec, work: str) -> Path:
-    """Grow the autoencoder of a run, unless it is cached; return its folder.
-
-    Args:
-        data: dataset folder.
-        spec: the run.
-        work: the cache.
-    """
+    """Grow the autoencoder of a run, unless it is cached; return its folder."""
     from dance_tf.model.autoencoder import STAGES
     from dance_tf.model.train import grow_autoencoder
 
@@ -172,9 +166,6 @@ def pair_with_truth(
     """Aggregate probabilities float32 [n, styles] of frames int64 [n] by clip, with the true styles.
 
     Args:
-        dataset: of the frames.
-        indices: of the frames.
-        probabilities: of the model's styles.
         styles: of the model, all of the dataset's among them; by default the dataset's.
     """
     styles = tuple(styles or dataset.styles)

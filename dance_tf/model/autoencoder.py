@@ -25,12 +25,7 @@ def encode(frames, stages: int = STAGES, factor: int = 2):
 
     Returns:
         float [batch, 128 / 2^stages, 128 / 2^stages, filters]: 4 × 4 × 64 with all five stages.
-
-    Raises:
-        ValueError: another number of stages.
     """
-    if not 1 <= stages <= STAGES:
-        raise ValueError(f"the autoencoder has 1 to {STAGES} stages, not {stages}")
     outputs = LowerResolution(factor, name="lower_resolution")(frames)
     for stage, filters in enumerate(ENCODER_FILTERS[:stages], start=1):
         last = {"normalize": False, "activation": "linear"} if stage == STAGES else {}
@@ -59,7 +54,6 @@ def build_autoencoder(stages: int = STAGES, factor: int = 2, seed: int = 0) -> k
     Args:
         stages: 1 to 5.
         factor: low-resolution factor of its input; the target is the frame at full resolution.
-        seed: of its weights.
     """
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)

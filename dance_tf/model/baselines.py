@@ -23,7 +23,6 @@ def linear_baseline(
     Args:
         split: its training and validation parts are both learnt from, since nothing is chosen on the latter.
         indices: int64 [n], frames to classify.
-        frames_per_clip: frames of each clip to learn from.
     """
     learnt = np.sort(np.concatenate([split.train, split.validation]))
     learnt = sample_evenly(learnt, dataset.clip_index, frames_per_clip)
@@ -74,7 +73,6 @@ def principal_components_error(train: np.ndarray, test: np.ndarray, components: 
         train: uint8 [n, 128, 128, 1], frames to compute the components from; at most n exist.
         test: uint8 [m, 128, 128, 1], frames to reconstruct.
         components: numbers kept of a frame; 1024 is the size of the autoencoder's code.
-        seed: of the randomised solver.
     """
     model = PCA(min(components, len(train)), svd_solver="randomized", iterated_power=2, random_state=seed)
     model.fit(train.reshape(len(train), -1).astype(np.float32) / 255)

@@ -33,30 +33,23 @@ class ModelDescription:
     """A trained model without its weights. Older model.json files lack the keys that have a default here.
 
     Attributes:
-        styles: labels in the order of the outputs.
         strategy, view, sequence_length, frame_size: as in `TrainingSettings`.
-        data_hash: content hash of the dataset it was trained on.
-        held_out: dancers of that dataset that it was not trained on.
-        learnt_clips: `Dataset.clip_hashes` of the clips with training or validation frames; empty if not recorded.
-        learnt_dancers: dancers of these clips.
-        unlearnt: styles without a training frame.
-        settings: `TrainingSettings`, as JSON values.
-        reading: how clips were read (fit, curation thresholds), as JSON values.
-        thresholds: how sure the model may be (`evaluation.calibration.fit_operating_points`); None if not known.
     """
 
-    styles: tuple[str, ...]
+    styles: tuple[str, ...]  # labels in the order of the outputs
     strategy: str
     view: str
     sequence_length: int = 1
     frame_size: int = 128
-    data_hash: str = ""
-    held_out: tuple[str, ...] = ()
+    data_hash: str = ""  # content hash of the dataset it was trained on
+    held_out: tuple[str, ...] = ()  # dancers of that dataset that it was not trained on
+    # `Dataset.clip_hashes` of the clips with training or validation frames; empty if not recorded
     learnt_clips: tuple[str, ...] = ()
-    learnt_dancers: tuple[str, ...] = ()
-    unlearnt: tuple[str, ...] = ()
-    settings: Mapping[str, object] | None = None
-    reading: Mapping[str, object] | None = None
+    learnt_dancers: tuple[str, ...] = ()  # dancers of these clips
+    unlearnt: tuple[str, ...] = ()  # styles without a training frame
+    settings: Mapping[str, object] | None = None  # `TrainingSettings`, as JSON values
+    reading: Mapping[str, object] | None = None  # how clips were read (fit, curation thresholds), as JSON values
+    # how sure the model may be (`evaluation.calibration.fit_operating_points`); None if not known
     thresholds: Mapping[str, float] | None = None
 
 
@@ -80,8 +73,6 @@ def save_bundle(folder: Path, bundle: ModelBundle, standards: Mapping[str, np.nd
     """Write a complete model folder or nothing; replace a folder of that name.
 
     Args:
-        folder: to write.
-        bundle: the model.
         standards: of `fidelity.score.pack_standards`; None for none.
 
     Raises:

@@ -37,10 +37,7 @@ class FrameSequence(keras.utils.PyDataset):
     """Training batches. Batch b of epoch e depends only on (seed, e, b), so a resumed run gets the same ones.
 
     Args:
-        dataset: frames and labels.
         indices: int64 [n], sorted, the part of a split to learn from.
-        settings: how the frames are sampled and changed.
-        seed: of both.
         reconstruct: the target is the input, for an autoencoder, instead of the style.
     """
 
@@ -124,29 +121,21 @@ def load_sequences(
 
 @dataclass(frozen=True)
 class History:
-    """Losses and metrics of a training run.
+    """Losses and metrics of a training run."""
 
-    Attributes:
-        rows: one mapping per epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy.
-        best_epoch: the epoch whose weights are kept: that with the lowest `smoothed_losses`. A single epoch's loss or
-            accuracy is partly luck, and the best of many is partly the luckiest.
-        stopped_early: whether patience ended training.
-    """
-
+    # one mapping per epoch: epoch, loss, val_loss and, for classifiers, accuracy and val_accuracy
     rows: tuple[dict[str, float], ...]
+    # the epoch whose weights are kept: that with the lowest smoothed loss. A single epoch's loss or accuracy is
+    # partly luck, and the best of many is partly the luckiest
     best_epoch: int
-    stopped_early: bool
-
-
-def smoothed_losses(rows: Sequence[dict[str, float]]) -> np.ndarray:
-    """Return for each epoch the mean validation loss of the last `SMOOTHED_EPOCHS` up to it; inf where one is nan."""
-    losses = [row["val_loss"] for row in rows]
-    means = [np.mean(losses[max(0, end - SMOOTHED_EPOCHS) : end]) for end in range(1, len(losses) + 1)]
-    return np.nan_to_num(means, nan=math.inf)
+    stopped_early: bool  # whether patience ended training
 
 
 def _best_epoch(rows: Sequence[dict[str, float]]) -> int:
-    return int(np.argmin(smoothed_losses(rows))) if rows else 0
+    """Return the epoch with the lowest mean validation loss of the `SMOOTHED_EPOCHS` up to it; nan counts as inf."""
+    losses = [row["val_loss"] for row in rows]
+    means = [np.mean(losses[max(0, end - SMOOTHED_EPOCHS) : end]) for end in range(1, len(losses) + 1)]
+    return int(np.argmin(np.nan_to_num(means, nan=math.inf))) if rows else 0
 
 
 class DivergedError(ValueError):
@@ -221,11 +210,8 @@ def fit(
 
     Args:
         model: uncompiled, with its initial weights.
-        frames: training batches.
         validation: inputs uint8 [n, …] and targets.
-        schedule: epochs, learning rate, patience.
         folder: where the checkpoint is kept.
-        seed: of dropout, together with the epoch.
         loss: a Keras loss; "sparse_categorical_crossentropy" also tracks accuracy, others the mean squared error.
         logs: TensorBoard folder; used on the TensorFlow backend only.
         progress: label of the progress bar; no bar when empty.

@@ -1,6 +1,7 @@
 """The networks that the paper compares (Tables 2 and 4), each a function from its settings to a Keras model.
 
-All read uint8 frames and return softmax probabilities. The CNN path gives 512 features, the encoder 1024.
+All are uncompiled, read uint8 frames [batch, 128, 128, 1] (or what their docstring says) and return softmax
+probabilities [batch, classes]. The CNN path gives 512 features, the encoder 1024.
 `strategy_of` also takes a user's own network.
 """
 
@@ -38,66 +39,45 @@ IMAGENET_MEAN = (123.68, 116.779, 103.939)  # red, green, blue of 255; keras.app
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """What the paper does not say about the networks' shape.
+    """What the paper does not say about the networks' shape."""
 
-    Attributes:
-        classes: number of styles.
-        squeeze_ratio: of the channel attention.
-        spatial_attention: add spatial attention, which the text beside Table 4 mentions and does not describe.
-        normalize: use batch normalisation in the CNN path.
-        dropout: share of the fused features and of the head's units dropped in training; the paper names none.
-        low_resolution_factor: how many times the resolution of the autoencoder's input is lowered.
-        encoder_rate: share of the learning rate at which the grown encoder learns; at the full rate it is overwritten.
-        sequence_length: consecutive frames that CNN + LSTM reads, or cut-outs of a window that the fusion reads.
-        gated_logits: use a "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax
-            and sigmoid activation functions".
-        resnet_depth: 18 or 50 (the paper says "ResNet").
-        resnet_width: channels of ResNet-18's first stage. 64 is the original with 11.2 million weights; 16 has 700,000
-            weights, as many as the hybrid, and costs a sixth.
-        imagenet_weights: start ResNet-50 from ImageNet's weights, which Keras downloads.
-    """
-
-    classes: int = 12
-    squeeze_ratio: int = 8
+    classes: int = 12  # number of styles
+    squeeze_ratio: int = 8  # of the channel attention
+    # add spatial attention, which the text beside Table 4 mentions and does not describe
     spatial_attention: bool = False
-    normalize: bool = True
+    normalize: bool = True  # use batch normalisation in the CNN path
+    # share of the fused features and of the head's units dropped in training; the paper names none
     dropout: float = 0.0
-    low_resolution_factor: int = 2
+    low_resolution_factor: int = 2  # how many times the resolution of the autoencoder's input is lowered
+    # share of the learning rate at which the grown encoder learns; at the full rate it is overwritten
     encoder_rate: float = 1.0
-    sequence_length: int = 8
+    sequence_length: int = 8  # consecutive frames that CNN + LSTM reads, or cut-outs of a window that the fusion reads
+    # use a "softmax over sigmoid-gated logits", one reading of section 4.3's "integration of Softmax and sigmoid
+    # activation functions"
     gated_logits: bool = False
-    resnet_depth: int = 18
+    resnet_depth: int = 18  # 18 or 50 (the paper says "ResNet")
+    # channels of ResNet-18's first stage. 64 is the original with 11.2 million weights; 16 has 700,000 weights, as
+    # many as the hybrid, and costs a sixth
     resnet_width: int = 16
-    imagenet_weights: bool = False
+    imagenet_weights: bool = False  # start ResNet-50 from ImageNet's weights, which Keras downloads
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A row of the paper's comparison.
+    """A row of the paper's comparison."""
 
-    Attributes:
-        title: in tables.
-        build: from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out.
-        grows_autoencoder: whether an autoencoder is grown first and its encoder reused.
-        sequence: whether the model reads [batch, sequence_length, 128, 128, 1].
-        view: the only view that the model reads; None for any view of frames.
-    """
-
-    title: str
+    title: str  # in tables
+    # from settings to an uncompiled model, uint8 frames in, probabilities [batch, classes] out
     build: Callable[[NetworkSettings], keras.Model]
-    grows_autoencoder: bool = False
-    sequence: bool = False
-    view: View | None = None
-
-
-def gray_levels(frames):
-    """Return uint8 frames as float gray levels in [0, 1], of the same shape."""
-    return keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
+    grows_autoencoder: bool = False  # whether an autoencoder is grown first and its encoder reused
+    sequence: bool = False  # whether the model reads [batch, sequence_length, 128, 128, 1]
+    view: View | None = None  # the only view that the model reads; None for any view of frames
 
 
 def standardized_frames(frames):
     """Return uint8 frames [batch, 128, 128, 1] as floats of the same shape, each frame with mean 0 and deviation 1."""
-    return FrameStandardization(name="standardized")(gray_levels(frames))
+    levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
+    return FrameStandardization(name="standardized")(levels)
 
 
 def cnn_path(frames, settings: NetworkSettings):
@@ -160,16 +140,7 @@ def hybrid_vector(
 
 
 def build_hybrid(settings: NetworkSettings, name: str, **paths: bool) -> keras.Model:
-    """Return a network of single frames: a `hybrid_vector` of the given paths, and a head.
-
-    Args:
-        settings: shape of the paths and the head.
-        name: of the model.
-        paths: those of `hybrid_vector`: cnn, autoencoder, attention.
-
-    Returns:
-        uncompiled model from uint8 frames [batch, 128, 128, 1] to probabilities [batch, classes].
-    """
+    """Return a network of single frames: a `hybrid_vector` of the given `paths` (its arguments), and a head."""
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
     return keras.Model(frames, head(hybrid_vector(frames, settings, **paths), settings), name=name)
 
@@ -205,10 +176,7 @@ def build_fusion(settings: NetworkSettings) -> keras.Model:
 def build_cnn_lstm(settings: NetworkSettings) -> keras.Model:
     """Return CNN + LSTM over `settings.sequence_length` consecutive frames; it classifies the last one.
 
-    The paper gives neither units nor length. A training step costs as much as the CNN path on every frame.
-
-    Returns:
-        uncompiled model from uint8 [batch, sequence_length, 128, 128, 1] to probabilities [batch, classes].
+    It reads uint8 [batch, sequence_length, 128, 128, 1]. The paper gives neither units nor length.
 
     Reference:
         CNN + LSTM of section 4.3; long short-term memory (Hochreiter and Schmidhuber 1997).
@@ -226,12 +194,7 @@ def build_cnn_lstm(settings: NetworkSettings) -> keras.Model:
 def build_resnet(settings: NetworkSettings) -> keras.Model:
     """Return ResNet-18 on gray frames, or ResNet-50 of keras.applications on gray frames repeated as three channels.
 
-    The feature vector, layer "resnet_vector", has 8 × width numbers for ResNet-18 and 2048 for ResNet-50. A training
-    step on one core of a 2-core machine takes, per frame: 1.6 ms at width 8, 6 ms at 16, 10 ms at 32, 35 ms at 64, and
-    140 ms for ResNet-50; the paper's hybrid takes 2.1 ms.
-
-    Returns:
-        uncompiled model from uint8 [batch, 128, 128, 1] to probabilities [batch, classes].
+    The feature vector, layer "resnet_vector", has 8 × width numbers for ResNet-18 and 2048 for ResNet-50.
 
     Raises:
         ValueError: a depth other than 18 and 50, or ImageNet's weights that cannot be downloaded.
@@ -245,7 +208,7 @@ def build_resnet(settings: NetworkSettings) -> keras.Model:
     if settings.resnet_depth == 18 and settings.imagenet_weights:
         raise ValueError("there are no ImageNet weights for the gray ResNet-18: set resnet_depth to 50")
     frames = keras.Input(FRAME_SHAPE, dtype="uint8", name="frames")
-    levels = gray_levels(frames)
+    levels = keras.layers.Rescaling(1 / 255, name="gray_levels")(frames)
     shallow = settings.resnet_depth == 18
     vector = _resnet_18(levels, settings.resnet_width) if shallow else _resnet_50(levels, settings.imagenet_weights)
     logits = keras.layers.Dense(settings.classes, name="logits")(vector)

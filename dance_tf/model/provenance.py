@@ -35,19 +35,12 @@ def source_hash(*packages: str) -> str:
 
 
 def strategy_hash(name: str) -> str:
-    """Return the SHA-256 of the file with a user's own network (`strategy_of`); empty for a registered strategy.
-
-    Raises:
-        ValueError: a module that cannot be found.
-    """
+    """Return the SHA-256 of the file with a user's own network (`strategy_of`); empty for a registered strategy."""
     place, _, _ = name.rpartition(":")
     if not place:
         return ""
     if not place.endswith(".py"):
-        module = importlib.util.find_spec(place)
-        if module is None or module.origin is None:
-            raise ValueError(f"strategy {name!r} cannot be imported (no module {place})")
-        place = module.origin
+        place = importlib.util.find_spec(place).origin
     return hashlib.sha256(Path(place).read_bytes()).hexdigest()
 
 

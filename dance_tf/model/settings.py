@@ -26,26 +26,19 @@ def _check_choice(kind: str, value: str, choices: Sequence[str]) -> None:
 class Schedule:
     """How long and how fast to train.
 
-    Attributes:
-        epochs: maximum.
-        learning_rate: at the start (the paper: 0.001).
-        momentum: of SGD (the paper names none: 0).
-        decay: "constant" (the paper) or "cosine" down to zero over all steps of `epochs`.
-        patience: epochs without a lower validation loss, averaged over `SMOOTHED_EPOCHS`, before training stops. Only
-            at a constant rate: a cosine's last steps, which improve a network most, are not cut off.
-        optimizer: "sgd" (the paper) or "adam".
-        weight_decay: share of the learning rate by which kernels shrink in each step (the paper names none: 0).
-
     Raises:
         ValueError: a value that nothing can be trained with.
     """
 
-    epochs: int = 30
-    learning_rate: float = 0.001
-    momentum: float = 0.0
-    decay: str = "constant"
+    epochs: int = 30  # maximum
+    learning_rate: float = 0.001  # at the start (the paper: 0.001)
+    momentum: float = 0.0  # of SGD (the paper names none: 0)
+    decay: str = "constant"  # "constant" (the paper) or "cosine" down to zero over all steps of `epochs`
+    # epochs without a lower validation loss, averaged over `SMOOTHED_EPOCHS`, before training stops. Only at a
+    # constant rate: a cosine's last steps, which improve a network most, are not cut off
     patience: int = 10
-    optimizer: str = "sgd"
+    optimizer: str = "sgd"  # "sgd" (the paper) or "adam"
+    # share of the learning rate by which kernels shrink in each step (the paper names none: 0)
     weight_decay: float = 0.0
 
     def __post_init__(self):
@@ -79,49 +72,35 @@ class Schedule:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Everything that decides a training run besides the data, the split and the seed.
+    """Everything that decides a training run besides the data, the split and the seed."""
 
-    Attributes:
-        strategy: a key of `REGISTERED`, or the import path of a user's own network (`strategy_of`).
-        view: input of the network: the "frame", its "difference" from the background, the dancer's "cutout", the
-            dancer's "skeleton", or "skeleton+cutout".
-        network: shape of the network.
-        schedule: of the classifier.
-        growth: of each stage of the autoencoder but the last.
-        growth_last_epochs: of the last stage.
-        growth_frozen_epochs: of each stage but the first, before the others: only the new layers learn, so that their
-            random start does not overwrite what the others have learnt.
-        growth_batch_size: frames in a batch of the autoencoder.
-        progressive: grow stage by stage, or train all five stages at once for as many epochs in total.
-        freeze_encoder: keep the grown encoder unchanged while the classifier trains.
-        batch_size: frames (or windows) in a batch; the paper gives none.
-        frames_per_clip: frames sampled from each clip in an epoch; of skeletons, the windows around them.
-        validation_frames: frames of each validation clip.
-        jitter: random change of training frames. Skeletons are changed in proportion to its zoom (`augment_windows`).
-        frame_size: side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them
-            unchanged.
-        augment: families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames (or
-            windows) get, before background subtraction.
-        balance: draw as many training frames of each style for the classifier, whatever its number of clips.
-    """
-
+    # a key of `REGISTERED`, or the import path of a user's own network (`strategy_of`)
     strategy: str = "cnn_ae_attention"
+    # input of the network: the "frame", its "difference" from the background, the dancer's "cutout", the dancer's
+    # "skeleton", or "skeleton+cutout"
     view: View = "difference"
-    network: NetworkSettings = NetworkSettings()
-    schedule: Schedule = Schedule()
+    network: NetworkSettings = NetworkSettings()  # shape of the network
+    schedule: Schedule = Schedule()  # of the classifier
+    # of each stage of the autoencoder but the last
     growth: Schedule = field(default_factory=lambda: Schedule(epochs=5, patience=5))
-    growth_last_epochs: int = 5
+    growth_last_epochs: int = 5  # of the last stage
+    # of each stage but the first, before the others: only the new layers learn, so that their random start does not
+    # overwrite what the others have learnt
     growth_frozen_epochs: int = 0
-    growth_batch_size: int = 32
-    progressive: bool = True
-    freeze_encoder: bool = False
-    batch_size: int = 64
-    frames_per_clip: int = 12
-    validation_frames: int = 8
+    growth_batch_size: int = 32  # frames in a batch of the autoencoder
+    progressive: bool = True  # grow stage by stage, or train all five stages at once for as many epochs in total
+    freeze_encoder: bool = False  # keep the grown encoder unchanged while the classifier trains
+    batch_size: int = 64  # frames (or windows) in a batch; the paper gives none
+    frames_per_clip: int = 12  # frames sampled from each clip in an epoch; of skeletons, the windows around them
+    validation_frames: int = 8  # frames of each validation clip
+    # random change of training frames. Skeletons are changed in proportion to its zoom (`augment_windows`)
     jitter: Jitter = Jitter()
+    # side in pixels that frames are shrunk to before they are enlarged again (Table 3); 128 leaves them unchanged
     frame_size: int = 128
+    # families of corruptions (`SPATIAL_FAMILIES`) that half of the classifier's training frames (or windows) get,
+    # before background subtraction
     augment: tuple[str, ...] = ()
-    balance: bool = False
+    balance: bool = False  # draw as many training frames of each style for the classifier, whatever its number of clips
 
     def __post_init__(self):
         object.__setattr__(self, "augment", tuple(self.augment))  # JSON gives a list back

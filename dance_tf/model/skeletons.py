@@ -19,7 +19,6 @@ def augment_windows(windows: np.ndarray, generator: np.random.Generator, zoom: f
 
     Args:
         windows: float32 [n, length, joints, 6]; the result has this shape and type.
-        generator: of the amounts.
         zoom: maximum relative change of size; all other amounts are in proportion to it.
     """
     changed = windows.copy()
@@ -95,10 +94,6 @@ def tcn_vector(windows):
 
 def build_tcn(classes: int, dropout: float = 0.0) -> keras.Model:
     """Return temporal convolutions over joints, bones and their motion.
-
-    Args:
-        classes: number of styles.
-        dropout: share of the features that is dropped in training.
 
     Returns:
         uncompiled model from float32 [batch, LENGTH, joints, 6] to probabilities [batch, classes].

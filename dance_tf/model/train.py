@@ -52,12 +52,9 @@ def grow_autoencoder(
     """Grow the autoencoder on a split's training frames, stage by stage (section 3.3).
 
     Args:
-        dataset: frames.
         split: its training part is learnt from, its validation part chooses the epoch.
         settings: only their `growth_settings` matter.
         folder: checkpoints of the stages; must not hold those of another run.
-        seed: of weights and batches.
-        progress: show a bar for each stage.
 
     Returns:
         the autoencoder after each stage, from one to five stages (only the last when not progressive), and its history.
@@ -106,13 +103,9 @@ def train_classifier(
     """Train a strategy on a split's training frames; the validation part stops it early and chooses the epoch.
 
     Args:
-        dataset: frames and labels.
         split: its test part is not used.
-        settings: of the run.
         folder: checkpoints and TensorBoard logs.
-        seed: of weights, batches and dropout.
         encoder: a grown autoencoder, whose encoder is reused by strategies that have one.
-        progress: show a bar.
 
     Returns:
         the trained model, uint8 frames in and probabilities out, and its history.

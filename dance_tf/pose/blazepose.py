@@ -64,17 +64,12 @@ class Pose:
         """Probability that a pixel of the region shows the person, float32 [256, 256]."""
         return _sigmoid(self.mask_logits)
 
-    def frame_mask(self, height: int, width: int) -> np.ndarray:
-        """Return the mask in the frame, float32 [height, width], 0 outside the region."""
-        return cv2.warpAffine(self.mask, self.region.to_frame(LANDMARK_SIDE), (width, height))
-
 
 class BlazePose:
     """Both networks, ready to run.
 
     Args:
         weights: of `load_weights`.
-        threads: of each network.
 
     Raises:
         ValueError: the weights are not those of BlazePose.
@@ -207,8 +202,7 @@ def merge_detections(found: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Replace detections that overlap by their mean, weighted by score (weighted non-maximum suppression).
 
     Args:
-        found: float [n, k], each with x, y of the middle, width and height first.
-        scores: float [n].
+        found: float [n, k], each with x, y of the middle, width and height first; `scores` are float [n].
 
     Returns:
         float [m, k], in descending order of the best score of each group.

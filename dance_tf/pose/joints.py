@@ -62,7 +62,7 @@ def _joint(seen: np.ndarray, name: str) -> np.ndarray:
     return seen[:, [LANDMARK[f"{side}_{MIDDLES[name]}"] for side in SIDES]].mean(axis=1)
 
 
-def window_times(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> np.ndarray:
+def window_times(skeletons: Skeletons) -> np.ndarray:
     """Return `LENGTH` even times in each window of a clip, float64 [windows, LENGTH], seconds.
 
     Windows lie half a window apart, between the first and the last valid frame. A shorter clip is one window, stretched
@@ -71,23 +71,19 @@ def window_times(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> np.nd
     if skeletons.valid.sum() < 2:
         return np.zeros((1, LENGTH))
     first, last = skeletons.times[skeletons.valid][[0, -1]]
-    length = min(seconds, last - first)
-    starts = np.linspace(first, last - length, max(1, int(np.ceil((last - first) / (seconds / 2) - 1))))
+    length = min(WINDOW_SECONDS, last - first)
+    starts = np.linspace(first, last - length, max(1, int(np.ceil((last - first) / (WINDOW_SECONDS / 2) - 1))))
     return np.linspace(starts, starts + length, LENGTH, axis=1)
 
 
-def cut_windows(skeletons: Skeletons, seconds: float = WINDOW_SECONDS) -> tuple[np.ndarray, np.ndarray]:
+def cut_windows(skeletons: Skeletons) -> tuple[np.ndarray, np.ndarray]:
     """Cut a clip into windows, and return their joints and times.
-
-    Args:
-        skeletons: of the clip.
-        seconds: length of a window.
 
     Returns:
         The joints at the `window_times`, float32 [windows, LENGTH, joints, 6], interpolated where frames are not valid,
         and these times. A clip with fewer than two valid frames is one window of zeros.
     """
-    valid, times, at = skeletons.valid, skeletons.times, window_times(skeletons, seconds)
+    valid, times, at = skeletons.valid, skeletons.times, window_times(skeletons)
     windows = np.zeros((len(at), LENGTH, len(JOINTS) * CHANNELS), np.float32)
     for window, now in zip(windows, at, strict=True):
         inside = valid & (times >= now[0] - 1e-6) & (times <= now[-1] + 1e-6)

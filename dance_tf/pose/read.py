@@ -73,7 +73,6 @@ def read_skeletons(
     path: Path,
     blazepose: BlazePose,
     poses_per_second: float = POSES_PER_SECOND,
-    smoothing: float = SMOOTHING,
     settings: ReadSettings = READ_DEFAULTS,
     heartbeat: Callable[[], None] = no_heartbeat,
 ) -> Skeletons:
@@ -83,15 +82,13 @@ def read_skeletons(
 
     Args:
         poses_per_second: frames to sample; at most one pose a frame.
-        smoothing: seconds, standard deviation of the filter over time; 0 for none.
         settings: limits and number of decoding threads; size and rate of the gray frames have no effect.
-        heartbeat: called for each frame.
 
     Raises:
         ReadError: the file cannot be read or exceeds a limit.
         ValueError: an invalid rate.
     """
-    poses = PoseSettings(poses_per_second, smoothing)
+    poses = PoseSettings(poses_per_second)
     reader = open_footage(path, replace(settings, frames_per_second=ONCE), heartbeat)
     reader.watcher = DancerTracker(blazepose, poses.poses_per_second, poses.smoothing)
     for _ in reader:

@@ -57,13 +57,12 @@ def join_skeletons(several: Sequence[Skeletons]) -> Skeletons:
     return Skeletons(*(np.concatenate(values) for values in zip(*(vars(one).values() for one in several), strict=True)))
 
 
-def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray, visible: float = 0.5) -> np.ndarray:
+def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Return a copy of a picture with the bones of a skeleton: the left side orange, the right side blue.
 
     Args:
         picture: uint8 [h, w] or [h, w, 3] RGB, perhaps scaled or padded to a square.
         landmarks: [33, 4], of one frame of `Skeletons`.
-        visible: bones with a less visible end are drawn thin.
 
     Returns:
         uint8 [h, w, 3].
@@ -75,6 +74,6 @@ def draw_skeleton(picture: np.ndarray, landmarks: np.ndarray, visible: float = 0
     # in sixteenths of a pixel, which OpenCV calls a shift of 4
     points = np.rint((landmarks[:, :2].astype(np.float64) * longer + [width / 2, height / 2]) * 16).astype(int)
     for (one, two), side in zip(BONES, BONE_SIDES, strict=True):
-        width_of_line = thick if min(landmarks[one, 3], landmarks[two, 3]) >= visible else 1
+        width_of_line = thick if min(landmarks[one, 3], landmarks[two, 3]) >= 0.5 else 1  # thin where it is hidden
         cv2.line(drawn, points[one].tolist(), points[two].tolist(), COLOURS[side], width_of_line, cv2.LINE_AA, 4)
     return drawn

@@ -1,6 +1,9 @@
-"""Follow the people of a clip, choose the dancer, and clean the dancer's skeletons."""
+"""Follow the people of a clip, choose the dancer, and clean the dancer's skeletons.
 
-from collections.abc import Iterable
+Everywhere `values` are float [n, 33, k], x and y first; `found` and `valid` bool [n], whether a frame has any; `times`
+float64 [n], seconds, about evenly spaced; `smoothing` seconds, the standard deviation of a Gaussian over time.
+"""
+
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -63,7 +66,6 @@ class DancerTracker:
     the dancer is chosen. This is a `video.stills.Watcher`.
 
     Args:
-        blazepose: the networks.
         rate: pictures per second.
         smoothing: see `clean`.
         held: stores the cut-outs of all people; None for skeletons only.
@@ -139,22 +141,11 @@ class DancerTracker:
         return skeletons, self.held.frames()[..., None]
 
 
-def track_dancer(
-    frames: Iterable[tuple[float, np.ndarray]], blazepose: BlazePose, smoothing: float = SMOOTHING
-) -> Skeletons:
-    """Return the skeletons of the dancer in pictures (seconds, uint8 [h, w, 3], RGB) of one size."""
-    tracker = DancerTracker(blazepose, smoothing=smoothing)
-    for time, picture in frames:
-        tracker.see(time, picture)
-    return tracker.finish()[0]
-
-
 def cut_out(picture: np.ndarray, pose: Pose, region: Region) -> np.ndarray:
     """Return a person alone on black, in the middle, at a size that does not depend on the distance.
 
     Args:
         picture: uint8 [h, w, 3], RGB.
-        pose: of the person.
         region: around the person; the cut-out shows it upright.
 
     Returns:
@@ -180,7 +171,6 @@ def choose_dancer(people: list[Person], height: int, width: int) -> Person:
     clip ever shows two people at a time, they must also be near each other where one ends and the other begins.
 
     Args:
-        people: all that were seen.
         height, width: of the frames, pixels.
     """
 
@@ -227,11 +217,8 @@ def clean(
     """Undo swaps of left and right, interpolate short gaps, and smooth.
 
     Args:
-        landmarks: float [n, 33, 4], as in `Skeletons`.
-        world: float [n, 33, 3], as in `Skeletons`.
-        found: bool [n], frames in which there is a pose.
-        times: float64 [n], seconds.
-        smoothing: seconds, standard deviation of the filter over time; 0 for none.
+        landmarks, world: float [n, 33, 4] and [n, 33, 3], as in `Skeletons`.
+        smoothing: 0 for none.
     """
     values = np.concatenate([landmarks, world], axis=2).astype(np.float64)
     values = undo_swaps(values, found)
@@ -247,10 +234,6 @@ def undo_swaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
 
     A frame is swapped if an exchange brings it much nearer to most of its neighbours, and if this begins or ends from
     one frame to the next; in a turn, the sides change slowly. Longer swaps than `NEIGHBOURS` frames stay.
-
-    Args:
-        values: float [n, 33, k], x and y first.
-        found: bool [n].
     """
     values, points = values.copy(), values[..., :2]
     torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1), axis=-1)
@@ -276,16 +259,7 @@ def undo_swaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def fill_gaps(values: np.ndarray, found: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate linearly over time between two poses at most `LONGEST_GAP` apart.
-
-    Args:
-        values: float [n, 33, k].
-        found: bool [n].
-        times: float64 [n], seconds.
-
-    Returns:
-        The values, and bool [n], whether a frame has any.
-    """
+    """Interpolate linearly over time between two poses at most `LONGEST_GAP` apart; return `values` and `valid`."""
     frames, known = np.arange(len(found)), np.flatnonzero(found)
     if not len(known):
         return values, found.copy()
@@ -299,19 +273,12 @@ def fill_gaps(values: np.ndarray, found: np.ndarray, times: np.ndarray) -> tuple
     return values, found | short
 
 
-def smooth(values: np.ndarray, valid: np.ndarray, times: np.ndarray, deviation: float) -> np.ndarray:
-    """Filter each run of valid frames with a Gaussian, which causes no delay.
-
-    Args:
-        values: float [n, 33, k].
-        valid: bool [n].
-        times: float64 [n], seconds, about evenly spaced.
-        deviation: standard deviation of the Gaussian, seconds.
-    """
+def smooth(values: np.ndarray, valid: np.ndarray, times: np.ndarray, smoothing: float) -> np.ndarray:
+    """Filter each run of valid frames with a Gaussian, which causes no delay."""
     values = values.copy()
     interval = max(float(np.median(np.diff(times))), 1e-3)
     for run in runs(valid):
-        values[run] = gaussian_filter1d(values[run], deviation / interval, axis=0, mode="nearest")
+        values[run] = gaussian_filter1d(values[run], smoothing / interval, axis=0, mode="nearest")
     return values
 
 

@@ -50,19 +50,16 @@ def cache_folder() -> Path:
     return (Path(own).expanduser() if own else user_cache_path("dance_tf", appauthor=False)) / "pose"
 
 
-def load_weights(bundle: Path | None = None) -> Weights:
+def load_weights() -> Weights:
     """Return the weights of BlazePose, from the cache or, the first time, from the package index.
 
-    Processes that need them at the same time wait for the first one.
-
-    Args:
-        bundle: a `pose_landmarker_*.task` file to read instead; its hash is not checked. By default the one that
-            `DANCE_TF_POSE_WEIGHTS` names, if it is set.
+    Processes that need them at the same time wait for the first one. If `DANCE_TF_POSE_WEIGHTS` names a
+    `pose_landmarker_*.task` file, that is read instead; its hash is not checked.
 
     Raises:
         WeightsError: they are absent and cannot be fetched, or the bundle is not one.
     """
-    if bundle := bundle or os.environ.get(BUNDLE_VARIABLE):
+    if bundle := os.environ.get(BUNDLE_VARIABLE):
         return _read_bundle(Path(bundle))
     folder = cache_folder()
     found = _cached(folder)

@@ -148,12 +148,10 @@ def provenance(
 
     Args:
         profile: its name; empty if notebooks were run one by one.
-        parameters: what the profile sets.
-        source: "synthetic" or the name of the footage.
-        metrics: of all sections, with the data hash.
     """
     commit, dirty = commit_of(ROOT)
     data = metrics.get("data", {})
+    system = " ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver())))
     return {
         "profile": profile,
         "source": source,
@@ -165,7 +163,7 @@ def provenance(
         "python": platform.python_version(),
         "packages": {name: version_of(name) for name in PACKAGES},
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
-        "machine": {"platform": _platform(), "cpu": cpu_model(), "cores": os.cpu_count(), "device": device()},
+        "machine": {"platform": system, "cpu": cpu_model(), "cores": os.cpu_count(), "device": device()},
     }
 
 
@@ -205,11 +203,6 @@ def device() -> str:
     ask = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     done = subprocess.run(ask, capture_output=True, text=True, check=False)
     return ", ".join(done.stdout.strip().splitlines()) or "cpu" if done.returncode == 0 else "cpu"
-
-
-def _platform() -> str:
-    libc = " ".join(platform.libc_ver()).strip()
-    return " ".join(part for part in (platform.system(), platform.machine(), libc) if part)
 
 
 def portable(value: object) -> object:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,21 +13,21 @@ from dance_tf.audit.published import TABLE_1
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.parts import CurationRow, PartError, part_name, read_part, read_row, read_rows
 from dance_tf.curation.run import close_pool, failure_reason, pooled_process
-from dance_tf.dataset.batches import load_frames
+from dance_tf.dataset.batches import VIEWS, load_frames
 from dance_tf.dataset.build import parts_folder
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments.curation import CAMERAS
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
-from dance_tf.report.figures.clips import STRIP_FRAMES, background_views, choose_frames, clip_strip
+from dance_tf.report.figures.clips import STRIP_FRAMES, choose_frames, clip_strip, picture_rows
 from dance_tf.report.section import png, write_whole
 from dance_tf.report.tables import abbreviate
 from dance_tf.synthesis.truth import ClipTruth, moving_cameras
 from dance_tf.video.frames import open_footage
 from dance_tf.video.settings import GRACE, READ_DEFAULTS, ReadSettings
 from dance_tf.video.stills import ReadError
-from dance_tf.video.workers import worker_pool
+from dance_tf.video.workers import call_each
 
 
 def table_1(counts: pd.DataFrame) -> pd.DataFrame:
@@ -78,13 +77,10 @@ def strip_of_one_clip(workspace: Workspace) -> Figure:
 def background_figure(dataset: Dataset, truths: Mapping[str, ClipTruth], source: str) -> Figure:
     """Draw frame, background and difference for clips of different dancers; `truths` are empty for real footage."""
     shown = pick_views(dataset, truths)
-    return background_views(
-        load_frames(dataset, shown, "frame"),
-        dataset.backgrounds[dataset.clip_index[shown]],
-        load_frames(dataset, shown, "difference"),
-        view_labels(dataset, shown, truths),
-        source,
-    )
+    gray, subtracted = (load_frames(dataset, shown, view) for view in VIEWS)
+    backgrounds = dataset.backgrounds[dataset.clip_index[shown]]
+    rows = {"frame": gray, "background": backgrounds, "background\nsubtracted": subtracted}
+    return picture_rows(rows, "Background subtraction", source, view_labels(dataset, shown, truths))
 
 
 def pick_views(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 4) -> np.ndarray:
@@ -176,12 +172,7 @@ def write_strips(
     A strip that is newer than the curated clip is not drawn again.
 
     Args:
-        dataset: folder written by `curate_folder`.
         find: returns the file of a row.
-        source: "synthetic" or the name of the footage.
-        read: settings of the curation, like poses.
-        jobs: parallel processes.
-        scheduler: address of a Dask scheduler to use instead; its workers need the same folders.
 
     Raises:
         StripError: a clip's file can no longer be read; all other strips are drawn.
@@ -200,8 +191,7 @@ def write_strips(
         if changed.get(place, -1) < changed.get(part, math.inf)
     ]
     if todo:
-        with worker_pool(jobs, scheduler):
-            faults = joblib.Parallel()(joblib.delayed(_draw)(*paths, source, read) for paths in todo)
+        faults = call_each(_draw, [(*paths, source, read) for paths in todo], "strips", jobs, scheduler)
         close_pool()
         if missing := [fault for fault in faults if fault]:
             raise StripError(f"{len(missing)} of {len(rows)} strips could not be drawn: {missing[0]}")

@@ -246,7 +246,6 @@ def ablations_text(
 
     Args:
         tests: of `differences` by frame on held-out dancers; questions are names of ablations.
-        rows: the ablations.
         weights: of `held_out_weights`.
         frozen: of `frozen_gate_loss`.
     """

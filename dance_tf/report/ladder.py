@@ -2,6 +2,7 @@
 
 A rung is a way to recognise styles: its name is a strategy, followed for networks of frames by its view
 ("cnn_ae_attention_cutout"), "references_3" for the nearest of three reference clips a style, or "templates".
+`references` are of `reference_accuracy` and may be empty; `resamples` and `seed` are of the draws of dancers.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,9 +55,7 @@ def ladder_scores(
 
     Args:
         runs: named by `rung_name`.
-        references: of `reference_accuracy`; may be empty.
         templates: of `experiments.fidelity.style_verdicts`; may be empty. They may be of other dancers.
-        resamples, seed: of the draws of dancers.
 
     Returns:
         Columns name, measure (`FRAME`, `CLIP`, and by clip of the styles in question `SIMILAR` and `ORDER`), mean, low,
@@ -64,7 +63,7 @@ def ladder_scores(
     """
     scored = estimates(runs, ["name"], resamples, seed)
     scored = scored.query("part == 'held out' and metric == 'accuracy' and unit == 'frame'").assign(measure=FRAME)
-    given = answers(runs)
+    given = pd.concat([answers(run.test).assign(name=run.spec.name) for run in runs], ignore_index=True)
     if len(references):  # tested on the same dancers
         nearest = references[references["dancer"].isin(given["dancer"])]
         nearest = nearest.assign(name=REFERENCES + nearest["references"].astype(str))
@@ -114,7 +113,6 @@ def growing_with_dancers(
     Args:
         runs: of `dancer_specs`, each named by its rung.
         trained: dancers of the runs that learn from all of their training part.
-        references: of `reference_accuracy`; may be empty.
 
     Returns:
         Columns dancers, group (title of the rung), mean, low, high.
@@ -162,10 +160,7 @@ def ladder_text(scores: pd.DataFrame, source: str, chance: float) -> str:
 
 
 def shortcut_scores(answered: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return the accuracy by clip under each change.
-
-    Args:
-        answered: of `shortcut_answers`.
+    """Return the accuracy by clip under each change; `answered` is of `shortcut_answers`.
 
     Returns:
         Columns name, change, styles ("all", "asymmetric", "same poses, other order"), and those of `pooled_shares`.
@@ -215,9 +210,7 @@ def shortcut_text(scores: pd.DataFrame, chance: float) -> str:
 def identity_text(guessed: pd.DataFrame, scores: pd.DataFrame) -> str:
     """Say of each network how often a linear classifier of its features tells who dances.
 
-    Args:
-        guessed: of `dancer_answers`.
-        scores: `pooled_shares` of it, by name.
+    `guessed` is of `dancer_answers`, `scores` are `pooled_shares` of it, by name.
     """
     if guessed.empty:
         return "Every fold has one held-out dancer: who dances cannot be guessed."

@@ -59,10 +59,7 @@ def measured_numbers(counts: pd.DataFrame, by_repeat: pd.DataFrame, by_interval:
 
 
 def beside_paper(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return every number of the paper's Tables 1 to 3 that was also measured here, in percent as printed.
-
-    Args:
-        measured: of `measured_numbers`.
+    """Return every number of the paper's Tables 1 to 3 that is in `measured_numbers`, in percent as printed.
 
     Returns:
         Columns table, row, score, paper, ours, difference (two decimals), interval ("[55.0, 67.1]" or a dash), runs.

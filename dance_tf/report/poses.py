@@ -232,9 +232,7 @@ def strip_rows(dataset: Dataset, truths: Mapping[str, ClipTruth], count: int = 8
     """Return frames of clips of different dancers with their skeletons, evenly spaced over time.
 
     Args:
-        dataset: with skeletons.
         truths: of `read_truths`, empty for real footage; the last clip has a moving camera if one has.
-        count: frames of each clip.
 
     Returns:
         uint8 [count, h, w, 3], RGB, by the label of the clip; black bars are cut off.

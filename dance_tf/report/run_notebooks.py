@@ -46,9 +46,7 @@ def notebook_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.ipynb") if re.match(r"\d\d_", path.name))
 
 
-def run_profile(
-    profile: Path | str, notebooks: Path, run_folder: Path, progress: bool = True, from_records: bool = False
-) -> Path:
+def run_profile(profile: Path | str, notebooks: Path, run_folder: Path, from_records: bool = False) -> Path:
     """Run all notebooks of a folder with a profile, write the report and return the path of REPORT.md.
 
     All notebooks run, also after an interrupted run. Training is cached, so the second run gives the same numbers.
@@ -57,10 +55,8 @@ def run_profile(
     if its parameters cell contains them.
 
     Args:
-        profile: name or YAML file.
         notebooks: folder of `NN_verb_object.ipynb`.
         run_folder: where the report goes; executed notebooks go to `executed/` in it.
-        progress: show a progress bar on standard error.
         from_records: make tables and figures from the runs stored in `runs/`. Cells tagged `needs_clips` do not run.
             Sections that are not saved again and the executed notebooks do not change.
 
@@ -103,7 +99,7 @@ def run_profile(
         "profile": _from_root(profile, ROOT / "notebooks"),
         "from_records": from_records,
     }
-    bar = tqdm(paths, desc=profile.stem, unit="notebook", disable=not progress, dynamic_ncols=True)
+    bar = tqdm(paths, desc=profile.stem, unit="notebook", dynamic_ncols=True)
     with kernel_environment():
         for order, path in zip(orders, bar, strict=True):
             bar.set_postfix_str(path.stem)

@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 
 from dance_tf.report.profile import ROOT
 from dance_tf.report.tables import to_markdown
+from dance_tf.video.files import whole_file
 
 DPI = 150
 SYNTHETIC = "synthetic"
@@ -22,68 +22,41 @@ SYNTHETIC = "synthetic"
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report.
+    """A table of the report."""
 
-    Attributes:
-        name: file name without suffix, such as "t2_strategies".
-        title: one line above the table.
-        frame: the numbers; the index is not written.
-        caption: number of runs, kind of interval.
-        main: whether REPORT.md prints it. If no table of a section is marked, the first one is printed.
-    """
-
-    name: str
-    title: str
-    frame: pd.DataFrame
-    caption: str = ""
-    main: bool = False
+    name: str  # file name without suffix, such as "t2_strategies"
+    title: str  # one line above the table
+    frame: pd.DataFrame  # the numbers; the index is not written
+    caption: str = ""  # number of runs, kind of interval
+    main: bool = False  # whether REPORT.md prints it. If no table of a section is marked, the first one is printed
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report.
+    """A figure of the report."""
 
-    Attributes:
-        name: file name without suffix.
-        figure: of matplotlib.
-        caption: what it shows.
-        on_data: whether it shows data. A title of such a figure must name the source of the run ("synthetic" or the
-            name of the footage). A diagram of a network does not need this.
-        main: whether it may open REPORT.md; the first two such figures do.
-    """
-
-    name: str
-    figure: Figure
-    caption: str = ""
+    name: str  # file name without suffix
+    figure: Figure  # of matplotlib
+    caption: str = ""  # what it shows
+    # whether it shows data. A title of such a figure must name the source of the run ("synthetic" or the name of the
+    # footage). A diagram of a network does not need this
     on_data: bool = True
-    main: bool = False
+    main: bool = False  # whether it may open REPORT.md; the first two such figures do
 
 
 @dataclass(frozen=True)
 class Section:
-    """A saved section, as stored in `sections/NN_name.json`.
+    """A saved section, as stored in `sections/NN_name.json`."""
 
-    Attributes:
-        order: number of the notebook; the report prints sections in this order.
-        name: file name without number and suffix.
-        title: heading of the section.
-        headline: one sentence for the top of the report; empty for none.
-        text: Markdown.
-        metrics: branch of metrics.json.
-        tables: one mapping per table: name, title, caption, rows, main.
-        figures: one mapping per figure: name, title, caption, main.
-        part: place among the sections of the same notebook.
-    """
-
-    order: int
-    name: str
-    title: str
-    headline: str
-    text: str
-    metrics: Mapping[str, object]
-    tables: Sequence[Mapping[str, object]]
-    figures: Sequence[Mapping[str, object]]
-    part: int = 0
+    order: int  # number of the notebook; the report prints sections in this order
+    name: str  # file name without number and suffix
+    title: str  # heading of the section
+    headline: str  # one sentence for the top of the report; empty for none
+    text: str  # Markdown
+    metrics: Mapping[str, object]  # branch of metrics.json
+    tables: Sequence[Mapping[str, object]]  # one mapping per table: name, title, caption, rows, main
+    figures: Sequence[Mapping[str, object]]  # one mapping per figure: name, title, caption, main
+    part: int = 0  # place among the sections of the same notebook
 
     @property
     def file_name(self) -> str:
@@ -153,7 +126,6 @@ class RunReport:
             metrics: branch of metrics.json; values that are not finite become null.
             tables: written to tables/<name>.csv and .md.
             figures: written to figures/<name>.png.
-            order: number of the notebook.
 
         Raises:
             ValueError: a name is not a valid file name or belongs to another section, or no title of a figure on data
@@ -268,34 +240,26 @@ def merge_metrics(parts: Sequence[tuple[str, Mapping[str, object]]]) -> dict[str
         parts: (name of the section, its metrics). Two sections may add to the same branch.
 
     Raises:
-        ValueError: two sections give different values for the same entry; the message names both.
+        ValueError: two sections give different values for the same entry.
     """
     merged: dict[str, object] = {}
-    owner: dict[tuple[str, ...], str] = {}
 
-    def add(target: dict[str, object], branch: Mapping[str, object], path: tuple[str, ...], name: str) -> None:
+    def add(target: dict[str, object], branch: Mapping[str, object], path: str, name: str) -> None:
         for key, value in branch.items():
-            place = (*path, key)
             if isinstance(value, Mapping) and isinstance(target.get(key, {}), dict):
-                add(target.setdefault(key, {}), value, place, name)
-            elif key in target and target[key] != value:
-                other = owner.get(place, "another section")
-                raise ValueError(f"{name} and {other} give different values for {'/'.join(place)} in metrics.json")
-            else:
-                target[key] = value
-            owner.setdefault(place, name)
+                add(target.setdefault(key, {}), value, f"{path}{key}/", name)
+            elif target.setdefault(key, value) != value:
+                raise ValueError(f"{name} gives another value for {path}{key} in metrics.json than a section before it")
 
     for name, metrics in parts:
-        add(merged, metrics, (), name)
+        add(merged, metrics, "", name)
     return plain(merged)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, then rename it, so that no process reads an incomplete file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
+    """Write a file, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def json_text(value: object) -> str:

@@ -1,7 +1,9 @@
 """Training settings from a profile, for the main runs and for the runs that compare networks."""
 
+from dataclasses import replace
+
 from dance_tf.dataset.batches import VIEWS, View
-from dance_tf.experiments.spec import BASELINE, PROPOSED, RunSpec, comparison_settings, fold_specs
+from dance_tf.experiments.spec import BASELINE, PROPOSED, RunSpec, fold_specs
 from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.model.settings import TrainingSettings, training_settings
 from dance_tf.report.ladder import rung_name
@@ -19,13 +21,7 @@ def main_settings(profile: Profile, view: View = "difference") -> TrainingSettin
 
 
 def input_settings(profile: Profile, strategy: str, view: View | None = None) -> TrainingSettings:
-    """Return the settings of the runs that compare inputs: networks of skeletons have a recipe of their own.
-
-    Args:
-        profile: of the report.
-        strategy: a registered strategy.
-        view: input of a network of frames.
-    """
+    """Return the settings of the runs that compare inputs: networks of skeletons have a recipe of their own."""
     if strategy not in SKELETON_STRATEGIES:
         return compared_settings(profile, strategy, view or "difference")
     own = {"epochs": profile.skeleton_epochs} if profile.skeleton_epochs else {}
@@ -38,8 +34,6 @@ def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...
     """Return the runs that compare inputs, named by their rungs: networks of frames with each view, then of skeletons.
 
     Args:
-        profile: of the report.
-        folds: number of folds that are run.
         posed: whether the clips have skeletons; without them, only runs that need none are returned.
     """
     views = (*VIEWS, "cutout") if posed else VIEWS
@@ -64,12 +58,17 @@ def rung_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...]
 def compared_settings(profile: Profile, strategy: str, view: View = "difference") -> TrainingSettings:
     """Return the settings of the runs that compare networks, with their smaller budget.
 
+    Fields that the strategy does not use have their defaults, so that runs which differ only in such fields are equal.
+
     Args:
-        profile: of the report.
         strategy: a registered strategy, or the import path of a builder (`model.networks.strategy_of`).
-        view: input of the network.
     """
-    own = {name: getattr(profile, f"compare_{name}") for name in (*BUDGET, "resnet_width", "resnet_depth")}
-    own |= {name: getattr(profile, name) for name in RECIPE}
-    own |= {"imagenet_weights": profile.compare_imagenet, "sequence_length": profile.compare_sequence_length}
-    return comparison_settings(strategy, view, **own)
+    budget = {name: getattr(profile, f"compare_{name}") for name in BUDGET}
+    settings = training_settings(strategy, view, **budget, **{name: getattr(profile, name) for name in RECIPE})
+    own, depth = {}, profile.compare_resnet_depth
+    if strategy == "resnet":
+        shallow, deep = {"resnet_width": profile.compare_resnet_width}, {"imagenet_weights": profile.compare_imagenet}
+        own = {"resnet_depth": depth, **(shallow if depth == 18 else deep)}
+    elif strategy == "cnn_lstm":
+        own = {"sequence_length": profile.compare_sequence_length}
+    return replace(settings, network=replace(settings.network, **own))

@@ -6,17 +6,16 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import joblib
 import numpy as np
-from tqdm import tqdm
 
 from dance_tf.synthesis.motion_capture import AVERAGE, UNITS, read_motion
 from dance_tf.synthesis.motion_file import MotionError, check_file
 from dance_tf.synthesis.settings import StudioSettings
-from dance_tf.synthesis.studio import claim_folder, finished_truth, whole_file, write_clip, write_manifest
+from dance_tf.synthesis.studio import claim_folder, finished_truth, write_clip, write_manifest
 from dance_tf.synthesis.take import CapturedClip
 from dance_tf.video.catalog import Clip, Refusal, find_clips
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.files import whole_file
+from dance_tf.video.workers import call_each
 
 COLUMNS = ("style", "dancer", "source", "consent", "split", "group", "trust")  # of the manifest, after the path
 SOURCE = "motion capture"  # of takes whose manifest names no source
@@ -64,7 +63,6 @@ def synthesize_motion(
     settings: StudioSettings,
     jobs: int = 1,
     scheduler: str | None = None,
-    progress: bool = True,
 ) -> DrawnTakes:
     """Draw each take of a folder of motion capture as a clip, like `synthesize`; finished clips are kept.
 
@@ -86,12 +84,9 @@ def synthesize_motion(
         raise ValueError(f"{out} would be written, but it overlaps with {source}, which is read: name another folder")
     catalog = find_clips(folder)
     claim_folder(out, settings, motion=str(source))
-    with worker_pool(jobs, scheduler):
-        made = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_write_take)(out, settings, clip) for clip in catalog.clips
-        )
-        bar = tqdm(made, total=len(catalog.clips), desc="clips", unit="clip", disable=bar_hidden(progress))
-        found = dict(zip(catalog.clips, bar, strict=True))
+    tasks = [(out, settings, clip) for clip in catalog.clips]
+    made = call_each(_write_take, tasks, "clips", jobs, scheduler)
+    found = dict(zip(catalog.clips, made, strict=True))
     takes = {clip.clip_id: take for clip, take in found.items() if isinstance(take, Take)}
     refused = [Refusal(clip.path, take) for clip, take in found.items() if isinstance(take, str)]
     rows = [("path", *COLUMNS)]

@@ -268,13 +268,10 @@ def _assemble(points: dict[str, np.ndarray], spine: list[np.ndarray], gaze: np.n
         joints.setdefault(f"{side}_toe", ankle + body.foot * ahead - 0.55 * body.ankle * up)
     stacked = np.stack([joints[name] for name in JOINTS], axis=1)
     # the lowest foot stands on the floor; one in a hundred frames may be lower, for example by noise
-    soles = [stacked[:, JOINT[f"{s}_{part}"], 1] - rise for s in SIDES for part, rise in _rises(body)]
+    rises = {"ankle": body.ankle, "toe": 0.45 * body.ankle}
+    soles = [stacked[:, JOINT[f"{side}_{part}"], 1] - rise for side in SIDES for part, rise in rises.items()]
     stacked[..., 1] -= np.quantile(np.min(soles, axis=0), 0.01)
     return Motion(stacked, **frames)
-
-
-def _rises(body: Body) -> tuple[tuple[str, float], ...]:
-    return ("ankle", body.ankle), ("toe", 0.45 * body.ankle)
 
 
 def _along(line: list[np.ndarray], share: float) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The performance of a style by a dancer: joint positions over time, with timing errors, looseness and mistakes.
 
-With it comes the perfect performance, which the same body would give at the same place to the same music.
+With it comes the perfect performance, which the same body would give at the same place to the same music. Everywhere
+`times` are float64 [n], seconds, ascending, and `still` are intervals (start, end) in seconds in which the dancer
+stands; stopping and starting lie outside.
 """
 
 from collections.abc import Sequence
@@ -112,7 +114,6 @@ def interpolate_keys(times: np.ndarray, arrivals: np.ndarray, values: np.ndarray
     """Return values [n, c] between keys: each movement ends at a key's arrival, which is then held.
 
     Args:
-        times: float64 [n], seconds.
         arrivals: float64 [k], ascending, seconds.
         values: float64 [k, c].
         moving: float64 [k], duration of the movement to each key, seconds; at most the time since the previous key.
@@ -125,12 +126,7 @@ def interpolate_keys(times: np.ndarray, arrivals: np.ndarray, values: np.ndarray
 
 
 def pauses(times: np.ndarray, still: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far the dancer stands, from 0 to 1, and the seconds danced since the first time; both float64 [n].
-
-    Args:
-        times: float64 [n], seconds, ascending.
-        still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
-    """
+    """Return how far the dancer stands, from 0 to 1, and the seconds danced since the first time; both float64 [n]."""
     standing = np.zeros(len(times))
     for start, end in still:
         outside = np.maximum(start - times, times - end)
@@ -150,8 +146,6 @@ def perform(
     """Return a performance of a style, which starts on a random key of the choreography.
 
     Args:
-        times: float64 [n], seconds, ascending.
-        still: intervals (start, end) in seconds in which the dancer stands; stopping and starting lie outside.
         hidden: further intervals without mistakes.
         difficulty: 0 to 1, size of the looseness.
     """

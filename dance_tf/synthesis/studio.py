@@ -2,9 +2,8 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -20,9 +19,10 @@ from dance_tf.synthesis.settings import GENERATOR, StudioSettings
 from dance_tf.synthesis.take import DrawnClip, RenderedClip, clip_id
 from dance_tf.synthesis.truth import ClipTruth
 from dance_tf.video.catalog import Clip
+from dance_tf.video.files import whole_file
 from dance_tf.video.luma import fit_luma
 from dance_tf.video.sound import SAMPLE_RATE
-from dance_tf.video.workers import bar_hidden, worker_pool
+from dance_tf.video.workers import call_each
 
 SETTINGS_FILE = "studio.json"
 CONSENT = "made up"  # no person was filmed
@@ -52,18 +52,6 @@ def _encode(rendered: DrawnClip, path: Path) -> None:
         for picture in rendered.frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that becomes `path` when the block succeeds, and is removed if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def clip_key(settings: StudioSettings, style_index: int, dancer_index: int) -> str:
@@ -125,15 +113,11 @@ def write_manifest(out: Path, rows: Iterable[tuple[str, ...]]) -> Path:
     return out / "manifest.csv"
 
 
-def synthesize(
-    out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None, progress: bool = True
-) -> Path:
+def synthesize(out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None) -> Path:
     """Write all clips as mp4 files, with `manifest.csv` and a truth file for each; finished clips are kept.
 
     Args:
         out: a new folder, an empty one, or one begun with the same settings, which is then completed.
-        jobs: number of processes on this machine; unused with a scheduler.
-        scheduler: address of a Dask scheduler whose workers reach `out` under the same path.
 
     Returns:
         Path of the manifest, which is written last.
@@ -144,12 +128,7 @@ def synthesize(
     out = Path(out).resolve()
     claim_folder(out, settings)
     todo = settings.clips()
-    with worker_pool(jobs, scheduler):
-        made = joblib.Parallel(return_as="generator")(
-            joblib.delayed(_write_clip)(out, settings, style, dancer) for style, dancer in todo
-        )
-        for _ in tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress)):
-            pass
+    call_each(_write_clip, [(out, settings, *pair) for pair in todo], "clips", jobs, scheduler)
     rows = [("path", "style", "dancer", "source", "consent")]
     for style, dancer in sorted(todo):
         rows.append((f"{clip_id(style, dancer)}.mp4", STYLES[style].name, dancer_name(dancer), "synthetic", CONSENT))
@@ -167,13 +146,8 @@ def _render_array(settings: StudioSettings, style: int, dancer: int) -> tuple[Cl
     return Clip(Path(name), truth.style, truth.dancer, name, "synthetic", CONSENT), frames, rendered.timestamps, truth
 
 
-def render_arrays(
-    settings: StudioSettings, jobs: int = 1, progress: bool = False
-) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
+def render_arrays(settings: StudioSettings, jobs: int = 1) -> Iterator[tuple[Clip, np.ndarray, np.ndarray, ClipTruth]]:
     """Yield all clips by dancer, in the size of a network's input, without a codec (no PyAV and FFmpeg).
-
-    Args:
-        jobs: number of processes; it does not change the order of the clips.
 
     Yields:
         The clip, its luma uint8 [n, 128, 128], its timestamps float64 [n] in seconds, and its truth.
@@ -182,7 +156,7 @@ def render_arrays(
     made = joblib.Parallel(n_jobs=jobs, return_as="generator")(
         joblib.delayed(_render_array)(settings, style, dancer) for style, dancer in todo
     )
-    yield from tqdm(made, total=len(todo), desc="clips", unit="clip", disable=bar_hidden(progress))
+    yield from tqdm(made, total=len(todo), desc="clips", unit="clip")
 
 
 def folder_settings(footage: Path) -> StudioSettings | None:
@@ -213,9 +187,6 @@ def clean_plates(footage: Path, jobs: int = 1) -> dict[str, np.ndarray]:
     settings = folder_settings(footage)
     if settings is None:
         return {}
-    with worker_pool(jobs):
-        # a batch is a dancer, so that each room is drawn once
-        drawn = joblib.Parallel(batch_size=settings.styles)(
-            joblib.delayed(_plate)(settings, *indices) for indices in settings.clips()
-        )
+    tasks = [(settings, *indices) for indices in settings.clips()]
+    drawn = call_each(_plate, tasks, "plates", jobs, batch_size=settings.styles)  # a dancer: each room is drawn once
     return {name: plate for name, plate in drawn if plate is not None}

@@ -25,7 +25,6 @@ from pathlib import Path, PurePosixPath
 
 from dance_tf.video.files import (
     COMMON_SUFFIXES,
-    STILL_SUFFIXES,
     entries,
     is_clip,
     is_image_sequence,
@@ -163,23 +162,25 @@ class _Listing:
             return "single"
         names = {path.name for path in list_folder(root) if isdir(path)}
         if (names | {root.name}) & TIKTOK_FOLDERS:
-            self._read_tiktok(root)
+            self._read_tiktok()
             return "tiktok"
         if name := _published(root):
-            self._read_published()
+            for path in self._walk(root):
+                folders = path.relative_to(root).parts[:-1]
+                self._take(path, Labels(split=next(filter(None, map(split_name, folders)), "")))
             return name
         if "rgb" in names and names & LETS_DANCE:
             self.notes.append(f"{', '.join(sorted(names & LETS_DANCE))}: computed from the frames in rgb, not read")
-            self._read_lets_dance()
+            self._read_styles(root / "rgb" / "rgb" if isdir(root / "rgb" / "rgb") else root / "rgb", LETS_DANCE)
             return "letsdance"
         if base := _split_root(root):
-            self._read_splits(base)
+            self._read_styles(base, splits=True)
             return "splits"
         if _has_styles(root):
             self._read_styles(root)
             return "styles"
-        for path in [root] if is_image_sequence(root) else list_folder(root):
-            self._take(path)
+        for path in sequences_in(root) if is_image_sequence(root) else self._walk(root):
+            self._take(path, Labels() if path.parent == root else None)
         return "loose"
 
     def _clip_id(self, path: Path) -> str:
@@ -188,32 +189,24 @@ class _Listing:
             return relative.as_posix().removesuffix("_*")
         return (relative if isdir(path) else relative.with_suffix("")).as_posix()
 
-    def _take(self, path: Path, style: str = "", dancer: str = "", split: str = "") -> None:
-        """Add a clip with what its folders say, or refuse what is not one; its name may say the rest."""
-        if not is_clip(path):
-            self._refuse_files(path)
+    def _take(self, path: Path, said: Labels | None, reason: str = "") -> None:
+        """Add a clip with what its folders say; its name may say the rest. Refuse what is none, or lies elsewhere."""
+        if said is None or not is_clip(path):
+            if not is_side_file(path):
+                self._refuse(path, reason)
             return
-        for clip in sequences_in(path) if isdir(path) else [path]:
-            stem = PurePosixPath(self._clip_id(clip)).name
-            known, said = published_labels(stem)
-            said = replace(said, style=style or said.style, dancer=dancer or said.dancer, split=split)
-            if style and not dancer and not known:
-                said = replace(said, dancer=dancer_in_name(stem, style, alone=isdir(clip)))
-            self._add(clip, said)
+        stem = PurePosixPath(self._clip_id(path)).name
+        known, named = published_labels(stem)
+        dancer = said.dancer or named.dancer
+        if said.style and not dancer and not known:
+            dancer = dancer_in_name(stem, said.style, alone=isdir(path))
+        self._add(path, replace(named, style=said.style or named.style, dancer=dancer, split=said.split))
 
     def _add(self, path: Path, said: Labels, source: str = "", name: str = "") -> None:
         self.clips.append(Clip(path, clip_id=name or self._clip_id(path), source=source, **asdict(said)))
 
     def _refuse(self, path: Path, reason: str = "") -> None:
         self.refused.append(Refusal(path, reason or refusal_reason(path)))
-
-    def _refuse_files(self, path: Path) -> None:
-        """Refuse each file below a path; an image sequence, and a link to a folder, is refused as one."""
-        if isdir(path) and not islink(path) and not is_image_sequence(path):
-            for inner in self._list(path):
-                self._refuse_files(inner)
-        elif not is_side_file(path):
-            self._refuse(path)
 
     def _list(self, folder: Path) -> list[Path]:
         """List a folder; one that cannot be listed is refused and counts as empty."""
@@ -266,102 +259,69 @@ class _Listing:
 
     def _read_pattern(self, pattern: Pattern) -> None:
         for path in self._walk(self.root):
-            said = self._fit(pattern, path)
-            if said:
+            suffix = "" if isdir(path) or is_shared_sequence(path) else path.suffix
+            if is_clip(path) and (said := pattern.labels(self._clip_id(path), suffix)):
                 self._add(path, said)
             elif not is_side_file(path):
                 self._refuse(path, f"does not fit {pattern.text}" if is_clip(path) else "")
 
-    def _fit(self, pattern: Pattern, path: Path) -> Labels | None:
-        suffix = "" if isdir(path) or is_shared_sequence(path) else path.suffix
-        return pattern.labels(self._clip_id(path), suffix) if is_clip(path) else None
+    def _walk(self, folder: Path, links: int = 0, skipped: frozenset[str] = frozenset()) -> Iterator[Path]:
+        """Yield the files and image sequences below a folder, without some of its entries.
 
-    def _read_published(self) -> None:
-        """List clips whose names alone have the labels, in any folders."""
-        for path in self._walk(self.root):
-            parts = path.relative_to(self.root).parts[:-1]
-            self._take(path, split=next(filter(None, map(split_name, parts)), ""))
-
-    def _read_lets_dance(self) -> None:
-        rgb = self.root / "rgb"
-        self._read_styles(rgb / "rgb" if isdir(rgb / "rgb") else rgb)
-        for path in list_folder(self.root):
-            if path.name != "rgb" and path.name not in LETS_DANCE:
-                self._refuse_files(path)
-
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        """Yield the files and image sequences below a folder; a link to a folder is refused."""
+        A link to a folder is refused, as it may lead to a parent folder, except on the first levels (`links`).
+        """
         for path in self._list(folder):
+            if path.name in skipped:
+                continue
             if not isdir(path) or is_image_sequence(path):
                 yield from sequences_in(path) if isdir(path) else [path]
-            elif islink(path):
+            elif islink(path) and not links:
                 self._refuse(path)
             else:
-                yield from self._walk(path)
+                yield from self._walk(path, max(links - 1, 0))
 
-    def _read_tiktok(self, folder: Path) -> None:
+    def _read_tiktok(self) -> None:
         """List the sequences and raw videos of the TikTok dataset (Kaggle `yasaminjafarian/tiktokdataset`)."""
-        raw, sequence = folder.name.startswith("seq_"), re.fullmatch(r"\d+", folder.name)
-        name_file, style = folder / "dance_name.txt", ""
-        if raw and isfile(name_file):
-            try:
-                style = name_file.read_text("utf-8", errors="replace").strip()
-            except OSError as error:
-                self._refuse(name_file, f"cannot be read ({error.strerror})")
-        if has_images := is_image_sequence(folder):  # one refusal for all of its images
-            self._refuse(folder)
-        for path in self._list(folder):
-            name = self._clip_id(folder if sequence else path)
-            if isdir(path):
-                if sequence and path.name == "images":
-                    if is_image_sequence(path):
-                        self._add(path, Labels(), "TikTok dataset (Kaggle), image sequence", name)
-                    else:
-                        self._refuse(path, "a folder without images")
-                elif raw or islink(path):  # a link may lead to a parent folder, without end
+        styles: dict[Path, str] = {}
+        for path in self._walk(self.root):
+            folder = path.parent
+            if isdir(path) and re.fullmatch(r"\d+", folder.name):
+                if path.name == "images":
+                    self._add(path, Labels(), "TikTok dataset (Kaggle), image sequence", self._clip_id(folder))
+                elif path.name not in DERIVED:
                     self._refuse(path)
-                elif not (sequence and path.name in DERIVED):
-                    self._read_tiktok(path)
-            elif raw and is_clip(path):
-                self._add(path, Labels(style), "TikTok dataset (Kaggle), raw video")
-            elif not is_side_file(path) and not (has_images and path.suffix.lower() in STILL_SUFFIXES):
+            elif folder.name.startswith("seq_") and not isdir(path) and is_clip(path):
+                if folder not in styles:
+                    styles[folder] = self._dance_name(folder / "dance_name.txt")
+                self._add(path, Labels(styles[folder]), "TikTok dataset (Kaggle), raw video")
+            elif not is_side_file(path):
                 self._refuse(path)
 
-    def _read_splits(self, base: Path) -> None:
-        """List the clips of `<split>/<style>/…`, and refuse what lies outside the folder of the splits."""
-        inner = base
-        while inner != self.root:
-            for path in list_folder(inner.parent):
-                if path != inner:
-                    self._refuse_files(path)
-            inner = inner.parent
-        for path in list_folder(base):
-            if isdir(path) and (split := split_name(path.name)):
-                self._read_styles(path, split)
-            else:
-                self._refuse_files(path)
+    def _dance_name(self, file: Path) -> str:
+        try:
+            return file.read_text("utf-8", errors="replace").strip() if isfile(file) else ""
+        except OSError as error:
+            self._refuse(file, f"cannot be read ({error.strerror})")
+            return ""
 
-    def _read_styles(self, base: Path, split: str = "") -> None:
-        """List the clips of `<style>/<dancer>_*.ext` and `<style>/<dancer>/*.ext`."""
-        for style in self._list(base):
-            if isdir(style) and len(sequences_in(style)) > 1:  # the images of several clips, as in Let's Dance
-                self._take(style, style.name, split=split)
-            elif isdir(style):
-                self._read_style(style, style.name, split)
-            elif not is_side_file(style):
-                self._refuse(style, "lies outside the folder of any style")
-
-    def _read_style(self, folder: Path, style: str, split: str) -> None:
-        for path in self._list(folder):
-            if isdir(path) and not is_image_sequence(path):
-                part = "" if split else split_name(path.name)
-                if part and not islink(path):  # <style>/<split>/…
-                    self._read_style(path, style, part)
-                    continue
-                for inner in self._list(path):
-                    self._take(inner, style, path.name, split)
+    def _read_styles(self, base: Path, skipped: frozenset[str] = frozenset(), splits: bool = False) -> None:
+        """List the clips of `<style>/<dancer>_*.ext` and `<style>/<dancer>/*.ext`, below official `splits` or not."""
+        levels = len(base.relative_to(self.root).parts) + splits + 2
+        for path in self._walk(self.root, levels, skipped):
+            if not path.is_relative_to(base):
+                self._take(path, None)
+                continue
+            folders, split = list(path.relative_to(base).parts[:-1]), ""
+            if splits and folders:
+                split = split_name(folders.pop(0))
+            if len(folders) > 1 and not split and (split := split_name(folders[1])):
+                del folders[1]
+            if not folders:
+                self._take(path, None, "" if splits and not split else "lies outside the folder of any style")
+            elif len(folders) > 2 or splits and not split:
+                self._take(path, None)
             else:
-                self._take(path, style, split=split)
+                self._take(path, Labels(folders[0], *folders[1:], split=split))
 
 
 def _published(root: Path) -> str:

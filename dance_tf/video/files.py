@@ -1,9 +1,10 @@
-"""Which files and folders may be clips, by their names and headers."""
+"""Which files and folders may be clips, by their names and headers; and files that are written whole or not at all."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from os.path import isdir, isfile, islink
 from pathlib import Path
 
@@ -24,6 +25,18 @@ SIDE_SUFFIXES = frozenset(
     ".aae .ass .csv .doc .docx .htm .html .ini .ipynb .json .log .md .nfo .npy .npz .pdf .py .rst .rtf .srt .ssa .sub"
     " .thm .toml .txt .vtt .xls .xlsx .xml .xmp .yaml .yml".split()
 )
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` when the block succeeds, and is removed if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def list_folder(folder: Path) -> list[Path]:

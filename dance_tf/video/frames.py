@@ -173,11 +173,8 @@ def read_pictures(
     """Return the pictures of a clip nearest to some times, in colour.
 
     Args:
-        path: of the clip.
         times: seconds, as for gray frames.
         rate: pictures per second of which they are chosen.
-        settings: limits and number of decoding threads.
-        heartbeat: called for each frame.
 
     Returns:
         uint8 [h, w, 3] each, RGB.
@@ -208,7 +205,6 @@ def read_footage(
     threads. A file that needs too much memory is too, because each thread holds frames.
 
     Args:
-        heartbeat: called for each frame.
         held: stores the frames instead of a file of their own; frames in it are removed first.
         watcher: is shown pictures in colour.
 

@@ -67,7 +67,6 @@ def dancer_in_name(stem: str, style: str, alone: bool = False) -> str:
 
     Args:
         stem: name of a file without extension, or of a folder of images.
-        style: of the clip.
         alone: whether a name without separator is that of the dancer, as for a folder.
     """
     words = re.split("[-_ ]+", stem)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Fit = Literal["pad", "crop"]
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
+BLACK = 8  # highest gray level that counts as black
 RGB_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JPEG
 
 
@@ -31,13 +32,8 @@ def fit_luma(luma: np.ndarray, size: int = 128, fit: Fit = "pad", pixel_aspect: 
         luma: uint8 or uint16 [h, w], like the result [size, size].
         fit: "pad" keeps the whole picture between black bars; "crop" fills the square with the picture's middle.
         pixel_aspect: width of a pixel over its height as displayed.
-
-    Raises:
-        ValueError: an empty picture, or a pixel aspect that is not a positive number.
     """
     height, width = luma.shape
-    if height == 0 or width == 0 or not 0 < pixel_aspect < np.inf:
-        raise ValueError(f"a picture of {height}×{width} pixels of aspect {pixel_aspect} does not fit into a square")
     displayed_width = width * pixel_aspect
     if fit == "crop":
         side = min(displayed_width, height)
@@ -84,14 +80,13 @@ def _average_blocks(luma: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.rint(sums * np.float32(1 / (block_height * block_width))).astype(np.uint8)
 
 
-def picture_area(frames: np.ndarray, black: int = 8) -> tuple[slice, slice]:
+def picture_area(frames: np.ndarray) -> tuple[slice, slice]:
     """Return the rows and columns between the black bars of a padded clip.
 
     Args:
         frames: uint8 [n, h, w]; all of the frame is returned if all pixels are black.
-        black: highest gray level that counts as black.
     """
-    bright = frames.max(axis=0) > black
+    bright = frames.max(axis=0) > BLACK
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     if rows.size == 0:
         return slice(0, frames.shape[1]), slice(0, frames.shape[2])

@@ -78,11 +78,7 @@ def sample(
 
 
 class Sampler(Generic[Picture]):
-    """Does what `sample` does, for pictures that are given one by one.
-
-    Args:
-        rate: samples per second.
-    """
+    """Does what `sample` does, for pictures that are given one by one."""
 
     def __init__(self, rate: float) -> None:
         self._rate, self._number = rate, 0

@@ -184,7 +184,7 @@ class WebpReader(FootageReader):
         try:
             with open_image(self, self.path, ("WEBP",)) as image:
                 width, height = image.size
-                timed = self._watched(self._decode(image), self._gray_colours)
+                timed = self._watched(self._decode(image), lambda gray: self._fit_colours(np.dstack([gray] * 3)))
                 for time, luma in sample(timed, self.settings.frames_per_second, lambda: self.seconds):
                     self.width, self.height = width, height
                     yield time, self._fit(luma)
@@ -212,9 +212,6 @@ class WebpReader(FootageReader):
             self.seconds = self._clip_seconds(reached)
             self._check_seconds(reached)
         self._end_clip(reached)
-
-    def _gray_colours(self, luma: np.ndarray) -> np.ndarray:
-        return self._fit_colours(cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB))
 
 
 class ImageSequenceReader(FootageReader):

@@ -29,18 +29,20 @@ def describe_catalog(catalog: Catalog) -> dict[str, object]:
     clips, dancers = Counter(clip.style for clip in labelled), defaultdict(set)
     for clip in labelled:
         dancers[clip.style] |= {clip.dancer} - {""}
+    unlabelled = len(catalog.clips) - len(labelled)
+    note = f"{_count(unlabelled, 'clip')} without a style (unlabelled): not used to train or to score"
     styles = {style: {"clips": clips[style], "dancers": len(dancers[style])} for style in sorted(clips)}
     return {
         "layout": catalog.layout,
         "clips": len(catalog.clips),
         "styles": styles,
         "dancers": dict(sorted(Counter(clip.dancer for clip in catalog.clips if clip.dancer).items())),
-        "unlabelled": len(catalog.clips) - len(labelled),
+        "unlabelled": unlabelled,
         "without_dancer": sum(not clip.dancer for clip in catalog.clips),
         "groups": len({clip.group for clip in catalog.clips} - {""}),
         "splits": dict(sorted(Counter(clip.split for clip in catalog.clips if clip.split).items())),
         "refused": len(catalog.refused),
-        "warnings": [*catalog.notes, *_warnings(labelled), *_unlabelled(catalog)],
+        "warnings": [*catalog.notes, *_warnings(labelled), *([note] if unlabelled else [])],
     }
 
 
@@ -90,11 +92,6 @@ def _warnings(clips: list[Clip]) -> list[str]:
             "held-out scores too high; name the dancers in manifest.csv, or give --pattern"
         )
     return warnings
-
-
-def _unlabelled(catalog: Catalog) -> list[str]:
-    count = sum(not clip.style for clip in catalog.clips)
-    return [f"{_count(count, 'clip')} without a style (unlabelled): not used to train or to score"] if count else []
 
 
 def _alike(what: str, names: Iterable[str]) -> list[str]:

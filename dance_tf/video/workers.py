@@ -6,11 +6,12 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
+from tqdm import tqdm
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,14 +23,6 @@ PARENT_CHECK_SECONDS = 1.0  # how often a worker process checks that its parent 
 
 class SchedulerError(RuntimeError):
     """No Dask scheduler answers at an address."""
-
-
-def bar_hidden(progress: bool) -> bool:
-    """Return whether to hide a progress bar: if none is wanted, or if TQDM_DISABLE is set.
-
-    tqdm reads that variable only if its own `disable` is not given.
-    """
-    return not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
 
 
 def named_scheduler(scheduler: str | None = None) -> str | None:
@@ -79,6 +72,21 @@ def worker_pool(processes: int, scheduler: str | None = None) -> Iterator[None]:
         with warnings.catch_warnings(), parallel_config("loky", n_jobs=processes, inner_max_num_threads=1, **ends):
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             yield
+
+
+def call_each(
+    function: Callable, tasks: Sequence[tuple], title: str, processes: int, scheduler: str | None = None, **options
+) -> list:
+    """Call a function with each tuple of arguments in a `worker_pool`, with a progress bar, and return all results.
+
+    Args:
+        title: of the bar, a plural.
+        processes, scheduler: as in `worker_pool`.
+        options: of `joblib.Parallel`.
+    """
+    with worker_pool(processes, scheduler):
+        done = Parallel(return_as="generator", **options)(delayed(function)(*task) for task in tasks)
+        return list(tqdm(done, total=len(tasks), desc=title, unit=title.removesuffix("s")))
 
 
 def _end_with_parent(parent: int) -> None:

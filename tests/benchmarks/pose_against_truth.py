@@ -32,7 +32,7 @@ from dance_tf.experiments.poses import MAIN_JOINTS, compare_with_truth
 from dance_tf.pose.blazepose import BlazePose
 from dance_tf.pose.read import ONCE
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
-from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, track_dancer
+from dance_tf.pose.track import POSES_PER_SECOND, SMOOTHING, DancerTracker
 from dance_tf.pose.weights import load_weights
 from dance_tf.synthesis.motion_capture import read_motion
 from dance_tf.synthesis.settings import StudioSettings
@@ -64,6 +64,14 @@ def read(path: Path) -> list[tuple[float, np.ndarray]]:
     return reader.watcher.seen
 
 
+def track(frames: list[tuple[float, np.ndarray]], blazepose: BlazePose, smoothing: float = SMOOTHING) -> Skeletons:
+    """Return the skeletons of the dancer in (seconds, picture) of one size."""
+    tracker = DancerTracker(blazepose, smoothing=smoothing)
+    for frame in frames:
+        tracker.see(*frame)
+    return tracker.finish()[0]
+
+
 def draw_takes(folder: Path, count: int, settings: StudioSettings) -> dict[str, DrawnClip]:
     """Return clips of takes of motion capture, evenly chosen from a folder, by their names."""
     takes = find_clips(folder).clips
@@ -82,7 +90,7 @@ def time_tracking(clips: list[list[tuple[float, np.ndarray]]], blazepose: BlazeP
 
     Interpreter.invoke = invoke
     began = time.perf_counter()
-    poses = sum(int(track_dancer(clip, blazepose).valid.sum()) for clip in clips)
+    poses = sum(int(track(clip, blazepose).valid.sum()) for clip in clips)
     whole = time.perf_counter() - began
     Interpreter.invoke = original
     return {
@@ -132,7 +140,7 @@ def main() -> None:
         for clip in clips
     ]
     for name, smoothing, seen in (("gray", SMOOTHING, gray), ("raw", 0.0, clips), ("smoothed", SMOOTHING, clips)):
-        tracked = [track_dancer(clip, blazepose, smoothing) for clip in seen]
+        tracked = [track(clip, blazepose, smoothing) for clip in seen]
         parts = [compare_with_truth(*pair) for pair in zip(tracked, rendered, strict=True)]
         found, near = (np.concatenate(part) for part in zip(*parts, strict=True))
         joints = dict(zip(MAIN_JOINTS, near.mean(axis=0).round(4).tolist(), strict=True))

@@ -43,8 +43,3 @@ def bars():
 @pytest.mark.parametrize(("make", "valid"), [(moving_camera, False), (large_dancer, True), (bars, False)])
 def test_a_moving_camera_makes_the_background_invalid_and_a_large_dancer_does_not(make, valid):
     assert estimate_background(make()).valid == valid
-
-
-def test_no_frames_are_refused():
-    with pytest.raises(ValueError, match="no frames"):
-        estimate_background(np.zeros((0, 4, 4), np.uint8))

@@ -84,15 +84,6 @@ def test_segments_end_where_frames_were_left_out(clips, rate, reading):
     np.testing.assert_array_equal(dataset.segments, np.concatenate([one, one + one[-1] + 1]))
 
 
-def test_counts_add_up_by_style(dataset):
-    # clips 0 to 3 have 6, 7, 8, 6 frames, clips 4 to 7 have 7, 8, 6, 7, clips 8 to 11 have 8, 6, 7, 8
-    assert dataset.counts() == {
-        "style0": {"kept": 27, "seen": 35, "clips": 4, "blank": 8},
-        "style1": {"kept": 28, "seen": 36, "clips": 4, "blank": 8},
-        "style2": {"kept": 29, "seen": 37, "clips": 4, "blank": 8},
-    }
-
-
 def test_the_content_hash_depends_on_every_part(clips, dataset):
     frames, backgrounds = dataset.frames.copy(), dataset.backgrounds.copy()
     frames[-1, 0, 0, 0] ^= 1

@@ -5,6 +5,7 @@ import pytest
 from dance_tf.dataset import workspace as module
 from dance_tf.dataset.dataset import DatasetError
 from dance_tf.dataset.workspace import open_workspace, prepare_workspace
+from dance_tf.experiments.curation import filter_scores
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 
@@ -23,7 +24,7 @@ def test_a_moved_workspace_opens_and_finished_work_is_reused(tmp_path):
     for row in found.rows():
         assert found.clip_path(row).resolve().is_relative_to(tmp_path / "there")
         assert found.part(row).exists() and found.truth(row.clip_id).dancer == "d01"
-    assert len(found.open().clips) == 2 and found.score_filters()
+    assert len(found.open().clips) == 2 and len(filter_scores(found)) == 3
     prepare_workspace(tmp_path / "there" / "report", tmp_path / "there" / "work", "", STUDIO)
     assert {path.name: path.stat().st_mtime_ns for path in found.footage.rglob("*.mp4")} == times
 
@@ -35,7 +36,7 @@ def test_real_footage_has_no_truth(tmp_path):
     shutil.rmtree(real / "truth")
     workspace = prepare_workspace(tmp_path, tmp_path / "work", str(real), STUDIO)
     assert (workspace.source, workspace.footage) == ("clips", real)
-    assert workspace.truth("BU/BU_d01") is None and workspace.score_filters() == ()
+    assert workspace.truth("BU/BU_d01") is None and filter_scores(workspace).empty
     assert workspace.dataset != synthetic.dataset
 
 

@@ -136,10 +136,7 @@ def test_one_dancer_has_no_interval():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: estimate_scores([]), "no runs"),
-        (lambda: estimate_scores([perform(0).of_dancers(())]), "no predictions"),
         (lambda: estimate_scores([perform(0)], "second"), "use 'frame' or 'clip'"),
-        (lambda: estimate_difference([perform(0)], []), "both sides"),
         (lambda: compare_dancers([(1, [perform(0)]), (-1, [perform(0, names=("z",))])]), "no dancer was tested"),
     ],
 )

@@ -29,6 +29,8 @@ def truths_of(dataset, moving):
 def test_frames_are_counted_by_style(dataset):
     table = frames_by_style(dataset)
     assert table["kept"].tolist() == np.bincount(dataset.labels).tolist() and table["clips"].tolist() == [4, 4, 4]
+    assert list(table) == ["style", "clips", "seen", "blank", "blurred", "no_dancing", "kept"]
+    assert table[["blank", "blurred"]].to_numpy().tolist() == [[8, 0]] * 3
     assert (table["seen"] == table[["blank", "blurred", "no_dancing", "kept"]].sum(axis=1)).all()
     data = describe_data(dataset, "synthetic")
     assert (data["clips"], data["dancers"], data["frames"]) == (12, 4, len(dataset.frames))

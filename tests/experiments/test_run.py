@@ -39,7 +39,7 @@ def trained(dataset, tmp_path_factory):
     """A model folder, its split, and the scores of the held-out part."""
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
     folder = tmp_path_factory.mktemp("single") / "model"
-    return folder, split, train_model(dataset, split, SETTINGS, folder, progress=False)
+    return folder, split, train_model(dataset, split, SETTINGS, folder)
 
 
 @pytest.mark.parametrize(("many", "few", "text"), [(3, 1, ""), (4, 1, "4 of style0, but 1 of style1; "), (5, 2, "")])
@@ -132,7 +132,7 @@ def test_an_older_model_is_compared_with_its_dataset_as_a_whole(trained, dataset
 def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, monkeypatch, strategy, view, length):
     grown = []
 
-    def grow(dataset, split, settings, *others):  # to train one would take most of the time
+    def grow(dataset, split, settings, *others, **named):  # to train one would take most of the time
         frames, _ = FrameSequence(dataset, split.train, growth_settings(settings), 0, reconstruct=True)[0]
         grown.append(frames.shape[1:])
         return [(build_autoencoder(), None)]
@@ -140,7 +140,7 @@ def test_networks_of_skeletons_train_and_are_scored(dataset, tmp_path, monkeypat
     monkeypatch.setattr("dance_tf.experiments.run.grow_autoencoder", grow)
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1", "dancer3"))[0]
     settings = training_settings(strategy, epochs=1, batch_size=8, frames_per_clip=2)
-    scores = train_model(dataset, split, settings, tmp_path / "model", progress=False).to_json()
+    scores = train_model(dataset, split, settings, tmp_path / "model").to_json()
     bundle = load_bundle(tmp_path / "model")
     described = bundle.description
     assert (described.view, described.strategy, described.sequence_length) == (view, strategy, length)
@@ -167,7 +167,7 @@ def test_of_several_networks_the_best_on_validation_clips_is_kept(dataset, tmp_p
 
     monkeypatch.setattr("dance_tf.experiments.run.predict", scripted)
     model = tmp_path / "out" / "model"
-    found = train_model(dataset, split, [both[place] for place in order], model, progress=False)
+    found = train_model(dataset, split, [both[place] for place in order], model)
     assert load_bundle(model).description.strategy == good
     assert list(found.to_json()["validation"].items()) == [(good, 1.0), (bad, 0.0)]
     assert asked == [*((names[place], True) for place in order), (good, False)]
@@ -189,7 +189,7 @@ def test_footage_without_skeletons_is_refused_before_training(blob_clips, tmp_pa
     dataset = gather(clips)
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1",))[0]
     with pytest.raises(DatasetError, match="style0/dancer0 has no skeletons: curate the footage again, with poses"):
-        train_model(dataset, split, training_settings(strategy, view), tmp_path / "model", progress=False)
+        train_model(dataset, split, training_settings(strategy, view), tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 

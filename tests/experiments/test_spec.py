@@ -12,7 +12,6 @@ from dance_tf.experiments.spec import (
     Ablation,
     RunSpec,
     augmentation_specs,
-    comparison_settings,
     dancer_specs,
     fold_specs,
     frame_interval_specs,
@@ -64,12 +63,6 @@ def test_fewer_dancers_are_part_of_more_and_see_as_many_frames(tiny, tiny_data):
     assert owners[0] < owners[1] <= owners[2] <= there and len(owners[0]) == 1
     for part in parts:
         assert part.validation.tolist() == whole.validation.tolist() and part.test.tolist() == whole.test.tolist()
-
-
-def test_settings_that_a_strategy_does_not_read_have_their_default():
-    assert comparison_settings("cnn", resnet_width=4) == comparison_settings("cnn", resnet_width=8)
-    assert comparison_settings("resnet", resnet_width=4).network.resnet_width == 4
-    assert comparison_settings("cnn_lstm", sequence_length=6).network.sequence_length == 6
 
 
 def test_smaller_frames_are_trained_at_the_first_and_last_interval(tiny):

@@ -82,9 +82,3 @@ def test_its_input_has_low_resolution():
     gray = np.full_like(board, 127)
     np.testing.assert_allclose(coarse(board), coarse(gray), atol=1e-6)
     assert np.abs(np.array(fine(board)) - fine(gray)).max() > 1e-3
-
-
-@pytest.mark.parametrize("stages", [0, 6])
-def test_other_numbers_of_stages_are_refused(stages):
-    with pytest.raises(ValueError, match=f"1 to 5 stages, not {stages}"):
-        build_autoencoder(stages)

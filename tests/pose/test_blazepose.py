@@ -109,16 +109,6 @@ def test_a_crop_beyond_the_frame_repeats_its_border_or_is_black(border, level):
     assert (crop[112, 112, 0], crop[0, 112, 0], crop[223, 112, 0]) == (200, level, level)
 
 
-def test_a_mask_is_put_back_into_the_frame():
-    logits = np.full((256, 256), -20, np.float32)
-    logits[:, 128:] = 20
-    pose = Pose(np.zeros((33, 5)), np.zeros((33, 3)), 1.0, logits, Region(60, 50, 40), np.zeros((2, 2)))
-    frame = pose.frame_mask(100, 120)
-    assert frame.shape == (100, 120)
-    assert (frame[50, [39, 50, 58, 62, 78, 82]] > 0.5).tolist() == [False, False, False, True, True, False]
-    assert (frame[[28, 32, 68, 72], 70] > 0.5).tolist() == [False, True, True, False]
-
-
 @pytest.mark.parametrize(
     ("peaks", "start", "expected"),
     [

@@ -141,7 +141,7 @@ def dance(tmp_path_factory):
     """A drawn clip of two seconds without faults: its file, and the clip with its true joints."""
     settings = StudioSettings(1, 1, 2.0, seed=7, width=288, height=512, faults=False)
     folder = tmp_path_factory.mktemp("drawn")
-    synthesize(folder / "footage", settings, progress=False)
+    synthesize(folder / "footage", settings)
     [pair] = settings.clips()
     return folder / "footage" / f"{clip_id(*pair)}.mp4", RenderedClip(*pair, settings)
 
@@ -178,7 +178,7 @@ def test_a_drawn_skeleton_lies_on_the_dancer(dance, skeletons, blazepose):
     _, frame = read(dance[0], 10)[0][10]
     [region, *_] = blazepose.detect(frame)
     pose = blazepose.pose(frame, region)
-    mask = pose.frame_mask(*frame.shape[:2]) > 0.5
+    mask = cv2.warpAffine(pose.mask, region.to_frame(256), frame.shape[1::-1]) > 0.5
     drawn = (draw_skeleton(frame, skeletons.landmarks[10]) != frame).any(axis=-1)
     assert drawn.sum() > 500
     assert mask[drawn].mean() > 0.8

@@ -12,7 +12,6 @@ from dance_tf.pose.track import (
     fill_gaps,
     runs,
     smooth,
-    track_dancer,
     undo_swaps,
 )
 from dance_tf.video.frames import FrameFile
@@ -217,9 +216,16 @@ def test_without_people_there_is_an_empty_dancer():
     assert choose_dancer([], *SIZE).places == Person().places == {}
 
 
+def skeletons_of(frames, blazepose):
+    tracker = DancerTracker(blazepose)
+    for time, picture in frames:
+        tracker.see(time, picture)
+    return tracker.finish()[0]
+
+
 def test_skeletons_have_the_middle_of_the_picture_as_origin():
     stage = Stage([None] * 5 + still(400, count=5))
-    skeletons = track_dancer(stage.frames(12), stage)
+    skeletons = skeletons_of(stage.frames(12), stage)
     assert skeletons.valid.tolist() == [False] * 5 + [True] * 5 + [False] * 2
     assert skeletons.coverage == pytest.approx(5 / 12)
     assert (skeletons.landmarks.dtype, skeletons.world.dtype) == (np.float16, np.float16)
@@ -230,8 +236,8 @@ def test_skeletons_have_the_middle_of_the_picture_as_origin():
 
 
 def test_a_clip_without_people_or_frames_has_no_coverage():
-    assert track_dancer(Stage().frames(3), Stage()).coverage == 0
-    empty = track_dancer(iter(()), Stage())
+    assert skeletons_of(Stage().frames(3), Stage()).coverage == 0
+    empty = skeletons_of(iter(()), Stage())
     assert (empty.landmarks.shape, empty.world.shape, empty.coverage) == ((0, 33, 4), (0, 33, 3), 0)
 
 

@@ -138,7 +138,6 @@ def test_a_bundle_of_the_user_needs_no_cache(tmp_path, monkeypatch):
     with zipfile.ZipFile(bundle, "w") as file:
         file.writestr("pose_landmarks_detector.tflite", LOADED.landmarks)
         file.writestr("pose_detector.tflite", LOADED.detector)
-    assert load_weights(bundle) == LOADED
     monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
     assert load_weights() == LOADED
     assert not (tmp_path / "cache").exists()
@@ -148,12 +147,13 @@ def test_a_bundle_of_the_user_needs_no_cache(tmp_path, monkeypatch):
     ("content", "reason"),
     [(None, "there is no such file"), (b"text", "it is no pose_landmarker_"), ({}, "it is no pose")],
 )
-def test_a_file_that_is_no_bundle_is_refused(tmp_path, content, reason):
+def test_a_file_that_is_no_bundle_is_refused(tmp_path, monkeypatch, content, reason):
     bundle = tmp_path / "bundle.task"
     if content == {}:
         with zipfile.ZipFile(bundle, "w") as file:
             file.writestr("hand_detector.tflite", b"")
     elif content:
         bundle.write_bytes(content)
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
     with pytest.raises(WeightsError, match=reason):
-        load_weights(bundle)
+        load_weights()

@@ -10,8 +10,9 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
 from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.scores import differences, estimates
-from dance_tf.experiments.spec import PROPOSED, Ablation, RunSpec, comparison_settings, fold_specs
+from dance_tf.experiments.spec import PROPOSED, Ablation, RunSpec, fold_specs
 from dance_tf.model.networks import STRATEGIES
+from dance_tf.model.settings import training_settings
 from dance_tf.report import comparison, cost
 from dance_tf.report.profile import ROOT
 from dance_tf.report.tables import only
@@ -50,7 +51,7 @@ def make_runs(specs, seed: int, lift: float, dancers: int = 9) -> list[HandMade]
 
 def of_strategies(dancers: int = 9, repeats: int = 1) -> list[HandMade]:
     """Return two folds of each strategy, the later ones better."""
-    specs = [fold_specs(comparison_settings(name), 2, repeats) for name in STRATEGIES]
+    specs = [fold_specs(training_settings(name), 2, repeats) for name in STRATEGIES]
     return [run for place, each in enumerate(specs) for run in make_runs(each, place, 0.2 * place, dancers)]
 
 
@@ -111,7 +112,7 @@ def test_table_3_has_the_papers_value_beside_the_full_size_only():
         replace(spec, settings=replace(spec.settings, frame_size=size), interval=every)
         for size in (128, 64)
         for every in (1, 3)
-        for spec in fold_specs(comparison_settings(PROPOSED), 1)
+        for spec in fold_specs(training_settings(PROPOSED), 1)
     ]
     table = estimates(make_runs(specs, 1, 0.5), ["frame_size", "interval"], **BOOTSTRAP)
     wide = comparison.frame_interval_table(table).set_index(["frame_size", "interval"])
@@ -160,7 +161,7 @@ def test_histories_of_first_folds_count_epochs_from_one(runs):
 
 
 def test_ablations_are_compared_with_the_network_as_proposed():
-    base, off = (fold_specs(comparison_settings(name), 2) for name in (PROPOSED, "cnn_ae"))
+    base, off = (fold_specs(training_settings(name), 2) for name in (PROPOSED, "cnn_ae"))
     runs = make_runs([replace(spec, name="as_proposed") for spec in base], 1, 0.9)
     runs += make_runs([replace(spec, name="off") for spec in off], 2, 0.0)
     titles, questions = {"as_proposed": "as proposed", "off": "attention off"}, {"off": ("off", "as_proposed")}

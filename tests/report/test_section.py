@@ -122,5 +122,5 @@ def test_two_sections_fill_one_branch():
 
 @pytest.mark.parametrize("other", [{"data": {"clips": 4}}, {"data": 4}, {"data": {"clips": {"train": 2}}}])
 def test_sections_that_disagree_are_named(other):
-    with pytest.raises(ValueError, match=r"compare and evaluate give different values for data"):
+    with pytest.raises(ValueError, match=r"compare gives another value for data"):
         merge_metrics([("evaluate", {"data": {"clips": 3}}), ("compare", other)])

@@ -3,7 +3,7 @@
 import pytest
 
 from dance_tf.report.profile import Profile
-from dance_tf.report.settings import input_settings, input_specs, rung_specs
+from dance_tf.report.settings import compared_settings, input_settings, input_specs, rung_specs
 
 PROFILE = Profile(ladder_strategies=("cnn",), compare_growth_last_epochs=3)
 FRAMES, SKELETONS = ["cnn_frame", "cnn_difference"], ["skeleton_tcn", "skeleton_gcn", "fusion"]
@@ -26,6 +26,14 @@ def test_the_ladder_starts_with_a_logistic_regression():
         ("logistic_regression_difference", fold, True) for fold in (0, 1)
     ]
     assert specs[2:] == input_specs(PROFILE, 2, posed=True)
+
+
+def test_settings_that_a_strategy_does_not_read_have_their_default():
+    wide, deep = Profile(compare_resnet_width=4, compare_sequence_length=6), Profile(compare_resnet_depth=50)
+    assert compared_settings(wide, "cnn") == compared_settings(deep, "cnn") == compared_settings(Profile(), "cnn")
+    assert compared_settings(wide, "resnet").network.resnet_width == 4
+    assert compared_settings(deep, "resnet").network.resnet_depth == 50
+    assert compared_settings(wide, "cnn_lstm").network.sequence_length == 6
 
 
 def test_networks_of_skeletons_have_their_own_recipe():

@@ -188,7 +188,7 @@ def test_drawn_clips_are_classified_from_files(tmp_path):
     from dance_tf.synthesis.studio import synthesize
 
     settings = StudioSettings(2, 2, 2.5, seed=7, frame_rate=10, width=288, height=512, faults=False)
-    synthesize(tmp_path / "all", settings, progress=False)
+    synthesize(tmp_path / "all", settings)
     for path in sorted((tmp_path / "all").glob("*/*.mp4")):
         part = "references" if "d01" in path.stem else "clips"
         target = tmp_path / part / path.parent.name / path.name

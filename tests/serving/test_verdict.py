@@ -98,7 +98,7 @@ def test_a_model_of_small_frames_gets_small_frames_wherever_it_is_used(blob_clip
     dataset = gather(blob_clips(styles=2, dancers=3, frames=3))
     split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1",))[0]
     settings = dataclasses.replace(training_settings("cnn", epochs=1, batch_size=8), frame_size=8)
-    trained = train_model(dataset, split, settings, tmp_path / "model", progress=False)
+    trained = train_model(dataset, split, settings, tmp_path / "model")
     bundle = load_bundle(tmp_path / "model")
     assert bundle.description.frame_size == 8
     assert evaluate_model(bundle, dataset, ("dancer1",)).to_json()["clip"] == trained.to_json()["clip"]

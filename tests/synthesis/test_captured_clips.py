@@ -51,7 +51,7 @@ def contents(out):
 @pytest.fixture(scope="module")
 def made(folder):
     out = folder.parent / "clips"
-    return out, synthesize_motion(folder, out, TINY, progress=False)
+    return out, synthesize_motion(folder, out, TINY)
 
 
 def test_takes_become_labelled_clips_with_truth_and_joints(made, folder):
@@ -91,14 +91,14 @@ def test_a_run_continues_and_draws_only_what_changed(made, folder):
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
     (out / "waltz" / "anna_1.mp4").unlink()
     (out / "truth" / "tango" / "cy" / "1.npz").unlink()
-    assert synthesize_motion(folder, out, TINY, progress=False) == drawn
+    assert synthesize_motion(folder, out, TINY) == drawn
     assert contents(out) == before
     changed = {path.stem for path, time in times.items() if path.stat().st_mtime_ns != time}
     assert changed == {"anna_1", "1"}
     take = folder / "waltz" / "anna_2.bvh"
     text = take.read_text()
     take.write_text(text.replace("Frame Time: 0.01666667", "Frame Time: 0.02"))
-    again = synthesize_motion(folder, out, TINY, progress=False)
+    again = synthesize_motion(folder, out, TINY)
     take.write_text(text)
     assert again.takes["waltz/anna_2"].seconds == pytest.approx(1.18)
     different = {name for name, content in contents(out).items() if before[name] != content}
@@ -115,7 +115,7 @@ def test_other_folders_and_settings_are_refused(made, folder, tmp_path):
         (tmp_path, tmp_path / ".." / "new", TINY, "no clips found"),
     ):
         with pytest.raises(ValueError, match=reason):
-            synthesize_motion(motion, place, settings, progress=False)
+            synthesize_motion(motion, place, settings)
     assert not (folder / "clips").exists() and not (tmp_path.parent / "new").exists()
 
 

@@ -33,7 +33,7 @@ TINY = StudioSettings(styles=2, dancers=2, seconds=0.8, frame_rate=10, width=54,
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("studio") / "clips"
-    assert synthesize(out, TINY, progress=False) == out.resolve() / "manifest.csv"
+    assert synthesize(out, TINY) == out.resolve() / "manifest.csv"
     return out
 
 
@@ -99,7 +99,7 @@ def test_finished_clips_are_kept_and_missing_or_damaged_ones_made_again(made, da
     (made / "truth" / "TDS" / "TDS_d01.json").write_text(damage)
     leftover = made / "TDS" / ".TDS_d02.mp4.123.part"
     leftover.write_bytes(b"half a clip of a run that was killed")
-    synthesize(made, TINY, progress=False)
+    synthesize(made, TINY)
     leftover.unlink()
     assert contents(made) == before
     changed = {path.name for path, time in times.items() if path.stat().st_mtime_ns != time}
@@ -121,9 +121,9 @@ def test_an_interrupted_run_leaves_no_partial_file_and_continues(tmp_path, monke
     out = tmp_path / "clips"
     monkeypatch.setattr(studio, "RenderedClip", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        synthesize(out, TINY, progress=False)
+        synthesize(out, TINY)
     assert not (out / "manifest.csv").exists() and not list(out.rglob("*.part"))
-    synthesize(out, TINY, progress=False)
+    synthesize(out, TINY)
     assert len(calls) == 5  # three, and the two that were missing
     # without mbtree=0, x264 gives another file in about one of four encodings of these frames
     assert contents(out) == contents(made)
@@ -131,15 +131,15 @@ def test_an_interrupted_run_leaves_no_partial_file_and_continues(tmp_path, monke
 
 def test_other_settings_and_other_folders_are_refused_in_one_line(tmp_path, made):
     with pytest.raises(ValueError, match="made with other settings") as refusal:
-        synthesize(made, replace(TINY, seed=4), progress=False)
+        synthesize(made, replace(TINY, seed=4))
     assert "\n" not in str(refusal.value)
     (tmp_path / "holiday.mp4").write_bytes(b"mine")
     for other in (tmp_path, tmp_path / "holiday.mp4"):
         with pytest.raises(ValueError, match="something other"):
-            synthesize(other, TINY, progress=False)
+            synthesize(other, TINY)
     (tmp_path / SETTINGS_FILE).write_text("{")
     with pytest.raises(ValueError, match="studio.json cannot be read .*; choose another folder or delete it"):
-        synthesize(tmp_path, TINY, progress=False)
+        synthesize(tmp_path, TINY)
 
 
 def test_arrays_are_the_same_pictures_shrunk():
@@ -171,7 +171,7 @@ def test_arrays_need_neither_pyav_nor_tensorflow():
 
 def test_clips_with_a_still_camera_have_a_plate(tmp_path):
     settings = replace(TINY, styles=3, dancers=3, good_frames=(6,) * 12)
-    synthesize(tmp_path, settings, progress=False)
+    synthesize(tmp_path, settings)
     rendered = {clip_id(style, dancer): RenderedClip(style, dancer, settings) for style, dancer in settings.clips()}
     expected = {name: shrink(clip.plate()) for name, clip in rendered.items() if not clip.truth.camera_moves}
     assert 0 < len(expected) < 9

@@ -179,7 +179,7 @@ def test_other_files_in_the_tiktok_layout_are_refused(tmp_path):
     folder = "a folder at a place where the layout has no clips"
     assert refused(catalog, tmp_path) == {
         "TikTok_Raw_Videos/loose.mp4": NO_CLIPS_HERE,
-        "TikTok_Raw_Videos/seq_1_2/deep": folder,
+        "TikTok_Raw_Videos/seq_1_2/deep/z.mp4": NO_CLIPS_HERE,
         "TikTok_dataset/00007/extra.png": SINGLE_IMAGE,
         "TikTok_dataset/00008/pictures": folder,
         "TikTok_dataset/x.mp4": NO_CLIPS_HERE,

@@ -5,7 +5,7 @@ accuracy of guessing. Columns mean, low and high are fractions; low and high are
 """
 
 from dance_tf.report.figures.assessment import agreement, class_map, moment, timeline
-from dance_tf.report.figures.clips import background_views, clip_strip, frame_strip, sample_frames
+from dance_tf.report.figures.clips import clip_strip, picture_rows, sample_frames
 from dance_tf.report.figures.comparison import (
     accuracy_against_cost,
     accuracy_bars,
@@ -23,5 +23,5 @@ from dance_tf.report.figures.corruption import (
 )
 from dance_tf.report.figures.edge_cloud import latency_lines
 from dance_tf.report.figures.network import network_diagram
-from dance_tf.report.figures.poses import moving_skeletons, share_dots, skeleton_strips
+from dance_tf.report.figures.poses import moving_skeletons, share_dots
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves

@@ -49,7 +49,6 @@ def moment(found: Assessment, time: float, pictures: Sequence[tuple[str, np.ndar
     """Draw a moment: pictures with their titles, and the skeletons of dancer and references, both from the front.
 
     Args:
-        found: the assessment.
         time: of the moment, seconds of the clip.
         pictures: title and uint8 [h, w, 3], RGB.
     """
@@ -105,8 +104,6 @@ def agreement(clips: pd.DataFrame, title: str, source: str) -> Figure:
 
     Args:
         clips: columns style, deviation (torsos), away; one colour for each style.
-        title: of the figure.
-        source: "synthetic" or the name of the footage.
     """
     figure = new_figure(4.2, title, source)
     axes = figure.subplots()

@@ -38,12 +38,7 @@ def sample_frames(frames: np.ndarray, styles: Sequence[str], source: str) -> Fig
     Args:
         frames: uint8 [styles, k, 128, 128] or [styles, k, 128, 128, 1], k frames of each style.
         styles: one abbreviation per style.
-
-    Raises:
-        ValueError: frames and styles differ in number.
     """
-    if len(frames) != len(styles):
-        raise ValueError(f"{len(frames)} rows of frames for {len(styles)} styles")
     columns = 2 if len(styles) > 4 else 1
     rows = -(-len(styles) // columns)
     count, height, width = frames.shape[1:4]
@@ -59,16 +54,21 @@ def sample_frames(frames: np.ndarray, styles: Sequence[str], source: str) -> Fig
 
 
 @report_style
-def frame_strip(frames: np.ndarray, labels: Sequence[str], title: str, source: str) -> Figure:
-    """Draw frames in one row with a label each.
+def picture_rows(
+    rows: Mapping[str, Sequence[np.ndarray]], title: str, source: str, columns: Sequence[str] = ()
+) -> Figure:
+    """Draw rows of pictures, each with a label on the left.
 
     Args:
-        frames: uint8 [n, 128, 128] or [n, 128, 128, 1].
-        labels: one per frame.
+        rows: label to pictures uint8 [h, w], [h, w, 1] or [h, w, 3], RGB, equally many in each row.
+        columns: names of the columns, if they have any.
     """
-    figure = new_figure(0.9 + 10.0 / max(len(labels), 4), title, source)
-    for axes, label in zip(image_rows(figure, {"": frames})[0], labels, strict=True):
-        axes.set_xlabel(label, fontsize=9)
+    pictures = next(iter(rows.values()))
+    height, width = pictures[0].shape[:2]
+    inches = len(rows) * 8.6 / max(len(pictures), 4) * height / width
+    figure = new_figure(0.7 + inches, title, source)
+    for axes, name in zip(image_rows(figure, rows)[0], columns, strict=False):
+        axes.set_title(name, loc="center", fontsize=10)
     return figure
 
 
@@ -116,13 +116,8 @@ def clip_strip(
         kept_timestamps: float [m], seconds.
         truth: for synthetic clips, the true reason to drop each frame read, in order of time; "" for good frames. It
             gets its own row in the time line, and wrong decisions are labelled.
-
-    Raises:
-        ValueError: the length of `truth` differs from the number of frames read.
     """
     moments = np.sort(np.r_[kept_timestamps, [frame.timestamp for frame in dropped]])
-    if truth is not None and len(truth) != len(moments):
-        raise ValueError(f"the truth has {len(truth)} frames, but {len(moments)} were read")
     chosen = choose_frames(timestamps, dropped, STRIP_FRAMES)
     rows = max(1, -(-len(chosen) // STRIP_COLUMNS))
     figure = new_figure(1.4 + 1.5 * rows + (0.3 if truth else 0), title, source)
@@ -183,28 +178,3 @@ def _time_line(axes: Axes, moments: Mapping[str, Sequence[float]], height: float
         if len(seconds):
             colour, width = REASON_COLOURS.get(reason, BLUE), 1.6 if reason else 1
             axes.eventplot([seconds], colors=[colour], lineoffsets=[height], linelengths=[1], linewidths=width)
-
-
-@report_style
-def background_views(
-    frames: np.ndarray, backgrounds: np.ndarray, differences: np.ndarray, labels: Sequence[str], source: str
-) -> Figure:
-    """Draw a frame, the background and their difference, one column per clip.
-
-    Args:
-        frames: uint8 [n, 128, 128] or [n, 128, 128, 1], a frame of each clip.
-        backgrounds: the same shape, the backgrounds of the clips.
-        differences: the same shape, the absolute difference, as the network reads it.
-        labels: one per clip.
-
-    Raises:
-        ValueError: the arguments differ in length.
-    """
-    rows = {"frame": frames, "background": backgrounds, "background\nsubtracted": differences}
-    count = len(labels)
-    if any(len(images) != count for images in rows.values()):
-        raise ValueError(f"{count} labels need {count} frames, backgrounds and differences")
-    figure = new_figure(0.7 + 3 * 9.0 / max(count, 4), "Background subtraction", source)
-    for axes, label in zip(image_rows(figure, rows)[0], labels, strict=True):
-        axes.set_title(label, loc="center", fontsize=10)
-    return figure

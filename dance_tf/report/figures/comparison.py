@@ -131,8 +131,6 @@ def risk_lines(rows: pd.DataFrame, title: str, source: str) -> Figure:
 
     Args:
         rows: columns group (one line each), coverage, risk.
-        title: of the figure.
-        source: "synthetic" or the name of the footage.
     """
     figure = new_figure(4.0, title, source)
     axes = figure.subplots()

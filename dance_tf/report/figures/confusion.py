@@ -14,8 +14,6 @@ Pairs = Sequence[tuple[str, str]]
 
 
 def _heat_map(axes: Axes, matrix: np.ndarray, names: Sequence[str], pairs: Pairs, size: float) -> None:
-    if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer):
-        raise ValueError(f"a confusion matrix of {len(names)} styles is integer [{len(names)}, {len(names)}]")
     shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)  # a row of zeros stays 0
     sns.heatmap(
         shares, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, linewidths=0.5, linecolor="white",
@@ -42,11 +40,7 @@ def confusion_matrix(
 
     Args:
         matrix: int [c, c], true styles in rows, predicted styles in columns.
-        abbreviations: one per style.
         pairs: similar styles; their two cells are outlined.
-
-    Raises:
-        ValueError: the matrix has another shape or is not of integers.
     """
     figure = new_figure(7.0, title, source, width=7.6)
     axes = figure.subplots()
@@ -88,7 +82,6 @@ def attention_by_style(weights: np.ndarray, styles: Sequence[str], title: str, s
 
     Args:
         weights: float [styles, channels], mean excitation 0..1; NaN for a style without frames.
-        styles: one abbreviation per style.
     """
     present = ~np.isnan(weights).all(axis=1)
     deviations = np.full(weights.shape, np.nan)

@@ -18,29 +18,17 @@ PLAIN = "#F1F1F1"
 
 @dataclass
 class DrawnLayer:
-    """A box of the diagram.
+    """A box of the diagram."""
 
-    Attributes:
-        name: with spaces.
-        kind: its class.
-        activation: empty if it is linear or absent.
-        inside: classes of its sublayers with their counts; empty for a layer of Keras.
-        shape: of its output without the batch: (height, width, channels) or (n,).
-        weights: their number.
-        parents: positions of the layers that it reads.
-        row: number of layers before it on the longest path from the input.
-        lane: horizontal position; 0 is the middle.
-    """
-
-    name: str
-    kind: str
-    activation: str
-    inside: str
-    shape: tuple[int | None, ...]
-    weights: int
-    parents: list[int] = field(default_factory=list)
-    row: int = 0
-    lane: float = 0.0
+    name: str  # with spaces
+    kind: str  # its class
+    activation: str  # empty if it is linear or absent
+    inside: str  # classes of its sublayers with their counts; empty for a layer of Keras
+    shape: tuple[int | None, ...]  # of its output without the batch: (height, width, channels) or (n,)
+    weights: int  # their number
+    parents: list[int] = field(default_factory=list)  # positions of the layers that it reads
+    row: int = 0  # number of layers before it on the longest path from the input
+    lane: float = 0.0  # horizontal position; 0 is the middle
 
 
 def read_layers(model: object) -> list[DrawnLayer]:

@@ -1,6 +1,6 @@
 """Figures of skeletons: over frames, over time, where they are found, and how exact they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from dance_tf.report.figures.style import (
     MovingFigure,
     bare,
     draw_dots,
-    image_rows,
     new_figure,
     percent_axis,
     report_style,
@@ -30,36 +29,12 @@ BONE_COLOURS = {side: tuple(part / 255 for part in colour) for side, colour in C
 
 
 @report_style
-def skeleton_strips(
-    rows: Mapping[str, Sequence[np.ndarray]], title: str, source: str, columns: Sequence[str] = ()
-) -> Figure:
-    """Draw rows of frames, each with a label on the left.
-
-    Args:
-        rows: label to pictures uint8 [h, w] or [h, w, 3], RGB, equally many in each row.
-        title: of the figure.
-        source: "synthetic" or the name of the footage.
-        columns: names of the columns, if they have any.
-    """
-    pictures = next(iter(rows.values()))
-    height, width = pictures[0].shape[:2]
-    inches = len(rows) * 8.6 / max(len(pictures), 4) * height / width
-    figure = new_figure(0.7 + inches, title, source)
-    for axes, name in zip(image_rows(figure, rows)[0], columns, strict=False):
-        axes.set_title(name, loc="center", fontsize=10)
-    return figure
-
-
-@report_style
 def share_dots(rows: pd.DataFrame, title: str, source: str, axis: str) -> Figure:
     """Draw shares with intervals, one line for each label, and one panel for each quantity.
 
     Args:
         rows: columns label, series (dots of a label, side by side), panel (title of the panel), mean, low, high
             (fractions); a label without a row in a panel is empty there.
-        title: of the figure.
-        source: "synthetic" or the name of the footage.
-        axis: name of the x axis.
     """
     labels, names, quantities = (list(dict.fromkeys(rows[column])) for column in ("label", "series", "panel"))
     beside = rows.groupby(["panel", "label"], sort=False)["mean"]
@@ -87,7 +62,6 @@ def moving_skeletons(shown: Mapping[str, np.ndarray], source: str) -> MovingFigu
 
     Args:
         shown: of `experiments.poses.measure_shown`.
-        source: "synthetic" or the name of the footage.
     """
     labels = [
         f"{_short(style)}\n{_short(clip)}" for style, clip in zip(shown["styles"], shown["clip_ids"], strict=True)

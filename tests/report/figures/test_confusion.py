@@ -21,12 +21,6 @@ def test_counts_and_shares_are_where_they_belong(sound):
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted style", "true style")
 
 
-@pytest.mark.parametrize("matrix", [MATRIX[:2], MATRIX / 2])
-def test_other_arrays_are_refused(matrix):
-    with pytest.raises(ValueError, match=r"integer \[3, 3\]"):
-        confusion_matrix(matrix, STYLES, "CNN", "synthetic")
-
-
 def test_every_strategy_has_its_matrix(sound):
     figure = sound(confusion_matrices({"CNN": MATRIX, "AE": MATRIX.T, "LSTM": MATRIX}, STYLES, "By clip", "synthetic"))
     titles = [axes.get_title("left") for axes in figure.axes if axes.get_visible()]

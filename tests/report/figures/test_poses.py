@@ -9,17 +9,8 @@ from PIL import Image
 
 from dance_tf.experiments.poses import SHOWN_POSES
 from dance_tf.pose.skeleton import join_skeletons
-from dance_tf.report.figures import moving_skeletons, share_dots, skeleton_strips
+from dance_tf.report.figures import moving_skeletons, share_dots
 from dance_tf.report.section import png
-
-
-def test_strips_have_a_row_for_each_clip(random, sound):
-    rows = {name: random.integers(0, 256, (5, 60, 40, 3), np.uint8) for name in ("SUP, d01\nstill camera", "TMM, d02")}
-    rows["gray"] = list(random.integers(0, 256, (5, 60, 40), np.uint8))
-    figure = sound(skeleton_strips(rows, "Skeletons", "synthetic", ["one", "two"]))
-    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == list(rows)
-    assert [axes.get_title() for axes in figure.axes[:3]] == ["one", "two", ""]
-    assert np.array_equal(figure.axes[6].images[0].get_array(), rows["TMM, d02"][1])
 
 
 def dots(*rows):
