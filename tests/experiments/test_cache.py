@@ -80,7 +80,7 @@ def test_predictions_are_those_of_the_stored_model_on_the_right_frames(runs, exp
 
 
 def test_a_second_time_nothing_is_trained(runs, specs, experiment, monkeypatch, capsys):
-    monkeypatch.setattr(cache, "worker_pool", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(cache, "call_each", lambda *_: pytest.fail("trained again"))
     again = Experiment(experiment.run_folder, jobs=2).run(specs[::-1])
     assert [run.folder for run in again] == [run.folder for run in runs[::-1]]
     assert "4 of 4 runs from cache" in capsys.readouterr().out
