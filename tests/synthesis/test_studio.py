@@ -74,7 +74,7 @@ def test_an_mp4_holds_the_drawn_frames(made):
 
 def test_an_mp4_holds_the_song_with_its_beats(tmp_path):
     settings = StudioSettings(styles=2, dancers=2, seconds=4.0, frame_rate=5, width=32, height=32)
-    synthesize(tmp_path / "clips", settings, progress=False)
+    synthesize(tmp_path / "clips", settings)
     onsets = read_onsets(tmp_path / "clips" / "BU" / "BU_d02.mp4").astype(float).sum(axis=1)
     at, beats = np.arange(len(onsets)) / ONSET_RATE, np.array(RenderedClip(10, 1, settings).truth.beats)
     near = np.abs(at[:, None] - beats).min(axis=1) < 0.04
