@@ -7,7 +7,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import correlate
 
-ONSET_RATE = 100  # onset strengths per second, as `video.sound` reads them
+from dance_tf.video.sound import ONSET_RATE
+
 BLUR = 0.02  # seconds, deviation of the Gaussian: the same song may be a little faster
 SHARED = 3.0  # seconds, the shortest overlap of two clips of a song
 SAME_SONG = 0.5  # correlation of onset strengths above which two clips have the same song

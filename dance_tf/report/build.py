@@ -15,7 +15,6 @@ from pathlib import Path
 import mistune
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from dance_tf.experiments.cache import Experiment
 from dance_tf.report.profile import ROOT
 from dance_tf.report.section import DPI, SYNTHETIC, RunReport, Section, json_text, merge_metrics, write_whole
 from dance_tf.report.tables import counted
@@ -75,7 +74,8 @@ def write_report(report: RunReport, from_records: bool = False) -> Path:
 def _content(folder: Path, sections: Sequence[Section], facts: Entry, metrics: Entry) -> dict[str, object]:
     """Return the names that both templates use."""
     figures = [entry for section in sections for entry in section.figures if entry["main"]]
-    backends = Counter(run.backend for run in Experiment(folder, from_records=True).recorded())
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "runs").glob("*/run.json"))]
+    backends = Counter(run["provenance"]["backend"] for run in runs)
     notebooks = sorted(path.name for path in (folder / "executed").glob("[0-9]*.ipynb"))
     links = [f"[{name}](executed/{name})" for name in notebooks]
     links += [f"[{name}]({name})" for name in ("REPORT.md", "metrics.json", "provenance.json")]

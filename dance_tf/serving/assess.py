@@ -14,13 +14,13 @@ from dance_tf.fidelity.assess import Assessment, assess
 from dance_tf.fidelity.feedback import Remark
 from dance_tf.fidelity.parts import Part, find_parts
 from dance_tf.fidelity.score import STRANGE, ReferenceClip, ScoreError, Standard, build_standard, style_distances
-from dance_tf.fidelity.sound import ONSET_RATE
 from dance_tf.model.bundle import ModelBundle
 from dance_tf.pose.skeleton import Skeletons, draw_skeleton
 from dance_tf.serving.annotated import annotate
 from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict, classify_curated, curated_clip
 from dance_tf.video.frames import read_pictures
 from dance_tf.video.isolation import DecodingProcess
+from dance_tf.video.sound import ONSET_RATE
 
 MOMENTS = 3  # pictures of what to change
 WATCH = 3  # clips that are recommended

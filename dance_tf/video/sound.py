@@ -26,9 +26,7 @@ def read_onsets(
     """Return the onset strengths of a clip from its first picture on (`onset_strength`).
 
     Args:
-        path: of the clip.
         settings: start, end and limit of the length.
-        heartbeat: called for each block of sound.
 
     Returns:
         float16 [k, `BANDS`]; empty for a clip without sound, and for sound that cannot be decoded. Where sound breaks
@@ -52,7 +50,7 @@ def _read_samples(path: Path, settings: ReadSettings, heartbeat: Callable[[], No
     """Return the sound of a clip, int16 [n], mono, from its first picture on."""
     import av
 
-    blocks, first, seconds = [np.zeros(0, np.int16)], 0.0, 0.0
+    blocks, first, seconds = [np.zeros(0, np.int16)], None, 0.0
     length = min(settings.max_seconds, (settings.end or math.inf) - settings.start)
     with av.open(str(path), metadata_errors="replace") as container:
         sounds, pictures = container.streams.audio, container.streams.video
@@ -64,12 +62,14 @@ def _read_samples(path: Path, settings: ReadSettings, heartbeat: Callable[[], No
         with suppress(av.FFmpegError):  # what was read before a fault counts
             for frame in container.decode(sounds[0]):
                 heartbeat()
-                first = frame.time or 0.0 if len(blocks) == 1 else first
+                first = (frame.time or 0.0) - begin if first is None else first
                 blocks += [part.to_ndarray().reshape(-1) for part in resampler.resample(frame)]
                 seconds += frame.samples / frame.sample_rate
-                if first + seconds > begin + length:
+                if first + seconds > length:
                     break
-    samples, before = np.concatenate(blocks), round((first - begin) * SAMPLE_RATE)
+    if first is None or first > length:  # a damaged file may state any time
+        return blocks[0]
+    samples, before = np.concatenate(blocks), round(first * SAMPLE_RATE)
     samples = np.pad(samples, (before, 0)) if before > 0 else samples[-before:]
     return samples[: round(length * SAMPLE_RATE)]
 

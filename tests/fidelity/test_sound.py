@@ -15,8 +15,9 @@ from dance_tf.fidelity.score import (
     pack_standards,
     unpack_standards,
 )
-from dance_tf.fidelity.sound import ONSET_RATE, Song, agreement, late_against_music
+from dance_tf.fidelity.sound import Song, agreement, late_against_music
 from dance_tf.fidelity.template import read_dance
+from dance_tf.video.sound import ONSET_RATE
 
 
 def song(seconds, seed=0):
