@@ -81,8 +81,8 @@ def judge_claims(costs: pd.DataFrame, guessed: pd.DataFrame) -> str:
         share = first["edge_seconds"] / (first["edge_seconds"] + first["cloud_seconds"])
         said.append(
             f"{rung_title(name)}, cut at its {sent}. Faster: {speed}. More exact: the verdict is that "
-            f"of the whole network for {first['same']:.0%} of the clips, so a cut can only lose. "
-            f"Work spread: {share:.0%} of the seconds are spent near the camera."
+            f"of the whole network for {percent(first['same'], 0)} % of the clips, so a cut can only lose. "
+            f"Work spread: {percent(share, 0)} % of the seconds are spent near the camera."
         )
     if len(guessed):
         rows = guessed[guessed["cut"].isin(["frames", *FEATURES[:1], *FEATURES[-1:], "verdict"])].to_dict("records")

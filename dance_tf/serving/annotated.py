@@ -88,21 +88,20 @@ class _Painter:
         now = [one for one in self.found.remarks if one.start <= time <= one.end and one.kind in ("pose", "timing")]
         if now:
             text = now[0].text.partition(": ")[2] or now[0].text
-            draw.text((0.03 * width, 0.2 * line), text, (255, 255, 255), font)
+            fits = min(1.0, 0.94 * width / draw.textlength(text, font))  # narrow pictures have smaller letters
+            draw.text((0.03 * width, 0.2 * line), text, (255, 255, 255), font.font_variant(size=fits * font.size))
         place = self._moment(time)
-        late = np.nanmean(self.found.late[place]) if place is not None and self._timed(place) else np.nan
+        known = np.isfinite(self.found.late[place]) if place is not None else np.zeros(0, bool)
         y, left, right = 2.3 * line, 0.2 * width, 0.8 * width
         draw.line([(left, y), (right, y)], (130, 130, 130), 2)
         draw.line([(width / 2, y - 0.4 * line), (width / 2, y + 0.4 * line)], (130, 130, 130), 2)
         draw.text((0.03 * width, y - 0.5 * line), "early", (170, 170, 170), font)
         draw.text((right + 0.03 * width, y - 0.5 * line), "late", (170, 170, 170), font)
-        if np.isfinite(late):
+        if known.any():
+            late = self.found.late[place][known].mean()
             x, size = width / 2 + np.clip(late / REACH, -1, 1) * (right - left) / 2, 0.3 * line
             draw.ellipse([x - size, y - size, x + size, y + size], (255, 190, 60))
         return np.concatenate([picture, np.asarray(strip)])
-
-    def _timed(self, place: int) -> bool:
-        return bool(np.isfinite(self.found.late[place]).any())
 
 
 def _colour(closeness: float) -> tuple[int, ...]:
@@ -139,9 +138,8 @@ def annotate(
         out = Path(folder) / "annotated.mp4"
         with av.open(str(out), "w") as container:
             sound = _Sound(path, container)
-            reader = open_footage(
-                path, replace(settings, frames_per_second=1.0), heartbeat
-            )  # gray frames are not needed
+            # gray frames are not needed
+            reader = open_footage(path, replace(settings, frames_per_second=1.0), heartbeat)
             reader.watcher = painter = _Painter(container, skeletons, found, start, end)
             for time, _ in reader:
                 if time > end:

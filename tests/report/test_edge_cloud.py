@@ -63,7 +63,7 @@ def test_the_claims_of_the_paper_are_judged_one_by_one(costs, guessed):
     text = judge_claims(costs, guessed)
     assert text.startswith("CNN + AE + Attention, background subtracted, cut at its 1536 features. ")
     assert "Faster: yes, than sending the file, up to 100 Mbit/s." in text
-    assert "the verdict is that of the whole network for 100% of the clips" in text and "75% of the seconds" in text
+    assert "the verdict is that of the whole network for 100 % of the clips" in text and "75 % of the seconds" in text
     assert "(chance 25.0 %): CNN + AE + Attention, background subtracted, 1536: 50.0 [40.0, 60.0] %; " in text
     slow = costs.assign(latency=costs["latency"].where(costs["cut"] == "clip", 100.0))
     assert "Faster: no, sending the file is faster at all uplinks." in judge_claims(slow, guessed.iloc[:0])
