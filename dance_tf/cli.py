@@ -258,6 +258,9 @@ def train(
             help="draw styles evenly; by default if the largest style has over three times the clips of the smallest"
         ),
     ] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="CSV of `feedback`: corrected labels, trust in labels, scores of a teacher")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Grow the autoencoder, train a network, and score it on the held-out part."""
@@ -270,7 +273,15 @@ def train(
     from dance_tf.model.settings import training_settings
 
     families = SPATIAL_FAMILIES if augment.strip() == "all" else _names(augment)
-    data = open_dataset(dataset)
+    data, scores = open_dataset(dataset), {}
+    if feedback is not None:
+        from dance_tf.dataset.feedback import apply_feedback, read_feedback, teacher_scores
+
+        said = read_feedback(feedback)
+        data, notes = apply_feedback(data, said)
+        scores = teacher_scores(data, said)
+        for text in notes:
+            note(text)
     candidates = [
         training_settings(
             strategy=name,
@@ -297,7 +308,7 @@ def train(
         note(uneven := imbalance(data, part))
         balance = bool(uneven)
     candidates = [replace(settings, balance=balance) for settings in candidates]
-    evaluation = train_model(data, part, candidates, out, seed, reading=find_reading(dataset))
+    evaluation = train_model(data, part, candidates, out, seed, find_reading(dataset), scores)
     document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
 

@@ -1,5 +1,6 @@
-"""The verbs `assess`, `serve`, `cloud`, `edge` and `plan` of the command line."""
+"""The verbs `assess`, `feedback`, `serve`, `cloud`, `edge` and `plan` of the command line."""
 
+import math
 import os
 import sys
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dance_tf.dataset.backend import start_tensorflow
-from dance_tf.terminal import DONE, DONE_WITH_REFUSALS, FAILED, fail, one_line_errors, say, show, show_refusals
+from dance_tf.terminal import DONE, DONE_WITH_REFUSALS, FAILED, fail, note, one_line_errors, say, show, show_refusals
 
 verbs = typer.Typer()
 
@@ -25,6 +26,7 @@ def assess(
     video: Annotated[
         bool, typer.Option("--video", help="add a video of each clip with the skeleton and remarks")
     ] = False,
+    feedback: Annotated[Path | None, typer.Option(help="CSV of `feedback`: what teachers say about the clips")] = None,
     out: Annotated[Path, typer.Option(help="folder for the pages, assessments.json and assessments.csv")] = Path(
         "assessments"
     ),
@@ -36,6 +38,7 @@ def assess(
     start_tensorflow()
     from tqdm import tqdm
 
+    from dance_tf.dataset.feedback import read_feedback
     from dance_tf.dataset.output import ASSESSMENTS, check_place
     from dance_tf.fidelity.score import unpack_standards
     from dance_tf.model.bundle import load_bundle, load_standards
@@ -46,11 +49,12 @@ def assess(
     if style and reference:
         fail("--style and --reference both say what to compare with: give one of them")
     check_place(out, ASSESSMENTS, sources=(model,))
+    said = read_feedback(feedback) if feedback else ()
     bundle, standards = load_bundle(model), unpack_standards(load_standards(model))
     offers = [clips_at(path) for path in clips]
     found = [clip for these, _ in offers for clip in these]
     refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]
-    answers = assess_clips(bundle, standards, found, style, reference, video)
+    answers = assess_clips(bundle, standards, found, style, reference, video, said)
     answers = tqdm(answers, total=len(found), desc="clips", unit="clip", file=sys.stderr, delay=1)
     named = zip(map(str, found), answers, strict=True)
     assessed, document = write_assessments(out, str(model), named, refused)
@@ -60,6 +64,50 @@ def assess(
         show(document, as_json, "\n".join(lines))
     show_refusals(refused, "clip")
     raise typer.Exit(FAILED if not assessed else DONE_WITH_REFUSALS if refused else DONE)
+
+
+@verbs.command()
+@one_line_errors
+def feedback(
+    file: Annotated[Path, typer.Argument(help="CSV file, which is made if it is absent")],
+    clip: Annotated[str, typer.Argument(help="clip id or file name; with none, the content is listed")] = "",
+    dancer: Annotated[str, typer.Option(help="say it of all clips of a dancer instead")] = "",
+    style: Annotated[str, typer.Option(help="what is danced")] = "",
+    score: Annotated[float | None, typer.Option(help="how close the dance is to its style, 0 to 100")] = None,
+    trust: Annotated[float | None, typer.Option(help="how far the label can be trusted, 0 to 1")] = None,
+    comment: Annotated[str, typer.Option(help="free text")] = "",
+    teacher: Annotated[str, typer.Option("--from", help="who says it")] = "",
+    dataset: Annotated[
+        Path | None, typer.Option(help="dataset folder: check the clips' names, and list labels that are likely wrong")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+) -> None:
+    """Write down what a teacher says about clips, for `assess --feedback` and `train --feedback`."""
+    from dance_tf.dataset.feedback import Feedback, add_feedback, apply_feedback, labelled_clips, read_feedback
+
+    if clip or dancer:
+        numbers = {"score": math.nan if score is None else score, "trust": math.nan if trust is None else trust}
+        said = add_feedback(file, Feedback(clip, dancer, style, **numbers, comment=comment, teacher=teacher))
+    elif style or comment or teacher or score is not None or trust is not None:
+        fail("Missing argument 'CLIP', or option --dancer: see `dance_tf feedback --help`")
+    else:
+        said = read_feedback(file) if file.exists() or dataset is None else ()
+    lines, document = [f"{one.about}: {one.said}" for one in said], {"feedback": [vars(one) for one in said]}
+    if dataset is not None:
+        start_tensorflow()
+        from dance_tf.dataset.store import open_dataset
+        from dance_tf.experiments.labels import doubtful_labels
+
+        data, notes = apply_feedback(open_dataset(dataset), said)
+        for text in notes:
+            note(text)
+        doubtful = doubtful_labels(data, labelled_clips(data, said))
+        document["doubtful"] = doubtful.to_dict("records")
+        for row in doubtful.itertuples():
+            lines.append(f"{row.clip}: labelled {row.style}, looks like {row.likely} ({row.probability:.0%})")
+        if doubtful.empty:
+            lines.append("no label is doubtful")
+    show(document, as_json, "\n".join(lines))
 
 
 @verbs.command()

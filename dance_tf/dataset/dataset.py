@@ -26,7 +26,7 @@ DESCRIPTION = "dataset.json"
 LONGEST_STEP = 1.75
 STORED_NAMES = {"background_valid": "room_known"}  # attribute of `ClipRecord` → key in stored files
 # attributes of `ClipRecord` that files of earlier versions do not have, with the values they stand for
-ADDED = {"group": "", "split": "", "poses": 0, "onsets": 0}
+ADDED = {"group": "", "split": "", "poses": 0, "onsets": 0, "trust": 1.0}
 
 
 class DatasetError(ValueError):
@@ -50,10 +50,11 @@ class ClipRecord:
     split: str = ""
     poses: int = 0  # number of skeletons; 0 if they were not looked for
     onsets: int = 0  # number of onset strengths; 0 without sound
+    trust: float = 1.0  # how far the label can be trusted: 0 for not at all
 
     def to_json(self) -> dict[str, object]:
-        """Return the record under the names that stored files use; the `ADDED` ones only if there is a value."""
-        values = {name: value for name, value in asdict(self).items() if value or name not in ADDED}
+        """Return the record under the names that stored files use; the `ADDED` ones only if they differ from there."""
+        values = {name: value for name, value in asdict(self).items() if name not in ADDED or value != ADDED[name]}
         return {STORED_NAMES.get(name, name): value for name, value in values.items()}
 
     @classmethod
@@ -68,7 +69,7 @@ class ClipRecord:
         """Return the record of a curated clip."""
         clip, dropped = curated.clip, tuple(sorted(Counter(frame.reason for frame in curated.dropped).items()))
         numbers = (len(curated.frames), curated.seen, dropped, curated.background_valid, float(curated.seconds))
-        added = clip.group, clip.split, len(curated.skeletons.times), len(curated.onsets)
+        added = clip.group, clip.split, len(curated.skeletons.times), len(curated.onsets), float(clip.trust or 1)
         return cls(clip.clip_id, clip.style, clip.dancer, clip.source, *numbers, *added)
 
 
@@ -175,6 +176,11 @@ class Dataset:
     def labels(self) -> np.ndarray:
         """int64 [n]: index into `styles` of each frame's style."""
         return self.clip_labels[self.clip_index]
+
+    @cached_property
+    def trust(self) -> np.ndarray:
+        """float64 [clips]: how far each clip's label can be trusted, from 0 to 1."""
+        return np.array([clip.trust for clip in self.clips])
 
     @cached_property
     def dancers(self) -> tuple[str, ...]:

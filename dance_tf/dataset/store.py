@@ -36,7 +36,7 @@ CLIPS_PER_SHARD = 16
 IN_MEMORY_BYTES = 6 * 2**30
 FRAMES, CUTOUTS, POSES = "frames", "cutouts", "poses"
 BLOCK = 64  # frames compressed at a time
-LABELS = ("style", "dancer", "clip_id", "source", "group", "split")
+LABELS = ("style", "dancer", "clip_id", "source", "group", "split", "trust")
 NUMBERS = {"index": np.int64, "timestamp": np.float64, "measure": np.float64}  # of a dropped frame
 MAX_BYTES = 2**31 - 1  # of a record: the limit of protocol buffers
 
@@ -95,7 +95,7 @@ def to_example(curated: CuratedClip) -> dict[str, object]:
 
 
 def from_example(example: dict[str, object]) -> CuratedClip:
-    """Return the clip of `to_example`, as far as it is stored; earlier versions stored neither group nor split, poses
+    """Return the clip of `to_example`, as far as it is stored; earlier versions stored no group, split, trust, poses
     and onsets.
     """
     dropped = zip(*(example["dropped"][name] for name in DroppedFrame._fields), strict=True)

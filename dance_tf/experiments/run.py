@@ -29,6 +29,7 @@ from dance_tf.model.train import grow_autoencoder, predict, train_classifier
 
 SKELETON = "skeleton_tcn"  # of the networks of skeletons, the fastest to train; no other was found to be better
 ENOUGH = 20  # clips of dancers that the network has not learnt from, to fit how sure it may be
+TRUSTED = 0.5  # trust in a label below which a clip is no reference for its style
 IMBALANCE = 3  # styles are drawn evenly if the largest has over so many times the training clips of the smallest
 CONSEQUENCES = {
     "training": "it is not learnt, and its clips lower the scores",
@@ -74,12 +75,14 @@ def check_styles(styles: Sequence[str]) -> None:
 def split_notes(dataset: Dataset, split: Split) -> tuple[str, ...]:
     """Return a sentence for each thing that the split could not do: its own note, and the styles that a part lacks."""
     missing = missing_styles(dataset, split)
+    trust = dataset.trust[np.unique(dataset.clip_index[split.test])]
+    doubted = f"labels of {(trust < 1).sum()} of {len(trust)} held-out clips are not fully trusted, but count as right"
     lacks = (
         f"no clip of the {part} part has the style {name}: {CONSEQUENCES[part]}"
         for part, names in missing.items()
         for name in names
     )
-    return (*filter(None, [split.note]), *lacks)
+    return (*filter(None, [split.note, doubted if (trust < 1).any() else ""]), *lacks)
 
 
 def imbalance(dataset: Dataset, split: Split) -> str:
@@ -111,6 +114,7 @@ def train_model(
     out: Path,
     seed: int = 0,
     reading: Mapping[str, object] | None = None,
+    scores: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Train on a split, write the model folder, and score the held-out part.
 
@@ -119,9 +123,11 @@ def train_model(
             written; if several have it, the first of them.
         out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
         reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
+        scores: of a teacher, 0 to 100, by clip id (`dataset.feedback.teacher_scores`), to scale fidelity.
 
     Raises:
-        DatasetError: the training part has fewer than two styles, or the view needs skeletons and a clip has none.
+        DatasetError: the training part has fewer than two styles or no label that is trusted, or the view needs
+            skeletons and a clip has none.
         DivergedError: training diverged; `out` is as it was.
     """
     candidates = [settings] if isinstance(settings, TrainingSettings) else list(settings)
@@ -129,6 +135,8 @@ def train_model(
         dataset.check_poses()
     unlearnt = missing_styles(dataset, split)["training"]
     check_styles([style for style in dataset.styles if style not in unlearnt])
+    if not dataset.trust[np.unique(dataset.clip_index[split.train])].any():
+        raise DatasetError("no label of the training part is trusted: give some of its clips a trust above 0")
     out = Path(out).resolve()
     checkpoints = out.with_name(f".{out.name}.unfinished")
     trained = [_train(dataset, split, each, checkpoints, seed) for each in candidates]
@@ -160,7 +168,9 @@ def train_model(
     standards = None
     if dataset.has_poses:
         own = fresh.probabilities[np.arange(len(fresh.labels)), fresh.labels]
-        standards = pack_standards(build_standards(dataset, dict(zip(fresh.clip_ids, own.tolist(), strict=True))))
+        probabilities = dict(zip(fresh.clip_ids, own.tolist(), strict=True))
+        trusted = np.flatnonzero(dataset.trust >= TRUSTED)  # a wrong label would bend the template of its style
+        standards = pack_standards(build_standards(dataset, probabilities, trusted, scores))
     save_bundle(out, ModelBundle(model, description), standards)
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.fidelity.align import RATE
 from dance_tf.fidelity.feedback import Remark, find_gaps, find_remarks
-from dance_tf.fidelity.score import CERTAINTY, NO_RANK, Percentile, Standard, measure, percentile
+from dance_tf.fidelity.score import CERTAINTY, NO_RANK, Percentile, Standard, measure, percentile, teacher_score
 from dance_tf.fidelity.template import FINE, NAMES, PART_WEIGHTS, Dance, expected, read_dance
 from dance_tf.pose.skeleton import Skeletons
 
@@ -29,6 +29,7 @@ class Assessment:
             learnt; the same as group if there are fewer than `FEW` of them, or no probability.
         group: percentile of the distance to the template, among the references of the style.
         model: percentile of the model's probability of the style, among the same dancers as score; nan without.
+        teacher: score, 0 to 100, that a teacher would give, who scored some of the references; nan without.
         references: number of reference dancers.
         away: of which `group` is the rank: log distance from the references in bones, timing, tempo, amplitude and
             delay against the music.
@@ -56,6 +57,7 @@ class Assessment:
     score: Percentile
     group: Percentile
     model: Percentile
+    teacher: float
     references: int
     away: float
     movement: float
@@ -125,6 +127,7 @@ def assess(
         score=score,
         group=group,
         model=model,
+        teacher=teacher_score(found.away, standard),
         references=len(standard.dancers),
         away=found.away,
         movement=found.group,

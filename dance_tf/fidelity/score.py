@@ -6,10 +6,12 @@ Percentiles are among the reference dancers of the style, each of them measured 
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.stats import spearmanr
+from sklearn.isotonic import IsotonicRegression
 
 from dance_tf.curation.filters import NO_ONSETS
 from dance_tf.dataset.dataset import Dataset
@@ -45,6 +47,7 @@ SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are meas
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
 RESAMPLES = 1000  # of the bootstrap
 STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none; chosen on all dancers of seed 0
+SCORED = 8  # clips, the fewest from which the scale of a teacher is fitted
 PACKED = ("dancers", "group", "model", "lengths", "clips")  # attributes of `Standard` beside style and template
 
 
@@ -137,6 +140,7 @@ class Percentile:
     high: float
 
 
+NO_TEACHER = np.zeros((2, 0))
 NO_RANK = Percentile(math.nan, math.nan, math.nan)
 
 
@@ -162,6 +166,7 @@ class ReferenceClip:
     probability: float = math.nan  # of the style by a model that has not learnt from this dancer
     clip_id: str = ""
     onsets: np.ndarray = field(default_factory=NO_ONSETS.copy)  # of its sound
+    score: float = math.nan  # of a teacher, 0 to 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +182,8 @@ class Standard:
     lengths: np.ndarray  # float64 [18], median lengths of bones in torsos
     clips: tuple[str, ...]  # a clip of each dancer; "" where not given
     songs: tuple[Song, ...] = ()  # of the clips with sound
+    # float64 [2, k], the scale of a teacher: how much further than the middle reference a clip is, and its score
+    teacher: np.ndarray = field(default_factory=NO_TEACHER.copy)
 
     @property
     def away(self) -> np.ndarray:
@@ -205,22 +212,29 @@ def build_standard(style: str, references: Sequence[ReferenceClip]) -> Standard:
     )
     clips = {one.dancer: one.clip_id for _, one in reversed(dances)}
     dancers = tuple(sorted(clips))
-    group, music, model = [], [], []
+    group, music, model, scored = [], [], [], []
     for dancer in dancers if len(dancers) > 1 else ():
         template = joined.template(without=dancer)
-        own = [(dance, one.probability) for dance, one in dances if one.dancer == dancer]
+        own = [(dance, one) for dance, one in dances if one.dancer == dancer]
         heard = [song for song in songs if song.dancer != dancer]
         found = [measure(dance, template, heard) for dance, _ in own]
         group.append(np.mean([one.group for one in found]))
         music.append(np.mean([one.music for one in found]))
-        model.append(np.mean(np.log(np.maximum([probability for _, probability in own], 1e-3))))
+        model.append(np.mean(np.log(np.maximum([one.probability for _, one in own], 1e-3))))
+        scored += [(each.away, one.score) for each, (_, one) in zip(found, own, strict=True) if one.score == one.score]
     lengths = np.median([dance.lengths for dance, _ in dances], axis=0)
     clips = tuple(clips[dancer] for dancer in dancers)
-    return Standard(style, whole, dancers, np.array(group), np.array(music), np.array(model), lengths, clips, songs)
+    away = np.array(group) + np.array(music)
+    teacher = np.array(scored).reshape(-1, 2).T - [[np.median(away) if scored else 0.0], [0.0]]
+    ranks = np.array(group), np.array(music), np.array(model)
+    return Standard(style, whole, dancers, *ranks, lengths, clips, songs, teacher)
 
 
 def build_standards(
-    dataset: Dataset, probabilities: Mapping[str, float], clips: Sequence[int] | None = None
+    dataset: Dataset,
+    probabilities: Mapping[str, float],
+    clips: Sequence[int] | None = None,
+    scores: Mapping[str, float] | None = None,
 ) -> dict[str, Standard]:
     """Return the standard of each style of a dataset; styles without a dancer to be seen are left out.
 
@@ -228,6 +242,7 @@ def build_standards(
         dataset: with skeletons.
         probabilities: of the clip's own style, by clip id, of clips whose dancers the model has not learnt from.
         clips: indices of the clips to use; all by default.
+        scores: of a teacher, 0 to 100, by clip id, of some clips.
 
     Raises:
         DatasetError: a clip has no skeletons.
@@ -237,12 +252,36 @@ def build_standards(
     for place in range(len(dataset.clips)) if clips is None else clips:
         clip, dancer = dataset.clips[place], dataset.dancers[place]
         probability = probabilities.get(clip.clip_id, math.nan)
-        references[clip.style].append(ReferenceClip(dancer, skeletons[place], probability, clip.clip_id, onsets[place]))
+        known = ReferenceClip(dancer, skeletons[place], probability, clip.clip_id, onsets[place])
+        references[clip.style].append(replace(known, score=(scores or {}).get(clip.clip_id, math.nan)))
     standards = {}
     for style, known in references.items():
         with suppress(ScoreError):
             standards[style] = build_standard(style, known)
-    return standards
+    scored = np.concatenate([NO_TEACHER, *(standard.teacher for standard in standards.values())], axis=1)
+    teacher = fit_teacher(*scored)
+    return {style: replace(standard, teacher=teacher) for style, standard in standards.items()}
+
+
+def fit_teacher(apart: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the scale of a teacher for `Standard.teacher`: the falling curve that fits the scores best.
+
+    With fewer than `SCORED` clips, or if nearer dances do not get higher scores, there is none: float64 [2, 0].
+
+    Args:
+        apart: float64 [k], how much further each clip is than the middle reference of its style.
+        scores: float64 [k], of the teacher, 0 to 100.
+    """
+    if len(apart) < SCORED or np.ptp(scores) == 0 or spearmanr(apart, scores).statistic >= 0:
+        return NO_TEACHER
+    curve = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(apart, scores)
+    return np.stack([curve.X_thresholds_, curve.y_thresholds_])
+
+
+def teacher_score(away: float, standard: Standard) -> float:
+    """Return the score, 0 to 100, that the teacher would give; nan without a teacher's scores."""
+    apart, given = standard.teacher
+    return float(np.interp(away - np.median(standard.away), apart, given)) if len(apart) else math.nan
 
 
 def style_distances(skeletons: Skeletons, standards: Mapping[str, Standard]) -> dict[str, float]:
@@ -269,6 +308,7 @@ def pack_standards(standards: Mapping[str, Standard]) -> dict[str, np.ndarray]:
         values = {**vars(one.template), **{name: getattr(one, name) for name in PACKED}}
         values |= {
             "music": one.music,
+            "teacher": one.teacher,
             "song_dancers": [song.dancer for song in one.songs],
             "song_lines": [(song.first, song.rate, len(song.onsets)) for song in one.songs],
             "song_onsets": np.concatenate([NO_ONSETS, *(song.onsets for song in one.songs)]),
@@ -289,6 +329,7 @@ def unpack_standards(packed: Mapping[str, np.ndarray]) -> dict[str, Standard]:
             template = Template(*(packed[f"{place}/{field.name}"] for field in fields(Template)))
             values = {name: packed[f"{place}/{name}"] for name in PACKED}
             values["music"] = packed.get(f"{place}/music", np.zeros(len(values["group"])))  # earlier versions had none
+            values["teacher"] = packed.get(f"{place}/teacher", NO_TEACHER)
             values |= {name: tuple(values[name].tolist()) for name in ("dancers", "clips")}
             standards[style] = Standard(style, template, **values, songs=_unpack_songs(packed, place))
     except KeyError as missing:

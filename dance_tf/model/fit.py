@@ -47,6 +47,7 @@ class FrameSequence(keras.utils.PyDataset):
         super().__init__()
         self.dataset, self.indices, self.settings, self.seed = dataset, indices, settings, seed
         self.reconstruct = reconstruct
+        self.weights = label_weights(dataset, indices)
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -71,7 +72,23 @@ class FrameSequence(keras.utils.PyDataset):
         inputs = load_sequences(self.dataset, chosen, self.indices, settings, generator)
         if settings.jitter != Jitter():
             inputs = keras.tree.map_structure(lambda each: _change(each, settings, generator), inputs)
-        return inputs, inputs.astype(np.float32) / 255 if self.reconstruct else self.dataset.labels[chosen]
+        if self.reconstruct:
+            return inputs, inputs.astype(np.float32) / 255
+        labels = self.dataset.labels[chosen]
+        return (inputs, labels) if self.weights is None else (inputs, labels, self.weights[chosen])
+
+
+def label_weights(dataset: Dataset, indices: np.ndarray) -> np.ndarray | None:
+    """Return the weight in the loss of each frame, float32 [n]: the trust in its clip's label, with mean 1 over a part.
+
+    None stands for equal weights.
+
+    Args:
+        indices: int64 [m], of the part.
+    """
+    trust = dataset.trust[dataset.clip_index]
+    mean = trust[indices].mean()
+    return (trust / mean).astype(np.float32) if mean and np.ptp(trust[indices]) else None
 
 
 def _change(inputs: np.ndarray, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:

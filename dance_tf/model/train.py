@@ -10,7 +10,7 @@ from dance_tf.dataset.batches import WINDOW_VIEWS, sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.splits import Split
 from dance_tf.model.autoencoder import STAGES, build_autoencoder, copy_weights
-from dance_tf.model.fit import FrameSequence, History, fit, load_sequences
+from dance_tf.model.fit import FrameSequence, History, fit, label_weights, load_sequences
 from dance_tf.model.layers import initialize_weights
 from dance_tf.model.networks import STRATEGIES, strategy_of
 from dance_tf.model.settings import TrainingSettings, growth_settings
@@ -39,11 +39,12 @@ def _distinct(dataset: Dataset, indices: np.ndarray, settings: TrainingSettings)
     return indices[first], equal
 
 
-def _validation_frames(dataset: Dataset, split: Split, settings: TrainingSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs of the validation part, and their styles."""
+def _validation_frames(dataset: Dataset, split: Split, settings: TrainingSettings) -> tuple[np.ndarray, ...]:
+    """Return inputs of the validation part and their styles, and their weights if labels differ in trust."""
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
     chosen, _ = _distinct(dataset, chosen, settings)
-    return load_sequences(dataset, chosen, split.validation, settings), dataset.labels[chosen]
+    inputs, weights = load_sequences(dataset, chosen, split.validation, settings), label_weights(dataset, chosen)
+    return (inputs, dataset.labels[chosen]) if weights is None else (inputs, dataset.labels[chosen], weights[chosen])
 
 
 def grow_autoencoder(
@@ -60,7 +61,7 @@ def grow_autoencoder(
         the autoencoder after each stage, from one to five stages (only the last when not progressive), and its history.
     """
     settings = growth_settings(settings)
-    inputs, _ = _validation_frames(dataset, split, settings)
+    inputs = _validation_frames(dataset, split, settings)[0]
     validation = inputs, inputs.astype(np.float32) / 255
     seed_everything(seed)
     grown: list[tuple[keras.Model, History]] = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from dance_tf.curation.filters import CuratedClip
 from dance_tf.curation.run import failure_reason, reading_from_json
+from dance_tf.dataset.feedback import Feedback, is_about
 from dance_tf.fidelity.assess import Assessment, assess
 from dance_tf.fidelity.feedback import Remark
 from dance_tf.fidelity.parts import Part, find_parts
@@ -20,6 +21,7 @@ from dance_tf.serving.annotated import annotate
 from dance_tf.serving.verdict import TRUSTED_COVERAGE, Verdict, classify_curated, curated_clip
 from dance_tf.video.frames import read_pictures
 from dance_tf.video.isolation import DecodingProcess
+from dance_tf.video.layouts import plain_name
 from dance_tf.video.sound import ONSET_RATE
 
 MOMENTS = 3  # pictures of what to change
@@ -50,6 +52,7 @@ class AssessedClip:
         watch: clips of dancers who are a little closer to the style.
         part: of a long recording; None for a whole clip.
         video: the clip with what is said about it (`annotated.annotate`); empty if it was not asked for.
+        said: what teachers say about the clip, the last word last.
     """
 
     verdict: Verdict
@@ -60,6 +63,12 @@ class AssessedClip:
     watch: tuple[str, ...] = ()
     part: Part | None = None
     video: bytes = b""
+    said: tuple[Feedback, ...] = ()
+
+    @property
+    def style(self) -> str:
+        """The style that a teacher gives, or else that of the verdict."""
+        return teacher_style(self.said) or self.verdict.style
 
     @property
     def name(self) -> str:
@@ -78,6 +87,7 @@ class AssessedClip:
         score = found.score
         rank = f"fidelity {score.value:.0f} of 100 [{score.low:.0f}, {score.high:.0f}]"
         said = [rank] if not math.isnan(score.value) else [f"{found.degrees:.0f}° from {self.compared_with}"]
+        said += [f"a teacher says {one.said}" for one in self.said[-1:]]
         return "; ".join([verdict.text, *said, *(remark.text for remark in found.remarks[:1])])
 
     def to_json(self) -> dict[str, object]:
@@ -89,6 +99,8 @@ class AssessedClip:
             "compared_with": self.compared_with,
             "why": self.why,
             "watch": self.watch,
+            "style": self.style,
+            "said": [vars(one) for one in self.said],
         }
         if self.assessment is None:
             return document | {"fidelity": None}
@@ -115,6 +127,7 @@ def assess_clips(
     style: str = "",
     reference: Path | None = None,
     video: bool = False,
+    said: Sequence[Feedback] = (),
 ) -> Iterator[list[AssessedClip] | str]:
     """Yield what is said about the parts of each clip, or why nothing can be said.
 
@@ -127,6 +140,7 @@ def assess_clips(
         style: with which the clips are compared; the style that they are nearest to by default.
         reference: a performance with which they are compared instead.
         video: make annotated videos too.
+        said: what teachers say about clips; a style that they give takes the place of the verdict.
 
     Raises:
         ScoreError: there is no such style, or nobody is found in the reference.
@@ -135,7 +149,7 @@ def assess_clips(
     if style and style not in standards:
         raise ScoreError(f"the model has no dances of the style {style!r}: it has {', '.join(standards)}")
     with DecodingProcess() as process:
-        assessor = Assessor(bundle, standards, process, style, video=video)
+        assessor = Assessor(bundle, standards, process, style, video=video, said=tuple(said))
         if reference:
             assessor = replace(assessor, performance=assessor.read_performance(Path(reference)))
         for path in paths:
@@ -155,6 +169,7 @@ class Assessor:
     style: str = ""
     performance: Performance | None = None
     video: bool = False
+    said: tuple[Feedback, ...] = ()
 
     def read_performance(self, path: Path) -> Performance:
         """Read the performance with which clips are compared."""
@@ -170,9 +185,10 @@ class Assessor:
         """
         with curated_clip(self.bundle.description, path, self.process, with_poses=True) as curated:
             parts: Sequence[Part | None] = ()
-            if curated.seconds > LONG and not (self.style or self.performance):
+            said = tuple(one for one in self.said if is_about(one, str(path)))
+            if curated.seconds > LONG and not (self.style or self.performance or teacher_style(said)):
                 parts = find_parts(curated.skeletons, self.standards)
-            judged = [self._judge(path, _cut_out(curated, part), part) for part in parts or (None,)]
+            judged = [self._judge(path, _cut_out(curated, part), part, said) for part in parts or (None,)]
             skeletons = curated.skeletons
         judged = self._add_moments(path, skeletons, judged)
         return [self._add_video(path, skeletons, one) for one in judged] if self.video else judged
@@ -184,35 +200,38 @@ class Assessor:
         part = (one.part.start, one.part.end) if one.part else (0.0, math.inf)
         return replace(one, video=self.process.call(annotate, path.absolute(), skeletons, one.assessment, *part, read))
 
-    def _judge(self, path: Path, curated: CuratedClip, part: Part | None = None) -> AssessedClip:
+    def _judge(self, path: Path, curated: CuratedClip, part: Part | None, said: tuple[Feedback, ...]) -> AssessedClip:
         """Assess a clip, or a part of it."""
         skeletons = curated.skeletons
         verdict = classify_curated(self.bundle, path, curated, time.perf_counter())
         if skeletons.coverage < TRUSTED_COVERAGE:
             why = f"too poor to judge: the dancer was found in {skeletons.coverage:.0%} of it"
-            return AssessedClip(verdict, None, why, part=part)
-        chosen, why = self._choose_style(skeletons, verdict.style)
+            return AssessedClip(verdict, None, why, part=part, said=said)
+        given = self.style or teacher_style(said)
+        chosen, why = self._choose_style(skeletons, verdict.style, given)
         if why:
-            return AssessedClip(verdict, None, why, part=part)
-        if chosen != verdict.style and not self.style:
+            return AssessedClip(verdict, None, why, part=part, said=said)
+        if chosen != verdict.style and not given:
             verdict = replace(verdict, notes=(*verdict.notes, f"the movements are those of {chosen}"))
         standard = self.performance.standard if self.performance else self.standards[chosen]
         probability = verdict.probabilities.get(chosen, math.nan)
         try:
             found = assess(skeletons, standard, probability, self.standards.values(), curated.onsets)
         except ScoreError as error:
-            return AssessedClip(verdict, None, str(error), part=part)
+            return AssessedClip(verdict, None, str(error), part=part, said=said)
         compared_with = self.performance.path.name if self.performance else chosen
-        return AssessedClip(verdict, found, "", compared_with, (), _watch_next(found, standard), part)
+        return AssessedClip(verdict, found, "", compared_with, (), _watch_next(found, standard), part, said=said)
 
-    def _choose_style(self, skeletons: Skeletons, seen: str) -> tuple[str, str]:
+    def _choose_style(self, skeletons: Skeletons, seen: str, given: str) -> tuple[str, str]:
         """Return the style to compare with, and why the dance is none of the styles, else "".
 
         It is the style whose references are nearest. Where distances mean nothing, because styles have a single
         reference dancer, it is the style that the model sees.
         """
-        if self.style or self.performance:
-            return self.style or seen, ""
+        if self.performance or given in self.standards:
+            return given or seen, ""
+        if given:
+            return seen, f"the model has no dances of {given} to compare with"
         apart = style_distances(skeletons, self.standards)
         nearest = min(apart, key=apart.get, default=seen)
         if math.isinf(apart.get(nearest, math.inf)):
@@ -248,6 +267,11 @@ class Assessor:
         pictures = self.process.call(read_pictures, path.absolute(), chosen.tolist(), poses.poses_per_second, read)
         drawn = [draw_skeleton(one, skeletons.landmarks[place]) for one, place in zip(pictures, nearest, strict=True)]
         return drawn, chosen
+
+
+def teacher_style(said: Sequence[Feedback]) -> str:
+    """Return the style that a teacher gives a clip, the last word; empty for none."""
+    return next((plain_name(one.style) for one in reversed(said) if one.style), "")
 
 
 def _cut_out(curated: CuratedClip, part: Part | None) -> CuratedClip:

@@ -69,21 +69,24 @@ def assessment_table(assessed: Mapping[str, AssessedClip], refused: Sequence[Map
     """Return a row for each clip, assessed or not; arguments as in `overview_page`.
 
     Columns are clip, start and end (seconds, of a part), style, confidence, compared_with, fidelity, low, high,
-    degrees, tempo, change (the first thing to change), why (there is no score) and page; empty where there is nothing
-    to say.
+    degrees, tempo, change (the first thing to change), feedback (of teachers), why (there is no score) and page; empty
+    where there is nothing to say.
     """
     rows = []
     for page, one in assessed.items():
         found, part = one.assessment, one.part
         row = {"clip": one.verdict.clip, "start": part and part.start, "end": part and part.end}
-        row |= {"style": one.verdict.style, "confidence": one.verdict.confidence, "compared_with": one.compared_with}
+        row |= {"style": one.style, "confidence": one.verdict.confidence, "compared_with": one.compared_with}
         if found:
             row |= {"fidelity": found.score.value, "low": found.score.low, "high": found.score.high}
             row |= {"degrees": found.degrees, "tempo": found.tempo}
             row["change"] = found.remarks[0].text if found.remarks else ""
+        row["feedback"] = "; ".join(each.said for each in one.said)
         rows.append({**row, "why": one.why, "page": page})
     rows += [{"clip": each["clip"], "why": each["reason"]} for each in refused]
-    columns = "clip start end style confidence compared_with fidelity low high degrees tempo change why page".split()
+    columns = (
+        "clip start end style confidence compared_with fidelity low high degrees tempo change feedback why page".split()
+    )
     return pd.DataFrame(rows, columns=columns).map(_harmless)
 
 
@@ -154,9 +157,11 @@ def overview_page(assessed: Mapping[str, AssessedClip], refused: Sequence[Mappin
             if not math.isnan(score):
                 scores.append({"name": name, "mean": score, "low": found.score.low, "high": found.score.high})
         reasons += [f"fidelity {score:.0f} of 100"] if score < LOW else []
-        reasons += ["the style is doubtful"] if one.verdict.confidence < DOUBTFUL else []
-        row = {"page": page, "name": name, "style": one.verdict.style, "confidence": one.verdict.confidence}
-        if found is None:
+        taught = one.style != one.verdict.style
+        reasons += ["the style is doubtful"] if one.verdict.confidence < DOUBTFUL and not taught else []
+        reasons += [f"a teacher says {one.style}, the network {one.verdict.style}"] if taught else []
+        row = {"page": page, "name": name, "style": one.style, "confidence": one.verdict.confidence}
+        if found is None and not taught:
             row["style"] = "–"
         row |= {"score": "–" if math.isnan(score) else f"{score:.0f}", "reason": ", ".join(reasons), "order": score}
         rows.append(row | {"change": found.remarks[0].text if found and found.remarks else ""})

@@ -64,7 +64,7 @@ class Clip:
     group: str = ""  # clips of one group are never on both sides of a split; empty if the clip is alone
     split: str = ""  # official part: "train", "validation" or "test"; empty if there is none
     take: str = ""  # what the name of the file says beside style and dancer; free text
-    trust: str = ""  # how far the labels can be trusted; free text
+    trust: str = ""  # how far the labels can be trusted, from 0 to 1; empty for 1
     start: float = 0.0  # seconds, where the clip starts in the file
     end: float | None = None  # seconds, where it ends; None for the end of the file
 

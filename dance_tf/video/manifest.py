@@ -142,11 +142,25 @@ def _read_row(number: int, columns: list[str], cells: list[str]) -> Row:
     if (split := found.get("split", "")) and not split_name(split):
         raise ValueError(f"split is {split!r}: use train, validation or test")
     found["split"] = split_name(split)
+    if trust := found.get("trust", ""):
+        read_trust(trust)
     start = _seconds("start", found.get("start", ""))
     end = _seconds("end", found.get("end", ""))
     if end is not None and end <= (start or 0):
         raise ValueError(f"end {end:g} is not after start {start or 0:g}")
     return Row(number, found, start or 0.0, end)
+
+
+def read_trust(cell: str) -> float:
+    """Return how far a label can be trusted.
+
+    Raises:
+        ValueError: not a number from 0 to 1.
+    """
+    with suppress(ValueError):
+        if 0 <= float(cell) <= 1:
+            return float(cell)
+    raise ValueError(f"trust is {cell!r}, not a number from 0 to 1")
 
 
 def _seconds(name: str, cell: str) -> float | None:

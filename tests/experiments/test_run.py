@@ -11,7 +11,7 @@ from dance_tf.curation.filters import NO_CUTOUTS
 from dance_tf.dataset.dataset import DatasetError, gather
 from dance_tf.dataset.output import MODEL, check_place
 from dance_tf.dataset.splits import Split, make_splits
-from dance_tf.experiments.run import candidate_strategies, evaluate_model, imbalance, train_model
+from dance_tf.experiments.run import candidate_strategies, evaluate_model, imbalance, split_notes, train_model
 from dance_tf.model.autoencoder import build_autoencoder
 from dance_tf.model.bundle import ModelBundle, ModelDescription, load_bundle
 from dance_tf.model.fit import FrameSequence
@@ -219,3 +219,14 @@ def test_unknown_dancers_and_styles_are_refused_in_one_line(trained, dataset, bl
         evaluate_model(bundle, dataset, ("nobody",))
     with pytest.raises(DatasetError, match="the model was not trained on the style style2"):
         evaluate_model(bundle, gather(blob_clips(styles=3, dancers=2)))
+
+
+def test_labels_of_which_none_is_trusted_are_refused_before_training(dataset, tmp_path):
+    split = make_splits(dataset, "dancer", folds=2, hold_out=("dancer1",))[0]
+    doubted = dataclasses.replace(dataset, clips=tuple(dataclasses.replace(one, trust=0.0) for one in dataset.clips))
+    with pytest.raises(DatasetError, match="no label of the training part is trusted"):
+        train_model(doubted, split, SETTINGS, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+    assert not split_notes(dataset, split)
+    half = dataclasses.replace(dataset, clips=tuple(dataclasses.replace(one, trust=0.5) for one in dataset.clips))
+    assert split_notes(half, split) == ("labels of 2 of 2 held-out clips are not fully trusted, but count as right",)

@@ -13,10 +13,12 @@ from dance_tf.fidelity.score import (
     ScoreError,
     build_standard,
     build_standards,
+    fit_teacher,
     measure,
     pack_standards,
     percentile,
     style_distances,
+    teacher_score,
     unpack_standards,
 )
 from dance_tf.fidelity.template import PARTS, read_dance
@@ -137,3 +139,29 @@ def test_the_nearest_style_is_the_one_that_is_danced(standards, references, danc
     apart = style_distances(danced(style, 9, 8.0), standards | alone)
     assert min(apart, key=apart.get) == style
     assert apart["one dancer"] == math.inf
+
+
+def test_the_scale_of_a_teacher_is_the_best_falling_curve():
+    apart = np.arange(10.0)
+    scores = np.array([90, 80, 85, 70, 60, 62, 40, 30, 20, 10.0])
+    curve = fit_teacher(apart, scores)
+    fitted = np.interp(apart, *curve)
+    np.testing.assert_allclose(fitted, [90, 82.5, 82.5, 70, 61, 61, 40, 30, 20, 10])
+    for few, given in ((apart[:7], scores[:7]), (apart, scores[::-1]), (apart, np.full(10, 50.0))):
+        assert fit_teacher(few, given).shape == (2, 0), "too few, the wrong way round, or all the same"
+
+
+def test_scores_of_clips_become_the_scale_of_all_styles(references, danced, tmp_path):
+    known = [replace(one, score=score) for one, score in zip(references, (10, 20, math.nan, 40, 50), strict=True)]
+    standard = build_standard("Lottery", known)
+    middle = np.median(standard.away)
+    np.testing.assert_allclose(standard.teacher, [standard.away[[0, 1, 3, 4]] - middle, [10, 20, 40, 50]])
+    fitted = replace(standard, teacher=np.array([[-1.0, 1.0], [80.0, 20.0]]))
+    assert teacher_score(middle, fitted) == pytest.approx(50) and teacher_score(middle + 5, fitted) == 20
+    assert math.isnan(teacher_score(middle, build_standard("Lottery", references)))
+    np.savez(tmp_path / "standards.npz", **pack_standards({"Lottery": fitted}))
+    with np.load(tmp_path / "standards.npz") as packed:
+        stored = dict(packed)
+    np.testing.assert_array_equal(unpack_standards(stored)["Lottery"].teacher, fitted.teacher)
+    del stored["0/teacher"]  # as in a model of an earlier version
+    assert unpack_standards(stored)["Lottery"].teacher.shape == (2, 0)

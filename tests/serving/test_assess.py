@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dance_tf.cli import DONE, DONE_WITH_REFUSALS, FAILED, app
+from dance_tf.dataset.feedback import Feedback
 from dance_tf.fidelity.score import ReferenceClip, ScoreError, build_standard, pack_standards
 from dance_tf.fidelity.template import read_dance
 from dance_tf.model.bundle import save_bundle
@@ -97,6 +98,30 @@ def test_a_long_recording_is_cut_into_its_dances(bundle, standards, dances, danc
     assert all(answer[1].part.start <= moment.time <= answer[1].part.end for moment in answer[1].moments)
     [whole] = assess_clips(bundle, standards, [Path("long.mp4")], style="Tokyo")
     assert len(whole) == 1 and whole[0].part is None
+
+
+def test_a_teacher_s_word_takes_the_place_of_the_verdict(bundle, standards, dances):
+    said = [
+        Feedback("lottery.mp4", style="Lottery", score=80, comment="well <done>", teacher="Ana"),
+        Feedback("tokyo", style="Salsa"),
+        Feedback("strange", style="Lottery"),
+    ]
+    names = ("lottery.mp4", "tokyo.mp4", "strange.mp4", "wrong arm.mp4")
+    lottery, tokyo, strange, other = assessed(bundle, standards, *names, said=said)
+    assert (lottery.style, lottery.compared_with, lottery.verdict.style) == ("Lottery", "Lottery", "Tokyo")
+    assert lottery.verdict.notes == () and "a teacher says style Lottery, score 80 of 100" in lottery.text
+    assert (tokyo.style, tokyo.why) == ("Salsa", "the model has no dances of Salsa to compare with")
+    assert strange.assessment.score.value == 0 and strange.compared_with == "Lottery"
+    assert (other.style, other.said) == ("Tokyo", ())
+    page = assessment_page(lottery)
+    assert "<strong>Lottery</strong>, says a teacher. The network sees Tokyo" in page
+    assert "score 80 of 100, “well &lt;done&gt;” (Ana)" in page
+    assert "What teachers say" not in assessment_page(other)
+    refused = assessment_page(tokyo)
+    assert "<strong>Salsa</strong>, says a teacher" in refused and "no dances of Salsa" in refused
+    overview = overview_page({"a.html": lottery, "b.html": tokyo}, [])
+    assert "a teacher says Lottery, the network Tokyo" in overview and "<td>Salsa</td>" in overview
+    assert lottery.to_json()["said"][0]["comment"] == "well <done>"
 
 
 def test_an_unknown_style_is_named_with_those_that_there_are(bundle, standards, dances):
