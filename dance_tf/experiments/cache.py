@@ -2,6 +2,9 @@
 
 The cache is in the work folder: runs and grown autoencoders with their weights. The records are in the report's folder,
 a few kB per run: every table, and every figure without clips or weights, can be made from them without training.
+
+Copies of run folders, without weights, in `REPORT/gathered` are used instead of training, so that a long report can be made
+in pieces.
 """
 
 import gzip
@@ -37,6 +40,9 @@ from dance_tf.video.workers import call_each, named_scheduler
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 # columns of measurements that stay text, even if their values look like numbers
 TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason", "frame (px)", "frames/s")
+GATHERED, WEIGHTS = "gathered", "model.keras"
+# `source_hash(*COMPUTED_BY)` of earlier code that gives the same runs, bit for bit, as this code
+SAME_NUMBERS: tuple[str, ...] = ()
 LARGE = 1000  # rows of a measurement above which its record is compressed
 
 
@@ -45,7 +51,8 @@ class Run:
     """A finished run."""
 
     spec: RunSpec  # settings, fold and seed of the run
-    folder: Path  # with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache also `model.keras`
+    # with `run.json`, `validation.csv`, `test.csv`, `history.csv`; in the cache, unless it was gathered, `model.keras`
+    folder: Path
     parameters: int  # number of weights
     best_epoch: int  # index of the epoch whose weights were kept
     stopped_early: bool  # whether training ended before its last epoch
@@ -86,7 +93,7 @@ class Run:
         import keras
 
         strategy_of(self.spec.settings.strategy)  # registers the layers of a user's own network
-        return keras.saving.load_model(self.folder / "model.keras")
+        return keras.saving.load_model(self.folder / WEIGHTS)
 
 
 def load_run(folder: Path) -> Run:
@@ -153,6 +160,7 @@ class Experiment:
                 first = f"{missing[0].name}, split by {missing[0].split}, fold {missing[0].fold + 1}"
                 raise DatasetError(f"{len(missing)} of {len(specs)} runs have no record in {self.records} ({first})")
             return tuple(replace(load_run(recorded[_identity(spec)]), spec=spec) for spec in specs)
+        self._take_gathered()
         folders = {spec: run_folder(self.dataset, spec, self.workspace.work) for spec in specs}
         distinct = {folder: spec for spec, folder in folders.items()}
         for folder in distinct:
@@ -169,6 +177,33 @@ class Experiment:
             for file in filter(Path.is_file, map(folder.joinpath, RECORD)):
                 _copy(file, self.records / folder.name / file.name)
         return tuple(replace(load_run(folders[spec]), spec=spec) for spec in specs)
+
+    def with_weights(self, runs: Sequence[Run]) -> tuple[Run, ...]:
+        """Return the same runs; those that were gathered without weights are trained again, for `Run.load_model`.
+
+        Their predictions stay those that were gathered: another backend or processor rounds differently. With
+        `from_records`, nothing is trained.
+        """
+        if self.from_records:
+            return tuple(runs)
+        missing = {run.folder: run.spec for run in runs if not (run.folder / WEIGHTS).is_file()}
+        again = self.workspace.work / "trained_again"
+        self._parallel(train, list(missing.values()), "weights", again)
+        for folder, spec in missing.items():
+            with whole_file(folder / WEIGHTS) as partial:
+                shutil.move(run_folder(self.dataset, spec, again) / WEIGHTS, partial)
+        return tuple(runs)
+
+    def _take_gathered(self) -> None:
+        """Copy gathered runs of the same clips and code into the cache."""
+        code = source_hash(*COMPUTED_BY), *SAME_NUMBERS
+        for record in sorted(self.run_folder.glob(f"{GATHERED}/*/run.json")):
+            content = json.loads(record.read_text(encoding="utf-8"))
+            if content["provenance"]["data"] == self.dataset.content_hash and content["provenance"]["source"] in code:
+                folder = run_folder(self.dataset, RunSpec.from_json(content["spec"]), self.workspace.work)
+                if not folder.is_dir():
+                    with atomic_folder(folder) as partial:
+                        shutil.copytree(record.parent, partial, dirs_exist_ok=True)
 
     def recorded(self) -> tuple[Run, ...]:
         """Return all runs with a record in this report, from all notebooks."""
@@ -212,7 +247,9 @@ class Experiment:
             shutil.rmtree(folder, ignore_errors=True)
             self._forced.add(folder)
 
-    def _parallel(self, step: Callable[[str, RunSpec, str], None], specs: Sequence[RunSpec], title: str) -> None:
+    def _parallel(
+        self, step: Callable[[str, RunSpec, str], None], specs: Sequence[RunSpec], title: str, work: Path | None = None
+    ) -> None:
         """Call a step for each spec in a worker process, even for a single spec.
 
         All runs then have the same number of threads, so their numbers do not depend on how many there are. joblib runs
@@ -220,7 +257,7 @@ class Experiment:
         """
         if not specs:  # workers take seconds to start
             return
-        data, work = str(self.workspace.dataset), str(self.workspace.work)
+        data, work = str(self.workspace.dataset), str(work or self.workspace.work)
         ahead = "2*n_jobs" if self.jobs > 1 or named_scheduler() else 1
         tasks = [(data, spec, work) for spec in specs]
         call_each(step, tasks, title, max(self.jobs, 2), batch_size=1, pre_dispatch=ahead)

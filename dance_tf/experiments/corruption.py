@@ -8,6 +8,7 @@ one of them. `judged` is always the table of `judge_corrupted`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,7 @@ def judge_corrupted(
             (run, [held_out[name] for name in run.test.clip_ids if name in held_out], each)
             for (_, each), run in todo.items()
         ]
+        experiment.with_weights([task[0] for task in tasks if not _judged_folder(*task).is_dir()])
         # joblib runs a single worker in this process, with other threads
         jobs, ahead = max(experiment.jobs, 2), "2*n_jobs" if experiment.jobs > 1 else 1
         tables = call_each(_judge, tasks, "networks", jobs, pre_dispatch=ahead)
@@ -101,13 +103,21 @@ def judge_corrupted(
     return table.assign(changed=changed).astype({"style": styles, "predicted": styles})
 
 
+def _readable(run: Run, corruptions: Sequence[Corruption]) -> list[Corruption]:
+    """Return the corruptions of as many consecutive frames as a network reads."""
+    return [each for each in corruptions if each.window >= run.spec.settings.sequence_length]
+
+
+def _judged_folder(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]) -> Path:
+    """Return the folder of a run's predictions of corrupted clips, in that of the run."""
+    files = [clip.file(each).relative_to(clip.work) for each in _readable(run, corruptions) for clip in clips]
+    return run.folder / f"corrupted_{key_of(files, source_hash('experiments.corruption'))}"
+
+
 def _judge(run: Run, clips: Sequence[HeldOutClip], corruptions: Sequence[Corruption]) -> pd.DataFrame:
     settings, styles = run.spec.settings, run.test.styles
-    corruptions = [each for each in corruptions if each.window >= settings.sequence_length]
-    files = [clip.file(each).relative_to(clip.work) for each in corruptions for clip in clips]
-    key = key_of(run.key, files, source_hash("experiments.corruption"))
-    folder = clips[0].work / "corrupted_predictions" / key
-    if not folder.is_dir():
+    corruptions = _readable(run, corruptions)
+    if not (folder := _judged_folder(run, clips, corruptions)).is_dir():
         one_thread()
         model, tables = run.load_model(), []
         for each in corruptions:

@@ -21,9 +21,8 @@ import pandas as pd
 from dance_tf.curation.background import estimate_background
 from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.batches import View, apply_view, windows
-from dance_tf.dataset.workspace import Workspace
 from dance_tf.experiments.attention import attention_blocks
-from dance_tf.experiments.cache import Run
+from dance_tf.experiments.cache import Experiment, Run
 from dance_tf.experiments.scores import group_runs
 from dance_tf.experiments.training import one_thread
 from dance_tf.model.networks import STRATEGIES, strategy_of
@@ -197,11 +196,11 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frames: int, repeats: int) -> pd.DataFrame:
+def measure_costs(runs: Sequence[Run], experiment: Experiment, machine: str, frames: int, repeats: int) -> pd.DataFrame:
     """Measure the first network of each name.
 
     Args:
-        workspace: its clips may be timed, see `timed_clip`.
+        experiment: of the runs; its clips may be timed, see `timed_clip`.
 
     Returns:
         One row per network and cost, and rows named "all". Columns name, cost, median, min, max, count (of
@@ -213,6 +212,8 @@ def measure_costs(runs: Sequence[Run], workspace: Workspace, machine: str, frame
         background_seconds, idle_memory_mb.
     """
     groups = {key[0]: group for key, group in group_runs(runs, ("name",)).items()}
+    workspace = experiment.workspace
+    experiment.with_weights([first for first, *_ in groups.values()])
     clips = [workspace.clip_path(row) for row in workspace.rows() if row.part]
     clip, (width, height), synthetic = timed_clip(clips, frames, workspace.work)
     decoded = read_clip(clip, frames)

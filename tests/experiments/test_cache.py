@@ -16,7 +16,8 @@ from dance_tf.experiments import cache, training
 from dance_tf.experiments.cache import Experiment
 from dance_tf.experiments.scores import estimates
 from dance_tf.experiments.spec import RunSpec, split_of
-from dance_tf.experiments.training import grown_folder, run_folder
+from dance_tf.experiments.training import COMPUTED_BY, grown_folder, run_folder
+from dance_tf.model.provenance import source_hash
 from dance_tf.model.train import predict
 
 
@@ -179,3 +180,37 @@ def test_a_record_made_by_other_code_is_replaced(runs, specs, experiment):
     shutil.rmtree(experiment.records / runs[0].key)
     Experiment(experiment.run_folder).run(specs[:1])
     assert not stale.exists() and (experiment.records / runs[0].key / "test.csv").is_file()
+
+
+def test_gathered_runs_are_not_trained_again_until_their_weights_are_needed(
+    runs, specs, experiment, tmp_path, make_run_folder, monkeypatch, capsys
+):
+    folder = make_run_folder(tmp_path)
+    for place, run in enumerate(runs[1:3]):  # of this code, and of earlier code that gives the same numbers
+        shutil.copytree(experiment.records / run.key, folder / "gathered" / str(place))
+    record = folder / "gathered" / "0" / "run.json"
+    record.write_text(record.read_text().replace(source_hash(*COMPUTED_BY), "earlier"))
+    gathered = Experiment(folder, jobs=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "call_each", lambda *_: pytest.fail("trained again"))
+        patch.setattr(cache, "SAME_NUMBERS", ("earlier",))
+        found = gathered.run(specs[1:3])
+        assert "2 of 2 runs from cache" in capsys.readouterr().out
+    assert [run.key for run in found] == [run.key for run in runs[1:3]]
+    (again,) = gathered.with_weights(found[1:])
+    np.testing.assert_array_equal(again.load_model().get_weights()[0], runs[2].load_model().get_weights()[0])
+    assert not (found[0].folder / "model.keras").exists()
+    monkeypatch.setattr(cache, "call_each", lambda *_: pytest.fail("trained again"))
+    assert gathered.with_weights(found[1:]) == found[1:]
+
+
+@pytest.mark.parametrize("name", ["data", "source"])
+def test_runs_gathered_from_other_clips_or_code_are_not_used(runs, specs, experiment, tmp_path, make_run_folder, name):
+    folder = make_run_folder(tmp_path)
+    shutil.copytree(experiment.records / runs[3].key, folder / "gathered" / "run")
+    record = folder / "gathered" / "run" / "run.json"
+    content = json.loads(record.read_text())
+    content["provenance"][name] = "other"
+    record.write_text(json.dumps({**content, "parameters": 12345}))
+    (found,) = Experiment(folder, jobs=2).run(specs[3:])
+    assert found.parameters == 0

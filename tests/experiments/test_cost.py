@@ -134,7 +134,10 @@ def test_the_table_of_costs(monkeypatch, tmp_path, clip, network):
     runs.append(Run(RunSpec(TrainingSettings("cnn"), fold=3), folder, 7, 0, False, 2.0, 1.0, backend="jax"))
     rows = [SimpleNamespace(part="clip"), SimpleNamespace(part="")]  # curation refused the second
     workspace = SimpleNamespace(rows=lambda: rows, clip_path=lambda row: clip, work=tmp_path)
-    table = measure_costs(runs, workspace, "a machine", frames=20, repeats=2)
+    given = []
+    experiment = SimpleNamespace(workspace=workspace, with_weights=given.extend)
+    table = measure_costs(runs, experiment, "a machine", frames=20, repeats=2)
+    assert given == [runs[0], runs[3]]
     described = table[["machine", "frames", "width", "height", "synthetic"]].drop_duplicates()
     assert described.to_numpy().tolist() == [["a machine", 20, 64, 48, False]]
     found = table.set_index(["name", "cost"])[["median", "min", "max", "count"]]
