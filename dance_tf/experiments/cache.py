@@ -3,8 +3,8 @@
 The cache is in the work folder: runs and grown autoencoders with their weights. The records are in the report's folder,
 a few kB per run: every table, and every figure without clips or weights, can be made from them without training.
 
-Copies of run folders, without weights, in `REPORT/gathered` are used instead of training, so that a long report can be made
-in pieces.
+Copies of run folders, without weights, in `REPORT/gathered` are used instead of training: a long report can be made in
+pieces.
 """
 
 import gzip
