@@ -1,9 +1,13 @@
 """Labels that are likely wrong, and what trust in labels is worth when some of them are."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,16 +15,22 @@ from cleanlab.filter import find_label_issues
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, make_splits, outer_splits
-from dance_tf.experiments.training import pair_with_truth
+from dance_tf.dataset.store import open_dataset
+from dance_tf.experiments.training import one_thread, pair_with_truth
 from dance_tf.model.settings import TrainingSettings, training_settings
 from dance_tf.model.train import predict, train_classifier
+from dance_tf.video.workers import call_each
+
+if TYPE_CHECKING:
+    from dance_tf.experiments.cache import Experiment
 
 COLUMNS = ["clip", "dancer", "style", "likely", "probability"]
 DOUBTED = 0.1  # trust in labels that are likely wrong
-CASES = {  # of `measure_trust`
-    "right labels": "right labels",
-    "wrong labels": "some labels wrong, all trusted",
-    "listed, less trust": f"the same, labels that are likely wrong trusted by {DOUBTED:g}",
+WRONG = 0.2  # share of labels that are planted wrong
+CASES = {  # of `trust_of_fold`, for readers
+    "right labels": "all labels right",
+    "wrong labels": f"{WRONG:.0%} of the labels wrong",
+    "listed, less trust": f"the same, trust {DOUBTED:g} in labels that are likely wrong",
     "listed, corrected": "the same, labels that are likely wrong corrected by a teacher",
 }
 
@@ -84,38 +94,60 @@ def plant_wrong_labels(dataset: Dataset, clips: Sequence[int], seed: int = 0) ->
 
 
 def measure_trust(
-    dataset: Dataset, folds: int, settings: TrainingSettings, share: float = 0.2, seed: int = 0
+    experiment: Experiment, folds: int, settings: TrainingSettings, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of `trust_of_fold` of the first outer folds; recorded as `trust_answers`, `trust_listed`."""
+
+    @cache
+    def measured() -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+        tasks = [(str(experiment.workspace.dataset), fold, settings, seed) for fold in range(folds)]
+        # joblib runs a single worker in this process, with other threads
+        return call_each(_trust_of_fold, tasks, "folds", max(experiment.jobs, 2))
+
+    names, key = ("trust_answers", "trust_listed"), (folds, asdict(settings), seed)
+    return tuple(
+        experiment.measure(name, lambda place=place: pd.concat([each[place] for each in measured()]), *key)
+        for place, name in enumerate(names)
+    )
+
+
+def _trust_of_fold(data: str, fold: int, settings: TrainingSettings, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    one_thread()
+    return trust_of_fold(open_dataset(Path(data)), fold, settings, seed)
+
+
+def trust_of_fold(
+    dataset: Dataset, fold: int, settings: TrainingSettings, seed: int = 0, share: float = WRONG
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Plant wrong labels among the dancers to learn from, list those that are likely wrong, and train with less trust.
 
     Args:
-        folds: outer folds to run; each holds out dancers, whose labels are right.
+        fold: of the outer folds; the labels of the dancers that it holds out stay right.
         share: of the labels that are wrong.
 
     Returns:
-        Answers: case (of `CASES`), dancer, clip, right. And by fold: planted, listed, right (of the listed ones).
+        Answers: case (of `CASES`), dancer, clip, right. And one row with fold, planted, listed, right (of the listed).
     """
-    answers, found = [], []
-    for fold, split in enumerate(outer_splits(dataset, "dancer", seed=seed)[:folds]):
-        known = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
-        generator = np.random.default_rng([seed, fold])
-        chosen = generator.choice(known, round(share * len(known)), replace=False)
-        planted = {dataset.clips[place].clip_id for place in chosen}
-        wrong = plant_wrong_labels(dataset, chosen, seed + fold)
-        tested = {dataset.dancers[clip] for clip in np.unique(dataset.clip_index[split.test])}
-        listed = set(doubtful_labels(wrong, (), settings, seed, _inner_splits(wrong, sorted(tested), seed))["clip"])
-        found.append({"fold": fold, "planted": len(planted), "listed": len(listed), "right": len(listed & planted)})
-        pairs = [(own, given, own.clip_id in listed) for own, given in zip(dataset.clips, wrong.clips, strict=True)]
-        doubted = tuple(replace(given, trust=DOUBTED) if bad else given for _, given, bad in pairs)
-        corrected = tuple(own if bad else given for own, given, bad in pairs)
-        sets = dataset, wrong, replace(wrong, clips=doubted), replace(wrong, clips=corrected)
-        judged = [dataset.clips[place] for place in np.unique(dataset.clip_index[split.test])]
-        for case, data in zip(CASES, sets, strict=True):
-            seen = _probabilities(data, split, settings, seed + fold).argmax(axis=1)
-            for clip, label in zip(judged, seen, strict=True):
-                right = dataset.styles[label] == clip.style
-                answers.append({"case": case, "dancer": clip.dancer, "clip": clip.clip_id, "right": right})
-    return pd.DataFrame(answers), pd.DataFrame(found)
+    split = outer_splits(dataset, "dancer", seed=seed)[fold]
+    known = np.unique(dataset.clip_index[np.concatenate([split.train, split.validation])])
+    chosen = np.random.default_rng([seed, fold]).choice(known, round(share * len(known)), replace=False)
+    planted = {dataset.clips[place].clip_id for place in chosen}
+    wrong = plant_wrong_labels(dataset, chosen, seed + fold)
+    judged = [dataset.clips[place] for place in np.unique(dataset.clip_index[split.test])]
+    tested = sorted({dataset.dancers[clip] for clip in np.unique(dataset.clip_index[split.test])})
+    listed = set(doubtful_labels(wrong, (), settings, seed, _inner_splits(wrong, tested, seed))["clip"])
+    pairs = [(own, given, own.clip_id in listed) for own, given in zip(dataset.clips, wrong.clips, strict=True)]
+    doubted = tuple(replace(given, trust=DOUBTED) if bad else given for _, given, bad in pairs)
+    corrected = tuple(own if bad else given for own, given, bad in pairs)
+    sets = dataset, wrong, replace(wrong, clips=doubted), replace(wrong, clips=corrected)
+    answers = []
+    for case, data in zip(CASES, sets, strict=True):
+        seen = _probabilities(data, split, settings, seed + fold).argmax(axis=1)
+        for clip, label in zip(judged, seen, strict=True):
+            right = dataset.styles[label] == clip.style
+            answers.append({"case": case, "dancer": clip.dancer, "clip": clip.clip_id, "right": right})
+    counts = {"fold": fold, "planted": len(planted), "listed": len(listed), "right": len(listed & planted)}
+    return pd.DataFrame(answers), pd.DataFrame([counts])
 
 
 def _inner_splits(dataset: Dataset, hold_out: Sequence[str], seed: int) -> list[Split]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dance_tf.experiments.fidelity import style_verdicts, summarise
+from dance_tf.experiments.labels import CASES
 from dance_tf.experiments.scores import pooled_shares
 from dance_tf.report.tables import counted, nest, percents
 
@@ -40,6 +41,24 @@ def class_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the scores of a class, one row for each dancer, one column for each style; the lowest mean first."""
     wide = tables["clips"].pivot_table(index="dancer", columns="style", values="score")
     return wide.loc[wide.mean(axis=1).sort_values().index]
+
+
+def trust_table(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return the accuracy by clip of each case of `experiments.labels.CASES` for readers, in percent."""
+    values = [percents(row) for row in shares.to_dict("records")]
+    return pd.DataFrame({"labels to learn from": shares["case"].map(CASES), "by clip (%)": values})
+
+
+def trust_text(shares: pd.DataFrame, listed: pd.DataFrame) -> str:
+    """Say how many of the planted labels are found, and what trusting them less is worth."""
+    counts, means = listed[["planted", "listed", "right"]].sum(), shares.set_index("case")["mean"]
+    lost = {case: f"{100 * (means['right labels'] - mean):.1f}" for case, mean in means.items()}
+    return (
+        f"{counts['right']} of {counted(counts['planted'], 'wrong label')} that were planted are among the "
+        f"{counts['listed']} that are called likely wrong. They cost {lost['wrong labels']} points by clip; with less "
+        f"trust in those that are listed, {lost['listed, less trust']}; with those corrected, "
+        f"{lost['listed, corrected']}."
+    )
 
 
 def fidelity_text(shares: pd.DataFrame, validation: pd.DataFrame) -> str:

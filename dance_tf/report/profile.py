@@ -104,6 +104,7 @@ class Profile:
     motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none
     # fidelity
     fidelity_groups: int = 1  # groups of dancers, of four, that are compared with all others
+    label_folds: int = 0  # folds in which wrong labels are planted, found and trusted less; nine short runs each
     # edge and cloud
     split_clips: int = 4  # held-out clips on which the cuts of a network are measured
     # corruptions

@@ -11,7 +11,7 @@ from dance_tf.cli import DONE, app
 from dance_tf.dataset.dataset import gather, write_arrays
 from dance_tf.dataset.splits import make_splits
 from dance_tf.experiments import labels
-from dance_tf.experiments.labels import CASES, doubtful_labels, measure_trust, plant_wrong_labels
+from dance_tf.experiments.labels import CASES, doubtful_labels, plant_wrong_labels, trust_of_fold
 from dance_tf.model.fit import FrameSequence, label_weights
 from dance_tf.model.settings import Schedule, TrainingSettings
 from dance_tf.model.train import predict, train_classifier
@@ -109,7 +109,7 @@ def test_labels_without_trust_are_not_learnt(dataset, settings, tmp_path, trust,
 
 
 def test_each_case_is_measured_on_right_labels_of_held_out_dancers(dataset, settings, centroids):
-    answers, found = measure_trust(dataset, 1, settings, share=0.2)
+    answers, found = trust_of_fold(dataset, 0, settings)
     assert answers.groupby("case", sort=False)["clip"].nunique().to_dict() == dict.fromkeys(CASES, 3)
     assert answers["dancer"].nunique() == 1
     [row] = found.to_dict("records")
