@@ -1,4 +1,4 @@
-"""The verbs `assess`, `feedback`, `serve`, `cloud`, `edge` and `plan` of the command line."""
+"""The verbs `assess`, `feedback`, `serve`, `cloud`, `edge`, `plan` and `export` of the command line."""
 
 import math
 import os
@@ -223,3 +223,28 @@ def plan(
     document = {"model": str(model), "clip": str(clip), "bits_per_second": rate, "round_trip": round_trip}
     document |= {"cuts": table.to_dict("records"), "fastest": named}
     show(document, as_json, describe_plan(table, ranges, rate))
+
+
+@verbs.command()
+@one_line_errors
+def export(
+    model: Annotated[Path, typer.Argument(help="model folder")],
+    out: Annotated[Path, typer.Argument(help="folder to write")],
+    to: Annotated[
+        str, typer.Option(help="saved_model (TensorFlow Serving), or for LiteRT float32, float16, dynamic or int8")
+    ] = "float32",
+    dataset: Annotated[
+        Path | None, typer.Option(help="dataset folder, from which int8 learns the range of all activations")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+) -> None:
+    """Write a model's network as a SavedModel, or as one file for LiteRT."""
+    start_tensorflow()
+    from dance_tf.dataset.store import open_dataset
+    from dance_tf.model.bundle import load_bundle
+    from dance_tf.serving.export import export_bundle, sample_inputs
+
+    bundle = load_bundle(model)
+    samples = sample_inputs(bundle.description, open_dataset(dataset)) if dataset else None
+    size = export_bundle(bundle, out, to, samples)
+    show({"out": str(out), "form": to, "bytes": size}, as_json, f"{to} in {out}, {size / 1e6:.2f} MB")
