@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from cleanlab.filter import find_label_issues
 
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, make_splits, outer_splits
@@ -29,7 +28,7 @@ DOUBTED = 0.1  # trust in labels that are likely wrong
 WRONG = 0.2  # share of labels that are planted wrong
 CASES = {  # of `trust_of_fold`, for readers
     "right labels": "all labels right",
-    "wrong labels": f"{WRONG:.0%} of the labels wrong",
+    "wrong labels": f"{100 * WRONG:.0f} % of the labels wrong",
     "listed, less trust": f"the same, trust {DOUBTED:g} in labels that are likely wrong",
     "listed, corrected": "the same, labels that are likely wrong corrected by a teacher",
 }
@@ -58,6 +57,8 @@ def doubtful_labels(
     Raises:
         DatasetError: a clip has no skeletons, or there are too few dancers to hold some out.
     """
+    from cleanlab.filter import find_label_issues  # warns in notebooks, where workers call this
+
     settings = settings or training_settings("skeleton_tcn")
     shares = np.full((len(dataset.clips), len(dataset.styles)), np.nan)
     for fold, split in enumerate(splits or outer_splits(dataset, "dancer", seed=seed)):
