@@ -277,11 +277,9 @@ def train(
     if feedback is not None:
         from dance_tf.dataset.feedback import apply_feedback, read_feedback, teacher_scores
 
-        said = read_feedback(feedback)
+        scores = teacher_scores(data, said := read_feedback(feedback))
         data, notes = apply_feedback(data, said)
-        scores = teacher_scores(data, said)
-        for text in notes:
-            note(text)
+        note("; ".join(notes))
     candidates = [
         training_settings(
             strategy=name,

@@ -281,7 +281,7 @@ def experiment(monkeypatch, tmp_path):
         return CorruptedClip(np.full(shape, level, np.uint8), np.zeros(shape[2:], np.uint8), True)
 
     monkeypatch.setattr(HeldOutClip, "load", load)
-    return SimpleNamespace(jobs=1, measure=lambda name, compute, *key: compute())
+    return SimpleNamespace(jobs=1, with_weights=lambda runs: None, measure=lambda name, compute, *key: compute())
 
 
 def run_of(key, tmp_path, strategy="cnn", name="", held_out=("a", "b", "gone")):
