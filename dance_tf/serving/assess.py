@@ -87,8 +87,10 @@ class AssessedClip:
         score = found.score
         rank = f"fidelity {score.value:.0f} of 100 [{score.low:.0f}, {score.high:.0f}]"
         said = [rank] if not math.isnan(score.value) else [f"{found.degrees:.0f}° from {self.compared_with}"]
-        said += [f"a teacher says {one.said}" for one in self.said[-1:]]
-        return "; ".join([verdict.text, *said, *(remark.text for remark in found.remarks[:1])])
+        said += [f"feedback: {one.said}" for one in self.said[-1:]]
+        taught = f"{verdict.clip}: {self.style}, says a teacher (the network sees {verdict.style})"
+        first = verdict.text if self.style == verdict.style else taught
+        return "; ".join([first, *said, *(remark.text for remark in found.remarks[:1])])
 
     def to_json(self) -> dict[str, object]:
         """Return verdict and assessment as JSON types, without pictures."""

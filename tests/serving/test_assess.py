@@ -109,7 +109,8 @@ def test_a_teacher_s_word_takes_the_place_of_the_verdict(bundle, standards, danc
     names = ("lottery.mp4", "tokyo.mp4", "strange.mp4", "wrong arm.mp4")
     lottery, tokyo, strange, other = assessed(bundle, standards, *names, said=said)
     assert (lottery.style, lottery.compared_with, lottery.verdict.style) == ("Lottery", "Lottery", "Tokyo")
-    assert lottery.verdict.notes == () and "a teacher says style Lottery, score 80 of 100" in lottery.text
+    assert lottery.verdict.notes == () and "feedback: style Lottery, score 80 of 100" in lottery.text
+    assert lottery.text.startswith("lottery.mp4: Lottery, says a teacher (the network sees Tokyo); fidelity ")
     assert (tokyo.style, tokyo.why) == ("Salsa", "the model has no dances of Salsa to compare with")
     assert strange.assessment.score.value == 0 and strange.compared_with == "Lottery"
     assert (other.style, other.said) == ("Tokyo", ())
