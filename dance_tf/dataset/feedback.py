@@ -66,7 +66,7 @@ class Feedback:
 
 
 def read_feedback(path: Path) -> tuple[Feedback, ...]:
-    """Read a feedback file: comma-separated UTF-8 with the columns `COLUMNS`, of which all but clip may be absent.
+    """Read a feedback file: comma-separated UTF-8 with columns of `COLUMNS`, clip or dancer among them.
 
     Raises:
         FeedbackError: the file is not such a file, or a row cannot be used; the message names the line.
