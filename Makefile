@@ -3,7 +3,7 @@
 # make test                    lint and all tests
 # make lint                    lint and check the format
 # make lab                     open JupyterLab
-# make fuzz                    curate ten thousand damaged files (slow)
+# make fuzz                    curate ten thousand damaged files, send the cloud ten thousand broken requests (slow)
 # make crosscheck              compare our corruptions with albumentations, and a training step with PyTorch, in an
 #                              environment of its own
 # All targets create .venv first if it is absent.
@@ -31,7 +31,7 @@ lab: .venv/installed
 	@$(RUN) jupyterlab --notebook-dir=.
 
 fuzz: .venv/installed
-	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/video -k fuzz
+	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/video tests/serving -k fuzz
 
 crosscheck: .venv/installed .venv-crosscheck/installed
 	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/corruption/test_agreement.py

@@ -265,7 +265,7 @@ def train(
 ) -> None:
     """Grow the autoencoder, train a network, and score it on the held-out part."""
     check_place(out, MODEL, sources=(dataset,))
-    start_tensorflow()
+    start_tensorflow(training=True)
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
     from dance_tf.dataset.splits import make_splits, official_split
     from dance_tf.dataset.store import find_reading, open_dataset

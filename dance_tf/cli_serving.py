@@ -245,6 +245,6 @@ def export(
     from dance_tf.serving.export import export_bundle, sample_inputs
 
     bundle = load_bundle(model)
-    samples = sample_inputs(bundle.description, open_dataset(dataset)) if dataset else None
+    samples = sample_inputs(bundle.description.inputs, open_dataset(dataset)) if dataset else None
     size = export_bundle(bundle, out, to, samples)
     show({"out": str(out), "form": to, "bytes": size}, as_json, f"{to} in {out}, {size / 1e6:.2f} MB")

@@ -25,6 +25,8 @@ from dance_tf.evaluation.predictions import Predictions
 from dance_tf.experiments.spec import RunSpec
 from dance_tf.experiments.training import (
     COMPUTED_BY,
+    TRAINED_AGAIN,
+    WEIGHTS,
     grow,
     grown_folder,
     grows_autoencoder,
@@ -40,7 +42,7 @@ from dance_tf.video.workers import call_each, named_scheduler
 RECORD = ("run.json", "validation.csv", "test.csv", "history.csv")
 # columns of measurements that stay text, even if their values look like numbers
 TEXT = ("run", "name", "clip", "dancer", "style", "predicted", "counts", "reason", "frame (px)", "frames/s")
-GATHERED, WEIGHTS = "gathered", "model.keras"
+GATHERED = "gathered"
 # `source_hash(*COMPUTED_BY)` of earlier code that gives the same runs, bit for bit, as this code
 SAME_NUMBERS = ("9c46e4f6b29cfe790bcf8b80535aa6a3f2c40dc9d9fe75c15e818681f2d8ca14",)
 LARGE = 1000  # rows of a measurement above which its record is compressed
@@ -93,7 +95,7 @@ class Run:
         import keras
 
         strategy_of(self.spec.settings.strategy)  # registers the layers of a user's own network
-        return keras.saving.load_model(self.folder / WEIGHTS)
+        return keras.saving.load_model(self.folder / WEIGHTS, compile=False)
 
 
 def load_run(folder: Path) -> Run:
@@ -187,7 +189,7 @@ class Experiment:
         if self.from_records:
             return tuple(runs)
         missing = {run.folder: run.spec for run in runs if not (run.folder / WEIGHTS).is_file()}
-        again = self.workspace.work / "trained_again"
+        again = self.workspace.work / TRAINED_AGAIN
         self._parallel(train, list(missing.values()), "weights", again)
         for folder, spec in missing.items():
             with whole_file(folder / WEIGHTS) as partial:

@@ -22,7 +22,7 @@ from dance_tf.experiments.training import key_of, pair_with_truth
 from dance_tf.fidelity.score import build_standards, pack_standards
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.fit import DivergedError
-from dance_tf.model.networks import NetworkSettings, strategy_of
+from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
 from dance_tf.model.settings import TrainingSettings
 from dance_tf.model.train import grow_autoencoder, predict, train_classifier
@@ -230,9 +230,7 @@ def evaluate_model(
     if unknown := sorted(set(dancers) - set(known)):
         raise DatasetError(f"no dancer {', '.join(unknown)} in the dataset: it has {', '.join(known)}")
     indices = np.flatnonzero(np.isin(dataset.dancers, list(dancers) or known)[dataset.clip_index])
-    network = NetworkSettings(sequence_length=described.sequence_length)
-    settings = TrainingSettings(described.strategy, described.view, network, frame_size=described.frame_size)
-    probabilities = predict(bundle.model, dataset, indices, indices, settings)
+    probabilities = predict(bundle.model, dataset, indices, indices, described.inputs)
     predictions = pair_with_truth(dataset, indices, probabilities, described.styles)
     notes = (
         _overlap(described, dataset, np.unique(dataset.clip_index[indices])),

@@ -2,27 +2,22 @@
 
 from collections.abc import Callable, Sequence
 
-import cv2
-import keras
 import numpy as np
 import pandas as pd
 
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.evaluation.importance import deletion_probabilities, features_of, guess_dancers, joint_importance
-from dance_tf.evaluation.predictions import predict_batches
 from dance_tf.evaluation.shortcuts import shortcut_probabilities
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.scores import answers
 from dance_tf.experiments.spec import split_of
 from dance_tf.experiments.training import pair_with_truth
 from dance_tf.model.fit import load_sequences
-from dance_tf.model.split import split_network
 from dance_tf.pose.joints import JOINTS
 
 FIRST, LAST = "most important first", "least important first"
 PROBED_FRAMES = 4  # of each clip, whose features are averaged
-SHRUNK = 16  # side of frames from which dancers are guessed, pixels
 
 
 def shortcut_answers(dataset: Dataset, runs: Sequence[Run], frames_per_clip: int = 6, seed: int = 0) -> pd.DataFrame:
@@ -78,31 +73,10 @@ def dancer_answers(dataset: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
     Returns:
         One row per run and held-out clip: name, view, clip, dancer, right, chance; none for folds with one dancer.
     """
-    return _guess_all(dataset, runs, lambda model, inputs: {"": features_of(model, inputs)}).drop(columns="cut")
+    return guess_all(dataset, runs, lambda model, inputs: {"": features_of(model, inputs)}).drop(columns="cut")
 
 
-def cut_answers(dataset: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
-    """Return whether a linear classifier tells held-out dancers apart from what an edge sends, at each cut.
-
-    Returns:
-        As `dancer_answers`, with the column cut (`serving.wire.CUTS`).
-    """
-    return _guess_all(dataset, runs, _sent)
-
-
-def _sent(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return by cut what is sent of each input, float [n, numbers]; of skeletons their mean and spread over time."""
-    sent = {cut: predict_batches(edge, inputs) for cut, (edge, _) in split_network(model).items()}
-    if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8:
-        frames = inputs.reshape(len(inputs), -1, *inputs.shape[-3:]).mean(axis=1)
-        sent["frames"] = np.stack([cv2.resize(one, (SHRUNK, SHRUNK), interpolation=cv2.INTER_AREA) for one in frames])
-        sent["frames"] = sent["frames"].reshape(len(inputs), -1)
-    elif isinstance(inputs, np.ndarray):
-        sent["skeletons"] = np.concatenate([inputs.mean(axis=1), inputs.std(axis=1)], axis=1).reshape(len(inputs), -1)
-    return sent | {"verdict": predict_batches(model, inputs)}
-
-
-def _guess_all(dataset: Dataset, runs: Sequence[Run], values_of: Callable[..., dict[str, np.ndarray]]) -> pd.DataFrame:
+def guess_all(dataset: Dataset, runs: Sequence[Run], values_of: Callable[..., dict[str, np.ndarray]]) -> pd.DataFrame:
     """Guess the dancers of held-out clips from each kind of values, of a network and its inputs."""
     columns = ["name", "view", "cut", "chance", "clip", "dancer", "right"]
     tables = [pd.DataFrame(columns=columns)]

@@ -39,10 +39,16 @@ class RunSpec:
     interval: int = 1  # training and validation use every n-th frame; scores use all frames (Table 3)
     training_dancers: int = 0  # number of dancers that training uses; 0 for all of its part
     baseline: bool = False  # train a logistic regression on 32×32 frames instead of the network
+    teacher: str = ""  # strategy of a network, trained on the same part, from which this one learns (`model.distill`)
 
     def __post_init__(self):
         if not self.name:
             object.__setattr__(self, "name", BASELINE if self.baseline else self.settings.strategy)
+
+    @property
+    def of_teacher(self) -> "RunSpec":
+        """The run of the teacher."""
+        return replace(self, settings=replace(self.settings, strategy=self.teacher), name="", teacher="")
 
     @property
     def training_seed(self) -> int:

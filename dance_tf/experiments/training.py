@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from dance_tf.dataset.backend import keep_freed_memory
 from dance_tf.dataset.batches import sample_evenly
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.output import atomic_folder, write_text
@@ -24,6 +25,8 @@ from dance_tf.model.networks import strategy_of
 from dance_tf.model.provenance import backend_versions, source_hash, strategy_hash
 from dance_tf.model.settings import growth_settings
 
+WEIGHTS = "model.keras"
+TRAINED_AGAIN = "trained_again"  # folder of the weights of gathered runs
 # packages and modules whose source determines the numbers of a run
 COMPUTED_BY = ("corruption", "dataset", "model", "experiments.spec", "experiments.training")
 
@@ -50,7 +53,11 @@ def _open(data: str) -> Dataset:
 
 
 def one_thread() -> None:
-    """Limit TensorFlow to one thread: parallel runs do not compete for cores, and results are equal bit for bit."""
+    """Limit TensorFlow to one thread: parallel runs do not compete for cores, and results are equal bit for bit.
+
+    The process also keeps the memory that it frees.
+    """
+    keep_freed_memory()
     import keras
 
     if keras.backend.backend() == "tensorflow":
@@ -111,13 +118,26 @@ def train(data: str, spec: RunSpec, work: str) -> None:
         if todo and spec.baseline:
             _run_baseline(dataset, spec, folder)
         elif todo:
-            _run_network(dataset, spec, folder, grow(data, spec, work) if grows_autoencoder(spec) else None)
+            teacher = _teacher(data, spec.of_teacher, work) if spec.teacher else None
+            grown = grow(data, spec, work) if grows_autoencoder(spec) else None
+            _run_network(dataset, spec, folder, grown, teacher)
 
 
-def _run_network(dataset: Dataset, spec: RunSpec, folder: Path, grown: Path | None) -> None:
+def _teacher(data: str, spec: RunSpec, work: str) -> Path:
+    """Return the weights of a teacher, which is trained again if its run was gathered without them."""
+    for place in (work, str(Path(work) / TRAINED_AGAIN)):
+        train(data, spec, place)
+        weights = run_folder(_open(data), spec, Path(place)) / WEIGHTS
+        if weights.is_file():
+            break
+    return weights
+
+
+def _run_network(dataset: Dataset, spec: RunSpec, folder: Path, grown: Path | None, teacher: Path | None) -> None:
     import keras
 
     from dance_tf.model.autoencoder import STAGES
+    from dance_tf.model.distill import distill
     from dance_tf.model.train import predict, train_classifier
 
     keras.utils.clear_session()  # otherwise a worker keeps every trained network in memory
@@ -127,13 +147,17 @@ def _run_network(dataset: Dataset, spec: RunSpec, folder: Path, grown: Path | No
         growth_seconds = json.loads((grown / "growth.json").read_text())["seconds"]
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     seconds, split = _stopwatch(unfinished), training_split(dataset, spec)
-    model, history = train_classifier(dataset, split, spec.settings, unfinished, spec.training_seed, encoder=encoder)
+    if teacher:
+        taught_by = keras.saving.load_model(teacher, compile=False)
+        model, history = distill(taught_by, dataset, split, spec.settings, unfinished, spec.training_seed)
+    else:
+        model, history = train_classifier(dataset, split, spec.settings, unfinished, spec.training_seed, encoder)
     with atomic_folder(folder) as partial:
         for name, part in (("validation", split_of(dataset, spec).validation), ("test", split.test)):
             indices = sample_evenly(part, dataset.clip_index, spec.score_frames)
             probabilities = predict(model, dataset, indices, part, spec.settings)
             pair_with_truth(dataset, indices, probabilities).save(partial / f"{name}.csv")
-        model.save(partial / "model.keras")
+        model.save(partial / WEIGHTS)
         pd.DataFrame(history.rows).to_csv(partial / "history.csv", index=False)
         numbers = {"parameters": int(model.count_params()), "best_epoch": int(history.best_epoch)}
         numbers |= {"stopped_early": bool(history.stopped_early), "growth_seconds": growth_seconds}

@@ -19,6 +19,8 @@ from dance_tf.dataset.output import MODEL, atomic_folder, mistaken, strict_json
 
 # importing the custom layers registers them with Keras
 from dance_tf.model import layers  # noqa: F401
+from dance_tf.model.networks import NetworkSettings
+from dance_tf.model.settings import TrainingSettings
 
 FORMAT = 1
 STANDARDS = "standards.npz"
@@ -51,6 +53,12 @@ class ModelDescription:
     reading: Mapping[str, object] | None = None  # how clips were read (fit, curation thresholds), as JSON values
     # how sure the model may be (`evaluation.calibration.fit_operating_points`); None if not known
     thresholds: Mapping[str, float] | None = None
+
+    @property
+    def inputs(self) -> TrainingSettings:
+        """Settings by which `model.fit.load_sequences` reads the model's inputs; those of training are the defaults."""
+        network = NetworkSettings(sequence_length=self.sequence_length)
+        return TrainingSettings(self.strategy, self.view, network, frame_size=self.frame_size)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,7 +219,7 @@ def fit(
     schedule: Schedule,
     folder: Path,
     seed: int,
-    loss: str,
+    loss: str | Callable,
     logs: Path | None = None,
     progress: str = "",
 ) -> tuple[keras.Model, History]:
@@ -229,7 +229,7 @@ def fit(
         model: uncompiled, with its initial weights.
         validation: inputs uint8 [n, …] and targets.
         folder: where the checkpoint is kept.
-        loss: a Keras loss; "sparse_categorical_crossentropy" also tracks accuracy, others the mean squared error.
+        loss: a Keras loss; "sparse_categorical_crossentropy" also tracks accuracy, other names the mean squared error.
         logs: TensorBoard folder; used on the TensorFlow backend only.
         progress: label of the progress bar; no bar when empty.
 
@@ -245,11 +245,12 @@ def fit(
         if (saver.folder / "state.json").is_file():
             model = saver.restore()
         else:
+            metrics = []
             if loss == "sparse_categorical_crossentropy":
-                metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
-            else:
-                metric = keras.metrics.MeanSquaredError("mean_squared_error")
-            model.compile(schedule.build_optimizer(frames.num_batches), loss, metrics=[metric])
+                metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+            elif isinstance(loss, str):
+                metrics = [keras.metrics.MeanSquaredError("mean_squared_error")]
+            model.compile(schedule.build_optimizer(frames.num_batches), loss, metrics=metrics)
             model.optimizer.build(model.trainable_variables)  # TensorFlow traces a step that makes variables twice
             saver.best_weights = model.get_weights()
         if len(saver.rows) < schedule.epochs and not saver.out_of_patience:

@@ -26,7 +26,7 @@ from dance_tf.model.layers import (
     SpatialAttention,
     SqueezeExcitation,
 )
-from dance_tf.model.skeletons import build_gcn, build_tcn, classified, tcn_vector
+from dance_tf.model.skeletons import SMALL_FILTERS, build_gcn, build_tcn, classified, tcn_vector
 from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 
 CNN_FILTERS = (2, 4, 8, 16, 32)
@@ -280,6 +280,9 @@ STRATEGIES: dict[str, Strategy] = {
 # beyond the paper
 SKELETON_STRATEGIES: dict[str, Strategy] = {
     "skeleton_tcn": Strategy("Skeleton TCN", lambda own: build_tcn(own.classes, own.dropout), view="skeleton"),
+    "skeleton_tcn_small": Strategy(
+        "Small skeleton TCN", lambda own: build_tcn(own.classes, own.dropout, SMALL_FILTERS), view="skeleton"
+    ),
     "skeleton_gcn": Strategy("Skeleton GCN", lambda own: build_gcn(own.classes, own.dropout), view="skeleton"),
     "fusion": Strategy(
         "CNN + AE + Attention + Skeleton TCN",

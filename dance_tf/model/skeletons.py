@@ -11,7 +11,7 @@ from dance_tf.model.layers import GraphStreams
 from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH, PARENT, PICTURE, WORLD
 
 GCN_FILTERS, GCN_STRIDES, GCN_DILATIONS = (16, 32, 64), (2, 2, 1), (1, 2, 3, 4)
-TCN_FILTERS, TCN_DILATIONS = 128, (1, 2, 4, 1)
+TCN_FILTERS, SMALL_FILTERS, TCN_DILATIONS = 128, 32, (1, 2, 4, 1)
 
 
 def augment_windows(windows: np.ndarray, generator: np.random.Generator, zoom: float = 0.15) -> np.ndarray:
@@ -75,31 +75,33 @@ def bones(windows):
     return ops.concatenate([windows[..., :-1] - parents[..., :-1], windows[..., -1:]], axis=-1)
 
 
-def tcn_vector(windows):
-    """Return the layer "skeleton_vector", 256 features of windows float32 [batch, LENGTH, joints, 6], by convolution.
+def tcn_vector(windows, filters: int = TCN_FILTERS):
+    """Return the layer "skeleton_vector", by convolution of windows float32 [batch, LENGTH, joints, 6].
+
+    It has two features for each filter.
 
     Reference:
         Dilated residual temporal convolutions (Bai et al. 2018).
     """
     parts = [windows, bones(windows), motion(windows)]
     outputs = ops.reshape(ops.concatenate(parts, axis=-1), (-1, LENGTH, len(JOINTS) * CHANNELS * len(parts)))
-    outputs = _activated(keras.layers.Conv1D(TCN_FILTERS, 1, use_bias=False, name="joints")(outputs), "joints")
+    outputs = _activated(keras.layers.Conv1D(filters, 1, use_bias=False, name="joints")(outputs), "joints")
     for block, dilation in enumerate(TCN_DILATIONS, start=1):
         options = {"padding": "same", "use_bias": False, "dilation_rate": dilation, "name": f"block_{block}"}
-        step = _activated(keras.layers.Conv1D(TCN_FILTERS, 5, **options)(outputs), f"block_{block}")
+        step = _activated(keras.layers.Conv1D(filters, 5, **options)(outputs), f"block_{block}")
         outputs = outputs + keras.layers.Dropout(0.2, name=f"block_{block}_dropout")(step)
     pooled = [ops.max(outputs, axis=1), ops.mean(outputs, axis=1)]
     return keras.layers.Concatenate(name="skeleton_vector")(pooled)
 
 
-def build_tcn(classes: int, dropout: float = 0.0) -> keras.Model:
+def build_tcn(classes: int, dropout: float = 0.0, filters: int = TCN_FILTERS) -> keras.Model:
     """Return temporal convolutions over joints, bones and their motion.
 
     Returns:
         uncompiled model from float32 [batch, LENGTH, joints, 6] to probabilities [batch, classes].
     """
     windows = keras.Input((LENGTH, len(JOINTS), CHANNELS), name="windows")
-    return keras.Model(windows, classified(tcn_vector(windows), classes, dropout), name="skeleton_tcn")
+    return keras.Model(windows, classified(tcn_vector(windows, filters), classes, dropout), name="skeleton_tcn")
 
 
 def build_gcn(classes: int, dropout: float = 0.0) -> keras.Model:

@@ -39,7 +39,7 @@ def _distinct(dataset: Dataset, indices: np.ndarray, settings: TrainingSettings)
     return indices[first], equal
 
 
-def _validation_frames(dataset: Dataset, split: Split, settings: TrainingSettings) -> tuple[np.ndarray, ...]:
+def validation_inputs(dataset: Dataset, split: Split, settings: TrainingSettings) -> tuple[np.ndarray, ...]:
     """Return inputs of the validation part and their styles, and their weights if labels differ in trust."""
     chosen = sample_evenly(split.validation, dataset.clip_index, settings.validation_frames)
     chosen, _ = _distinct(dataset, chosen, settings)
@@ -61,7 +61,7 @@ def grow_autoencoder(
         the autoencoder after each stage, from one to five stages (only the last when not progressive), and its history.
     """
     settings = growth_settings(settings)
-    inputs = _validation_frames(dataset, split, settings)[0]
+    inputs = validation_inputs(dataset, split, settings)[0]
     validation = inputs, inputs.astype(np.float32) / 255
     seed_everything(seed)
     grown: list[tuple[keras.Model, History]] = []
@@ -121,7 +121,7 @@ def train_classifier(
         copied = copy_weights(encoder, model)
         for name in copied if settings.freeze_encoder else ():
             model.get_layer(name).trainable = False
-    validation = _validation_frames(dataset, split, settings)
+    validation = validation_inputs(dataset, split, settings)
     frames = FrameSequence(dataset, split.train, settings, seed)
     loss, logs, title = "sparse_categorical_crossentropy", Path(folder) / "tensorboard", strategy.title
     return fit(model, frames, validation, settings.schedule, folder, seed, loss, logs, title if progress else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from dance_tf.report.ladder import rung_title
@@ -44,15 +45,95 @@ def cut_table(costs: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
+def smallest_of(precisions: pd.DataFrame, lost: float = 0.005) -> pd.Series:
+    """Return the row of the smallest file that is right for nearly as many clips as the best one.
+
+    Args:
+        precisions: columns bytes, mean.
+        lost: share of the clips that may be lost.
+    """
+    near = precisions[precisions["mean"] >= precisions["mean"].max() - lost - 1e-9]
+    return near.loc[near["bytes"].idxmin()]
+
+
+def precision_table(precisions: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each network and precision of its LiteRT file.
+
+    "Pareto" marks files to which no other is preferable, smaller and at least as often right.
+
+    Args:
+        precisions: columns name, precision, bytes, `ms 1`, `ms 2`, mean, low, high (share of right clips), same, drift.
+    """
+    rows = precisions.to_dict("records")
+    best = [
+        not any(
+            (other["bytes"], -other["mean"]) != (row["bytes"], -row["mean"])
+            and other["bytes"] <= row["bytes"]
+            and other["mean"] >= row["mean"]
+            for other in rows
+        )
+        for row in rows
+    ]
+    columns = {
+        "network": precisions["name"].map(rung_title),
+        "precision": precisions["precision"],
+        "MB": (precisions["bytes"] / 1e6).round(2),
+        "1 thread (ms)": precisions["ms 1"].round(2),
+        "2 threads (ms)": precisions["ms 2"].round(2),
+        "clips right (%)": [percents(row) for row in rows],
+        "same style as the network (%)": (100 * precisions["same"]).round(1),
+        "drift (points)": (100 * precisions["drift"]).round(2),
+        "Pareto": ["yes" if each else "" for each in best],
+    }
+    return pd.DataFrame(columns)
+
+
+def judge_precisions(precisions: pd.DataFrame) -> str:
+    """Say which compressed network to take; arguments as for `precision_table`."""
+    best, small = precisions.loc[precisions["mean"].idxmax()], smallest_of(precisions)
+    return (
+        f"Of the LiteRT files, the best one is right for {percent(best['mean'])} % of the clips. The smallest one that "
+        f"loses at most 0.5 points is {rung_title(small['name'])} as {small['precision']}, "
+        f"{small['bytes'] / 1e6:.2f} MB and {percent(small['mean'])} %; the paper's classifier has 157.4 MB."
+    )
+
+
 def identity_table(guessed: pd.DataFrame) -> pd.DataFrame:
     """Return in percent how often a linear classifier of what is sent tells who dances.
 
     Args:
-        guessed: `pooled_shares` of `experiments.shortcuts.cut_answers`, by name, cut and chance.
+        guessed: `pooled_shares` of `experiments.privacy.cut_answers`, by name, cut and chance.
     """
     values = [percents(row) for row in guessed.to_dict("records")]
     names, chance = guessed["name"].map(rung_title), (100 * guessed["chance"].astype(float)).round(1)
     return pd.DataFrame({"network": names, "cut": guessed["cut"], "dancer told (%)": values, "chance (%)": chance})
+
+
+def rebuilt_rows(found: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the squares of `experiments.privacy.rebuild_frames` with a row for each cut and clip.
+
+    Returns:
+        Columns cut, clip, dancer, explained, total.
+    """
+    cuts = [key.removeprefix("explained ") for key in found if key.startswith("explained ")]
+    same = {name: found[name] for name in ("clip", "dancer", "total")}
+    return pd.concat([pd.DataFrame({"cut": cut, **same, "explained": found[f"explained {cut}"]}) for cut in cuts])
+
+
+def rebuilt_table(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return in percent how much of the pixels' variance is rebuilt from what is sent.
+
+    Args:
+        shares: `pooled_shares` of `rebuilt_rows`, by cut.
+    """
+    values = [percents(row) for row in shares.to_dict("records")]
+    return pd.DataFrame({"cut": shares["cut"], "variance rebuilt (%)": values})
+
+
+def rebuilt_pictures(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the pictures of `experiments.privacy.rebuild_frames` for `figures.picture_rows`."""
+    kept = {key.removeprefix("picture "): values for key, values in found.items() if key.startswith("picture")}
+    return {"original" if name == "picture" else name: values for name, values in kept.items()}
 
 
 def judge_claims(costs: pd.DataFrame, guessed: pd.DataFrame) -> str:

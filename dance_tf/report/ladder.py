@@ -21,6 +21,7 @@ from dance_tf.report.tables import MISSING, VIEW_NAMES, counted, percent, percen
 from dance_tf.synthesis.choreography import SAME_POSES, STYLES
 
 REFERENCES, TEMPLATES = "references_", "templates"
+TAUGHT = "taught"  # end of the name of a network that learnt from another one
 LARGEST_ERROR, COVERED = 0.05, (0.88, 0.92)  # goals of calibration
 CLIP, FRAME, SIMILAR, ORDER = "by clip", "by frame", "similar styles", "same poses, other order"
 BY_CLIPS = "held out, by clip"
@@ -39,6 +40,8 @@ def rung_title(name: str) -> str:
     if name == TEMPLATES:
         return "Nearest template of other dancers"
     strategy, _, view = name.rpartition("_")
+    if view == TAUGHT:
+        return f"{strategy_title(strategy)}, taught"
     if view not in VIEW_NAMES:
         return strategy_title(name)
     return f"{BASELINE_TITLE if strategy == BASELINE else strategy_title(strategy)}, {VIEW_NAMES[view]}"

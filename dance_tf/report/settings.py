@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 from dance_tf.dataset.batches import VIEWS, View
+from dance_tf.experiments.run import SKELETON
 from dance_tf.experiments.spec import BASELINE, PROPOSED, RunSpec, fold_specs
 from dance_tf.model.networks import SKELETON_STRATEGIES
 from dance_tf.model.settings import TrainingSettings, training_settings
-from dance_tf.report.ladder import rung_name
+from dance_tf.report.ladder import TAUGHT, rung_name
 from dance_tf.report.profile import Profile
+
+STUDENT = "skeleton_tcn_small"
 
 BUDGET = ("epochs", "patience", "frames_per_clip", "jitter", "growth_epochs", "growth_last_epochs")
 RECIPE = ("learning_rate", "momentum", "decay", "batch_size", "dropout", "squeeze_ratio", "low_resolution_factor")
@@ -45,6 +48,14 @@ def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...
         for each in inputs
         for spec in fold_specs(input_settings(profile, *each), folds, name=rung_name(*each), **fields)
     )
+
+
+def student_specs(profile: Profile, folds: int) -> tuple[RunSpec, ...]:
+    """Return the runs of a small network of skeletons: alone, and taught by the large one."""
+    fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
+    settings = input_settings(profile, STUDENT)
+    taught = fold_specs(settings, folds, name=f"{STUDENT}_{TAUGHT}", teacher=SKELETON, **fields)
+    return *fold_specs(settings, folds, **fields), *taught
 
 
 def rung_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...]:

@@ -28,7 +28,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joblib import cpu_count
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -50,6 +50,7 @@ PARTS_HELD, UNPACKED, CLIPS_HELD = 256, 32, 8  # at a time
 CLIP_ROWS = 256  # frames of a clip in one call of the network
 BEARER = HTTPBearer(auto_error=False)
 BODY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
+TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,7 @@ def make_app(bundles: Sequence[tuple[str, ModelBundle]], settings: CloudSettings
             for key, model in cloud.models.items()
         ]
 
-    @guarded.get("/metrics", response_class=PlainTextResponse)
+    @guarded.get("/metrics", response_class=Response, responses={200: TEXT})
     async def metrics() -> Response:
         """Counts and times, as Prometheus reads them."""
         return Response(generate_latest(cloud.registry), media_type=CONTENT_TYPE_LATEST)

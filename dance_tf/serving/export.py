@@ -15,9 +15,8 @@ import numpy as np
 from dance_tf.dataset.batches import sample_evenly, spread_places
 from dance_tf.dataset.dataset import Dataset
 from dance_tf.dataset.output import FolderKind, atomic_folder, check_place
-from dance_tf.model.bundle import ModelBundle, ModelDescription
+from dance_tf.model.bundle import ModelBundle
 from dance_tf.model.fit import load_sequences
-from dance_tf.model.networks import NetworkSettings
 from dance_tf.model.settings import TrainingSettings
 
 SAVED_MODEL = "saved_model"
@@ -96,18 +95,20 @@ def convert(model: keras.Model, precision: str, samples: Inputs | None = None) -
             ) from error
 
 
-def sample_inputs(described: ModelDescription, dataset: Dataset) -> Inputs:
+def sample_inputs(settings: TrainingSettings, dataset: Dataset, allowed: np.ndarray | None = None) -> Inputs:
     """Return inputs of a network from at most `SAMPLES` clips of a dataset, one of each.
+
+    Args:
+        settings: of the network.
+        allowed: int64 [n], sorted, the part of a split that inputs may come from; None for all frames.
 
     Raises:
         DatasetError: the network reads skeletons, and a clip has none.
     """
-    everything = np.arange(len(dataset.frames))
-    chosen = sample_evenly(everything, dataset.clip_index, 1)
+    allowed = np.arange(len(dataset.frames)) if allowed is None else allowed
+    chosen = sample_evenly(allowed, dataset.clip_index, 1)
     chosen = chosen[spread_places(len(chosen), min(SAMPLES, len(chosen)))]
-    network = NetworkSettings(sequence_length=described.sequence_length)
-    settings = TrainingSettings(described.strategy, described.view, network, frame_size=described.frame_size)
-    return load_sequences(dataset, chosen, everything, settings)
+    return load_sequences(dataset, chosen, allowed, settings)
 
 
 def _one_by_one(samples: Inputs, names: list[str]) -> Iterator[dict[str, np.ndarray]]:
@@ -130,30 +131,61 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def predict_litert(content: bytes, inputs: Inputs, threads: int = 1) -> np.ndarray:
-    """Return the probabilities of a LiteRT file, float32 [n, styles], for inputs [n, …] of its network."""
-    from ai_edge_litert.interpreter import OpResolverType
+class LiteNetwork:
+    """A network in a LiteRT file, ready to run.
 
-    try:
-        return _predict(content, inputs, threads, OpResolverType.AUTO)
-    except RuntimeError:  # the default delegate of LiteRT 2.3 refuses the int8 file of the paper's network
-        return _predict(content, inputs, threads, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    Args:
+        content: of the file.
+        threads: that it may use.
+    """
 
+    def __init__(self, content: bytes, threads: int = 1) -> None:
+        self._content, self._threads, self._fast, self._shapes = content, threads, True, {}
+        self._open()
 
-def _predict(content: bytes, inputs: Inputs, threads: int, resolver: object) -> np.ndarray:
-    from ai_edge_litert.interpreter import Interpreter
+    def _open(self) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_content=content, num_threads=threads, experimental_op_resolver_type=resolver)
-    wanted = interpreter.get_input_details()
-    several = inputs if isinstance(inputs, dict) else {"": inputs}
-    # a file names its inputs "serving_default_NAME:0"
-    values = [
-        next(value for name, value in several.items() if not name or f"_{name}:" in each["name"]) for each in wanted
-    ]
-    for each, value in zip(wanted, values, strict=True):
-        interpreter.resize_tensor_input(each["index"], value.shape)
-    interpreter.allocate_tensors()
-    for each, value in zip(wanted, values, strict=True):
-        interpreter.set_tensor(each["index"], np.ascontiguousarray(value, dtype=each["dtype"]))
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        # the default delegate of LiteRT 2.3 refuses the int8 file of the paper's network
+        resolver = OpResolverType.AUTO if self._fast else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        options = {"num_threads": self._threads, "experimental_op_resolver_type": resolver}
+        with _quiet():  # LiteRT names its delegate
+            self._interpreter = Interpreter(model_content=self._content, **options)
+
+    def predict(self, inputs: Inputs, batch_size: int = 128, **_: object) -> np.ndarray:
+        """Return probabilities float32 [n, styles] of inputs [n, …], as `keras.Model.predict`."""
+        several = inputs if isinstance(inputs, dict) else {"": inputs}
+        count = len(next(iter(several.values())))
+        parts = [
+            {name: values[start : start + batch_size] for name, values in several.items()}
+            for start in range(0, count, batch_size)
+        ]
+        return np.concatenate([self._predict(part) for part in parts])
+
+    def _predict(self, several: dict[str, np.ndarray]) -> np.ndarray:
+        try:
+            return self._invoke(several)
+        except RuntimeError:
+            if not self._fast:
+                raise
+            self._fast, self._shapes = False, {}
+            self._open()
+            return self._invoke(several)
+
+    def _invoke(self, several: dict[str, np.ndarray]) -> np.ndarray:
+        # a file names its inputs "serving_default_NAME:0"
+        wanted = {
+            each["index"]: (each["dtype"], next(value for name, value in several.items() if f"_{name}" in each["name"]))
+            for each in self._interpreter.get_input_details()
+        }
+        shapes = {index: value.shape for index, (_, value) in wanted.items()}
+        if shapes != self._shapes:
+            for index, shape in shapes.items():
+                self._interpreter.resize_tensor_input(index, shape)
+            with _quiet():
+                self._interpreter.allocate_tensors()
+            self._shapes = shapes
+        for index, (dtype, value) in wanted.items():
+            self._interpreter.set_tensor(index, np.ascontiguousarray(value, dtype=dtype))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])

@@ -7,12 +7,11 @@ import pytest
 from dance_tf.dataset.dataset import gather
 from dance_tf.evaluation.shortcuts import AS_IT_IS, BACKGROUND, MIRRORED, SHUFFLED, STILL
 from dance_tf.experiments.cache import Run
-from dance_tf.experiments.shortcuts import FIRST, LAST, cut_answers, dancer_answers, joint_answers, shortcut_answers
+from dance_tf.experiments.shortcuts import FIRST, LAST, dancer_answers, joint_answers, shortcut_answers
 from dance_tf.experiments.spec import RunSpec, split_of
 from dance_tf.experiments.training import pair_with_truth
 from dance_tf.model.networks import REGISTERED, NetworkSettings
 from dance_tf.model.settings import TrainingSettings, training_settings
-from dance_tf.model.split import split_network
 from dance_tf.model.train import predict
 from dance_tf.pose.joints import JOINTS
 
@@ -70,8 +69,5 @@ def test_dancers_of_a_fold_are_guessed(dataset, run):
     table = dancer_answers(dataset, [run])
     assert len(table) == 6 and set(table["chance"]) == {0.5}
     assert table["dancer"].nunique() == 2 and table["right"].isin([True, False]).all()
-    by_cut = cut_answers(dataset, [run])
-    cuts = {"skeleton": {"skeletons"}}.get(run.spec.settings.view, {"frames", *split_network(run.load_model())})
-    assert set(by_cut["cut"]) == {*cuts, "verdict"} and len(by_cut) == 6 * (len(cuts) + 1)
     one = RunSpec(run.spec.settings, folds=6)
     assert dancer_answers(dataset, [Run(one, run.folder, 0, 0, False, 0.0, 0.0)]).empty

@@ -99,7 +99,7 @@ def test_networks_learn_and_are_the_same_after_loading(name, tmp_path):
     # tracing hundreds of layers would take most of the time
     model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", run_eagerly=True)
     losses = model.fit(inputs, labels, batch_size=12, epochs=4, verbose=0).history["loss"]
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
     probabilities = np.array(model(inputs))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     model.save(tmp_path / "model.keras")

@@ -1,10 +1,23 @@
 """The section on edge and cloud: its tables, and what it says about the paper's claims."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from dance_tf.experiments.scores import pooled_shares
 from dance_tf.report import figures
-from dance_tf.report.edge_cloud import UPLINKS, cut_table, identity_table, judge_claims, name_cut
+from dance_tf.report.edge_cloud import (
+    UPLINKS,
+    cut_table,
+    identity_table,
+    judge_claims,
+    judge_precisions,
+    name_cut,
+    precision_table,
+    rebuilt_pictures,
+    rebuilt_rows,
+    rebuilt_table,
+)
 
 # cut, packing, bytes a second, seconds of edge and cloud
 CUTS = [("clip", "exact", 100_000, 0.0, 2.0), ("1536", "float32", 20_000, 1.5, 0.5), ("1536", "int8", 5_000, 1.5, 0.5)]
@@ -81,3 +94,42 @@ def test_each_cut_has_a_line(costs):
     [axes] = figure.axes
     assert [line.get_label() for line in axes.get_lines()] == ["clip", "1536 float32", "1536 int8"]
     assert axes.get_lines()[0].get_ydata().tolist() == pytest.approx([2 + 8e6 / uplink for uplink in UPLINKS])
+
+
+@pytest.fixture
+def precisions():
+    columns = ["name", "precision", "bytes", "ms 1", "ms 2", "mean", "low", "high", "same", "drift"]
+    rows = [
+        ("skeleton_tcn", "float32", 1_500_000, 0.5, 0.3, 0.975, 0.95, 0.99, 1.0, 0.0),
+        ("skeleton_tcn", "int8", 400_000, 0.2, 0.2, 0.972, 0.94, 0.99, 0.99, 0.004),
+        ("skeleton_gcn", "float32", 280_000, 2.0, 1.5, 0.90, 0.85, 0.95, 1.0, 0.0),
+        ("skeleton_gcn", "int8", 300_000, 2.0, 1.5, 0.89, 0.85, 0.95, 0.98, 0.01),
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_files_that_another_beats_in_size_and_accuracy_are_not_pareto(precisions):
+    table = precision_table(precisions)
+    assert table["Pareto"].tolist() == ["yes", "yes", "yes", ""]
+    assert table["MB"].tolist() == [1.5, 0.4, 0.28, 0.3] and table["drift (points)"].tolist() == [0, 0.4, 0, 1]
+
+
+def test_the_smallest_file_that_loses_little_is_named(precisions):
+    said = judge_precisions(precisions)
+    assert "97.5 % of the clips" in said and "Skeleton TCN as int8, 0.40 MB and 97.2 %" in said, said
+
+
+def test_accuracy_is_drawn_against_size(precisions):
+    axes = figures.accuracy_by_size(precisions, "synthetic", 1 / 12).axes[0]
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert named == ["skeleton_tcn", "skeleton_gcn", "float32", "int8", "chance (8.3 %)"]
+
+
+def test_rebuilt_frames_have_a_row_for_each_cut():
+    found = {"clip": np.array(["a", "b"]), "dancer": np.array(["x", "y"]), "total": np.array([4.0, 6.0])}
+    found |= {"explained 400": np.array([2.0, 3.0]), "explained verdict": np.array([-1.0, 1.0])}
+    pictures = np.zeros((6, 64, 64), np.uint8)
+    shares = pooled_shares(rebuilt_rows(found), "explained", "total", by=["cut"])
+    table = rebuilt_table(shares)
+    assert table["cut"].tolist() == ["400", "verdict"] and table["variance rebuilt (%)"][0].startswith("50.0 [")
+    assert list(rebuilt_pictures({**found, "picture": pictures, "picture 400": pictures})) == ["original", "400"]

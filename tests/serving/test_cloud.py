@@ -1,15 +1,19 @@
 """The server in this process: what it refuses, how it batches, what it says of itself."""
 
 import asyncio
+import os
 import socket
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import hypothesis
 import keras
 import numpy as np
 import pytest
+import schemathesis
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from typer.testing import CliRunner
 
 from dance_tf.cli import FAILED
@@ -25,6 +29,9 @@ from dance_tf.video.isolation import LostProcess
 
 STYLES = ("slow", "fast")
 TOKEN = "a long secret"
+SECRETS = ("Traceback", "/work", "/tmp", "/home", ".py", TOKEN)
+SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much]
+FUZZED = int(os.environ.get("DANCE_TF_FUZZ", "20").replace("nightly", "2000"))  # requests of each endpoint
 HALVES = {"features": np.full((2, 150), 0.5, np.float32)}
 LARGE = {"features": np.full((1, 150), 127, np.int8), "scales": np.full(150, 3e38, np.float32)}
 
@@ -77,7 +84,7 @@ def error_of(response):
     assert response.headers["content-type"] == "application/json"
     [(name, reason)] = response.json().items()
     assert name == "detail" and "\n" not in response.text
-    assert not any(secret in response.text for secret in ("Traceback", "/work", "/tmp", "/home", ".py", TOKEN))
+    assert not any(secret in response.text for secret in SECRETS)
     return reason
 
 
@@ -333,3 +340,28 @@ def test_the_verb_starts_only_where_it_may_listen(bundle, monkeypatch):
             assert (result.exit_code, result.stdout) == (FAILED, "")
             [line] = result.stderr.splitlines()
             assert line.startswith("dance_tf: ") and reason in line
+
+
+PATHS = {"/v1/features": "POST", "/v1/clips": "POST", "/v1/models": "GET", "/metrics": "GET", "/healthz": "GET"}
+
+
+@pytest.mark.parametrize(
+    ("path", "mode"), [*((path, "positive") for path in PATHS), *((path, "negative") for path in PATHS)][:-1]
+)
+def test_fuzz_requests_made_from_the_description_get_the_answers_that_it_names(bundle, path, mode):
+    """The description is /openapi.json; a positive request has values that it allows, a negative one does not."""
+    app = make_app([("tiny", bundle)], CloudSettings(token=TOKEN, requests_per_minute=10**9))
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    assert {name for name in schema} == set(PATHS)
+    requests = schema[path][PATHS[path]].as_strategy(generation_mode=schemathesis.GenerationMode(mode))
+
+    @hypothesis.given(requests)
+    @hypothesis.settings(max_examples=FUZZED, deadline=None, derandomize=True, suppress_health_check=SLOW)
+    def ask_and_check(request):
+        # bytes of any kind are allowed as a video, and refused
+        options = {"excluded_checks": [positive_data_acceptance]}
+        response = request.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, **options)
+        if response.status_code >= 400:
+            assert list(response.json()) == ["detail"] and not any(secret in response.text for secret in SECRETS)
+
+    ask_and_check()

@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import keras
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -360,13 +361,15 @@ class QuietAnswers(Relay):
         self.wfile.write(b"{}")
 
 
-def test_hundreds_of_broken_requests_cause_no_fault_of_the_server(models, url, mutate):
+def test_fuzz_broken_requests_cause_no_fault_of_the_server(server, models, url, mutate):
+    amount = int(os.environ.get("DANCE_TF_FUZZ", "150").replace("nightly", "10000"))
+    before = psutil.Process(server.pid).memory_info().rss
     good = write_arrays(pack_features(np.random.default_rng(1).normal(size=(2, 150)).astype(np.float32), "int8"))
     query = {"model": models["cnn_ae_attention"].bundle.fingerprint, "cut": "150", "packing": "int8", "rows": "2"}
     generator = np.random.default_rng(0)
     values = ("", "-1", "0", "3", "1e3", "9" * 5000, "nan", "\x00", "../..", "clip", "frames", "exact", "float16", "é")
     wrong = [query | {name: value} for name in query for value in values]
-    asked = [(query, mutate(good, generator)) for _ in range(150)] + [(each, good) for each in wrong]
+    asked = [(query, mutate(good, generator)) for _ in range(amount)] + [(each, good) for each in wrong]
     asked += [(query, generator.bytes(size)) for size in range(0, 2000, 100)] + [
         ({}, good),
         (query, LARGE),
@@ -388,6 +391,7 @@ def test_hundreds_of_broken_requests_cause_no_fault_of_the_server(models, url, m
     assert set(statuses) <= {200, 400, 404, 422} and statuses.count(200) < 0.05 * len(statuses)
     assert (large.status_code, last.status_code) == (413, 200)
     assert all("\n" not in answer.text and len(answer.text) < 250 for answer in answers)
+    assert psutil.Process(server.pid).memory_info().rss - before < 200e6
 
 
 def test_a_server_that_is_stopped_finishes_what_it_took(server, url, clip):

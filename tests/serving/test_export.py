@@ -14,7 +14,7 @@ from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.layers import initialize_weights
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.settings import training_settings
-from dance_tf.serving.export import ExportError, convert, export_bundle, predict_litert, sample_inputs
+from dance_tf.serving.export import ExportError, LiteNetwork, convert, export_bundle, sample_inputs
 
 STYLES = ("style0", "style1", "style2")
 
@@ -34,21 +34,23 @@ def dataset(blob_clips):
 @pytest.mark.parametrize("strategy", ["cnn", "fusion"])
 def test_a_file_for_litert_gives_the_answers_of_the_network(strategy, dataset, tmp_path):
     bundle = make_bundle(strategy)
-    inputs = sample_inputs(bundle.description, dataset)
+    inputs = sample_inputs(bundle.description.inputs, dataset)
     expected = bundle.model.predict(inputs, verbose=0)
     content = convert(bundle.model, "float32")
-    np.testing.assert_allclose(predict_litert(content, inputs), expected, atol=1e-5)
-    np.testing.assert_array_equal(predict_litert(content, inputs, threads=2).argmax(axis=1), expected.argmax(axis=1))
+    np.testing.assert_allclose(LiteNetwork(content).predict(inputs), expected, atol=1e-5)
+    np.testing.assert_array_equal(
+        LiteNetwork(content, threads=2).predict(inputs, batch_size=7).argmax(axis=1), expected.argmax(axis=1)
+    )
 
 
 @pytest.mark.parametrize(("precision", "size", "error"), [("float16", 0.55, 0.01), ("int8", 0.35, 0.1)])
 def test_smaller_files_give_nearly_the_same_answers(precision, size, error, dataset, tmp_path):
     bundle = make_bundle("skeleton_tcn")
-    inputs = sample_inputs(bundle.description, dataset)
+    inputs = sample_inputs(bundle.description.inputs, dataset)
     written = export_bundle(bundle, tmp_path / "out", precision, inputs)
     content = (tmp_path / "out" / "model.tflite").read_bytes()
     assert written == len(content) < size * 4 * bundle.model.count_params()
-    apart = np.abs(predict_litert(content, inputs) - bundle.model.predict(inputs, verbose=0))
+    apart = np.abs(LiteNetwork(content).predict(inputs) - bundle.model.predict(inputs, verbose=0))
     assert 0 < apart.max() < error
     described = json.loads((tmp_path / "out" / "export.json").read_text())
     assert described["styles"] == list(STYLES) and described["form"] == precision
@@ -59,7 +61,7 @@ def test_a_saved_model_gives_the_answers_of_the_network_and_replaces_an_export_o
     import tensorflow as tf
 
     bundle = make_bundle("cnn")
-    inputs = sample_inputs(bundle.description, dataset)
+    inputs = sample_inputs(bundle.description.inputs, dataset)
     assert export_bundle(bundle, tmp_path / "out", "saved_model") > 4 * bundle.model.count_params()
     served = tf.saved_model.load(str(tmp_path / "out" / "1")).signatures["serving_default"]
     (found,) = served(tf.constant(inputs)).values()

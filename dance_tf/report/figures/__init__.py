@@ -21,7 +21,7 @@ from dance_tf.report.figures.corruption import (
     severity_curves,
     strategies_by_condition,
 )
-from dance_tf.report.figures.edge_cloud import latency_lines
+from dance_tf.report.figures.edge_cloud import accuracy_by_size, latency_lines
 from dance_tf.report.figures.network import network_diagram
 from dance_tf.report.figures.poses import moving_skeletons, share_dots
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves
