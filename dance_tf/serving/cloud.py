@@ -46,6 +46,7 @@ from dance_tf.video.isolation import LostProcess
 from dance_tf.video.stills import ReadError
 
 REMEMBERED = 1024  # answers
+SLOWEST = 32_000  # bytes per second of an upload after its first `CloudSettings.seconds`
 PARTS_HELD, UNPACKED, CLIPS_HELD = 256, 32, 8  # at a time
 CLIP_ROWS = 256  # frames of a clip in one call of the network
 BEARER = HTTPBearer(auto_error=False)
@@ -61,7 +62,7 @@ class CloudSettings:
         token: that clients must send; empty for none.
         requests_per_minute: of one address.
         clip_bytes: of a video file.
-        seconds: to receive a request, and again to answer it.
+        seconds: to receive a request, plus its bytes at `SLOWEST`; and again to answer it.
     """
 
     token: str = ""
@@ -198,16 +199,18 @@ class Cloud:
         if int(request.headers.get("content-length", 0)) > 2 * most:
             raise too_large
         try:
-            async with asyncio.timeout(self.settings.seconds):
+            started = asyncio.get_running_loop().time()
+            async with asyncio.timeout(self.settings.seconds) as limit:
                 async for chunk in request.stream():
                     size += len(chunk)
+                    limit.reschedule(started + self.settings.seconds + size / SLOWEST)
                     if size <= most:
                         digest.update(chunk)
                         store(chunk)
                     elif size > 2 * most:  # up to here, so that the client reads the answer
                         break
         except TimeoutError:
-            raise HTTPException(408, f"the body was not sent within {self.settings.seconds:g} s") from None
+            raise HTTPException(408, f"the body came too slowly: {size:,} bytes so far") from None
         except ClientDisconnect:
             raise HTTPException(400, "the body was cut off") from None
         self.received.labels(request.url.path).inc(size)

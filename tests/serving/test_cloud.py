@@ -149,7 +149,17 @@ def test_a_client_that_sends_too_slowly_is_refused(bundle):
         await asyncio.Event().wait()
 
     response = ask(make_app([("tiny", bundle)], CloudSettings(seconds=0.05)), **part_of(bundle) | {"body": stops()})
-    assert (response.status_code, error_of(response)) == (408, "the body was not sent within 0.05 s")
+    assert (response.status_code, error_of(response)) == (408, "the body came too slowly: 4 bytes so far")
+
+
+def test_a_slow_link_has_time_for_a_large_body(bundle):
+    async def steady():
+        for _ in range(4):
+            yield bytes(20_000)
+            await asyncio.sleep(0.1)
+
+    response = ask(make_app([("tiny", bundle)], CloudSettings(seconds=0.2)), **part_of(bundle) | {"body": steady()})
+    assert response.status_code == 400, response.text
 
 
 @pytest.mark.parametrize(
