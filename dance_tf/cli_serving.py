@@ -152,7 +152,7 @@ def cloud(
     requests_per_minute: Annotated[int, typer.Option(min=1, help="of one address; more are refused")] = 1200,
     max_megabytes: Annotated[int, typer.Option(min=1, help="refuse larger video files")] = 256,
     seconds: Annotated[
-        float, typer.Option(min=0.1, help="to receive a request, if large more; and again to answer it")
+        float, typer.Option(min=0.1, help="to receive a request, more for a large one, and to answer it")
     ] = 60.0,
 ) -> None:
     """Serve models to edges, and to anyone who sends a clip, over HTTP."""
