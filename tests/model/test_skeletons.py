@@ -105,7 +105,8 @@ def test_networks_learn_and_are_the_same_after_loading(name, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(inputs), probabilities)
-    assert model.get_layer("skeleton_vector").output.shape[1] == {"skeleton_gcn": 512, "skeleton_tcn_small": 64}.get(name, 256)
+    features = {"skeleton_gcn": 512, "skeleton_tcn_small": 64}.get(name, 256)
+    assert model.get_layer("skeleton_vector").output.shape[1] == features
 
 
 def test_the_fusion_weighs_its_cut_outs_and_uses_both_inputs():
