@@ -1,4 +1,4 @@
-"""Import TensorFlow with its startup log suppressed."""
+"""Start TensorFlow: its startup log suppressed, and its memory kept where it trains."""
 
 import contextlib
 import ctypes

@@ -175,8 +175,10 @@ class LiteNetwork:
     def _invoke(self, several: dict[str, np.ndarray]) -> np.ndarray:
         # a file names its inputs "serving_default_NAME:0"
         wanted = {
-            each["index"]: (each["dtype"], next(value for name, value in several.items() if f"_{name}" in each["name"]))
+            each["index"]: (each["dtype"], value)
             for each in self._interpreter.get_input_details()
+            for name, value in several.items()
+            if not name or f"_{name}:" in each["name"]
         }
         shapes = {index: value.shape for index, (_, value) in wanted.items()}
         if shapes != self._shapes:
