@@ -360,10 +360,9 @@ def classify(
     elif poses_per_second is not None:
         fail("--poses-per-second is for --references: a model reads the frames that it was trained on")
     else:
-        start_tensorflow()
-        from dance_tf.model.bundle import load_bundle
+        from dance_tf.model.bundle import load_classifier
 
-        bundle = load_bundle(model)
+        bundle = load_classifier(model)
     offers = [clips_at(path) for path in paths]
     found = [clip for these, _ in offers for clip in these]
     refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]

@@ -35,13 +35,12 @@ def assess(
     ] = False,
 ) -> None:
     """Say how close each dance is to its style and what to change, as a web page for each clip."""
-    start_tensorflow()
     from tqdm import tqdm
 
     from dance_tf.dataset.feedback import read_feedback
     from dance_tf.dataset.output import ASSESSMENTS, check_place
     from dance_tf.fidelity.score import unpack_standards
-    from dance_tf.model.bundle import load_bundle, load_standards
+    from dance_tf.model.bundle import load_classifier, load_standards
     from dance_tf.serving.assess import assess_clips
     from dance_tf.serving.assessment_page import write_assessments
     from dance_tf.video.catalog import clips_at
@@ -50,7 +49,7 @@ def assess(
         fail("--style and --reference both say what to compare with: give one of them")
     check_place(out, ASSESSMENTS, sources=(model,))
     said = read_feedback(feedback) if feedback else ()
-    bundle, standards = load_bundle(model), unpack_standards(load_standards(model))
+    bundle, standards = load_classifier(model), unpack_standards(load_standards(model))
     offers = [clips_at(path) for path in clips]
     found = [clip for these, _ in offers for clip in these]
     refused = [{"clip": str(one.path), "reason": one.reason} for _, others in offers for one in others]
@@ -120,9 +119,8 @@ def serve(
     max_minutes: Annotated[float, typer.Option(min=0.1, help="refuse longer clips")] = 15.0,
 ) -> None:
     """Show `assess` as a web page for dancers and teachers; DANCE_TF_PASSWORD is the password, if it has one."""
-    start_tensorflow()
     from dance_tf.fidelity.score import unpack_standards
-    from dance_tf.model.bundle import load_bundle, load_standards
+    from dance_tf.model.bundle import load_classifier, load_standards
     from dance_tf.pose.weights import load_weights
     from dance_tf.serving.assess import Assessor
     from dance_tf.serving.desk import Desk
@@ -134,7 +132,7 @@ def serve(
     password = os.environ.get(PASSWORD_VARIABLE, "").strip()
     if not password and host not in LOOPBACK:
         fail(f"other machines could connect to {host}: set {PASSWORD_VARIABLE} to a password, which visitors must give")
-    bundle, standards = load_bundle(model), unpack_standards(load_standards(model))
+    bundle, standards = load_classifier(model), unpack_standards(load_standards(model))
     load_weights()  # now, and not with the first clip
     with upload_folder() as folder, DecodingProcess() as process:
         assessor = Assessor(bundle, standards, process)

@@ -337,7 +337,7 @@ def test_an_interrupted_verb_says_whether_it_continues(patched, arguments, messa
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_where_every_clip_is_refused_only_json_is_printed(as_json, tmp_path, monkeypatch):
-    monkeypatch.setattr("dance_tf.model.bundle.load_bundle", lambda folder: None)
+    monkeypatch.setattr("dance_tf.model.bundle.load_classifier", lambda folder: None)
     clip = tmp_path / "strange.mp4"
     clip.write_bytes(b"no video")
     result = CliRunner().invoke(app, ["classify", str(tmp_path), str(clip), *as_json])

@@ -171,7 +171,7 @@ def train_model(
         probabilities = dict(zip(fresh.clip_ids, own.tolist(), strict=True))
         trusted = np.flatnonzero(dataset.trust >= TRUSTED)  # a wrong label would bend the template of its style
         standards = pack_standards(build_standards(dataset, probabilities, trusted, scores))
-    save_bundle(out, ModelBundle(model, description), standards)
+    save_bundle(out, ModelBundle(model, description), standards, fast=True)
     if (logs := unfinished / "classifier" / "tensorboard").is_dir():
         shutil.copytree(logs, out / "tensorboard", dirs_exist_ok=True)
     shutil.rmtree(checkpoints)

@@ -1,28 +1,36 @@
 """A trained model as one folder: `model.keras`, and `model.json` with everything needed to use it on a new clip.
 
-Where the training clips have skeletons, `standards.npz` has the dances of all their styles (`fidelity.score`).
+`model.tflite` has the same network for LiteRT, where LiteRT can run it: it classifies without Keras, several times as
+fast. Where the training clips have skeletons, `standards.npz` has the dances of all their styles (`fidelity.score`).
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
+from joblib import cpu_count
 
+from dance_tf.dataset.backend import start_tensorflow
 from dance_tf.dataset.output import MODEL, atomic_folder, mistaken, strict_json
+from dance_tf.model.litert import ExportError, LiteNetwork, convert
 
-# importing the custom layers registers them with Keras
-from dance_tf.model import layers  # noqa: F401
-from dance_tf.model.networks import NetworkSettings
-from dance_tf.model.settings import TrainingSettings
+if TYPE_CHECKING:  # LiteRT needs no Keras
+    import keras
+
+    from dance_tf.model.settings import TrainingSettings
 
 FORMAT = 1
+WEIGHTS = "model.keras"
+FAST = "model.tflite"
 STANDARDS = "standards.npz"
 
 
@@ -57,6 +65,9 @@ class ModelDescription:
     @property
     def inputs(self) -> TrainingSettings:
         """Settings by which `model.fit.load_sequences` reads the model's inputs; those of training are the defaults."""
+        from dance_tf.model.networks import NetworkSettings
+        from dance_tf.model.settings import TrainingSettings
+
         network = NetworkSettings(sequence_length=self.sequence_length)
         return TrainingSettings(self.strategy, self.view, network, frame_size=self.frame_size)
 
@@ -65,7 +76,7 @@ class ModelDescription:
 class ModelBundle:
     """A model and its description."""
 
-    model: keras.Model
+    model: keras.Model | LiteNetwork
     description: ModelDescription
 
     @cached_property
@@ -77,23 +88,37 @@ class ModelBundle:
         return digest.hexdigest()[:16]
 
 
-def save_bundle(folder: Path, bundle: ModelBundle, standards: Mapping[str, np.ndarray] | None = None) -> Path:
+def save_bundle(
+    folder: Path, bundle: ModelBundle, standards: Mapping[str, np.ndarray] | None = None, fast: bool = False
+) -> Path:
     """Write a complete model folder or nothing; replace a folder of that name.
 
     Args:
         standards: of `fidelity.score.pack_standards`; None for none.
+        fast: write `model.tflite` too, if the backend is TensorFlow and LiteRT can run the network.
 
     Raises:
         ModelError: a weight is not finite.
     """
+    import keras
+
     _check_weights(bundle.model)
     with atomic_folder(Path(folder)) as partial:
-        bundle.model.save(partial / "model.keras")
+        bundle.model.save(partial / WEIGHTS)
         content = {"format": FORMAT, "keras": keras.__version__, **asdict(bundle.description)}
+        if fast and keras.backend.backend() == "tensorflow":
+            with suppress(ExportError):
+                (partial / FAST).write_bytes(convert(bundle.model, "float32"))
+                content["fast"] = _hash_files(partial)
         (partial / "model.json").write_text(strict_json(content, indent=2))
         if standards is not None:
             np.savez_compressed(partial / STANDARDS, **standards)
     return Path(folder)
+
+
+def _hash_files(folder: Path) -> str:
+    """Return the SHA-256 of both files of the network."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / FAST).read_bytes()).hexdigest()
 
 
 def load_standards(folder: Path) -> dict[str, np.ndarray]:
@@ -117,7 +142,42 @@ def load_bundle(folder: Path) -> ModelBundle:
     Raises:
         ModelError: no model, a damaged one, or one of another format.
     """
-    described, weights = Path(folder) / "model.json", Path(folder) / "model.keras"
+    description, _ = _read_description(folder)
+    weights = Path(folder) / WEIGHTS
+    with _model_error(weights):
+        import keras
+
+        # importing the custom layers registers them with Keras
+        from dance_tf.model import layers  # noqa: F401
+
+        with zipfile.ZipFile(weights) as archive:  # Keras does not check the checksums of all parts
+            if damaged := archive.testzip():
+                raise ValueError(f"its {damaged} is damaged")
+        model = keras.saving.load_model(weights, compile=False)
+        _check_weights(model)
+    return ModelBundle(model, description)
+
+
+def load_classifier(folder: Path) -> ModelBundle:
+    """Read a model folder to classify with: the network for LiteRT, where there is one, else that for Keras.
+
+    Raises:
+        ModelError: as `load_bundle`; or the two networks are not those that were written together.
+    """
+    description, written = _read_description(folder)
+    if not written:
+        start_tensorflow()
+        return load_bundle(folder)
+    path = Path(folder) / FAST
+    with _model_error(path):
+        if _hash_files(Path(folder)) != written:
+            raise ValueError(f"it or {WEIGHTS} is damaged or was replaced")
+        return ModelBundle(LiteNetwork(path.read_bytes(), cpu_count()), description)
+
+
+def _read_description(folder: Path) -> tuple[ModelDescription, str]:
+    """Return the description of a model folder, and the hash of both files of its network; "" if there is one only."""
+    described, weights = Path(folder) / "model.json", Path(folder) / WEIGHTS
     if not described.is_file() or not weights.is_file():
         if what := mistaken(Path(folder), MODEL):
             raise ModelError(f"{folder} {what}, not a model of `train`: give the model folder first")
@@ -127,15 +187,9 @@ def load_bundle(folder: Path) -> ModelBundle:
         if content.pop("format") != FORMAT:
             raise ModelError(f"{folder} was written by another version of dance_tf: train it again")
         content.pop("keras")
+        written = content.pop("fast", "")
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
-        description = ModelDescription(**values)
-    with _model_error(weights):
-        with zipfile.ZipFile(weights) as archive:  # Keras does not check the checksums of all parts
-            if damaged := archive.testzip():
-                raise ValueError(f"its {damaged} is damaged")
-        model = keras.saving.load_model(weights, compile=False)
-        _check_weights(model)
-    return ModelBundle(model, description)
+        return ModelDescription(**values), written
 
 
 def _check_weights(model: keras.Model) -> None:

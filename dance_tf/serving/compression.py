@@ -14,8 +14,9 @@ from dance_tf.experiments.cache import Run
 from dance_tf.experiments.spec import split_of
 from dance_tf.experiments.training import pair_with_truth
 from dance_tf.model.fit import load_sequences
+from dance_tf.model.litert import PRECISIONS, ExportError, Inputs, LiteNetwork, convert
 from dance_tf.model.train import predict
-from dance_tf.serving.export import PRECISIONS, ExportError, Inputs, LiteNetwork, convert, sample_inputs
+from dance_tf.serving.export import sample_inputs
 
 THREADS = (1, 2)
 TIMED_ROWS = 32

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # Pillow is absent on machines that only train
 MAX_DECODED_BYTES = 1 << 40  # of all decoded pictures of a clip, before they are shrunk
 SHORT_BY = 0.1  # seconds by which a file may end before a clip that is a part of it, without a warning
 LONGER_SIDE = 640  # pixels, at most, of pictures in colour
+PICTURES_AHEAD = 4  # pictures in colour that may wait for the watcher
 IMAGE_RATE = 30.0  # frames per second of an image sequence (TikTok dataset on Kaggle)
 IMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises for broken files
 # no format that Pillow passes to another program, as EPS to Ghostscript; TGA last, because it has no signature
@@ -109,17 +112,22 @@ class FootageReader(ABC):
             yield from timed
             return
         self.watcher.restart()
+        sampler, seen = Sampler(self.watcher.rate), deque()
+        with ThreadPoolExecutor(1) as thread:  # the watcher works while the next frames are decoded
 
-        def show(samples: list[tuple[float, Item]]) -> None:
-            for time, item in samples:
-                if (picture := colours(item)) is not None:
-                    self.watcher.see(time, picture)
+            def show(samples: list[tuple[float, Item]]) -> None:
+                for time, item in samples:
+                    if (picture := colours(item)) is not None:
+                        seen.append(thread.submit(self.watcher.see, time, picture))
+                    if len(seen) > PICTURES_AHEAD:
+                        seen.popleft().result()
 
-        sampler = Sampler(self.watcher.rate)
-        for time, item in timed:
-            show(sampler.add(time, item))
-            yield time, item
-        show(sampler.finish(self.seconds))
+            for time, item in timed:
+                show(sampler.add(time, item))
+                yield time, item
+            show(sampler.finish(self.seconds))
+            for picture in seen:
+                picture.result()
 
     def _fit_colours(self, rgb: np.ndarray, pixel_aspect: float = 1.0) -> np.ndarray:
         """Scale a picture uint8 [h, w, 3] for the watcher: square pixels, and the size of the first picture."""

@@ -1,11 +1,13 @@
 import dataclasses
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from dance_tf.model.bundle import ModelBundle, ModelDescription, ModelError, load_bundle, save_bundle
+from dance_tf.model.bundle import ModelBundle, ModelDescription, ModelError, load_bundle, load_classifier, save_bundle
 from dance_tf.model.networks import STRATEGIES
 
 DESCRIPTION = ModelDescription(
@@ -127,3 +129,48 @@ def test_a_loaded_model_can_be_trained(folder):
     model = load_bundle(folder).model
     model.compile("sgd", "sparse_categorical_crossentropy")
     assert isinstance(model, keras.Model) and model.trainable_weights
+
+
+@pytest.fixture(scope="module")
+def fast_folder(networks, tmp_path_factory):
+    bundle = ModelBundle(networks["cnn_ae_attention"], DESCRIPTION)
+    return save_bundle(tmp_path_factory.mktemp("fast") / "model", bundle, fast=True)
+
+
+def test_a_network_for_litert_gives_the_answers_of_the_network_for_keras(fast_folder, folder):
+    frames = np.random.default_rng(1).integers(0, 256, (5, 128, 128, 1), dtype=np.uint8)
+    fast, bundle = load_classifier(fast_folder), load_bundle(fast_folder)
+    assert fast.description == bundle.description == DESCRIPTION
+    assert not isinstance(fast.model, keras.Model)
+    np.testing.assert_allclose(fast.model.predict(frames, batch_size=2), bundle.model.predict(frames), atol=1e-5)
+    assert isinstance(load_classifier(folder).model, keras.Model)
+
+
+def test_classifying_by_litert_imports_neither_keras_nor_tensorflow(fast_folder):
+    script = f"""
+import sys
+import numpy as np
+import dance_tf.serving.verdict
+from dance_tf.model.bundle import load_classifier
+found = load_classifier({str(fast_folder)!r}).model.predict(np.zeros((1, 128, 128, 1), np.uint8))
+print(found.shape, [name for name in ("keras", "tensorflow") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(1, 12) []"
+
+
+def test_a_network_that_litert_cannot_run_is_written_for_keras_only(networks, tmp_path):
+    folder = save_bundle(tmp_path / "model", ModelBundle(networks["cnn_lstm"], DESCRIPTION), fast=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.keras"]
+    assert isinstance(load_classifier(folder).model, keras.Model)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.tflite"])
+def test_networks_that_do_not_belong_together_are_refused(fast_folder, tmp_path, name):
+    for path in fast_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 255
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match="model.tflite cannot be read as a model .it or model.keras is damaged"):
+        load_classifier(tmp_path)

@@ -93,6 +93,19 @@ def test_frames_are_sampled_like_the_gray_ones(tmp_path, make_video, make_ramp):
     assert levels == pytest.approx(gray.frames[:, 8, 8], abs=4)
 
 
+class Refuser(Viewer):
+    def see(self, time, picture):
+        super().see(time, picture)
+        if len(self.seen) == 3:
+            raise ValueError("the third picture")
+
+
+def test_an_error_of_the_watcher_ends_the_reading(tmp_path):
+    path = write_colours(tmp_path / "colours.mp4", 240, 320, count=40)
+    with pytest.raises(ValueError, match="the third picture"):
+        read_footage(path, watcher=Refuser(1000))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

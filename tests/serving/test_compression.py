@@ -7,10 +7,10 @@ import pytest
 from dance_tf.dataset.dataset import gather
 from dance_tf.experiments.cache import Run
 from dance_tf.experiments.spec import RunSpec, split_of
+from dance_tf.model.litert import PRECISIONS
 from dance_tf.model.networks import REGISTERED, NetworkSettings
 from dance_tf.model.settings import training_settings
 from dance_tf.serving.compression import measure_precisions
-from dance_tf.serving.export import PRECISIONS
 
 
 @pytest.fixture(scope="module")

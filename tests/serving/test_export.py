@@ -12,9 +12,10 @@ from dance_tf.dataset.dataset import gather, write_arrays
 from dance_tf.dataset.output import PlaceError
 from dance_tf.model.bundle import ModelBundle, ModelDescription, save_bundle
 from dance_tf.model.layers import initialize_weights
+from dance_tf.model.litert import ExportError, LiteNetwork, convert
 from dance_tf.model.networks import strategy_of
 from dance_tf.model.settings import training_settings
-from dance_tf.serving.export import ExportError, LiteNetwork, convert, export_bundle, sample_inputs
+from dance_tf.serving.export import export_bundle, sample_inputs
 
 STYLES = ("style0", "style1", "style2")
 

@@ -24,7 +24,7 @@ from dance_tf.pose.joints import CHANNELS, JOINTS, LENGTH
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import Weights
 from dance_tf.serving import verdict as serving_verdict
-from dance_tf.serving.verdict import classify_clip, make_verdict, network_inputs
+from dance_tf.serving.verdict import classify_clip, classify_clips, make_verdict, network_inputs
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import read_footage
 from dance_tf.video.isolation import DecodingProcess, LostProcess
@@ -271,7 +271,7 @@ def test_a_clip_that_kills_the_subprocess_does_not_affect_the_others(bundles, cl
 
 def classify_all(bundle, paths, monkeypatch):
     """Run the verb on clips with a model; returns its exit status and its document."""
-    monkeypatch.setattr("dance_tf.model.bundle.load_bundle", lambda folder: bundle)
+    monkeypatch.setattr("dance_tf.model.bundle.load_classifier", lambda folder: bundle)
     result = CliRunner().invoke(app, ["classify", "model", *map(str, paths), "--json"])
     return result.exit_code, json.loads(result.stdout)
 
@@ -299,6 +299,17 @@ def test_one_bad_clip_is_refused_and_the_others_are_classified(bundles, clip, tm
     assert [verdict["clip"] for verdict in document["clips"]] == [str(clip)] * 2
     assert document["refused"] == [{"clip": str(bad), "reason": reason}]
     assert classify_all(bundles["frame"], [bad], monkeypatch)[0] == FAILED
+
+
+def test_clips_that_are_read_in_parallel_get_the_verdicts_of_single_ones(bundles, clip, tmp_path, process):
+    paths = [clip, tmp_path / "absent.mp4", clip, clip]
+    verdicts = list(classify_clips(bundles["frame"], paths))
+    assert "no such file" in verdicts.pop(1)
+    alone = classify_clip(bundles["frame"], clip, process)
+    for verdict in verdicts:
+        assert verdict.frames == alone.frames
+        assert list(verdict.probabilities.values()) == pytest.approx(list(alone.probabilities.values()), abs=1e-6)
+    assert list(classify_clips(bundles["frame"], [])) == []
 
 
 def test_reading_errors_come_from_the_subprocess(bundles, tmp_path, process):
