@@ -1,3 +1,8 @@
 """Classify dance styles in video."""
 
+import os
+
 __version__ = "0.1.0"
+
+# on processors without AVX-512, TensorFlow by default uses its own convolutions, which take four times as long
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
