@@ -45,6 +45,9 @@ def batches() -> tuple[np.ndarray, np.ndarray]:
 
 def start_keras(folder: Path, kind: str, precision: str, threads: int):
     """Return a function that trains for one round and returns the mean loss; write the first weights."""
+    from dance_tf.dataset.backend import keep_freed_memory
+
+    keep_freed_memory()  # as the verb `train`
     import keras
     import tensorflow as tf
 
