@@ -227,6 +227,27 @@ def plan(
 
 @verbs.command()
 @one_line_errors
+def profile(
+    model: Annotated[Path, typer.Argument(help="model folder")],
+    clip: Annotated[Path, typer.Argument(help="video file that stands for those to come")],
+    rounds: Annotated[int, typer.Option(min=1, help="measurements, of which the median counts")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+) -> None:
+    """Measure where the time of a verdict goes, and the least that this machine needs for each stage."""
+    start_tensorflow()
+    from dance_tf.fidelity.score import unpack_standards
+    from dance_tf.model.bundle import STANDARDS, load_bundle, load_classifier, load_standards
+    from dance_tf.serving.stages import describe_stages, measure_stages
+
+    bundle, network = load_classifier(model), load_bundle(model).model
+    standards = unpack_standards(load_standards(model)) if (model / STANDARDS).is_file() else None
+    stages = measure_stages(bundle, clip, rounds, network, standards)
+    document = {"model": str(model), "clip": str(clip), "stages": stages.to_dict("records")}
+    show(document, as_json, describe_stages(stages))
+
+
+@verbs.command()
+@one_line_errors
 def export(
     model: Annotated[Path, typer.Argument(help="model folder")],
     out: Annotated[Path, typer.Argument(help="folder to write")],

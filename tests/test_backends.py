@@ -59,7 +59,7 @@ SKELETONS = """
 import sys
 from pathlib import Path
 import keras, numpy as np
-from dance_tf.model.bundle import layers  # registers them
+from dance_tf.model import layers  # registers them
 
 folder = Path(sys.argv[1])
 keras.utils.set_random_seed(0)

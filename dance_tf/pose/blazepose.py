@@ -7,6 +7,7 @@ Reference:
     Bazarevsky et al. 2020, "BlazePose: On-device real-time body pose tracking", arXiv:2006.10204.
 """
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -79,6 +80,11 @@ class BlazePose:
         self._detector = _Network(weights.detector, threads, (2254 * 12, 2254))
         self._landmarks = _Network(weights.landmarks, threads, (195, 1, LANDMARK_SIDE**2, 64 * 64 * 39, 117))
 
+    @property
+    def seconds(self) -> float:
+        """Seconds that both networks have run."""
+        return self._detector.seconds + self._landmarks.seconds
+
     def detect(self, frame: np.ndarray) -> list[Region]:
         """Return the regions of all people found in a frame uint8 [h, w, 3], RGB, the best one first."""
         height, width = frame.shape[:2]
@@ -144,6 +150,7 @@ class _Network:
     """A LiteRT network whose outputs are recognised by their sizes."""
 
     def __init__(self, content: bytes, threads: int, sizes: tuple[int, ...]) -> None:
+        self.seconds = 0.0
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -163,7 +170,9 @@ class _Network:
         pixels *= np.float32(scale)
         pixels += np.float32(shift)
         self._interpreter.set_tensor(self._input, pixels)
+        started = time.perf_counter()
         self._interpreter.invoke()
+        self.seconds += time.perf_counter() - started
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
