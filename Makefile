@@ -4,6 +4,7 @@
 # make lint                    lint and check the format
 # make lab                     open JupyterLab
 # make fuzz                    curate ten thousand damaged files, send the cloud ten thousand broken requests (slow)
+# make bench                   measure speed and memory against their targets (a quiet machine, ten minutes)
 # make crosscheck              compare our corruptions with albumentations, and a training step with PyTorch, in an
 #                              environment of its own
 # All targets create .venv first if it is absent.
@@ -12,7 +13,7 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 NEED = dance_tf needs Python 3.11 or newer as $(PYTHON); choose another one with: make PYTHON=python3.12
 
-.PHONY: report figures test lint lab fuzz crosscheck
+.PHONY: report figures test lint lab fuzz bench crosscheck
 report: .venv/installed
 	@$(RUN) dance_tf report $(PROFILE)
 
@@ -32,6 +33,9 @@ lab: .venv/installed
 
 fuzz: .venv/installed
 	@DANCE_TF_FUZZ=nightly $(RUN) pytest tests/video tests/serving -k fuzz
+
+bench: .venv/installed
+	@.venv/bin/python tests/benchmarks/bench.py $(if $(MEDIAPIPE),--mediapipe $(MEDIAPIPE)) $(if $(TORCH),--torch $(TORCH))
 
 crosscheck: .venv/installed .venv-crosscheck/installed
 	@PYTHONPATH=. .venv-crosscheck/bin/python -m pytest tests/corruption/test_agreement.py

@@ -15,13 +15,11 @@ import pandas as pd
 from joblib import cpu_count
 
 from dance_tf.curation.filters import curate_frames
-from dance_tf.curation.run import reading_from_json
-from dance_tf.dataset.batches import POSE_VIEWS
 from dance_tf.fidelity.assess import assess
 from dance_tf.fidelity.score import ScoreError
 from dance_tf.pose.read import load_blazepose
 from dance_tf.pose.track import DancerTracker
-from dance_tf.serving.verdict import BATCH, classify_clip, curated_clip, network_inputs
+from dance_tf.serving.verdict import BATCH, classify_clip, clip_reading, curated_clip, network_inputs
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import read_footage
 from dance_tf.video.isolation import DecodingProcess
@@ -98,8 +96,8 @@ def _one_round(
         of_input: least seconds of the network for one input.
     """
     description = bundle.description
-    posed = description.view in POSE_VIEWS or standards is not None
-    read, curation, poses = reading_from_json(description.reading, with_poses=posed)
+    posed = standards is not None
+    read, curation, poses = clip_reading(description, posed)
     read = replace(read, threads=read.threads or cpu_count())
     decode, size = _timed(lambda: _decode_only(path, read.threads))
     gray, footage = _timed(lambda: read_footage(path, read))

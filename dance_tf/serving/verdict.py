@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from dance_tf.curation.filters import CuratedClip
+from dance_tf.curation.filters import CuratedClip, CurationSettings
 from dance_tf.curation.parts import read_part
 from dance_tf.curation.run import close_pool, failure_reason, make_part, pooled_process, reading_from_json
 from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
 from dance_tf.evaluation.calibration import likely_styles, scale_confidence
 from dance_tf.pose.joints import cut_windows
+from dance_tf.pose.read import PoseSettings
 from dance_tf.video.catalog import Clip
 from dance_tf.video.isolation import DecodingProcess
+from dance_tf.video.settings import ReadSettings
 from dance_tf.video.stills import ReadError
 
 if TYPE_CHECKING:  # references need no Keras
@@ -148,8 +150,7 @@ def curated_clip(
     clip = Clip(Path(path).absolute())  # the subprocess may have another current folder
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         part = Path(folder) / "clip.npy"
-        reading = reading_from_json(description.reading, with_poses=with_poses or description.view in POSE_VIEWS)
-        process.call(make_part, clip, "", part, *reading, None)
+        process.call(make_part, clip, "", part, *clip_reading(description, with_poses), None)
         curated = read_part(part)
         if not len(curated.frames):
             why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in _dropped(curated).items())
@@ -157,6 +158,22 @@ def curated_clip(
         if description.view in POSE_VIEWS and curated.skeletons.valid.sum() < 2:
             raise ReadError("no dancer is found in it")
         yield curated
+
+
+def clip_reading(
+    description: ModelDescription, with_poses: bool = False
+) -> tuple[ReadSettings, CurationSettings, PoseSettings | None]:
+    """Return the settings by which a clip is read for a model; arguments as for `curated_clip`.
+
+    They are those of the training clips. But networks of windows read no gray frames: of these, one for each pose is
+    enough to see whether anything is left of the clip.
+    """
+    with_poses |= description.view in POSE_VIEWS
+    read, curation, poses = reading_from_json(description.reading, with_poses)
+    if description.view in WINDOW_VIEWS and poses:
+        rate = min(read.frames_per_second or np.inf, poses.poses_per_second)
+        read = replace(read, frames_per_second=rate)
+    return read, curation, poses
 
 
 def _dropped(curated: CuratedClip) -> dict[str, int]:

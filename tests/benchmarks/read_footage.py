@@ -127,7 +127,7 @@ def judge(times: dict[str, dict[str, float]], by: str) -> dict[str, dict[str, fl
     for name, (bound, target) in TARGETS.items():
         ours, base = (times[reader][MEASURES[by]] for reader in name.split(" over "))
         met = ours / base <= target if bound == "at_most" else ours / base >= target
-        judged[name] = {"ratio": round(ours / base, 3), bound: target, "met": met}
+        judged[name] = {"value": round(ours / base, 3), bound: target, "met": met}
     return judged
 
 
@@ -157,8 +157,9 @@ def main() -> int:
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "repeats": max(1, options.repeats),
-        "times": times,
-        "targets": {"by": options.by} | targets,
+        "by": options.by,
+        "measured": times,
+        "targets": targets,
     }
     print(json.dumps(report, indent=2))
     missed = [name for name, target in targets.items() if not target["met"]]

@@ -7,6 +7,7 @@ wait. Both start from the same weights and get the same batches; the losses must
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -248,6 +249,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="*", default=list(VARIANTS), help="names of variants")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--profile", action="store_true", help="print which operations take most of the time")
     parser.add_argument("--serve", nargs=3, metavar=("FOLDER", "KIND", "PRECISION"), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -270,10 +272,30 @@ def main() -> None:
         taken: dict[str, list[float]] = {name: [] for name in variants}
         for name, milliseconds in rounds(variants, given.rounds):
             taken[name].append(milliseconds)
-    reference = np.median(taken.get("PyTorch", [np.nan]))
+    medians = {name: float(np.median(found)) for name, found in taken.items()}
+    if given.json:
+        print(json.dumps({"measured": medians, "targets": judge(medians)}, indent=2))
+        return
+    reference = medians.get("PyTorch", np.nan)
     print(f"{given.threads} thread(s), batch of {BATCH}, median of {given.rounds} rounds of {BATCHES} steps")
-    for name, found in taken.items():
-        print(f"{name:34s} {np.median(found):7.1f} ms a step   {reference / np.median(found):5.2f} x PyTorch")
+    for name, median in medians.items():
+        print(f"{name:34s} {median:7.1f} ms a step   {reference / median:5.2f} x PyTorch")
+
+
+def judge(medians: dict[str, float]) -> dict[str, dict[str, float | bool]]:
+    """Compare the speed of a step, in shares of PyTorch's, with the targets; empty without PyTorch."""
+    if "PyTorch" not in medians:
+        return {}
+    fastest = min(median for name, median in medians.items() if name.startswith("Keras"))
+    values = {"PyTorch over Keras": (medians["Keras"], 1.0), "PyTorch over the fastest Keras": (fastest, 1.5)}
+    return {
+        name: {
+            "value": round(medians["PyTorch"] / ours, 2),
+            "at_least": target,
+            "met": medians["PyTorch"] >= target * ours,
+        }
+        for name, (ours, target) in values.items()
+    }
 
 
 if __name__ == "__main__":

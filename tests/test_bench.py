@@ -1,0 +1,52 @@
+"""What `make bench` makes of the documents of the benchmarks; nothing is timed here."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).resolve().parent / "benchmarks" / "bench.py"
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_file_location("bench", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "README", tmp_path / "README.md")
+    monkeypatch.setattr(module, "WRITTEN", tmp_path / "benchmarks.json")
+    monkeypatch.setattr(sys, "argv", ["bench.py", "--torch", str(tmp_path / "absent")])
+    (tmp_path / "README.md").write_text(f"above\n{module.START}old\n{module.END}\nbelow\n")
+    return module
+
+
+@pytest.mark.parametrize(("value", "status"), [(1.2, 0), (1.4, 1)])
+def test_a_missed_target_sets_the_exit_status_and_all_are_written(bench, value, status, monkeypatch, capsys):
+    found = {"value": value, "at_most": 1.25, "met": value <= 1.25}
+    documents = {"read_footage": {"targets": {"ours over decode_only": found}}}
+    monkeypatch.setattr(bench, "run", lambda name, arguments: documents.get(name, {"targets": {}}))
+    assert bench.main() == status
+    assert f"{value:.2f}" in capsys.readouterr().out
+    text = bench.README.read_text()
+    assert text.startswith("above\n") and text.endswith("below\n") and "old" not in text
+    assert f"| {value:.2f} | ≤ 1.25 | {'yes' if not status else '**no**'} |" in text
+    assert bench.main() == status and bench.README.read_text() == text
+    written = json.loads(bench.WRITTEN.read_text())
+    assert written["benchmarks"]["read_footage"] == documents["read_footage"] and written["machine"]["cores"]
+
+
+def test_a_benchmark_that_fails_ends_the_run_with_its_error(bench):
+    with pytest.raises(SystemExit, match="(?s)train_step failed:.*unrecognized arguments"):
+        bench.run("train_step", ["--no-such-option"])
+
+
+def test_every_target_has_a_meaning_for_the_readme(bench):
+    sys.path.insert(0, str(PATH.parent))
+    try:
+        import classify_clip
+        import read_footage
+    finally:
+        sys.path.remove(str(PATH.parent))
+    assert {*classify_clip.TARGETS, *read_footage.TARGETS} <= set(bench.MEANINGS)
