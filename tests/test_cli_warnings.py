@@ -240,7 +240,9 @@ def test_a_model_that_is_not_finite_is_refused(data, train, tmp_path, verb, valu
     with pytest.raises(ModelError, match="weights that are not finite"):
         save_bundle(tmp_path / "other", ModelBundle(model, ModelDescription(("a", "b"), "cnn", "frame")))
     assert not (tmp_path / "other").exists()
-    assert "weights that are not finite: training diverged" in refused(verb, tmp_path / "model", folder, "--json")
+    # `classify` reads another file, which does not belong to these weights
+    said = "was replaced" if verb == "classify" else "weights that are not finite: training diverged"
+    assert said in refused(verb, tmp_path / "model", folder, "--json")
 
 
 @pytest.mark.parametrize(

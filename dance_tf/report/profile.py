@@ -19,6 +19,9 @@ class RunError(RuntimeError):
     """The report cannot be made; the message is one line with the place and the reason."""
 
 
+NARROWEST = 8  # channels of a ResNet; see `dance_tf`
+
+
 @dataclass(frozen=True)
 class Profile:
     """Shared parameters of the notebooks with their defaults; a YAML file in notebooks/runs/ sets what differs."""
@@ -167,10 +170,14 @@ def load_profile(name_or_path: str | Path) -> Profile:
         name_or_path: as for `find_profile`.
 
     Raises:
-        RunError: as for `find_profile` and `read_profile`.
+        RunError: as for `find_profile` and `read_profile`; or a ResNet that is too narrow for oneDNN.
     """
     path = find_profile(name_or_path)
     profile = Profile(**{"name": path.stem, **read_profile(path)})
+    if profile.compare_resnet_width < NARROWEST:
+        raise RunError(
+            f"{path.name}: compare_resnet_width is {profile.compare_resnet_width}, but must be {NARROWEST} or more"
+        )
     folders = {"footage": profile.footage, "motion": profile.motion}
     return replace(
         profile,

@@ -84,6 +84,12 @@ def test_a_negative_rate_of_skeletons_is_refused():
         pose_settings(Profile(name="own", poses_per_second=-1.0))
 
 
+def test_a_resnet_that_is_too_narrow_is_refused(tmp_path):
+    write(tmp_path, "compare_resnet_width: 4", "narrow.yaml")
+    with pytest.raises(RunError, match="narrow.yaml: compare_resnet_width is 4, but must be 8 or more"):
+        load_profile(tmp_path / "narrow.yaml")
+
+
 def test_a_missing_profile_lists_those_that_exist(tmp_path):
     write(tmp_path, "")
     write(tmp_path, "", "own.yml")
