@@ -42,11 +42,19 @@ def test_a_benchmark_that_fails_ends_the_run_with_its_error(bench):
         bench.run("train_step", ["--no-such-option"])
 
 
-def test_every_target_has_a_meaning_for_the_readme(bench):
-    sys.path.insert(0, str(PATH.parent))
-    try:
-        import classify_clip
-        import read_footage
-    finally:
-        sys.path.remove(str(PATH.parent))
-    assert {*classify_clip.TARGETS, *read_footage.TARGETS} <= set(bench.MEANINGS)
+def test_targets_are_compared_and_have_a_meaning_for_the_readme(bench, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(PATH.parent))
+    import classify_clip
+    import read_footage
+    import targets
+    import train_step
+
+    named = [module.TARGETS for module in (classify_clip, read_footage, train_step)]
+    assert {name for each in named for name in each} == set(bench.MEANINGS)
+    wanted = {"a over b + c": ("at_most", 2.0), "a": ("at_least", 9.0), "a over absent": ("at_most", 1.0)}
+    found = targets.judge({"a": 8.0, "b": 3.0, "c": 1.0}, wanted)
+    assert found == {
+        "a over b + c": {"value": 2.0, "at_most": 2.0, "met": True},
+        "a": {"value": 8.0, "at_least": 9.0, "met": False},
+    }
+    assert targets.name_missed(found) == 1 and capsys.readouterr().err == "missed: a\n"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 from joblib import Parallel, cpu_count, delayed
@@ -84,6 +84,7 @@ def reading_from_json(
     return *frames, PoseSettings.from_json(stored["poses"]) if with_poses and "poses" in stored else None
 
 
+Item, Result = TypeVar("Item"), TypeVar("Result")
 _idle: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()  # one pool for each Python process or Dask worker
 
 
@@ -104,6 +105,22 @@ def close_pool() -> None:
     """End the idle decoding processes of this Python process."""
     while not _idle.empty():
         _idle.get_nowait().close()
+
+
+def call_in_pool(call: Callable[[Item, int], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Yield `call(item, threads)` of each item, in order; several run at a time, each with its share of the cores.
+
+    Args:
+        call: takes a process of `pooled_process`, which may use so many threads.
+    """
+    if not items:
+        return
+    threads = max(1, cpu_count() // len(items))
+    try:
+        parallel = Parallel(n_jobs=min(cpu_count(), len(items)), prefer="threads", return_as="generator")
+        yield from parallel(delayed(call)(item, threads) for item in items)
+    finally:
+        close_pool()
 
 
 def failure_reason(error: Exception) -> str:

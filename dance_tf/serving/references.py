@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
 
-from dance_tf.curation.run import close_pool, failure_reason, pooled_process
+from dance_tf.curation.run import call_in_pool, failure_reason, pooled_process
 from dance_tf.fidelity.align import PART, RATE, bone_directions
 from dance_tf.fidelity.references import Reference, match_references
 from dance_tf.pose.read import load_blazepose, read_skeletons
@@ -68,17 +68,10 @@ def read_dances(clips: Sequence[Clip], poses_per_second: float) -> Iterator[Danc
     """
     ReadSettings(frames_per_second=poses_per_second)  # checks the rate
     load_weights()  # fetched once, and not by each subprocess
-    if not clips:
-        return
-    threads = max(1, cpu_count() // len(clips))
-    try:
-        parallel = Parallel(n_jobs=min(cpu_count(), len(clips)), prefer="threads", return_as="generator")
-        yield from parallel(delayed(_read_dance)(clip, poses_per_second, threads) for clip in clips)
-    finally:
-        close_pool()
+    yield from call_in_pool(partial(_read_dance, poses_per_second), clips)
 
 
-def _read_dance(clip: Clip, poses_per_second: float, threads: int) -> Dance | str:
+def _read_dance(poses_per_second: float, clip: Clip, threads: int) -> Dance | str:
     started = time.perf_counter()
     try:
         with pooled_process() as process:

@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
 
 from dance_tf.curation.filters import CuratedClip, CurationSettings
 from dance_tf.curation.parts import read_part
-from dance_tf.curation.run import close_pool, failure_reason, make_part, pooled_process, reading_from_json
+from dance_tf.curation.run import call_in_pool, failure_reason, make_part, pooled_process, reading_from_json
 from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
 from dance_tf.evaluation.calibration import likely_styles, scale_confidence
@@ -83,23 +83,16 @@ def classify_clips(bundle: ModelBundle, paths: Sequence[Path]) -> Iterator[Verdi
 
     Clips are read in parallel, in subprocesses that share the cores; the network reads one clip at a time.
     """
-    if not paths:
-        return
-    reading = dict(bundle.description.reading or {})
-    reading["read"] = {**reading.get("read", {}), "threads": max(1, cpu_count() // len(paths))}
-    bundle = replace(bundle, description=replace(bundle.description, reading=reading))
-    network = Lock()
-    try:
-        parallel = Parallel(n_jobs=min(cpu_count(), len(paths)), prefer="threads", return_as="generator")
-        yield from parallel(delayed(_verdict_or_reason)(bundle, path, network) for path in paths)
-    finally:
-        close_pool()
+    yield from call_in_pool(partial(_verdict_or_reason, bundle, Lock()), paths)
 
 
-def _verdict_or_reason(bundle: ModelBundle, path: Path, network: Lock) -> Verdict | str:
+def _verdict_or_reason(bundle: ModelBundle, network: Lock, path: Path, threads: int) -> Verdict | str:
     started = time.perf_counter()
+    reading = dict(bundle.description.reading or {})
+    reading["read"] = {**reading.get("read", {}), "threads": threads}
+    description = replace(bundle.description, reading=reading)
     try:
-        with pooled_process() as process, curated_clip(bundle.description, path, process) as curated, network:
+        with pooled_process() as process, curated_clip(description, path, process) as curated, network:
             return classify_curated(bundle, path, curated, started)
     except Exception as error:  # noqa: BLE001 - one bad clip must not stop the others
         return failure_reason(error)

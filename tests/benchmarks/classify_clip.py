@@ -33,6 +33,7 @@ import cv2
 import numpy as np
 from curate_footage import ROOT, watch_memory
 from read_footage import decode_only
+from targets import judge, name_missed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -169,23 +170,12 @@ def measure(folder: Path, rounds: int, mediapipe: str | None) -> dict[str, float
                 started = time.perf_counter()
                 way()
                 taken[name].append(time.perf_counter() - started)
+        if mediapipe:
+            theirs.kill()
     measured = {name: statistics.median(seconds[1:]) for name, seconds in taken.items()}  # the first warms up
     measured["megabytes"] = max(run_verb(model, clip)[1] for model in models.values())
     starts = [run_verb(models["skeletons"], short)[0] for _ in range(3)]
     return measured | {"seconds to the first verdict": statistics.median(starts)}
-
-
-def judge(measured: dict[str, float]) -> dict[str, dict[str, float | bool]]:
-    """Compare with `TARGETS`, as far as measured."""
-    judged = {}
-    for name, (bound, target) in TARGETS.items():
-        ours, _, others = name.partition(" over ")
-        if ours not in measured:
-            continue
-        value = measured[ours] / (sum(measured[other] for other in others.split(" + ")) if others else 1)
-        met = value <= target if bound == "at_most" else value >= target
-        judged[name] = {"value": round(value, 2), bound: target, "met": met}
-    return judged
 
 
 def main() -> int:
@@ -195,12 +185,9 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(Path(folder), max(1, options.rounds), options.mediapipe)
-    targets = judge(measured)
+    targets = judge(measured, TARGETS)
     print(json.dumps({"measured": {k: round(v, 2) for k, v in measured.items()}, "targets": targets}, indent=2))
-    missed = [name for name, target in targets.items() if not target["met"]]
-    for name in missed:
-        print(f"missed: {name}", file=sys.stderr)
-    return 1 if missed else 0
+    return name_missed(targets)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from targets import judge, name_missed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -121,16 +122,6 @@ def measure(readers: dict[str, Callable[[], int]], repeats: int) -> dict[str, di
     }
 
 
-def judge(times: dict[str, dict[str, float]], by: str) -> dict[str, dict[str, float | bool]]:
-    """Compare the medians with the targets; `by` is a key of `MEASURES`."""
-    judged = {}
-    for name, (bound, target) in TARGETS.items():
-        ours, base = (times[reader][MEASURES[by]] for reader in name.split(" over "))
-        met = ours / base <= target if bound == "at_most" else ours / base >= target
-        judged[name] = {"value": round(ours / base, 3), bound: target, "met": met}
-    return judged
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=37.0, help="length of the clip")
@@ -151,7 +142,7 @@ def main() -> int:
             readers["torchcodec"] = lambda: torchcodec_loop(path)
         times = measure(readers, max(1, options.repeats))
         megabytes = round(path.stat().st_size / 1e6, 2)
-    targets = judge(times, options.by)
+    targets = judge({name: found[MEASURES[options.by]] for name, found in times.items()}, TARGETS)
     report = {
         "clip": {"width": WIDTH, "height": HEIGHT, "megabytes": megabytes},
         "cores": os.cpu_count(),
@@ -162,10 +153,7 @@ def main() -> int:
         "targets": targets,
     }
     print(json.dumps(report, indent=2))
-    missed = [name for name, target in targets.items() if not target["met"]]
-    for name in missed:
-        print(f"missed by {options.by} time: {name}", file=sys.stderr)
-    return 1 if missed else 0
+    return name_missed(targets, f" by {options.by} time")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ RUNS = [(2.5, 5.0, []), (2.6, 5.2, ["ours over decode_only"]), (2.4, 4.4, ["open
 @pytest.mark.parametrize(("ours", "opencv", "missed"), RUNS)
 @pytest.mark.parametrize("by", ["wall", "cpu"])
 def test_missed_targets_set_the_exit_status(monkeypatch, capsys, dance_file, ours, opencv, missed, by):
-    monkeypatch.setattr(sys, "path", list(sys.path))  # the script adds the repository
+    monkeypatch.setattr(sys, "path", [str(PATH.parent), *sys.path])  # as for a script; it adds the repository
     spec = importlib.util.spec_from_file_location("read_footage_benchmark", PATH)
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
