@@ -12,9 +12,12 @@ from dance_tf.experiments.cost import SHARED
 from dance_tf.experiments.scores import VALIDATION, group_runs, predictions_of
 from dance_tf.experiments.spec import PROPOSED
 from dance_tf.report.comparison import strategy_title
-from dance_tf.report.tables import MISSING, counted, nest, percents
+from dance_tf.report.ladder import rung_title
+from dance_tf.report.tables import MISSING, counted, nest, percent, percents
 
 PLAIN = "cnn"  # reference network: costs are also given relative to it
+OTHER_PROCESSES = {"training": "training step, network of frames", "making": "making a synthetic clip"}
+WHOLE = "verdict"  # stage that stands for all stages together, in parallel as far as they can be
 COSTS = {  # column: cost, factor, column of the paper's Table 4
     "feature extraction (s)": ("extraction_seconds", 1, "extraction_seconds"),
     "attention (s)": ("attention_seconds", 1, "attention_seconds"),
@@ -126,6 +129,59 @@ def describe_costs(costs: pd.DataFrame) -> str:
         f"{proposed['attention_seconds']:.3f} s. The model file has {proposed['size_mb']:.1f} MB with the optimizer's "
         f"state, and the network {proposed['parameters']:,.0f} parameters."
     )
+
+
+def process_title(name: str) -> str:
+    """Return the title of a process whose stages are measured: a verdict by the network of that name, or another."""
+    return OTHER_PROCESSES.get(name) or f"verdict, {rung_title(name)}"
+
+
+def stage_table(stages: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each stage: milliseconds a frame, and the least that the machine needs.
+
+    Args:
+        stages: columns name, stage, seconds, least, bound and frames, of `experiments.speed` and `serving.stages`.
+    """
+    frame = 1000 / stages["frames"]
+    alone = stages["seconds"].where(stages["stage"] != WHOLE)
+    shares = 100 * alone / alone.groupby(stages["name"]).transform("sum")
+    columns = {
+        "process": stages["name"].map(process_title),
+        "stage": stages["stage"].replace(WHOLE, "all, side by side"),
+        "a frame (ms)": (stages["seconds"] * frame).round(3),
+        "share (%)": shares.round(1),
+        "at least (ms)": (stages["least"] * frame).round(3),
+        "because of": stages["bound"],
+    }
+    return pd.DataFrame(columns)
+
+
+def stage_rows(stages: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `figures.stage_bars`; arguments as for `stage_table`."""
+    alone = stages[stages["stage"] != WHOLE]
+    frame = 1000 / alone["frames"]
+    named = {"process": alone["name"].map(process_title), "stage": alone["stage"]}
+    return pd.DataFrame({**named, "ms": alone["seconds"] * frame, "least": alone["least"] * frame})
+
+
+def describe_stages(stages: pd.DataFrame) -> str:
+    """Name the longest stage of each process, and how much of it the machine needs in any case."""
+    said = []
+    for name, rows in stages.groupby("name", sort=False):
+        alone = rows[rows["stage"] != WHOLE]
+        whole = rows.loc[rows["stage"] == WHOLE, "seconds"].sum() or alone["seconds"].sum()
+        longest = alone.loc[alone["seconds"].idxmax()]
+        needed = longest["least"] / longest["seconds"]
+        known = (
+            ""
+            if np.isnan(needed)
+            else f" (at least {percent(min(needed, 1.0), 0)} % of it is needed: {longest['bound']})"
+        )
+        said.append(
+            f"{process_title(name)}: {1000 * whole / rows['frames'].iloc[0]:.2f} ms a frame; the longest stage is "
+            f"{longest['stage']}, {percent(longest['seconds'] / alone['seconds'].sum(), 0)} %{known}."
+        )
+    return " ".join(said)
 
 
 def _range_cells(costs: pd.DataFrame, cost: str, names: Sequence[str], factor: float = 1.0) -> pd.Series:

@@ -6,7 +6,7 @@ between them is computed: requests follow one another, each takes a round trip a
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -84,9 +84,8 @@ def measure_runs(runs: Sequence[Run], workspace: Workspace, clips: int, rounds: 
     reading, tables = find_reading(workspace.dataset), []
     paths = {row.clip_id: workspace.clip_path(row) for row in workspace.rows() if row.part and not row.end}
     for run in runs:
-        settings, test = run.spec.settings, run.test
-        shape = settings.strategy, settings.view, settings.sequence_length, settings.frame_size
-        model = CutModel(ModelBundle(run.load_model(), ModelDescription(test.styles, *shape, reading=reading)))
+        test = run.test
+        model = CutModel(bundle_of(run, reading))
         whole = [place for place, clip in enumerate(test.clip_ids) if clip in paths]
         chosen = [whole[place] for place in np.linspace(0, len(whole) - 1, min(clips, len(whole))).round().astype(int)]
         known = pd.DataFrame(
@@ -101,6 +100,17 @@ def measure_runs(runs: Sequence[Run], workspace: Workspace, clips: int, rounds: 
         found = found.assign(name=run.spec.name, clip=found["id"], right=found["style"] == found["true"])
         tables.append(found.drop(columns=["id", "true"]))
     return pd.concat(tables, ignore_index=True)
+
+
+def bundle_of(run: Run, reading: Mapping[str, object] | None) -> ModelBundle:
+    """Return the model of a run that has its weights.
+
+    Args:
+        reading: of its clips (`find_reading`).
+    """
+    settings = run.spec.settings
+    shape = settings.strategy, settings.view, settings.sequence_length, settings.frame_size
+    return ModelBundle(run.load_model(), ModelDescription(run.test.styles, *shape, reading=reading))
 
 
 def _measure_clip(model: CutModel, path: Path, process: DecodingProcess) -> list[dict[str, object]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -15,10 +14,19 @@ import pandas as pd
 from joblib import cpu_count
 
 from dance_tf.curation.filters import curate_frames
+from dance_tf.dataset.store import find_reading
+from dance_tf.dataset.workspace import Workspace
+from dance_tf.experiments.cache import Run
+from dance_tf.experiments.cost import timed_clip
+from dance_tf.experiments.speed import arithmetic_rate, count_operations, medians, memory_rate, timed
 from dance_tf.fidelity.assess import assess
 from dance_tf.fidelity.score import ScoreError
+from dance_tf.model.bundle import ModelBundle
+from dance_tf.model.litert import LiteNetwork, convert
 from dance_tf.pose.read import load_blazepose
 from dance_tf.pose.track import DancerTracker
+from dance_tf.report.cost import WHOLE
+from dance_tf.serving.plan import bundle_of
 from dance_tf.serving.verdict import BATCH, classify_clip, clip_reading, curated_clip, network_inputs
 from dance_tf.video.catalog import Clip
 from dance_tf.video.frames import read_footage
@@ -29,12 +37,6 @@ if TYPE_CHECKING:
     import keras
 
     from dance_tf.fidelity.score import Standard
-    from dance_tf.model.bundle import ModelBundle
-
-Result = TypeVar("Result")
-WHOLE = "verdict"  # name of the row of all stages together, in parallel as far as they can be
-MATRIX = 1024  # side of the matrices whose product tells how fast this machine calculates
-COPIED = 64 << 20  # bytes that are copied to tell how fast this machine's memory is
 
 
 def measure_stages(
@@ -65,9 +67,30 @@ def measure_stages(
     operations = count_operations(network) if network is not None else np.nan
     with DecodingProcess() as process:
         classify_clip(bundle, path, process)  # opens files, loads libraries
-        tables = [_one_round(bundle, path, process, memory, operations / arithmetic, standards) for _ in range(rounds)]
-    every = pd.concat(tables, ignore_index=True)
-    return every.groupby(["stage", "bound"], sort=False, as_index=False)[["seconds", "least"]].median()
+        return medians(
+            _one_round(bundle, path, process, memory, operations / arithmetic, standards) for _ in range(rounds)
+        )
+
+
+def measure_run_stages(runs: Sequence[Run], workspace: Workspace, frames: int, rounds: int = 3) -> pd.DataFrame:
+    """Measure the stages of verdicts by the networks of runs, as LiteRT files, on a clip of a given length.
+
+    Args:
+        runs: with their weights.
+        workspace: of their clips, of which the first is taken if it is long enough (`timed_clip`).
+
+    Returns:
+        The columns of `measure_stages`, with name (of the run), frames, width and height in pixels.
+    """
+    clips = [workspace.clip_path(row) for row in workspace.rows() if row.part]
+    clip, (width, height), _ = timed_clip(clips, frames, workspace.work)
+    reading, tables = find_reading(workspace.dataset), []
+    for run in runs:
+        bundle = bundle_of(run, reading)
+        fast = ModelBundle(LiteNetwork(convert(bundle.model, "float32"), cpu_count()), bundle.description)
+        measured = measure_stages(fast, clip, rounds, bundle.model)
+        tables.append(measured.assign(name=run.spec.name, frames=frames, width=width, height=height))
+    return pd.concat(tables, ignore_index=True)
 
 
 def describe_stages(stages: pd.DataFrame) -> str:
@@ -99,8 +122,8 @@ def _one_round(
     posed = standards is not None
     read, curation, poses = clip_reading(description, posed)
     read = replace(read, threads=read.threads or cpu_count())
-    decode, size = _timed(lambda: _decode_only(path, read.threads))
-    gray, footage = _timed(lambda: read_footage(path, read))
+    decode, size = timed(lambda: _decode_only(path, read.threads))
+    gray, footage = timed(lambda: read_footage(path, read))
     frames = footage.frames, footage.timestamps, footage.seconds
     rows = [("decode", decode, decode, "decoder"), ("shrink", max(gray - decode, 0.0), size / memory, "memory")]
     if poses:
@@ -109,18 +132,18 @@ def _one_round(
         before = blazepose.seconds
         read_footage(path, read, watcher=tracker)
         rows.append(("poses", tracker.seconds, blazepose.seconds - before, "LiteRT"))
-    rows.append(("curate", _timed(lambda: curate_frames(Clip(Path(path)), *frames, curation))[0], np.nan, ""))
+    rows.append(("curate", timed(lambda: curate_frames(Clip(Path(path)), *frames, curation))[0], np.nan, ""))
     with curated_clip(description, path, process, with_poses=posed) as curated:
         inputs = list(network_inputs(description, curated))
-        network, answers = _timed(lambda: [bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in inputs])
+        network, answers = timed(lambda: [bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in inputs])
         rows.append(("network", network, sum(map(len, answers)) * of_input, "arithmetic"))
         if standards is not None:
             style = description.styles[np.concatenate(answers).mean(axis=0).argmax()]
             standard = standards.get(style, next(iter(standards.values())))
             with suppress(ScoreError):  # the clip is too short
-                spent, _ = _timed(lambda: assess(curated.skeletons, standard, others=list(standards.values())))
+                spent, _ = timed(lambda: assess(curated.skeletons, standard, others=list(standards.values())))
                 rows.append(("fidelity", spent, np.nan, ""))
-    rows.append((WHOLE, _timed(lambda: classify_clip(bundle, path, process))[0], np.nan, ""))
+    rows.append((WHOLE, timed(lambda: classify_clip(bundle, path, process))[0], np.nan, ""))
     return pd.DataFrame(rows, columns=["stage", "seconds", "least", "bound"])
 
 
@@ -132,14 +155,7 @@ class _TimedTracker(DancerTracker):
         self.seconds = 0.0
 
     def see(self, time: float, picture: np.ndarray) -> None:
-        self.seconds += _timed(lambda: super(_TimedTracker, self).see(time, picture))[0]
-
-
-def _timed(call: Callable[[], Result]) -> tuple[float, Result]:
-    """Return the seconds of a call, and its result."""
-    started = time.perf_counter()
-    result = call()
-    return time.perf_counter() - started, result
+        self.seconds += timed(lambda: super(_TimedTracker, self).see(time, picture))[0]
 
 
 def _decode_only(path: Path, threads: int) -> int:
@@ -148,38 +164,3 @@ def _decode_only(path: Path, threads: int) -> int:
         stream = container.streams.video[0]
         stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
         return sum(frame.width * frame.height for frame in container.decode(stream))
-
-
-def memory_rate() -> float:
-    """Return the bytes per second that this machine reads, in the fastest of ten copies."""
-    source = np.ones(COPIED, np.uint8)
-    target = source.copy()
-    return COPIED / min(_timed(lambda: np.copyto(target, source))[0] for _ in range(10))
-
-
-def arithmetic_rate() -> float:
-    """Return the operations (float32) per second of this machine, in the fastest of ten products of matrices."""
-    matrix = np.ones((MATRIX, MATRIX), np.float32)
-    return 2 * MATRIX**3 / min(_timed(lambda: matrix @ matrix)[0] for _ in range(10))
-
-
-def count_operations(model: keras.Model) -> float:
-    """Return the operations of a network for one input, as TensorFlow counts them; nan with another backend.
-
-    A multiplication and an addition count as two.
-    """
-    import keras
-    from keras import ops
-
-    if keras.backend.backend() != "tensorflow":
-        return np.nan
-    import tensorflow as tf
-    from tensorflow.compat.v1 import profiler
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    kinds = [tf.TensorSpec((1, *each.shape[1:]), each.dtype) for each in model.inputs]
-    whole = tf.function(lambda *inputs: model(ops.convert_to_tensor(inputs[0]) if len(inputs) == 1 else list(inputs)))
-    frozen = convert_variables_to_constants_v2(whole.get_concrete_function(*kinds))
-    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
-    counted = profiler.profile(frozen.graph, options=options.with_empty_output().build())
-    return float(counted.total_float_ops)

@@ -68,3 +68,37 @@ def test_accuracies_have_the_cost_of_their_network(costs):
     assert list(points["name"]) == ["CNN", "CNN + AE + Attention"]
     seconds = costs.query("cost == 'network_seconds'").set_index("name")["median"]
     assert list(points["cost"]) == [seconds["cnn"], seconds[PROPOSED]]
+
+
+@pytest.fixture
+def stages():
+    rows = [
+        ("skeleton_tcn", "decode", 3.0, 3.0, "decoder", 1000),
+        ("skeleton_tcn", "poses", 1.0, 0.5, "LiteRT", 1000),
+        ("skeleton_tcn", cost.WHOLE, 3.5, np.nan, "", 1000),
+        ("training", "forward", 0.2, 0.1, "arithmetic", 100),
+        ("training", "backward", 0.6, 0.2, "arithmetic", 100),
+        ("making", "draw", 2.0, np.nan, "", 100),
+    ]
+    return pd.DataFrame(rows, columns=["name", "stage", "seconds", "least", "bound", "frames"])
+
+
+def test_the_time_of_each_stage_a_frame(stages):
+    table = cost.stage_table(stages)
+    assert list(table["a frame (ms)"]) == [3.0, 1.0, 3.5, 2.0, 6.0, 20.0]
+    assert list(table["share (%)"].dropna()) == [75.0, 25.0, 25.0, 75.0, 100.0]
+    assert table["at least (ms)"][1] == 0.5 and table["because of"][3] == "arithmetic"
+    assert table["stage"][2] == "all, side by side" and table["process"][5] == "making a synthetic clip"
+    assert list(cost.stage_rows(stages)["ms"]) == [3.0, 1.0, 2.0, 6.0, 20.0]
+
+
+def test_the_longest_stage_is_named(stages):
+    verdict, training, making = cost.describe_stages(stages).split(". ")
+    assert verdict.endswith(
+        "3.50 ms a frame; the longest stage is decode, 75 % (at least 100 % of it is needed: decoder)"
+    )
+    assert training == (
+        "training step, network of frames: 8.00 ms a frame; the longest stage is backward, 75 % "
+        "(at least 33 % of it is needed: arithmetic)"
+    )
+    assert making == "making a synthetic clip: 20.00 ms a frame; the longest stage is draw, 100 %."

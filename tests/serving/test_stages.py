@@ -14,7 +14,7 @@ from dance_tf.model.layers import initialize_weights
 from dance_tf.model.networks import NetworkSettings, strategy_of
 from dance_tf.pose.read import PoseSettings
 from dance_tf.pose.weights import WeightsError, load_weights
-from dance_tf.serving.stages import count_operations, describe_stages
+from dance_tf.serving.stages import describe_stages
 from dance_tf.synthesis.settings import StudioSettings
 from dance_tf.synthesis.studio import synthesize
 from dance_tf.video.settings import READ_DEFAULTS
@@ -57,14 +57,6 @@ def test_the_stages_of_a_network_of_skeletons(clip, tmp_path):
     stages = measured("skeleton_tcn", "skeleton", PoseSettings(), clip, tmp_path)
     assert list(stages.index) == ["decode", "shrink", "poses", "curate", "network", "verdict"]
     assert 0 < stages["least"]["poses"] < stages["seconds"]["poses"]
-
-
-def test_operations_are_counted_for_one_input():
-    import keras
-
-    inputs = keras.Input((8, 8, 3))
-    model = keras.Model(inputs, keras.layers.Conv2D(5, 3, padding="same", use_bias=False)(inputs))
-    assert count_operations(model) == 2 * 8 * 8 * 9 * 3 * 5
 
 
 def test_a_folder_of_images_is_refused(tmp_path, clip):

@@ -24,4 +24,5 @@ from dance_tf.report.figures.corruption import (
 from dance_tf.report.figures.edge_cloud import accuracy_by_size, latency_lines
 from dance_tf.report.figures.network import network_diagram
 from dance_tf.report.figures.poses import moving_skeletons, share_dots
+from dance_tf.report.figures.speed import stage_bars
 from dance_tf.report.figures.training import growth_errors, growth_stages, training_curves
