@@ -268,7 +268,7 @@ def train(
     start_tensorflow(training=True)
     from dance_tf.corruption.augment import SPATIAL_FAMILIES
     from dance_tf.dataset.splits import make_splits, official_split
-    from dance_tf.dataset.store import find_reading, open_dataset
+    from dance_tf.dataset.store import open_dataset
     from dance_tf.experiments.run import candidate_strategies, check_styles, imbalance, split_notes, train_model
     from dance_tf.model.settings import training_settings
 
@@ -306,7 +306,7 @@ def train(
         note(uneven := imbalance(data, part))
         balance = bool(uneven)
     candidates = [replace(settings, balance=balance) for settings in candidates]
-    evaluation = train_model(data, part, candidates, out, seed, find_reading(dataset), scores)
+    evaluation = train_model(data, part, candidates, out, seed, dataset, scores)
     document = {"model": str(out), **evaluation.to_json()}
     show(document, as_json, scores_text(document, f"model in {out}"))
 

@@ -125,6 +125,7 @@ def test_a_clip_gets_a_verdict_and_other_files_are_refused(home, tmp_path):
     styles = set(json.loads((folder / "model" / "model.json").read_text())["styles"])
     check_verdict(verdict, styles)
     assert verdict["seconds"] == pytest.approx(2, abs=0.2)
+    assert "the model was made with this very clip: it says little about new ones" in verdict["notes"]
     assert refusal["clip"] == str(strange)
     assert refusal["reason"]
 

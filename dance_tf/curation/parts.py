@@ -40,6 +40,7 @@ from dance_tf.video.settings import ReadSettings
 KEPT, PARTLY_KEPT, REFUSED = "kept", "partly kept", "refused"
 PART_FORMAT = 4  # raise it if curation gives other frames for the same settings, or parts are stored differently
 STALE_SECONDS = 3600.0
+KNOWN_DIGITS = 16  # of a SHA-256, by which a model knows a file again
 ADDED_COUNTS = ("poses", "poses_found")  # columns that earlier versions did not have
 ADDED = ("group", "split", "take", "trust", "start", "end")  # fields of a clip that earlier versions did not have
 LABELS = ("clip_id", "style", "dancer", "source", "consent", *ADDED[:-1])  # fields that clips and rows share
@@ -131,6 +132,13 @@ def read_rows(path: Path) -> tuple[CurationRow, ...]:
             )
             for row in reader
         )
+
+
+def file_hashes(dataset: Path) -> tuple[str, ...]:
+    """Return the start of the SHA-256 (`KNOWN_DIGITS`) of each file of a dataset; arrays have no files."""
+    table = Path(dataset) / "curation.csv"
+    rows = read_rows(table) if table.is_file() else ()
+    return tuple(sorted({row.sha256[:KNOWN_DIGITS] for row in rows if row.sha256}))
 
 
 def set_aside_table(path: Path) -> Path | None:

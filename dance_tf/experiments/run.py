@@ -10,9 +10,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from dance_tf.curation.parts import file_hashes
 from dance_tf.dataset.batches import POSE_VIEWS, View
 from dance_tf.dataset.dataset import Dataset, DatasetError
 from dance_tf.dataset.splits import Split, missing_styles
+from dance_tf.dataset.store import find_reading
 from dance_tf.evaluation.calibration import fit_operating_points
 from dance_tf.evaluation.intervals import UNITS, estimate_scores
 from dance_tf.evaluation.metrics import scores_of_confusion
@@ -113,7 +115,7 @@ def train_model(
     settings: TrainingSettings | Sequence[TrainingSettings],
     out: Path,
     seed: int = 0,
-    reading: Mapping[str, object] | None = None,
+    folder: Path | None = None,
     scores: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Train on a split, write the model folder, and score the held-out part.
@@ -122,7 +124,7 @@ def train_model(
         settings: of the run. Of several, the network with the highest accuracy by clip on the validation part is
             written; if several have it, the first of them.
         out: model folder. Checkpoints are stored beside it until it is complete; after a kill the same call resumes.
-        reading: how the dataset's clips were read (`find_reading`); the model reads other clips in the same way.
+        folder: of the dataset. The model reads other clips as its clips were read, and knows their files again.
         scores: of a teacher, 0 to 100, by clip id (`dataset.feedback.teacher_scores`), to scale fidelity.
 
     Raises:
@@ -162,7 +164,8 @@ def train_model(
         learnt_dancers=tuple(sorted({dataset.dancers[clip] for clip in learnt})),
         unlearnt=unlearnt,
         settings=asdict(settings),
-        reading=reading,
+        reading=find_reading(folder) if folder else None,
+        files=file_hashes(folder) if folder else (),
         thresholds=fit_operating_points(fresh) if len(fresh.labels) >= ENOUGH else None,
     )
     standards = None

@@ -59,6 +59,8 @@ class ModelDescription:
     unlearnt: tuple[str, ...] = ()  # styles without a training frame
     settings: Mapping[str, object] | None = None  # `TrainingSettings`, as JSON values
     reading: Mapping[str, object] | None = None  # how clips were read (fit, curation thresholds), as JSON values
+    # of the files of that dataset, the start of their SHA-256: their verdicts say little; empty if not recorded
+    files: tuple[str, ...] = ()
     # how sure the model may be (`evaluation.calibration.fit_operating_points`); None if not known
     thresholds: Mapping[str, float] | None = None
 

@@ -160,7 +160,8 @@ def overview_page(assessed: Mapping[str, AssessedClip], refused: Sequence[Mappin
         taught = one.style != one.verdict.style
         reasons += ["the style is doubtful"] if one.verdict.confidence < DOUBTFUL and not taught else []
         reasons += [f"a teacher says {one.style}, the network {one.verdict.style}"] if taught else []
-        row = {"page": page, "name": name, "style": one.style, "confidence": one.verdict.confidence}
+        row = {"page": page, "name": name, "style": one.style}
+        row["sure"] = "a teacher" if taught else _percent(one.verdict.confidence)
         if found is None and not taught:
             row["style"] = "–"
         row |= {"score": "–" if math.isnan(score) else f"{score:.0f}", "reason": ", ".join(reasons), "order": score}

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -270,7 +270,8 @@ class Cloud:
             rows = np.concatenate([self._pool.submit(model.predict, WHOLE, part).result() for part in inputs])
             self.rows.labels("clip").inc(len(rows))
             probabilities = rows.mean(axis=0, dtype=np.float64)
-            return make_verdict(description, path.name, curated, probabilities, perf_counter() - started)
+            verdict = make_verdict(description, path, curated, probabilities, perf_counter() - started)
+            return replace(verdict, clip=path.name)
 
 
 def make_app(bundles: Sequence[tuple[str, ModelBundle]], settings: CloudSettings = CloudSettings()) -> FastAPI:

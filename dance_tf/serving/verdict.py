@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dance_tf.curation.filters import CuratedClip, CurationSettings
-from dance_tf.curation.parts import read_part
+from dance_tf.curation.parts import KNOWN_DIGITS, content_sha256, read_part
 from dance_tf.curation.run import call_in_pool, failure_reason, make_part, pooled_process, reading_from_json
 from dance_tf.dataset.batches import POSE_VIEWS, WINDOW_VIEWS, apply_view, downsample, spread_places, windows
 from dance_tf.dataset.dataset import find_segments, nearest_poses
@@ -180,7 +180,7 @@ def make_verdict(
 
     Args:
         description: of the model.
-        path: of the clip, as given.
+        path: of the clip, as given; a file of the model's own dataset gets a note.
         curated: the clip.
         probabilities: float [styles], mean over the frames or windows.
         elapsed: seconds that all of it took.
@@ -194,6 +194,8 @@ def make_verdict(
         notes = (f"the dancer was found in {coverage:.0%} of the time: trust this verdict less",)
     if not curated.background_valid and description.view == "difference":
         notes = ("the camera moves, so background subtraction is unreliable: trust this verdict less",)
+    if description.files and Path(path).exists() and content_sha256(path)[:KNOWN_DIGITS] in description.files:
+        notes += ("the model was made with this very clip: it says little about new ones",)
     if unlearnt := description.unlearnt:
         notes += (f"the model had no training clip of the style {', '.join(unlearnt)} and cannot recognise it",)
     return Verdict(

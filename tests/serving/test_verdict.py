@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from dance_tf.cli import DONE_WITH_REFUSALS, FAILED, app
 from dance_tf.curation.filters import CuratedClip, CurationSettings, curate_frames
+from dance_tf.curation.parts import KNOWN_DIGITS, content_sha256
 from dance_tf.curation.run import reading_to_json
 from dance_tf.dataset.dataset import gather
 from dance_tf.dataset.splits import make_splits
@@ -122,6 +123,13 @@ def test_the_chunk_size_makes_no_difference(bundles, make_dance):
 def process():
     with DecodingProcess() as process:
         yield process
+
+
+def test_a_clip_that_the_model_was_made_with_gets_a_note(bundles, clip, process):
+    known = dataclasses.replace(bundles["frame"].description, files=(content_sha256(clip)[:KNOWN_DIGITS],))
+    verdict = classify_clip(ModelBundle(bundles["frame"].model, known), clip, process)
+    assert "the model was made with this very clip" in verdict.text
+    assert "this very clip" not in classify_clip(bundles["frame"], clip, process).text
 
 
 def test_a_verdict_is_the_mean_over_the_frames_that_curation_kept(bundles, clip, process):
