@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.stats import spearmanr
+from scipy.stats import beta, spearmanr
 from sklearn.isotonic import IsotonicRegression
 
 from dance_tf.curation.filters import NO_ONSETS
@@ -45,7 +45,6 @@ ON_BEAT = -0.05  # seconds: dancers on the beat are so much earlier than the mid
 CERTAINTY = 0.1  # weight of the model's log probability
 SWING = 1.0  # seconds, deviation of the Gaussian over which amplitudes are measured
 LEAST_SWING = 0.1  # radians; the amplitude of smaller movements means nothing
-RESAMPLES = 1000  # of the bootstrap
 STRANGE = 0.85  # of `style_distances`: a dance further from all styles is of none; chosen on all dancers of seed 0
 SCORED = 8  # clips, the fewest from which the scale of a teacher is fitted
 PACKED = ("dancers", "group", "model", "lengths", "clips")  # attributes of `Standard` beside style and template
@@ -133,7 +132,7 @@ def _amplitude(found: Alignment, template: Template) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Percentile:
-    """A rank among reference dancers with its 95 % interval, from a bootstrap over them; nan with fewer than two."""
+    """A rank among reference dancers with its 95 % interval (`percentile`); nan with fewer than two."""
 
     value: float  # 0 to 100: percent of the references that are further from the style
     low: float
@@ -144,17 +143,18 @@ NO_TEACHER = np.zeros((2, 0))
 NO_RANK = Percentile(math.nan, math.nan, math.nan)
 
 
-def percentile(value: float, references: np.ndarray, seed: int = 0) -> Percentile:
+def percentile(value: float, references: np.ndarray) -> Percentile:
     """Return the rank of a value, of which smaller is better, among those of the reference dancers, float64 [d].
 
-    References that are nan are left out.
+    References that are nan are left out. The interval is that of Jeffreys for a share of d dancers (Brown, Cai and
+    DasGupta, 2001): a bootstrap would be certain of a dance that is closer than all of five references.
     """
     references = references[~np.isnan(references)]
-    worse = 100 * ((references > value) + 0.5 * (references == value))
-    if len(worse) < 2 or math.isnan(value):
+    count, worse = len(references), float((references > value).sum() + 0.5 * (references == value).sum())
+    if count < 2 or math.isnan(value):
         return NO_RANK
-    drawn = np.random.default_rng(seed).choice(worse, (RESAMPLES, len(worse))).mean(axis=1)
-    return Percentile(float(worse.mean()), *np.quantile(drawn, [0.025, 0.975]).tolist())
+    low, high = beta.ppf([0.025, 0.975], worse + 0.5, count - worse + 0.5)
+    return Percentile(100 * worse / count, 100 * low if worse else 0.0, 100 * high if worse < count else 100.0)
 
 
 @dataclass(frozen=True, eq=False)
