@@ -28,7 +28,7 @@ from dance_tf.serving.uploads import bytes_in, remove_older
 from dance_tf.video.files import VIDEO_SUFFIXES
 
 PASSWORD_VARIABLE = "DANCE_TF_PASSWORD"
-WAITING = 8  # clips and classes in the queue; further ones are asked to come back
+WAITING = 60  # clips and classes in the queue; further ones are asked to come back
 KEPT, SWEEP = 3600.0, 60.0  # seconds that files are kept at most, and from one search for older ones to the next
 HELD = 20  # bytes of all files at a time, as a multiple of the largest upload
 GUESSING = 1.0  # seconds that a wrong password costs

@@ -37,9 +37,9 @@ def run_server(app: FastAPI, host: str, port: int, seconds: float, ready: Callab
     with socket.create_server((host, port), family=family, backlog=512) as listening:
         options = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "on"}
         config = uvicorn.Config(app, timeout_graceful_shutdown=math.ceil(2 * seconds), **options)
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
         for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has shut down
             signal.signal(each, lambda *_: sys.exit())
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
         try:
             _Server(config).run(sockets=[listening])
         finally:
