@@ -1,8 +1,8 @@
 """Load the page of `serve` with visitors: `python tests/benchmarks/load_page.py [--visitors 50]`.
 
 Makes clips, trains a network of skeletons for an epoch, and starts `python -m dance_tf serve`. Each visitor uploads a
-clip and asks for its assessment in the way the browser does, all at once (questions 0.1 s apart). Then as many upload again, the process of the
-page is killed while it answers, and started and ended again.
+clip and asks for its assessment in the way the browser does, all at once (questions 0.1 s apart). Then as many upload
+again, the process of the page is killed while it answers, and started and ended again.
 
 Prints one JSON document. The exit status is 1 if a visitor had no page as an answer, answers came in another order than
 the questions, or a file is left.
