@@ -86,7 +86,6 @@ def curate_frames(
     heartbeat: Callable[[], None] = no_heartbeat,
     held: FrameFile | None = None,
     skeletons: Skeletons = NO_SKELETONS,
-    threads: int = 1,
 ) -> CuratedClip:
     """Keep or drop each frame of a clip, and estimate the background.
 
@@ -95,7 +94,6 @@ def curate_frames(
         timestamps: float64 [n], seconds from the start.
         held: the file that `frames` are in. Dropped frames are removed from it, and the result reads from it.
         skeletons: of the clip, if they were looked for: in a room without motion they tell that nobody is there.
-        threads: that compare frames.
 
     Raises:
         FrameFileError: the disk is not available any more.
@@ -114,7 +112,7 @@ def curate_frames(
     empty = _long_runs(_without_skeleton(timestamps, skeletons, settings), timestamps, settings.still_shortest)
     # for motion: blank frames would look like rests, and cuts to them like motion
     usable = ~(blank | blurred & ~empty)
-    energy = motion_energy(pictures, timestamps, usable, settings.still_lag, settings.still_seconds, heartbeat, threads)
+    energy = motion_energy(pictures, timestamps, usable, settings.still_lag, settings.still_seconds, heartbeat)
     places = np.flatnonzero(usable)
     sample = pictures[places[:: -(-len(places) // CONTRAST_FRAMES) or 1]]
     share = min(1.0, contrast(sample) / settings.still_contrast)

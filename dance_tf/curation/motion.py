@@ -1,7 +1,6 @@
 """How much a dancer moves, without the motion of a camera that shakes, turns or zooms."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import cv2
@@ -17,7 +16,6 @@ CAMERA_PIXEL = 0.3  # gray levels that remain after registration if the camera h
 CUT = 15.0  # gray levels; if half the picture changes more, the two frames show different scenes
 MARGIN = 3  # pixels ignored at each edge, where a shifted picture has no content
 STEPS = 3  # of the registration, which uses every second row and column
-CHUNK = 64  # pairs that one thread compares at a time
 EARLY = 0.2  # share of the lag by which the second frame of a pair may come too early
 
 
@@ -28,7 +26,6 @@ def motion_energy(
     lag_seconds: float,
     median_seconds: float,
     heartbeat: Callable[[], None] = no_heartbeat,
-    threads: int = 1,
 ) -> np.ndarray:
     """Return the motion of the most active part of each frame, beyond what moves everywhere.
 
@@ -42,7 +39,6 @@ def motion_energy(
         frames: uint8 [n, h, w].
         timestamps: float64 [n], seconds, ascending.
         usable: bool [n]; other frames are ignored.
-        threads: that compare frames.
 
     Returns:
         float64 [n], gray levels; infinite if unusable or if there is nothing to compare with.
@@ -55,22 +51,13 @@ def motion_energy(
     pairs = np.r_[np.c_[order, later][later < len(order)], np.c_[earlier, order][earlier >= 0]]
     energy = np.full((2, len(order)), np.inf)  # forward, backward
     # at a constant rate each pair occurs twice: forward for its first frame and backward for its second
-    pairs = np.unique(pairs, axis=0)
-
-    def compare(first: int) -> list[float]:
-        smooth = lru_cache(None)(lambda place: _smooth(frames[place]))  # most frames are in two pairs
-        chosen = places[pairs[first : first + CHUNK]]
-        return [_change(frames[one], frames[two], smooth(one), smooth(two)) for one, two in chosen.tolist()]
-
-    changes = np.zeros(len(pairs))
-    with ThreadPoolExecutor(threads) as pool:
-        starts = range(0, len(pairs), CHUNK)
-        for first, found in zip(starts, pool.map(compare, starts), strict=True):
-            heartbeat()
-            changes[first : first + CHUNK] = found
-    one, two = pairs.T
-    forward, backward = later[one] == two, earlier[two] == one
-    energy[0, one[forward]], energy[1, two[backward]] = changes[forward], changes[backward]
+    for one, two in np.unique(pairs, axis=0):
+        heartbeat()
+        change = change_beyond_camera(frames[places[one]], frames[places[two]])
+        if later[one] == two:
+            energy[0, one] = change
+        if earlier[two] == one:
+            energy[1, two] = change
     result = np.full(len(frames), np.inf)
     result[places] = _running_median(energy.min(axis=0), times, median_seconds)
     return result
@@ -84,15 +71,6 @@ def _running_median(values: np.ndarray, timestamps: np.ndarray, seconds: float) 
     return np.array([np.sort(values[one:two])[(two - one) // 2] for one, two in zip(first, end, strict=True)])
 
 
-def _median(values: np.ndarray) -> float:
-    """Return the median of values [n] without nan, as `np.median`, in half of its time."""
-    middle, odd = divmod(len(values), 2)
-    if odd:
-        return float(np.partition(values, middle)[middle])
-    ordered = np.partition(values, (middle - 1, middle))
-    return float((ordered[middle - 1] + ordered[middle]) / 2)
-
-
 def change_beyond_camera(one: np.ndarray, two: np.ndarray) -> float:
     """Return the change of the most active cell between two pictures uint8 [h, w], less what changes everywhere.
 
@@ -103,15 +81,7 @@ def change_beyond_camera(one: np.ndarray, two: np.ndarray) -> float:
     Returns:
         Gray levels; infinite if the pictures show different scenes.
     """
-    return _change(one, two, _smooth(one), _smooth(two))
-
-
-def _smooth(picture: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), SOFTNESS)
-
-
-def _change(one: np.ndarray, two: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Return the change of two pictures, given with and without smoothing."""
+    first, second = (cv2.GaussianBlur(picture.astype(np.float32), (0, 0), SOFTNESS) for picture in (one, two))
     change = cv2.absdiff(first, second)
     height, width = first.shape
     travel = 0.0
@@ -124,7 +94,7 @@ def _change(one: np.ndarray, two: np.ndarray, first: np.ndarray, second: np.ndar
         aligned = cv2.warpAffine(first, transform, (width, height), borderMode=cv2.BORDER_REPLICATE)
         change = cv2.min(change, cv2.absdiff(aligned, second))[MARGIN:-MARGIN, MARGIN:-MARGIN]
     cells = cv2.blur(change, (CELL, CELL))
-    typical = _median(cells.ravel())
+    typical = float(np.median(cells))
     if typical > CUT:
         return np.inf
     return float(cells.max()) - NOISE_CELLS * typical - CAMERA_PIXEL * min(1.0, travel)
@@ -153,7 +123,7 @@ def register(one: np.ndarray, two: np.ndarray, shift: tuple[float, float]) -> np
     for _ in range(STEPS):
         aligned = cv2.warpAffine(one, transform[:2], (width, height), borderMode=cv2.BORDER_REPLICATE)
         residual = (two[inner] - aligned[inner]).ravel()
-        scale = 2 * _median(np.abs(residual)) + 0.2
+        scale = 2 * float(np.median(np.abs(residual))) + 0.2
         weighted = slopes / (1 + (residual / scale) ** 2) ** 2
         normal = (weighted @ slopes.T).astype(np.float64)
         normal += np.eye(4) * (1e-3 * np.trace(normal) / 4 + 1e-6)  # keeps the identity if the picture has no texture

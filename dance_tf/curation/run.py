@@ -296,7 +296,6 @@ def make_part(
     from dance_tf.video.sound import read_onsets
 
     cv2.setNumThreads(read.threads or -1)  # -1: as many as OpenCV chooses
-    threads = read.threads or cpu_count()
     with ExitStack() as files:
         try:  # on the disk of the part: that for temporary files may be in memory
             held, cutouts = (files.enter_context(FrameFile(part.parent, max_bytes)) for _ in range(2))
@@ -304,14 +303,14 @@ def make_part(
             raise PartError(f"{part}: cannot be written ({error})") from error
         tracker = None
         if poses:
-            blazepose = load_blazepose(threads)
+            blazepose = load_blazepose(read.threads or cpu_count())
             tracker = DancerTracker(blazepose, poses.poses_per_second, poses.smoothing, cutouts)
         try:
             reading = replace(read, start=clip.start, end=clip.end)
             footage = read_footage(clip.path, reading, heartbeat, held, tracker)
             frames = footage.frames, footage.timestamps, footage.seconds
             skeletons, alone = tracker.finish() if tracker else (NO_SKELETONS, NO_CUTOUTS)
-            curated = curate_frames(clip, *frames, curation, heartbeat, held, skeletons, threads)
+            curated = curate_frames(clip, *frames, curation, heartbeat, held, skeletons)
             onsets = read_onsets(clip.path, reading, heartbeat) if poses else NO_ONSETS
             curated = replace(curated, cutouts=alone, onsets=onsets)
         except FrameFileError as error:  # the next clip may be small enough for the disk

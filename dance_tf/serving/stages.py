@@ -132,14 +132,7 @@ def _one_round(
         before = blazepose.seconds
         read_footage(path, read, watcher=tracker)
         rows.append(("poses", tracker.seconds, blazepose.seconds - before, "LiteRT"))
-    rows.append(
-        (
-            "curate",
-            timed(lambda: curate_frames(Clip(Path(path)), *frames, curation, threads=read.threads))[0],
-            np.nan,
-            "",
-        )
-    )
+    rows.append(("curate", timed(lambda: curate_frames(Clip(Path(path)), *frames, curation))[0], np.nan, ""))
     with curated_clip(description, path, process, with_poses=posed) as curated:
         inputs = list(network_inputs(description, curated))
         network, answers = timed(lambda: [bundle.model.predict(part, batch_size=BATCH, verbose=0) for part in inputs])

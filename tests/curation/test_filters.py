@@ -16,7 +16,6 @@ from dance_tf.curation.filters import (
     score_curation,
     sharpness,
 )
-from dance_tf.curation.motion import CHUNK
 from dance_tf.pose.skeleton import NO_SKELETONS, Skeletons
 from dance_tf.video.catalog import Clip
 from dance_tf.video.luma import picture_area
@@ -70,7 +69,7 @@ def test_each_fault_is_found_with_its_reason_and_measure(faulty):
             assert frame.measure < settings.still_energy
     lax = CurationSettings(blank_entropy=0, blur_relative=0, blur_absolute=0, still_energy=-np.inf)
     assert curate_frames(CLIP, frames, timestamps, 3.0, lax).dropped == ()
-    assert len(beats) >= 90 + 70 // CHUNK  # one for each frame, and for each chunk of comparisons
+    assert len(beats) >= 90 + 70 - 3  # a heartbeat for each frame, and for each comparison of usable frames
 
 
 def dropped(frames, rate=30):

@@ -118,17 +118,3 @@ def test_a_rest_is_measured_in_seconds(make_dance):
     slow[30:] += np.minimum(np.arange(30), 4) * 0.5  # the same four pictures over two seconds
     found = curate_frames(Clip(None), frames, slow, 4.0).dropped
     assert {frame.index for frame in found} >= {31, 32} and {frame.reason for frame in found} == {NO_DANCING}
-
-
-@pytest.mark.parametrize("height", [128, 121])  # an odd and an even number of pixels has another median
-def test_several_threads_and_chunks_change_nothing(make_dance, height):
-    frames = shaken(make_dance(150, 128, 128), 1, 2)[:, :height]
-    times, usable = np.arange(150) / 30, np.ones(150, bool)
-    usable[40:45] = False
-    one, three = (motion_energy(frames, times, usable, 0.1, 0.5, threads=threads) for threads in (1, 3))
-    np.testing.assert_array_equal(one, three)
-    beyond = [change_beyond_camera(frames[place], frames[place + 3]) for place in range(60, 80)]
-    forward, backward = np.array(beyond[3:]), np.array(beyond[:-3])
-    np.testing.assert_array_equal(
-        motion_energy(frames, times, usable, 0.1, 0.0)[63:80], np.minimum(forward, backward)
-    )  # a median over no time
