@@ -16,6 +16,7 @@ CAMERA_PIXEL = 0.3  # gray levels that remain after registration if the camera h
 CUT = 15.0  # gray levels; if half the picture changes more, the two frames show different scenes
 MARGIN = 3  # pixels ignored at each edge, where a shifted picture has no content
 STEPS = 3  # of the registration, which uses every second row and column
+SMOOTHED = 64  # pictures that are kept: most are in two pairs
 EARLY = 0.2  # share of the lag by which the second frame of a pair may come too early
 
 
@@ -50,10 +51,12 @@ def motion_energy(
     earlier = np.minimum(np.searchsorted(times, times - lag, side="right") - 1, order - 1)
     pairs = np.r_[np.c_[order, later][later < len(order)], np.c_[earlier, order][earlier >= 0]]
     energy = np.full((2, len(order)), np.inf)  # forward, backward
+    smooth = lru_cache(SMOOTHED)(lambda place: _smooth(frames[place]))
     # at a constant rate each pair occurs twice: forward for its first frame and backward for its second
-    for one, two in np.unique(pairs, axis=0):
+    for one, two in np.unique(pairs, axis=0).tolist():
         heartbeat()
-        change = change_beyond_camera(frames[places[one]], frames[places[two]])
+        first, second = places[one], places[two]
+        change = _change(frames[first], frames[second], smooth(first), smooth(second))
         if later[one] == two:
             energy[0, one] = change
         if earlier[two] == one:
@@ -71,6 +74,15 @@ def _running_median(values: np.ndarray, timestamps: np.ndarray, seconds: float) 
     return np.array([np.sort(values[one:two])[(two - one) // 2] for one, two in zip(first, end, strict=True)])
 
 
+def _median(values: np.ndarray) -> float:
+    """Return the median of values [n] without nan, as `np.median`, in a quarter of its time."""
+    middle, odd = divmod(len(values), 2)
+    if odd:
+        return float(np.partition(values, middle)[middle])
+    ordered = np.partition(values, (middle - 1, middle))
+    return float((ordered[middle - 1] + ordered[middle]) / 2)
+
+
 def change_beyond_camera(one: np.ndarray, two: np.ndarray) -> float:
     """Return the change of the most active cell between two pictures uint8 [h, w], less what changes everywhere.
 
@@ -81,7 +93,15 @@ def change_beyond_camera(one: np.ndarray, two: np.ndarray) -> float:
     Returns:
         Gray levels; infinite if the pictures show different scenes.
     """
-    first, second = (cv2.GaussianBlur(picture.astype(np.float32), (0, 0), SOFTNESS) for picture in (one, two))
+    return _change(one, two, _smooth(one), _smooth(two))
+
+
+def _smooth(picture: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), SOFTNESS)
+
+
+def _change(one: np.ndarray, two: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Return the change of two pictures, given with and without smoothing."""
     change = cv2.absdiff(first, second)
     height, width = first.shape
     travel = 0.0
@@ -94,7 +114,7 @@ def change_beyond_camera(one: np.ndarray, two: np.ndarray) -> float:
         aligned = cv2.warpAffine(first, transform, (width, height), borderMode=cv2.BORDER_REPLICATE)
         change = cv2.min(change, cv2.absdiff(aligned, second))[MARGIN:-MARGIN, MARGIN:-MARGIN]
     cells = cv2.blur(change, (CELL, CELL))
-    typical = float(np.median(cells))
+    typical = _median(cells.ravel())
     if typical > CUT:
         return np.inf
     return float(cells.max()) - NOISE_CELLS * typical - CAMERA_PIXEL * min(1.0, travel)
@@ -123,7 +143,7 @@ def register(one: np.ndarray, two: np.ndarray, shift: tuple[float, float]) -> np
     for _ in range(STEPS):
         aligned = cv2.warpAffine(one, transform[:2], (width, height), borderMode=cv2.BORDER_REPLICATE)
         residual = (two[inner] - aligned[inner]).ravel()
-        scale = 2 * float(np.median(np.abs(residual))) + 0.2
+        scale = 2 * _median(np.abs(residual)) + 0.2
         weighted = slopes / (1 + (residual / scale) ** 2) ** 2
         normal = (weighted @ slopes.T).astype(np.float64)
         normal += np.eye(4) * (1e-3 * np.trace(normal) / 4 + 1e-6)  # keeps the identity if the picture has no texture

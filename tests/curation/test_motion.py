@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from dance_tf.curation.filters import CURATION_DEFAULTS, NO_DANCING, curate_frames
-from dance_tf.curation.motion import change_beyond_camera, motion_energy, register
+from dance_tf.curation.motion import _median, change_beyond_camera, motion_energy, register
 from dance_tf.video.catalog import Clip
 
 
@@ -118,3 +118,17 @@ def test_a_rest_is_measured_in_seconds(make_dance):
     slow[30:] += np.minimum(np.arange(30), 4) * 0.5  # the same four pictures over two seconds
     found = curate_frames(Clip(None), frames, slow, 4.0).dropped
     assert {frame.index for frame in found} >= {31, 32} and {frame.reason for frame in found} == {NO_DANCING}
+
+
+@pytest.mark.parametrize("height", [128, 121])  # an even and an odd number of pixels
+def test_the_motion_of_a_frame_is_its_smaller_change(make_dance, height):
+    frames = shaken(make_dance(40, 128, 128), 1, 2)[:, :height]
+    found = motion_energy(frames, np.arange(40) / 30, np.ones(40, bool), 0.1, 0.0)  # a median over no time
+    changes = [change_beyond_camera(one, two) for one, two in zip(frames, frames[3:], strict=False)]
+    np.testing.assert_array_equal(found[3:37], np.minimum(changes[3:], changes[:-3]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 3721])
+def test_a_median_is_that_of_numpy(count):
+    values = np.random.default_rng(count).random(count, np.float32)
+    assert _median(values) == np.median(values)
