@@ -1,5 +1,6 @@
 """Uploaded clips: one temporary folder for all of them, and the clips in zip files."""
 
+import os
 import stat
 import tempfile
 import time
@@ -43,9 +44,15 @@ def upload_folder() -> Iterator[Path]:
         rmtree(folder, ignore_errors=True)
 
 
+def _inside(folder: Path) -> Iterator[Path]:
+    """Yield all files and folders in a folder, what is in a folder before it; some may be gone already."""
+    for place, folders, files in os.walk(folder, topdown=False):  # unlike `rglob`, it passes over a folder that is gone
+        yield from (Path(place) / name for name in (*files, *folders))
+
+
 def remove_older(folder: Path, seconds: float) -> None:
     """Remove what was last written so long ago from a folder of `upload_folder`."""
-    for path in sorted(folder.rglob("*"), reverse=True):  # a folder after what is in it
+    for path in _inside(folder):
         with suppress(OSError):  # another thread was faster, or a folder is not empty
             if path.name != LOCK and time.time() - path.stat().st_mtime > seconds:
                 path.rmdir() if path.is_dir() else path.unlink()
@@ -53,11 +60,12 @@ def remove_older(folder: Path, seconds: float) -> None:
 
 def bytes_in(folder: Path) -> int:
     """Return the size of all files in a folder."""
-    sizes = []
-    for path in folder.rglob("*"):
+    total = 0
+    for path in _inside(folder):
         with suppress(FileNotFoundError):
-            sizes.append(path.lstat().st_size)
-    return sum(sizes)
+            found = path.lstat()
+            total += 0 if stat.S_ISDIR(found.st_mode) else found.st_size
+    return total
 
 
 def unpack_clips(

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -61,6 +62,28 @@ def test_what_was_written_long_ago_is_removed(tmp_path):
             os.utime(tmp_path / name, (0, 0))
     remove_older(tmp_path, 3600)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {"new/clip.mp4", "old/new.mp4", LOCK}
+
+
+def test_folders_that_vanish_meanwhile_are_passed_over(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"clip")
+    ended = threading.Event()
+
+    def come_and_go():
+        while not ended.is_set():
+            for number in range(20):
+                (tmp_path / f"answer-{number}").mkdir()
+            for number in range(20):
+                (tmp_path / f"answer-{number}").rmdir()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        assert [bytes_in(tmp_path) for _ in range(500)] == [4] * 500
+        for _ in range(500):
+            remove_older(tmp_path, 3600)
+    finally:
+        ended.set()
+        other.join()
 
 
 def pack(path, files, **options):
