@@ -5,13 +5,16 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
@@ -35,6 +38,11 @@ QUIET = {
     "TQDM_DISABLE": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+# a notebook finds the kernel as new, but Keras has started, in the kernel and in its worker processes
+RESET = (
+    "import sys; 'keras' in sys.modules and sys.modules['keras'].backend.clear_session(); get_ipython().reset(); "
+    "__spec__ = None; __import__('gc').collect()"  # new processes need the name
+)
 # TensorFlow 2.21 logs a few lines of level "information" on import, whatever TF_CPP_MIN_LOG_LEVEL is
 STARTUP_LOG = re.compile(
     r"^(I\d{4} \d\d:\d\d:\d\d.*|WARNING: All log messages before absl::InitializeLog\(\).*)\n?", re.M
@@ -100,12 +108,12 @@ def run_profile(profile: Path | str, notebooks: Path, run_folder: Path, from_rec
         "from_records": from_records,
     }
     bar = tqdm(paths, desc=profile.stem, unit="notebook", dynamic_ncols=True)
-    with kernel_environment():
+    with kernel_environment(), shared_kernel(executed / ".kernel.log") as kernel:
         for order, path in zip(orders, bar, strict=True):
             bar.set_postfix_str(path.stem)
             wanted = {key: _as_parameter(value) for key, value in given.items() if key in defaults[path]}
             before = report.last_saved()
-            run_notebook(path, executed / path.name, wanted, from_records)
+            run_notebook(path, executed / path.name, wanted, kernel, from_records)
             if not from_records:
                 report.remove_sections([order], saved_until=before)
     return write_report(report, from_records)
@@ -148,7 +156,30 @@ def defaults_of(notebook: Path) -> dict[str, object]:
     return defaults
 
 
-def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], from_records: bool = False) -> None:
+@dataclass(frozen=True)
+class Kernel:
+    """The Python process that runs the notebooks of a report, one after the other; it starts with the first one."""
+
+    manager: AsyncKernelManager
+    log: Path  # its output outside of cells
+
+
+@contextmanager
+def shared_kernel(log: Path) -> Iterator[Kernel]:
+    """Yield a kernel for several notebooks, and end it; its log is removed."""
+    manager = AsyncKernelManager(kernel_name="python3")
+    try:
+        yield Kernel(manager, log)
+    finally:
+        if run_sync(manager.is_alive)():
+            run_sync(manager.shutdown_kernel)()
+        run_sync(manager.cleanup_resources)()
+        log.unlink(missing_ok=True)
+
+
+def run_notebook(
+    notebook: Path, output: Path, parameters: Mapping[str, object], kernel: Kernel, from_records: bool = False
+) -> None:
     """Execute one notebook in its own folder, and write the executed copy to `output` when all cells have run.
 
     From records, cells tagged `needs_clips` do not run, and no copy is kept.
@@ -158,7 +189,6 @@ def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object],
     """
     failed = output.with_name(f"failed_{output.name}")
     partial = output.with_name(f".partial_{output.name}")
-    log = failed.with_suffix(".log")
     try:
         document = papermill.execute_notebook(
             notebook,
@@ -169,16 +199,17 @@ def run_notebook(notebook: Path, output: Path, parameters: Mapping[str, object],
             progress_bar=False,
             start_timeout=120,
             engine_name=ENGINE,
-            log_file=log,
+            kernel=kernel,
             left_out_tag=NEEDS_CLIPS if from_records else "",
         )
     except (papermill.PapermillExecutionError, RuntimeError) as error:  # nbclient raises RuntimeError about kernels
-        if partial.exists():
-            os.replace(partial, failed)
+        for file, kept in ((partial, failed), (kernel.log, failed.with_suffix(".log"))):
+            if file.exists():
+                os.replace(file, kept)
         raise RunError(f"{notebook.name}, {_cell_and_error(error)} (see executed/{failed.name})") from error
     if not from_records:
         write_whole(output, nbformat.writes(without_traces(document)) + "\n")
-    for left in (failed, log, partial):
+    for left in (failed, failed.with_suffix(".log"), partial):
         left.unlink(missing_ok=True)
 
 
@@ -192,23 +223,29 @@ def _cell_and_error(error: Exception) -> str:
 
 
 class LoggedKernelEngine(Engine):
-    """papermill's engine, with the kernel's output outside of cells written to a file, and cells left out by tag."""
+    """papermill's engine with a kernel that may have run other notebooks, and cells left out by tag."""
 
     @classmethod
     def execute_managed_notebook(
         cls,
         nb_man: NotebookExecutionManager,
         kernel_name: str,
-        log_file: Path,
+        kernel: Kernel,
         left_out_tag: str = "",
         start_timeout: int = 60,
         **_: object,
     ) -> None:
         """Run the cells; papermill calls this."""
         nb_man.nb.cells = [cell for cell in nb_man.nb.cells if left_out_tag not in cell.metadata.get("tags", [])]
-        client = PapermillNotebookClient(nb_man, startup_timeout=start_timeout, kernel_name=kernel_name, log=logger)
-        with log_file.open("wb") as log:
-            client.execute(stdout=log, stderr=log)
+        given = {"startup_timeout": start_timeout, "kernel_name": kernel_name, "log": logger}
+        client = PapermillNotebookClient(nb_man, kernel.manager, **given)
+        client.on_notebook_start = lambda notebook: client.kc.execute(RESET, silent=True) and None
+        try:
+            with kernel.log.open("ab") as log:
+                client.execute(stdout=log, stderr=log)
+        finally:
+            if client.kc:
+                client.kc.stop_channels()
 
 
 papermill_engines.register(ENGINE, LoggedKernelEngine)

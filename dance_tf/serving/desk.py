@@ -68,6 +68,7 @@ class Desk:
         style: str = "",
         reference: Path | None = None,
         progress: Progress = lambda done, text: None,
+        video: bool = False,
     ) -> Answer:
         """Assess clips and remove what the visitor had before; one answer at a time.
 
@@ -77,24 +78,24 @@ class Desk:
             style: with which they are compared; the nearest one by default.
             reference: a performance with which they are compared instead.
             progress: called before each clip with numbers of done and all clips, and a text.
+            video: make annotated videos too.
         """
         with self._work:
             self.forget(visitor, keep=(*clips, *filter(None, [reference])))
             if not clips:
                 return Answer(["Choose a clip first."])
-            return self._answer(visitor, clips, style, reference, progress)
+            return self._answer(visitor, clips, replace(self.assessor, style=style, video=video), reference, progress)
 
     def _answer(
         self,
         visitor: str,
         clips: Sequence[Path],
-        style: str,
+        assessor: Assessor,
         reference: Path | None,
         progress: Progress,
     ) -> Answer:
         folder = Path(tempfile.mkdtemp(dir=self.folder, prefix="answer-"))
         self._files[visitor] |= {folder, *clips, *filter(None, [reference])}
-        assessor = replace(self.assessor, style=style)
         if reference:
             progress((0, len(clips)), f"reading {reference.name}")
             try:

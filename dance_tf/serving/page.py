@@ -29,6 +29,9 @@ from dance_tf.video.files import VIDEO_SUFFIXES
 
 PASSWORD_VARIABLE = "DANCE_TF_PASSWORD"
 WAITING = 60  # clips and classes in the queue; further ones are asked to come back
+# of a webcam; music without what browsers do to voices
+PICTURES = {"width": {"ideal": 1280}}
+MUSIC = dict.fromkeys(("echoCancellation", "noiseSuppression", "autoGainControl"), False)
 KEPT, SWEEP = 3600.0, 60.0  # seconds that files are kept at most, and from one search for older ones to the next
 HELD = 20  # bytes of all files at a time, as a multiple of the largest upload
 GUESSING = 1.0  # seconds that a wrong password costs
@@ -46,7 +49,7 @@ ROUTES = re.compile(
 HEADERS = {
     "Content-Security-Policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'; "
     "form-action 'self'; base-uri 'self'; object-src 'none'",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -72,6 +75,8 @@ const fit = () => element.querySelectorAll('iframe').forEach((frame) => {
 fit();
 watch('value', fit);
 """
+SOUND = "Webcam with sound (tick this first): the music tells whether the dancer is late from start to end"
+VIDEO = "Make a video with the skeleton and what to change (takes longer)"
 STYLE = """
 footer { display: none !important; }
 .gradio-container { max-width: 66rem !important; margin: 0 auto; }
@@ -87,19 +92,24 @@ def build_page(desk: Desk) -> gr.Blocks:
     """Return the page with its three tabs."""
     styles = [("as recognised", ""), *((style, style) for style in desk.assessor.standards)]
     one_worker = {"concurrency_limit": 1, "concurrency_id": "clips", "api_visibility": "private"}
-    camera = gr.WebcamOptions(mirror=False, constraints={"video": {"width": {"ideal": 1280}}, "audio": False})
+
+    def camera(sound: bool) -> gr.WebcamOptions:
+        return gr.WebcamOptions(mirror=False, constraints={"video": PICTURES, "audio": MUSIC if sound else False})
+
+    def record(sound: bool) -> gr.Video:
+        return gr.Video(webcam_options=camera(sound))
 
     def show(answer: Answer) -> tuple[object, ...]:
         said = "".join(f"<p>{html.escape(line)}</p>" for line in answer.said)
-        return said, _links(answer.files), _frames(answer.pages), answer.folder, gr.Button(visible=False)
+        return said, _links(answer.files), _frames(answer.pages, answer.folder), answer.folder, gr.Button(visible=False)
 
-    def assess_one(clip: str | None, style: str, request: gr.Request, progress=PROGRESS):
-        return show(desk.answer(request.session_hash, _paths(clip), style, None, _shown(progress)))
+    def assess_one(clip: str | None, style: str, video: bool, request: gr.Request, progress=PROGRESS):
+        return show(desk.answer(request.session_hash, _paths(clip), style, None, _shown(progress), video))
 
-    def compare(clip: str | None, reference: str | None, request: gr.Request, progress=PROGRESS):
+    def compare(clip: str | None, reference: str | None, video: bool, request: gr.Request, progress=PROGRESS):
         if not (clip and reference):
             return show(Answer(["Choose a clip and a performance to compare it with first."]))
-        return show(desk.answer(request.session_hash, _paths(clip), "", Path(reference), _shown(progress)))
+        return show(desk.answer(request.session_hash, _paths(clip), "", Path(reference), _shown(progress), video))
 
     def assess_class(clips: list[str] | None, style: str, request: gr.Request, progress=PROGRESS):
         return show(desk.answer(request.session_hash, _paths(*clips or ()), style, None, _shown(progress)))
@@ -108,10 +118,10 @@ def build_page(desk: Desk) -> gr.Blocks:
         page = desk.page(folder, str(event._data.get("page", "")))
         if not page:
             return "<p>This page is no longer here: assess the clips again.</p>", gr.skip(), gr.skip()
-        return gr.skip(), _frames([page]), gr.Button(visible=True)
+        return gr.skip(), _frames([page], folder), gr.Button(visible=True)
 
     def open_overview(folder: str):
-        return _frames([desk.page(folder, OVERVIEW)]), gr.Button(visible=False)
+        return _frames([desk.page(folder, OVERVIEW)], folder), gr.Button(visible=False)
 
     def leave(request: gr.Request) -> None:
         desk.forget(request.session_hash)
@@ -119,13 +129,16 @@ def build_page(desk: Desk) -> gr.Blocks:
     with gr.Blocks(title="dance_tf", analytics_enabled=False) as page:
         gr.HTML(INTRODUCTION)
         with gr.Tab("Clip"):
-            clip = gr.Video(label="Clip", webcam_options=camera)
+            clip = gr.Video(label="Clip", webcam_options=camera(sound=False))
+            sound = gr.Checkbox(label=SOUND)
             style = gr.Dropdown(styles, value="", label="Compare with the style")
+            video = gr.Checkbox(label=VIDEO)
             start = gr.Button("Assess the clip", variant="primary")
         with gr.Tab("Compare"):
             with gr.Row():
-                own = gr.Video(label="Clip", webcam_options=camera)
+                own = gr.Video(label="Clip", webcam_options=camera(sound=False))
                 reference = gr.Video(label="Performance to compare with", sources=["upload"])
+            own_sound, own_video = gr.Checkbox(label=SOUND), gr.Checkbox(label=VIDEO)
             start_both = gr.Button("Compare them", variant="primary")
         with gr.Tab("Class"):
             kinds = [*sorted(VIDEO_SUFFIXES), ".zip"]
@@ -137,12 +150,14 @@ def build_page(desk: Desk) -> gr.Blocks:
         links, frames = gr.HTML(elem_id="links"), gr.HTML(js_on_load=FRAMES, value="")
         folder = gr.State("")
         shown = {"outputs": [said, links, frames, folder, back], "show_progress_on": said, **one_worker}
-        start.click(assess_one, [clip, style], **shown)
-        start_both.click(compare, [own, reference], **shown)
+        start.click(assess_one, [clip, style, video], **shown)
+        start_both.click(compare, [own, reference, own_video], **shown)
         start_class.click(assess_class, [several, class_style], **shown)
         quick = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         frames.click(open_page, folder, [said, frames, back], **quick)
         back.click(open_overview, folder, [frames, back], **quick)
+        sound.change(record, sound, clip, **quick)
+        own_sound.change(record, own_sound, own, **quick)
         page.unload(leave)
     for each in (clip, own, reference, several):
         each.async_move_resource_to_block_cache = _keep_local
@@ -167,9 +182,11 @@ def _links(files: Sequence[Path]) -> str:
     return f"<p>Download: {', '.join(links)}</p>" if files else ""
 
 
-def _frames(pages: Sequence[str]) -> str:
-    """Return frames that show pages."""
-    return "".join(f'<iframe title="Assessment" srcdoc="{html.escape(page)}"></iframe>' for page in pages)
+def _frames(pages: Sequence[str], folder: str) -> str:
+    """Return frames that show pages, whose videos are in a folder."""
+    base = f'<head><base href="gradio_api/file={quote(folder)}/">'
+    based = (html.escape(page.replace("<head>", base, 1)) for page in pages)
+    return "".join(f'<iframe title="Assessment" srcdoc="{page}"></iframe>' for page in based)
 
 
 async def _keep_local(path: str | None) -> str | None:

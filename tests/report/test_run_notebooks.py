@@ -86,12 +86,15 @@ def test_a_profile_runs_its_notebooks_in_order_and_from_records(tmp_path, monkey
     notebooks, run = tmp_path / "notebooks", tmp_path / "reports" / "tiny"
     write_notebook(
         notebooks / "00_make_clips.ipynb",
-        "import sys, pathlib\npathlib.Path(run_folder, 'clips.txt').write_text(sys.executable)",
+        "import os, sys, pathlib\nos.environ['FIRST'] = str(os.getpid())",
+        "pathlib.Path(run_folder, 'clips.txt').write_text(sys.executable)",
         SAVE.format(name="make", metrics="{'data': {'seed': seed, 'jitter': jitter}}", order=0),
-        needs_clips=(0, 1),
+        needs_clips=(0, 1, 2),
     )
     write_notebook(
         notebooks / "10_read_clips.ipynb",
+        "assert 'sys' not in globals() and __spec__ is None",  # as in a new kernel
+        "import os\nassert from_records or os.environ['FIRST'] == str(os.getpid())",
         "from dance_tf.report.profile import load_profile\nshared = load_profile(profile)",
         "clips = pathlib.Path(run_folder, 'clips.txt') if from_records else open(f'{run_folder}/clips.txt')",
         SAVE.format(name="read", metrics="{'speed': [shared.name, shared.seed, from_records]}", order=10),
@@ -109,6 +112,7 @@ def test_a_profile_runs_its_notebooks_in_order_and_from_records(tmp_path, monkey
     assert {path.name for path in (run / "executed").iterdir()} == {"00_make_clips.ipynb", "10_read_clips.ipynb"}
     executed = (run / "executed" / "10_read_clips.ipynb").read_text()
     assert str(tmp_path) not in executed and "tiny.yaml" in executed
+    assert [cell.execution_count for cell in nbformat.reads(executed, 4).cells] == [1, 2, 3, 4, 5, 6, 7]
 
     with pytest.raises(RunError, match="no stored runs"):
         run_profile(profile, notebooks, run, from_records=True)

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from dance_tf.cli import FAILED
 from dance_tf.cli import app as verbs
 from dance_tf.serving import assess as serving_assess
+from dance_tf.serving.annotated import annotate
 from dance_tf.serving.assess import Assessor
 from dance_tf.serving.desk import Desk
 from dance_tf.serving.page import HELD, build_page, make_page_app
@@ -27,6 +28,7 @@ from dance_tf.serving.verdict import curated_clip
 from dance_tf.video.frames import read_pictures
 
 MOST = 100_000  # bytes of an upload
+VIDEO = b"annotated video"
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -39,6 +41,8 @@ class Here:
     def call(self, function, *arguments):
         if function is read_pictures:
             return [np.full((96, 54, 3), 200, np.uint8) for _ in arguments[1]]
+        if function is annotate:
+            return VIDEO
         return function(*arguments, heartbeat=lambda: None)
 
     def interrupt(self):
@@ -86,7 +90,10 @@ def test_the_answer_for_a_clip_is_that_of_assess(desk):
     [other] = desk.answer("ann", [path], style="Lottery").pages
     assert "How close to Lottery" in other
     [compared] = desk.answer("ann", [path], reference=upload(desk, "tokyo.mp4")).pages
-    assert "How close to tokyo.mp4" in compared
+    assert "How close to tokyo.mp4" in compared and "<video" not in compared
+    answer = desk.answer("ann", [path], video=True)
+    assert 'src="wrong arm-annotated.mp4"' in answer.pages[0]
+    assert [file.read_bytes() for file in answer.files if file.suffix == ".mp4"] == [VIDEO]
 
 
 def test_a_class_has_an_overview_whose_links_are_answered(desk):
@@ -184,7 +191,7 @@ def test_requests_that_the_page_does_not_send_are_refused(desk):
     app = page_app(desk)
     page = ask(app)
     assert page.status_code == 200 and "default-src 'self'" in page.headers["content-security-policy"]
-    assert "microphone=()" in page.headers["permissions-policy"]
+    assert "microphone=(self)" in page.headers["permissions-policy"]
     config = json.loads(page.text.split("window.gradio_config = ")[1].split(";</script>")[0])
     assert (config["analytics_enabled"], config["max_file_size"], config["footer_links"]) == (False, MOST, [])
     options = {"/": {"headers": {"host": "evil.example"}}, "/config": {"headers": {"origin": "http://evil.example"}}}
@@ -302,6 +309,11 @@ def test_in_a_browser(address, desk, tmp_path_factory, caplog):
             page.locator("iframe").bounding_box(),
         )
         assert inside == pytest.approx(height["height"], abs=8)
+        page.get_by_label("Make a video").first.check()
+        page.get_by_role("button", name="Assess the clip").click()
+        with page.expect_response("**/tokyo-annotated.mp4") as video:
+            frame.locator("video").wait_for()
+        assert video.value.body() == VIDEO
         with page.expect_download() as download:
             page.get_by_role("link", name="tokyo.html").press("Enter")
         assert "<h1>tokyo.mp4</h1>" in Path(download.value.path()).read_text()
