@@ -6,6 +6,7 @@ only where shards are read or written.
 
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,8 @@ from dance_tf.video.sound import BANDS
 NAME, SPLIT, VERSION = "dance_clips", "clips", "1.0.0"
 SUMMARY = "summary.json"
 CLIPS_PER_SHARD = 16
-IN_MEMORY_BYTES = 6 * 2**30
+IN_MEMORY_BYTES = 6 * 2**30  # of frames, and of cut-outs
+MEMORY_VARIABLE = "DANCE_TF_MEMORY"  # environment variable: the same in gigabytes
 FRAMES, CUTOUTS, POSES = "frames", "cutouts", "poses"
 BLOCK = 64  # frames compressed at a time
 LABELS = ("style", "dancer", "clip_id", "source", "group", "split", "trust")
@@ -219,8 +221,23 @@ def write_store(
     return Path(folder)
 
 
+def in_memory_bytes() -> float:
+    """Return the bytes of frames, and of cut-outs, that are held in memory; those of a larger dataset are mapped.
+
+    Raises:
+        DatasetError: `DANCE_TF_MEMORY` is no number of gigabytes.
+    """
+    given = os.environ.get(MEMORY_VARIABLE, "")
+    if not given:
+        return IN_MEMORY_BYTES
+    try:
+        return float(given) * 1e9
+    except ValueError:
+        raise DatasetError(f"{MEMORY_VARIABLE} is {given!r}: give it a number of gigabytes") from None
+
+
 def open_dataset(folder: Path) -> Dataset:
-    """Open the output of `curate` or `synthesize --arrays`; more than `IN_MEMORY_BYTES` of frames are memory-mapped.
+    """Open the output of `curate` or `synthesize --arrays`; more frames than `in_memory_bytes` are memory-mapped.
 
     Clips without a style are left out: they serve neither training nor scoring.
 
@@ -241,7 +258,7 @@ def open_dataset(folder: Path) -> Dataset:
     with name_damaged_file(folder / SUMMARY):
         summary = json.loads((folder / SUMMARY).read_text())
         known, frames = tuple(summary["styles"]), int(summary["frames"])
-    if frames * 128 * 128 > IN_MEMORY_BYTES:
+    if frames * 128 * 128 > in_memory_bytes():
         streamed = folder / ".arrays"
         if not (streamed / DESCRIPTION).is_file():
             write_arrays(streamed, read_store(folder), known)
@@ -277,7 +294,7 @@ def _map_pictures(path: Path, count: int) -> np.ndarray:
         if path.stat().st_size != count * 128 * 128:
             raise DatasetError(f"{path} does not hold the {count} frames of {DESCRIPTION}: write it again")
         pictures = np.memmap(path, dtype=np.uint8, mode="r", shape=(count, 128, 128, 1))
-        return np.array(pictures) if pictures.nbytes <= IN_MEMORY_BYTES else pictures
+        return np.array(pictures) if pictures.nbytes <= in_memory_bytes() else pictures
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> np.ndarray:

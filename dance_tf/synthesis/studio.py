@@ -113,11 +113,18 @@ def write_manifest(out: Path, rows: Iterable[tuple[str, ...]]) -> Path:
     return out / "manifest.csv"
 
 
-def synthesize(out: Path, settings: StudioSettings, jobs: int = 1, scheduler: str | None = None) -> Path:
+def synthesize(
+    out: Path,
+    settings: StudioSettings,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    wanted: Iterable[tuple[int, int]] | None = None,
+) -> Path:
     """Write all clips as mp4 files, with `manifest.csv` and a truth file for each; finished clips are kept.
 
     Args:
         out: a new folder, an empty one, or one begun with the same settings, which is then completed.
+        wanted: those of `settings.clips()` that are made; all by default.
 
     Returns:
         Path of the manifest, which is written last.
@@ -127,7 +134,7 @@ def synthesize(out: Path, settings: StudioSettings, jobs: int = 1, scheduler: st
     """
     out = Path(out).resolve()
     claim_folder(out, settings)
-    todo = settings.clips()
+    todo = settings.clips() if wanted is None else list(wanted)
     call_each(_write_clip, [(out, settings, *pair) for pair in todo], "clips", jobs, scheduler)
     rows = [("path", "style", "dancer", "source", "consent")]
     for style, dancer in sorted(todo):
