@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
-PATH = Path(__file__).resolve().parent / "benchmarks" / "bench.py"
+FOLDER = Path(__file__).resolve().parent / "benchmarks"
+
+
+def load(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
 def bench(monkeypatch, tmp_path):
-    spec = importlib.util.spec_from_file_location("bench", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("bench", monkeypatch)
     monkeypatch.setattr(module, "README", tmp_path / "README.md")
     monkeypatch.setattr(module, "WRITTEN", tmp_path / "benchmarks.json")
     monkeypatch.setattr(sys, "argv", ["bench.py", "--torch", str(tmp_path / "absent")])
@@ -43,7 +49,7 @@ def test_a_benchmark_that_fails_ends_the_run_with_its_error(bench):
 
 
 def test_targets_are_compared_and_have_a_meaning_for_the_readme(bench, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(PATH.parent))
+    monkeypatch.syspath_prepend(str(FOLDER))
     import classify_clip
     import read_footage
     import targets
@@ -58,3 +64,28 @@ def test_targets_are_compared_and_have_a_meaning_for_the_readme(bench, monkeypat
         "a": {"value": 8.0, "at_least": 9.0, "met": False},
     }
     assert targets.name_missed(found) == 1 and capsys.readouterr().err == "missed: a\n"
+
+
+def test_cost_against_size_is_a_straight_line_from_which_a_million_clips_follow(monkeypatch):
+    scale = load("scale", monkeypatch)
+    sizes = [
+        {
+            "frames": 1000 * clips,
+            "clips": clips,
+            "gigabytes": {"clips": 0.002 * clips},
+            "stages": {
+                "make": {"seconds": 5.0 * more},
+                "curate": {"seconds": 2.0 * more},
+                "train": {"seconds": 9 + clips},
+            },
+        }
+        for clips, more in ((10, 10), (20, 10), (40, 20))
+    ]
+    lines = scale.fit_lines(sizes, ["make", "curate", "train"])
+    expected = {"make": (5.0, 0.0), "curate": (2.0, 0.0), "train": (1.0, 9.0)}  # ms a frame, seconds at the start
+    for name, line in lines.items():
+        assert (line["ms_per_frame"], line["start_seconds"]) == pytest.approx(expected[name], abs=1e-9)
+        assert line["explained"] == pytest.approx(1)
+    million = scale.a_million(sizes[-1], lines)
+    assert million["make, hours"] == pytest.approx(5e6 / 3600) and million["clips, terabytes"] == pytest.approx(2)
+    assert million["machines to make and curate in a week"] == 12  # 7 million seconds; a week has 604,800
