@@ -231,9 +231,12 @@ def in_memory_bytes() -> float:
     if not given:
         return IN_MEMORY_BYTES
     try:
-        return float(given) * 1e9
+        size = float(given) * 1e9
     except ValueError:
-        raise DatasetError(f"{MEMORY_VARIABLE} is {given!r}: give it a number of gigabytes") from None
+        size = -1.0
+    if not size >= 0:  # nan too
+        raise DatasetError(f"{MEMORY_VARIABLE} is {given!r}: give it a number of gigabytes")
+    return size
 
 
 def open_dataset(folder: Path) -> Dataset:

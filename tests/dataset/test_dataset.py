@@ -39,9 +39,10 @@ def test_arrays_hold_the_dataset_in_memory_or_on_a_memory_map(tmp_path, clips, d
         assert isinstance(found.frames, np.memmap) == mapped
     monkeypatch.setenv("DANCE_TF_MEMORY", "1")
     assert not isinstance(open_dataset(folder).frames, np.memmap)
-    monkeypatch.setenv("DANCE_TF_MEMORY", "1 GB")
-    with pytest.raises(DatasetError, match="DANCE_TF_MEMORY is '1 GB': give it a number of gigabytes"):
-        open_dataset(folder)
+    for given in ("1 GB", "-1", "nan"):
+        monkeypatch.setenv("DANCE_TF_MEMORY", given)
+        with pytest.raises(DatasetError, match=f"DANCE_TF_MEMORY is '{given}': give it a number of gigabytes"):
+            open_dataset(folder)
 
 
 def test_clips_without_a_style_or_a_frame_are_left_out(tmp_path, clips):
