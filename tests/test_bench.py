@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dance_tf.dataset.dataset import write_arrays
+
 FOLDER = Path(__file__).resolve().parent / "benchmarks"
 
 
@@ -89,3 +91,31 @@ def test_cost_against_size_is_a_straight_line_from_which_a_million_clips_follow(
     million = scale.a_million(sizes[-1], lines)
     assert million["make, hours"] == pytest.approx(5e6 / 3600) and million["clips, terabytes"] == pytest.approx(2)
     assert million["machines to make and curate in a week"] == 12  # 7 million seconds; a week has 604,800
+
+
+def test_training_for_some_minutes_stops_after_a_run_and_goes_on_with_the_next(
+    monkeypatch, tmp_path, blob_clips, capsys
+):
+    dataset = write_arrays(tmp_path / "arrays", blob_clips(styles=2, dancers=4, frames=3))
+    profile = {"epochs": 2, "growth_epochs": 1, "growth_last_epochs": 1, "growth_frozen_epochs": 0}
+    profile |= {"frames_per_clip": 2, "folds": 4, "run_folds": 2}
+    (tmp_path / "tiny.yaml").write_text("".join(f"{name}: {value}\n" for name, value in profile.items()))
+    script = load("train_on_gpu", monkeypatch)
+    arguments = [dataset, tmp_path / "out", "--profile", tmp_path / "tiny.yaml", "--minutes", 0]
+    monkeypatch.setattr(sys, "argv", ["train_on_gpu.py", *map(str, arguments)])
+
+    script.main()
+    found = json.loads(capsys.readouterr().out)
+    assert found["devices"] and (found["precision"], found["runs_left"]) == ("float32", 3)
+    assert found["ready over read"] == found["steps_per_second"]["ready"] / found["steps_per_second"]["read"] > 0
+    (run,) = found["runs"]
+    assert (run["view"], run["fold"], run["clips"]) == ("difference", 1, 2)
+    assert (run["steps"], run["growth_steps"]) == (2, 5)  # the eight frames to learn from are one batch
+    assert run["accuracy_by_clip"] in (0, 0.5, 1)
+
+    def stop(data, spec, work):
+        raise KeyboardInterrupt(f"{spec.settings.view}, fold {spec.fold + 1}")
+
+    monkeypatch.setattr(script, "train", stop)
+    with pytest.raises(KeyboardInterrupt, match="difference, fold 2"):
+        script.main()

@@ -103,8 +103,9 @@ class Profile:
     reference_draws: int = 20  # random choices of these dancers
     calibration_repeats: int = 100  # random halves of the held-out dancers
     ladder_dancers: tuple[int, ...] = (1, 2, 4, 8)  # training dancers of shorter learning curves
-    other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which all this is repeated
-    motion: str = ""  # folder of motion capture, relative to the YAML file, on which it is repeated; empty for none
+    other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which this is repeated
+    other_strategies: tuple[str, ...] = ("cnn_ae_attention",)  # networks of frames there; empty for skeletons alone
+    motion: str = ""  # folder of motion capture, relative to the YAML file, on which all is repeated; empty for none
     # fidelity
     fidelity_groups: int = 1  # groups of dancers, of four, that are compared with all others
     label_folds: int = 0  # folds in which wrong labels are planted, found and trusted less; nine short runs each
