@@ -50,7 +50,7 @@ def some_notebooks(finished, smoke_profile, join_notebooks, tmp_path):
 
 
 def test_without_weights_the_report_has_no_skeletons_and_all_other_inputs(some_notebooks, tmp_path):
-    changes = {"ladder_strategies": [], "other_difficulties": [1.0], "other_strategies": []}
+    changes = {"ladder_strategies": [], "other_difficulties": [1.0]}
     command = some_notebooks(("00", "05", "48"), ("footage",), **changes)
     out_of_reach = os.environ | {CACHE_VARIABLE: str(tmp_path / "no_cache"), "PIP_NO_INDEX": "1", "TQDM_DISABLE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900, env=out_of_reach)

@@ -104,7 +104,7 @@ class Profile:
     calibration_repeats: int = 100  # random halves of the held-out dancers
     ladder_dancers: tuple[int, ...] = (1, 2, 4, 8)  # training dancers of shorter learning curves
     other_difficulties: tuple[float, ...] = ()  # of more synthetic clips on which this is repeated
-    other_strategies: tuple[str, ...] = ("cnn_ae_attention",)  # networks of frames there; empty for skeletons alone
+    other_strategies: tuple[str, ...] = ()  # networks there; empty for all
     motion: str = ""  # folder of motion capture, relative to the YAML file, on which all is repeated; empty for none
     # fidelity
     fidelity_groups: int = 1  # groups of dancers, of four, that are compared with all others

@@ -1,5 +1,6 @@
 """Training settings from a profile, for the main runs and for the runs that compare networks."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from dance_tf.dataset.batches import VIEWS, View
@@ -33,11 +34,12 @@ def input_settings(profile: Profile, strategy: str, view: View | None = None) ->
     return training_settings(strategy, **own)
 
 
-def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...]:
+def input_specs(profile: Profile, folds: int, posed: bool, strategies: Collection[str] = ()) -> tuple[RunSpec, ...]:
     """Return the runs that compare inputs, named by their rungs: networks of frames with each view, then of skeletons.
 
     Args:
         posed: whether the clips have skeletons; without them, only runs that need none are returned.
+        strategies: of these networks only; by default of all.
     """
     views = (*VIEWS, "cutout") if posed else VIEWS
     inputs = [(strategy, view) for strategy in profile.ladder_strategies for view in views]
@@ -46,6 +48,7 @@ def input_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...
     return tuple(
         spec
         for each in inputs
+        if not strategies or each[0] in strategies
         for spec in fold_specs(input_settings(profile, *each), folds, name=rung_name(*each), **fields)
     )
 
@@ -58,12 +61,12 @@ def student_specs(profile: Profile, folds: int) -> tuple[RunSpec, ...]:
     return *fold_specs(settings, folds, **fields), *taught
 
 
-def rung_specs(profile: Profile, folds: int, posed: bool) -> tuple[RunSpec, ...]:
+def rung_specs(profile: Profile, folds: int, posed: bool, strategies: Collection[str] = ()) -> tuple[RunSpec, ...]:
     """Return the runs of the ladder: a logistic regression on small frames, then those of `input_specs`."""
     fields = {"folds": profile.folds, "seed": profile.seed, "score_frames": profile.score_frames}
     baseline = {"name": rung_name(BASELINE, "difference"), "baseline": True}
     plain = fold_specs(compared_settings(profile, PROPOSED), folds, **baseline, **fields)
-    return *plain, *input_specs(profile, folds, posed)
+    return *plain, *input_specs(profile, folds, posed, strategies)
 
 
 def compared_settings(profile: Profile, strategy: str, view: View = "difference") -> TrainingSettings:

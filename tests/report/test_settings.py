@@ -26,6 +26,8 @@ def test_the_ladder_starts_with_a_logistic_regression():
         ("logistic_regression_difference", fold, True) for fold in (0, 1)
     ]
     assert specs[2:] == input_specs(PROFILE, 2, posed=True)
+    fewer = [spec for spec in specs[2:] if spec.name == "skeleton_gcn"]
+    assert list(rung_specs(PROFILE, 2, True, ["skeleton_gcn"])) == [*specs[:2], *fewer] and len(fewer) == 2
 
 
 def test_settings_that_a_strategy_does_not_read_have_their_default():
