@@ -6,9 +6,10 @@
 
 Needs no TensorFlow and no video library. The folds of the network of the paper are trained in turn, background
 subtracted, then on plain frames, until the minutes are over. Finished runs stay in OUT, and a second call goes on with
-the next; a report takes the folders of OUT/float32/runs that are copied to its `gathered`. Prints one JSON document:
-training steps a second of each run, accuracy on its held-out dancers, and how long the device waits for frames: the
-rate with batches that are ready over the rate with batches that are read and changed.
+the next. If DATASET is that of a report, the report takes the folders of OUT/float32/runs that are copied to its
+`gathered`. Prints one JSON document: training steps a second of each run, accuracy on its held-out dancers, and how
+long the device waits for frames: the rate with batches that are ready over the rate with batches that are read and
+changed.
 """
 
 from __future__ import annotations
